@@ -1,0 +1,63 @@
+// Bundles each widget's front end into one ES module: src/<stem>.ts -> mediawidget/static/<stem>.js
+// (and <stem>.css where the widget imports a style sheet). `node build.mjs --watch` rebuilds on
+// change, for use with ANYWIDGET_HMR=1.
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build, context } from "esbuild";
+
+// The stems are those of mediawidget/widgets/<stem>.py.
+export const WIDGETS = ["head_grid", "token_heatmap", "explorer"];
+
+const here = dirname(fileURLToPath(import.meta.url));
+const outdir = resolve(here, "..", "mediawidget", "static");
+
+/** esbuild's options; anywidget loads a widget from a blob, so nothing may be split or external. */
+export function options({ watch = false } = {}) {
+  return {
+    absWorkingDir: here,
+    entryPoints: WIDGETS.map((stem) => `src/${stem}.ts`),
+    outdir,
+    bundle: true,
+    format: "esm",
+    target: ["es2022"],
+    charset: "utf8",
+    legalComments: "none",
+    minify: !watch,
+    sourcemap: watch ? "inline" : false,
+    logLevel: "warning",
+  };
+}
+
+function printSizes(files) {
+  for (const { path, contents } of files.toSorted((a, b) => a.path.localeCompare(b.path))) {
+    const zipped = gzipSync(contents).length;
+    console.log(
+      `  static/${basename(path).padEnd(20)} ${kilobytes(contents.length)} (${kilobytes(zipped)} gzipped)`,
+    );
+  }
+}
+
+function kilobytes(bytes) {
+  return `${(bytes / 1000).toFixed(1).padStart(6)} kB`;
+}
+
+async function main() {
+  if (process.argv.includes("--watch")) {
+    const watcher = await context(options({ watch: true }));
+    await watcher.watch();
+    console.log("watching js/src; Ctrl-C ends it");
+    return;
+  }
+  const { outputFiles } = await build({ ...options(), write: false });
+  // Written only once all of it has been built: a failed build leaves the last good bundle.
+  await rm(outdir, { recursive: true, force: true });
+  await mkdir(outdir, { recursive: true });
+  await Promise.all(outputFiles.map(({ path, contents }) => writeFile(path, contents)));
+  printSizes(outputFiles);
+}
+
+if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  await main();
+}

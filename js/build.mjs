@@ -59,5 +59,9 @@ async function main() {
 }
 
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  await main();
+  // esbuild has said what is wrong by the time it throws.
+  await main().catch((error) => {
+    if (!error.errors) throw error;
+    process.exitCode = 1;
+  });
 }

@@ -1,0 +1,48 @@
+# Thin targets over scripts/; `make help` lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check setup bench model clean
+
+python := sh scripts/with_python.sh
+venv := .venv/bin/python
+
+port := $(if $(PORT),--port=$(PORT))
+# Only from the command line: a TOKEN in the environment may be somebody's secret.
+token := $(if $(filter command,$(origin TOKEN)),--token='$(TOKEN)')
+
+export PYTHON TORCH TORCH_INDEX_URL CHROMIUM
+
+help: ## list the targets and their settings
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
+	@echo
+	@echo '  Settings: PYTHON=python3.12          the Python for .venv (3.11 or newer)'
+	@echo '            TORCH=cpu|cuda             the build of torch'
+	@echo '            TORCH_INDEX_URL=           an index that offers another build of torch'
+	@echo '            LAB=0  PORT=8888  TOKEN=   make demo: no JupyterLab; its port; its token (TOKEN= for none)'
+	@echo '            ONLY="ruff pytest"         make test, make check: these steps alone'
+	@echo '            CHROMIUM=/path             make test: the browser'
+	@echo '            ALL=1                      make clean: .venv and js/node_modules too'
+
+demo: setup ## set up, run the first study, open the notebook in JupyterLab
+	@$(venv) -m mediawidget study
+ifneq ($(LAB),0)
+	@$(venv) -m mediawidget open examples/01_click_to_patch.ipynb $(port) $(token)
+endif
+
+test: setup ## everything: lint, types, Python, JavaScript and browser tests
+	@$(venv) scripts/checks.py all $(ONLY)
+
+check: setup ## the quick part of it (under 90 s)
+	@$(venv) scripts/checks.py quick $(ONLY)
+
+setup: ## make .venv, install everything, build the front end
+	@$(python) scripts/setup.py
+
+bench: setup ## measure speed beside TransformerLens and plain hooks
+	@$(venv) scripts/bench.py
+
+model: setup ## train the embedded teaching model anew (minutes on a CPU)
+	@$(venv) scripts/model.py
+
+clean: ## remove what was built, and caches
+	@$(python) scripts/clean.py $(if $(ALL),--all)

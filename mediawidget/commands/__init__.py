@@ -1,0 +1,1 @@
+"""What `python -m mediawidget` can do; one command a module."""

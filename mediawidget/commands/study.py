@@ -1,0 +1,80 @@
+"""The first study, in the terminal: which attention heads carry the answer?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from ..effects import Check, Effect
+from ..lm import LM, load
+from ..prompts import Contrast
+from ..study import Study
+from ..tasks import ioi
+
+N_PAIRS = 16
+N_HEADS = 8
+BAR = 20
+"""Characters for a share of 100 %."""
+
+
+def main() -> int:
+    """Run the study and print it; 1 where a check failed, else 0."""
+    started = time.perf_counter()
+    lm = load()
+    contrast = ioi(lm, n=N_PAIRS, seed=0)
+    study = Study(lm, contrast)
+    loaded = time.perf_counter()
+    effect = study.sweep("head")
+    swept = time.perf_counter()
+
+    print("\n".join(introduction(lm, contrast, effect)))
+    print("\n".join(strongest_heads(effect)))
+    print("\n".join(checks(effect.checks)))
+    print(
+        f"{effect.status.size} heads x {effect.n_pairs} pairs, both directions: "
+        f"{swept - loaded:.2f} s (loading: {loaded - started:.1f} s)"
+    )
+    return int(any(check.ok is False for check in effect.checks))
+
+
+def introduction(lm: LM, contrast: Contrast, effect: Effect) -> Iterable[str]:
+    """Say what is asked of which model, on which prompts, in which unit."""
+    pair = contrast.pairs[0]
+    yield ""
+    yield lm.describe()
+    yield ""
+    yield "Which attention heads carry the answer?"
+    yield f"  clean    {pair.clean} ... {pair.answer}"
+    yield f"  corrupt  {pair.corrupt} ... {pair.wrong}"
+    yield f"  (the first of {effect.n_pairs} pairs; every number is their mean)"
+    yield f"  {effect.metric.label(str(pair.answer).strip(), str(pair.wrong).strip())}"
+    yield (
+        f"    clean {effect['Y11'].flat[0]:+.2f}, corrupt {effect['Y00'].flat[0]:+.2f}, "
+        f"total effect {effect['TE'].flat[0]:+.2f}"
+    )
+    yield ""
+
+
+def strongest_heads(effect: Effect, n: int = N_HEADS) -> Iterable[str]:
+    """Return a line per head, strongest first, in the metric's unit and in % of the total effect.
+
+    Restore (PIE): the corrupt run with the head's clean value. Break (TIE): what the clean run
+    loses with its corrupt value. Their difference is the interaction.
+    """
+    table = effect.top(n)
+    total = float(effect["TE"].flat[0])
+    yield "  head      Restore (PIE)     Break (TIE)"
+    for site, restore, broken in zip(table["site"], table["PIE"], table["TIE"], strict=True):
+        share, lost = restore / total, broken / total
+        bar = "#" * round(BAR * min(max(share, 0.0), 1.0))
+        yield f"  {site:<6} {restore:+8.2f} {share:>6.0%}  {broken:+8.2f} {lost:>6.0%}  {bar}"
+    yield ""
+
+
+def checks(results: Iterable[Check]) -> Iterable[str]:
+    """Return a line per check: passed, failed, or not applicable."""
+    marks = {True: "ok    ", False: "FAILED", None: "n/a   "}
+    yield "Checks"
+    for check in results:
+        yield f"  {marks[check.ok]}  {check.name}: {check.words}"
+    yield ""

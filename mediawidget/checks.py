@@ -1,0 +1,105 @@
+"""What must hold for an effect to mean what it says: measured with every result."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .edits import Patch
+from .edits.base import BASES
+from .effects import NEAR_ZERO, Check
+from .engine import Outcomes
+from .lm import LM
+from .metrics import Metric
+from .runs import Run
+from .sites import Site
+
+Array = NDArray[np.float64]
+
+_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.3}
+"""Logits within which two ways to the same number agree, at logits of size 1 to 10."""
+
+
+def check_runs(lm: LM, site: Site) -> list[Run]:
+    """Runs whose outcome is known: a self-patch of ``site`` and a full cut, on both bases."""
+    cut = Site("residual", layer=lm.n_layers // 2)
+    self_patches = [Run(base, {site: Patch(base)}) for base in BASES]
+    return self_patches + [Run(base, {cut: Patch()}) for base in BASES]
+
+
+def engine_checks(lm: LM, site: Site, outcomes: Outcomes, n_runs: int) -> list[Check]:
+    """Read the outcome of ``check_runs``, which stand behind ``n_runs`` other runs."""
+    known = outcomes.kept[n_runs:]
+    done = ~np.isnan(known).any(axis=(0, 2))
+    if not done.any():
+        return []
+    bases = outcomes.bases[done].transpose(1, 0, 2)
+    self_gap = float(np.abs(known[:2, done] - bases).max())
+    cut_gap = float(np.abs(known[2:, done] - bases[::-1]).max())
+    allowed = tolerance(lm, bases)
+    return [
+        Check(
+            "self-patch",
+            self_gap <= allowed,
+            f"Patching {site.label()} with its own value moves no logit "
+            f"(largest difference {self_gap:.1g}).",
+        ),
+        Check(
+            "full cut",
+            cut_gap <= allowed,
+            f"Patching the whole residual stream before layer {lm.n_layers // 2} gives the other "
+            f"prompt's logits (largest difference {cut_gap:.1g}).",
+        ),
+    ]
+
+
+def fired_check(fired: Array, implied: NDArray[np.bool_]) -> Check:
+    """Whether the edits changed the values they were written over: (run, pair) both."""
+    asked = ~implied & ~np.isnan(fired)
+    moved = int((fired[asked] > 0).sum())
+    total = int(asked.sum())
+    if total == 0:
+        return Check("edit fired", None, "Nothing was run: every cell is zero by construction.")
+    words = f"The edit changed the site's value in {moved} of {total} runs"
+    same = total - moved
+    if same:
+        words += f"; in {same} the site has the same value already"
+    return Check("edit fired", moved > 0, words + ".")
+
+
+def base_checks(bases: Array, metric: Metric) -> list[Check]:
+    """Whether the prompts do what the question takes for granted. ``bases`` is (pair, 2, 3)."""
+    prefers = bases[:, 0, 0] > bases[:, 0, 1]
+    n, right = len(prefers), int(prefers.sum())
+    who = "The clean prompt prefers" if n == 1 else f"{right} of {n} clean prompts prefer"
+    if n == 1 and not right:
+        who = "The clean prompt does not prefer"
+    values = metric(bases).mean(axis=0)
+    total = float(values[0] - values[1])
+    enough = abs(total) > NEAR_ZERO * max(1.0, float(np.abs(values).max()))
+    return [
+        Check("clean answer", right == n, f"{who} the answer over the wrong answer."),
+        Check(
+            "total effect",
+            enough,
+            f"The total effect is {total:+.3g} {metric.unit}"
+            + ("." if enough else ", too near 0 to give shares of it."),
+        ),
+    ]
+
+
+def plain_check(lm: LM, label: str, fast: Array, plain: Array) -> Check:
+    """Whether one cell agrees with a plain forward pass; both arrays are what a run keeps."""
+    gap = float(np.abs(fast - plain).max())
+    return Check(
+        "plain forward",
+        gap <= tolerance(lm, plain),
+        f"{label} run alone by a plain forward pass gives the same logits "
+        f"(largest difference {gap:.1g}).",
+    )
+
+
+def tolerance(lm: LM, logits: Array) -> float:
+    """How far two ways to the same logits may part at this precision."""
+    return _TOLERANCE.get(lm.dtype, 1e-3) * max(1.0, float(np.abs(logits).max()) / 10)

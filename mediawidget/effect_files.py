@@ -1,0 +1,83 @@
+"""Effects as files: JSON for reading, npz for size. Never pickle."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .edits import edit_from_json
+from .effects import Check, Effect
+from .errors import MediationError
+from .metrics import metric_named
+
+FORMAT = "mediawidget-effect-1"
+_ARRAYS = {"bases": np.float64, "edited": np.float64, "status": np.uint8}
+
+
+def save(effect: Effect, path: Path) -> Path:
+    """Write ``effect`` to ``path``, by its ending."""
+    header: dict[str, Any] = {
+        "format": FORMAT,
+        "axes": {name: list(labels) for name, labels in effect.axes.items()},
+        "edit": effect.edit.to_json(),
+        "metric": effect.metric.name,
+        "labels": list(effect.labels),
+        "checks": [asdict(check) for check in effect.checks],
+        "facts": dict(effect.facts),
+    }
+    arrays = {name: np.asarray(getattr(effect, name), dtype) for name, dtype in _ARRAYS.items()}
+    if path.suffix == ".npz":
+        with path.open("wb") as file:
+            np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
+    elif path.suffix == ".json":
+        for name, array in arrays.items():
+            listed = np.where(np.isnan(array), None, array) if array.dtype.kind == "f" else array
+            header[name] = {"shape": array.shape, "values": listed.reshape(-1).tolist()}
+        path.write_text(json.dumps(header, allow_nan=False), encoding="utf-8")
+    else:
+        raise _unreadable(path, "the ending is neither .json nor .npz")
+    return path
+
+
+def load(path: Path) -> Effect:
+    """Read an effect from ``path``, by its ending."""
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as stored:
+                header = json.loads(str(stored["header"]))
+                arrays = {name: stored[name] for name in _ARRAYS}
+        elif path.suffix == ".json":
+            header = json.loads(path.read_text(encoding="utf-8"))
+            arrays = {
+                name: np.array(header[name]["values"], dtype).reshape(header[name]["shape"])
+                for name, dtype in _ARRAYS.items()
+            }
+        else:
+            raise _unreadable(path, "the ending is neither .json nor .npz")
+    except (KeyError, TypeError, json.JSONDecodeError, zipfile.BadZipFile) as error:
+        raise _unreadable(path, f"{type(error).__name__}: {error}") from error
+    if header.get("format") != FORMAT:
+        raise _unreadable(path, f"its format is {header.get('format')!r}")
+    return Effect(
+        axes={name: tuple(labels) for name, labels in header["axes"].items()},
+        edit=edit_from_json(header["edit"]),
+        metric=metric_named(header["metric"]),
+        labels=tuple(header["labels"]),
+        checks=tuple(Check(**check) for check in header["checks"]),
+        facts=header["facts"],
+        **arrays,
+    )
+
+
+def _unreadable(path: Path, why: str) -> MediationError:
+    return MediationError(
+        "This is no file of a saved effect.",
+        value=f"{path}: {why}",
+        expected=f"a .json or .npz file of format {FORMAT}",
+        fix="effect.save('effect.npz') writes one",
+    )

@@ -1,0 +1,260 @@
+"""What came out: values on named axes, every pair kept, a status per cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .edits import Edit, Patch
+from .errors import MediationError
+from .estimands import ESTIMANDS, estimand
+from .metrics import LogitDiff, Metric
+
+Array = NDArray[np.float64]
+
+NEAR_ZERO = 1e-6
+"""A total effect below this share of the two base values' size cannot be normalised by."""
+
+
+class Status(IntEnum):
+    """How a cell came by its number."""
+
+    NOT_RUN = 0
+    EXACT = 1
+    ESTIMATE = 2
+    IMPLIED_ZERO = 3
+    FAILED = 4
+    IMPOSSIBLE = 5
+
+
+SHOWN = (Status.EXACT, Status.ESTIMATE, Status.IMPLIED_ZERO)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that had to hold for the numbers to mean what they say.
+
+    ``ok`` is None where the check does not apply, and ``words`` say why.
+    """
+
+    name: str
+    ok: bool | None
+    words: str
+
+
+@dataclass(frozen=True, eq=False)
+class Effect:
+    """The effect of an edit at every cell of some named axes.
+
+    Attributes:
+        axes: name -> coordinates, in order; empty for a single number.
+        bases: what the unedited runs kept, (pair, 2, 3): clean, corrupt.
+        edited: what the edited runs kept, (pair, 2, *axes, 3): on the clean base, on the corrupt
+            base. NaN where not run. The last axis is answer logit, wrong logit, logsumexp.
+        status: per cell, shape of the axes.
+        edit: what the sites were set to; it decides which quantities exist.
+        metric: how kept numbers become one number a pair.
+        labels: the sites' labels in row-major order.
+        checks: what was verified.
+        facts: model, prompts, counts, seconds: what a reader needs to trust or repeat it.
+    """
+
+    axes: Mapping[str, tuple[int | str, ...]]
+    bases: Array
+    edited: Array
+    status: NDArray[np.uint8]
+    edit: Edit = field(default_factory=Patch)
+    metric: Metric = field(default_factory=LogitDiff)
+    labels: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    # --- numbers ---------------------------------------------------------------------------
+
+    @property
+    def n_pairs(self) -> int:
+        """How many pairs there are: the n of every statistic."""
+        return int(self.bases.shape[0])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return tuple(len(labels) for labels in self.axes.values())
+
+    def pairs(self, key: str) -> Array:
+        """A quantity for every pair: shape (pair, *axes), in the metric's unit.
+
+        Args:
+            key: for patches Y11, Y10, Y01, Y00 or TE, TIE, PIE, PDE, TDE, INT; for edits to a
+                constant ``clean`` or ``corrupt`` (Y(base) - Y(base, do)) or ``difference``
+                (clean - corrupt). Cells that were not run are NaN.
+
+        Raises:
+            MediationError: the quantity does not exist under this edit.
+        """
+        if self.edit.corners:
+            return estimand(key, self._corners())
+        return self._constant_effect(key)
+
+    def __getitem__(self, key: str) -> Any:
+        """The mean over pairs of ``pairs(key)``: an array on the axes, a float without axes."""
+        mean = self.pairs(key).mean(axis=0)
+        return mean if self.axes else float(mean)
+
+    def normalized(self, key: str) -> Any:
+        """The quantity as a share of the total effect: ratio of the means over pairs.
+
+        Raises:
+            MediationError: the total effect is too near 0 to divide by.
+        """
+        y11, y00 = self._base_values().mean(axis=0)
+        total = y11 - y00
+        if abs(total) <= NEAR_ZERO * max(1.0, abs(y11), abs(y00)):
+            raise MediationError(
+                "The total effect is too near 0 to normalise by.",
+                value=f"TE = {total:.3g} {self.metric.unit}",
+                expected="prompts on which the metric differs",
+                fix=f"read effect[{key!r}] in {self.metric.unit}, or choose other answers",
+            )
+        return self[key] / total
+
+    def rescore(self, metric: Metric) -> Effect:
+        """The same runs read by another metric. Runs no model."""
+        return replace(self, metric=metric)
+
+    def pair(self, index: int) -> Effect:
+        """The effect on one pair alone."""
+        if not 0 <= index < self.n_pairs:
+            raise MediationError(
+                "There is no such pair.",
+                value=index,
+                expected=f"0 to {self.n_pairs - 1}",
+                fix="pairs count from 0",
+            )
+        one = slice(index, index + 1)
+        return replace(self, bases=self.bases[one], edited=self.edited[one])
+
+    def cell(self, *coordinates: int | str) -> Effect:
+        """The effect of one cell, as an effect without axes."""
+        index = tuple(
+            labels.index(coordinate)
+            for labels, coordinate in zip(self.axes.values(), coordinates, strict=True)
+        )
+        flat = int(np.ravel_multi_index(index, self.shape))
+        return replace(
+            self,
+            axes={},
+            edited=self.edited[(slice(None), slice(None), *index)],
+            status=self.status[index],
+            labels=(self.labels[flat],) if self.labels else (),
+        )
+
+    def quantities(self) -> tuple[str, ...]:
+        """The effects that exist under this edit."""
+        return ESTIMANDS if self.edit.corners else ("clean", "corrupt", "difference")
+
+    # --- tables ------------------------------------------------------------------------------
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """A row per cell: its coordinates, label, status and every quantity's mean over pairs."""
+        columns: dict[str, Any] = dict(
+            zip(self.axes, zip(*product(*self.axes.values()), strict=True), strict=True)
+        )
+        if self.labels:
+            columns["site"] = list(self.labels)
+        columns["status"] = [Status(code).name.lower() for code in self.status.reshape(-1)]
+        for key in self.quantities():
+            columns[key] = np.broadcast_to(self[key], self.shape).reshape(-1)
+        return pd.DataFrame(columns)
+
+    def top(self, n: int = 10, by: str | None = None) -> pd.DataFrame:
+        """The ``n`` cells of largest size of ``by`` (PIE, or the effect on the clean base)."""
+        table = self.to_dataframe()
+        key = by or ("PIE" if self.edit.corners else "clean")
+        self.pairs(key)
+        return table.sort_values(key, key=np.abs, ascending=False, na_position="last").head(n)
+
+    # --- files ---------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> Path:
+        """Write it as .json or .npz (no pickle); ``Effect.load`` reads it back without torch."""
+        from .effect_files import save
+
+        return save(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Effect:
+        """Read what ``save`` wrote."""
+        from .effect_files import load
+
+        return load(Path(path))
+
+    # --- views ---------------------------------------------------------------------------------
+
+    def show(self) -> None:
+        """Draw it in the notebook."""
+        from IPython.display import display
+
+        display(self)  # type: ignore[no-untyped-call]
+
+    def _repr_html_(self) -> str:
+        from .pictures import effect_html
+
+        return effect_html(self)
+
+    def __repr__(self) -> str:
+        axes = " x ".join(f"{name} {len(labels)}" for name, labels in self.axes.items())
+        y11, y00 = self._base_values().mean(axis=0)
+        return (
+            f"Effect({axes or 'one number'}; {self.edit.kind}; {self.metric.name}; "
+            f"n={self.n_pairs}; clean {y11:+.3f}, corrupt {y00:+.3f}, TE {y11 - y00:+.3f})"
+        )
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _base_values(self) -> Array:
+        """(pair, 2): the metric on the clean and on the corrupt prompt."""
+        return self.metric(self.bases)
+
+    def _corners(self) -> dict[str, Array]:
+        ones = (1,) * len(self.axes)
+        base = self._base_values()
+        edited = self.metric(self.edited)
+        return {
+            "Y11": base[:, 0].reshape(-1, *ones),
+            "Y10": edited[:, 0],
+            "Y01": edited[:, 1],
+            "Y00": base[:, 1].reshape(-1, *ones),
+        }
+
+    def _constant_effect(self, key: str) -> Array:
+        y = self._corners()
+        effects = {
+            "clean": y["Y11"] - y["Y10"],
+            "corrupt": y["Y00"] - y["Y01"],
+            "difference": y["Y11"] - y["Y10"] - y["Y00"] + y["Y01"],
+        }
+        if key in ("TE", "Y11", "Y00"):
+            return estimand(key, y)
+        if key not in effects:
+            raise MediationError(
+                f"{key} does not exist under a {self.edit.kind} edit.",
+                value=repr(key),
+                expected="'clean', 'corrupt' or 'difference': Y(base) \N{MINUS SIGN} Y(base, do)",
+                fix="a constant is not the value on the other prompt; "
+                "use Patch() for TIE, PIE and INT",
+            )
+        return effects[key]
+
+
+def stack_labels(sites: Sequence[Any], tokens: Sequence[str] | None) -> tuple[str, ...]:
+    """The labels of sites in order, with the positions named by ``tokens`` where given."""
+    return tuple(site.label(tokens) for site in sites)

@@ -1,0 +1,134 @@
+"""A running evaluation: progress, cancel, result."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from typing import Generic, Literal, TypeVar
+
+from tqdm.auto import tqdm
+
+T = TypeVar("T")
+U = TypeVar("U")
+State = Literal["waiting", "running", "done", "cancelled", "failed"]
+
+BREATH = 0.002
+"""Seconds between chunks in a running kernel; a pause of 0 starves the user's cells."""
+
+
+class Job(Generic[T]):
+    """Work in chunks, one at a time. Between chunks it can be watched and cancelled.
+
+    Args:
+        chunks: does one chunk a step and yields how many cells it finished.
+        total: how many cells there are.
+        finish: makes the result from what was finished, all of it or, after ``cancel``, a part.
+
+    A job started inside a running event loop (a notebook) goes on by itself between cells; else
+    it runs when its ``result`` is asked for.
+    """
+
+    def __init__(self, chunks: Iterator[int], total: int, finish: Callable[[], T]) -> None:
+        self.total = total
+        self.done = 0
+        self.state: State = "waiting"
+        self.error: BaseException | None = None
+        self.seconds = 0.0
+        self._chunks = chunks
+        self._finish = finish
+        self._result: T | None = None
+        self._watchers: list[Callable[[Job[T]], None]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Cells done, cells in all."""
+        return self.done, self.total
+
+    @property
+    def seconds_left(self) -> float | None:
+        """What the finished part suggests; None before the first chunk is done."""
+        return self.seconds / self.done * (self.total - self.done) if self.done else None
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.state in ("done", "cancelled", "failed")
+
+    def then(self, change: Callable[[T], U]) -> Job[U]:
+        """The same work with another result; step the new job, not this one."""
+        return Job(self._chunks, self.total, lambda: change(self._finish()))
+
+    def watch(self, callback: Callable[[Job[T]], None]) -> None:
+        """Call back after every chunk and at the end."""
+        self._watchers.append(callback)
+
+    def cancel(self) -> None:
+        """Stop after the chunk that is running. What was finished stays in the result."""
+        if not self.finished:
+            self._end("cancelled")
+
+    def step(self) -> bool:
+        """Run one chunk; False when there was nothing left to do."""
+        if self.finished:
+            return False
+        self.state = "running"
+        began = time.perf_counter()
+        try:
+            finished = next(self._chunks, None)
+        except BaseException as error:
+            self.error = error
+            self._end("failed")
+            raise
+        self.seconds += time.perf_counter() - began
+        if finished is None:
+            self._end("done")
+            return False
+        self.done += finished
+        self._tell()
+        return True
+
+    def result(self, progress: bool = False) -> T:
+        """Run what is left, here and now, and return the result.
+
+        Raises:
+            whatever a chunk raised; the study keeps what it had before.
+        """
+        with tqdm(total=self.total, disable=not progress, unit="cell", leave=False) as bar:
+            bar.update(self.done)
+            while self.step():
+                bar.update(self.done - bar.n)
+        if self.error is not None:
+            raise self.error
+        assert self._result is not None
+        return self._result
+
+    def start(self) -> Job[T]:
+        """Go on between cells, where an event loop runs; else wait for ``result``."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return self
+        self._task = loop.create_task(self._run())
+        return self
+
+    async def _run(self) -> None:
+        try:
+            while self.step():
+                await asyncio.sleep(BREATH)
+        except Exception as error:  # told to the watchers, raised again by result()
+            self.error = error
+
+    def _end(self, state: State) -> None:
+        if state != "failed":
+            self._result = self._finish()
+        self.state = state
+        self._tell()
+
+    def _tell(self) -> None:
+        for callback in list(self._watchers):
+            callback(self)
+
+    def __repr__(self) -> str:
+        return f"Job({self.state}, {self.done} of {self.total} cells)"

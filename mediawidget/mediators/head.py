@@ -1,0 +1,5 @@
+"""One attention head, as its mix of values z before the output projection."""
+
+from .base import Mediator
+
+HEAD = Mediator("head", "Attention head", "attn_z", per_head=True)

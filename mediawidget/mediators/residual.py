@@ -1,0 +1,5 @@
+"""The residual stream, before each block and after the last."""
+
+from .base import Mediator
+
+RESIDUAL = Mediator("residual", "Residual stream", "block_in", after_last=True, complete_cut=True)

@@ -1,0 +1,61 @@
+"""From what runs kept to effects on axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from .edits import Edit
+from .effects import Effect, Status
+from .engine import Outcomes
+from .metrics import Metric
+from .sites import Site
+
+Axes = Mapping[str, tuple[int, ...]]
+
+
+def assemble(outcomes: Outcomes, n_runs: int, axes: Axes, edit: Edit, metric: Metric) -> Effect:
+    """The effect of ``n_runs`` runs: every cell on the corrupt base, then on the clean base."""
+    shape = tuple(len(labels) for labels in axes.values())
+    n_pairs = len(outcomes.bases)
+    half = n_runs // 2
+    # (base, cell, pair, 3) with the clean base first, then pairs to the front.
+    both = np.stack([outcomes.kept[half:n_runs], outcomes.kept[:half]])
+    edited = both.transpose(2, 0, 1, 3).reshape(n_pairs, 2, *shape, 3)
+    missing = np.isnan(both).any(axis=(0, 2, 3))
+    implied = outcomes.implied[:n_runs].reshape(2, half, n_pairs).all(axis=(0, 2))
+    status = np.where(implied, Status.IMPLIED_ZERO, Status.EXACT)
+    status = np.where(missing, Status.NOT_RUN, status)
+    edited = np.where((status == Status.NOT_RUN).reshape(*shape, 1), np.nan, edited)
+    return Effect(
+        axes, outcomes.bases, edited, status.reshape(shape).astype(np.uint8), edit, metric
+    )
+
+
+def empty_grid(axes: Axes, like: Effect, labels: tuple[str, ...]) -> Effect:
+    """A grid of which nothing was run, on the base runs of ``like``."""
+    shape = tuple(len(coordinates) for coordinates in axes.values())
+    return replace(
+        like,
+        axes=axes,
+        edited=np.full((like.n_pairs, 2, *shape, 3), np.nan),
+        status=np.full(shape, Status.NOT_RUN, dtype=np.uint8),
+        labels=labels,
+    )
+
+
+def with_cell(grid: Effect, site: Site, effect: Effect) -> Effect:
+    """The grid with one cell set to an effect without axes."""
+    coordinates = {"layer": site.layer, "head": site.head, "position": site.position}
+    index = tuple(labels.index(coordinates[name]) for name, labels in grid.axes.items())
+    edited, status = grid.edited.copy(), grid.status.copy()
+    edited[(slice(None), slice(None), *index)] = effect.edited
+    status[index] = effect.status
+    return replace(grid, edited=edited, status=status)
+
+
+def grid_key(site: Site) -> str | None:
+    """What a sweep that holds this site goes ``by``."""
+    return None if site.position is None else "position"

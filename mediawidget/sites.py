@@ -1,0 +1,94 @@
+"""Addresses of mediators: which component, in which layer, at which positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import MediationError
+
+Position = int | tuple[int, ...] | None
+
+_PREFIX = {"residual": "L", "attn_out": "attn", "mlp_out": "mlp", "head": "L"}
+
+
+@dataclass(frozen=True, order=False)
+class Site:
+    """One address in a network.
+
+    Args:
+        mediator: the kind of component, a name registered in ``mediawidget.mediators``.
+        layer: counted from 0. The residual stream has one more: ``n_layers`` is its value after
+            the last block.
+        head: which attention head, for mediators that come per head.
+        position: one token position, several, or ``None`` for all of them. Positions count from
+            0 and include the beginning-of-sequence token.
+
+    Example:
+        >>> Site("head", layer=3, head=1).label()
+        'L3H1'
+        >>> Site("residual", layer=2, position=7).label(["When"] * 7 + [" store"])
+        'L2 @ store'
+    """
+
+    mediator: str
+    layer: int
+    head: int | None = None
+    position: Position = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("layer", self.layer), ("head", self.head)):
+            if name == "head" and value is None:
+                continue
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise MediationError(
+                    f"A site's {name} is a whole number.",
+                    value=repr(value),
+                    expected="an int, counted from 0",
+                    fix=f"Site({self.mediator!r}, layer=3, head=1)",
+                )
+        if isinstance(self.position, list):
+            object.__setattr__(self, "position", tuple(self.position))
+
+    def label(self, tokens: Sequence[str] | None = None) -> str:
+        """The name people read: ``L3H1``, ``mlp2 @ store``, ``L2 @ John(9)``.
+
+        With ``tokens`` a position shows as its token, numbered where the token occurs twice.
+        """
+        name = f"{_PREFIX.get(self.mediator, self.mediator)}{self.layer}"
+        if self.head is not None:
+            name += f"H{self.head}"
+        if self.position is None:
+            return name
+        positions = (self.position,) if isinstance(self.position, int) else self.position
+        return f"{name} @ " + ", ".join(_position_label(p, tokens) for p in positions)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that ``Site.from_json`` reads back."""
+        position = list(self.position) if isinstance(self.position, tuple) else self.position
+        return {
+            "mediator": self.mediator,
+            "layer": self.layer,
+            "head": self.head,
+            "position": position,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Site:
+        """The inverse of ``to_json``."""
+        position = data.get("position")
+        return cls(
+            mediator=data["mediator"],
+            layer=data["layer"],
+            head=data.get("head"),
+            position=tuple(position) if isinstance(position, list) else position,
+        )
+
+
+def _position_label(position: int, tokens: Sequence[str] | None) -> str:
+    if tokens is None or not 0 <= position < len(tokens):
+        return str(position)
+    text = tokens[position].strip() or repr(tokens[position])
+    twice = sum(token.strip() == tokens[position].strip() for token in tokens) > 1
+    return f"{text}({position})" if twice else text

@@ -1,0 +1,1 @@
+"""How the teaching model in ``mediawidget/models/teaching`` was made and measured."""

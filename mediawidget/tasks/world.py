@@ -171,12 +171,16 @@ def induction_example(rng: Random, split: Split = "train") -> Example:
     length = rng.randint(5, 14)
     start = rng.randrange(length - 2)
     repeat = rng.choice((1, 2, rng.randint(1, length - 1 - start)))
-    words = sequence(rng, length, split)
     if split == "heldout":
         repeat = 1
         words = _draw(
             lambda: sequence(rng, length, "any"),
             lambda w: held_out("bigram", w[start], w[start + 1]),
+        )
+    else:
+        words = _draw(
+            lambda: sequence(rng, length, split),
+            lambda w: split == "any" or not held_out("bigram", w[-1], w[start]),
         )
     repeated = words[start : start + repeat]
     answers = {length + i: {words[start + i + 1]: 1.0} for i in range(repeat)}

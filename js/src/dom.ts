@@ -1,0 +1,51 @@
+// Elements without templates: text is always text, and every element that can take the focus keeps
+// the notebook's shortcuts out (JupyterLab reads this attribute on the focused element only).
+
+export const SUPPRESS = "data-lm-suppress-shortcuts";
+
+export type Child = Node | string | null | undefined | false;
+export type Props = Record<string, string | number | boolean | null | undefined>;
+
+const FOCUSABLE = new Set(["button", "select", "input", "summary", "a", "textarea", "dialog"]);
+
+/** Makes an element. `class`, `text` and attributes come from `props`; false and null leave one out. */
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  props: Props = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  setProps(element, props);
+  if (tag === "button") element.setAttribute("type", "button");
+  if (FOCUSABLE.has(tag) || props["tabindex"] !== undefined) element.setAttribute(SUPPRESS, "true");
+  for (const child of children) {
+    if (child) element.append(child);
+  }
+  return element;
+}
+
+/** Sets attributes; null and false remove them, `text` is the text content. */
+export function setProps(element: Element, props: Props): void {
+  for (const [name, value] of Object.entries(props)) {
+    if (name === "text") element.textContent = String(value ?? "");
+    else if (value === null || value === undefined || value === false)
+      element.removeAttribute(name);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+}
+
+/** Writes text only where it changed, so that an unchanged line costs no layout. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** A button with words that are its accessible name, and optionally a drawn face. */
+export function button(
+  label: string,
+  run: (event: MouseEvent) => void,
+  props: Props = {},
+): HTMLButtonElement {
+  const element = h("button", { class: "mw-button", text: label, ...props });
+  element.addEventListener("click", run);
+  return element;
+}

@@ -1,0 +1,92 @@
+// What went wrong, how far a sweep is, and what is said aloud.
+import { button, h, setProps, setText } from "./dom.ts";
+import { seconds } from "./numbers.ts";
+import { sentence } from "./sentences.ts";
+import type { Store } from "./store.ts";
+import { plain } from "./text.ts";
+
+/** An error in the words of the kernel: what, what was expected, the fix. Nothing has changed. */
+export function errorLine(store: Store, signal: AbortSignal): HTMLElement {
+  const el = h("div", { class: "mw-part mw-error", role: "alert" });
+  const draw = () => {
+    const { error } = store;
+    el.hidden = !error;
+    if (!error) return el.replaceChildren();
+    const detail = (name: string, text: string) =>
+      text ? h("div", {}, h("b", { text: `${name} ` }), plain(text, 400)) : null;
+    el.replaceChildren(
+      h(
+        "div",
+        { class: "mw-errortext" },
+        h("div", { text: plain(error.message, 400) }),
+        detail("Got:", error.value),
+        detail("Expected:", error.expected),
+        detail("Fix:", error.fix),
+      ),
+      button("×", () => store.dismissError(), { "aria-label": "Dismiss the error" }),
+    );
+  };
+  store.on(["status"], draw, signal);
+  draw();
+  return el;
+}
+
+/** A key to the cells' states; while a sweep runs, its progress and the way to stop it. */
+export function progressLine(store: Store, signal: AbortSignal): HTMLElement {
+  const bar = h("progress", { class: "mw-progress", "aria-label": "Sweep" });
+  const words = h("span", { class: "mw-hint" });
+  const cancel = button("Cancel", () => store.act("cancel"), { title: "Cancel the sweep (Esc)" });
+  const running = h("div", { class: "mw-running" }, bar, words, cancel);
+  const key = stateKey();
+  const note = h("span", { class: "mw-hint", role: "status" });
+  const draw = () => {
+    const { progress } = store;
+    running.hidden = !store.sweeping;
+    key.hidden = store.sweeping;
+    setText(
+      note,
+      progress?.state === "cancelled"
+        ? `Cancelled after ${progress.done} of ${progress.total}.`
+        : progress?.state === "failed"
+          ? "The sweep failed."
+          : "",
+    );
+    if (!progress) return;
+    setProps(bar, { max: Math.max(1, progress.total), value: progress.done });
+    const left = progress.secondsLeft === null ? "" : `, ${seconds(progress.secondsLeft)} left`;
+    setText(words, `${progress.done} of ${progress.total} runs${left}`);
+  };
+  store.on(["status"], draw, signal);
+  draw();
+  return h("div", { class: "mw-progressline" }, running, key, note);
+}
+
+function stateKey(): HTMLElement {
+  const item = (state: string, text: string) =>
+    h("span", { class: "mw-keyitem" }, h("i", { class: "mw-swatch", "data-state": state }), text);
+  return h(
+    "span",
+    { class: "mw-key" },
+    item("none", "not run"),
+    item("zero", "zero by construction"),
+    item("failed", "failed check"),
+  );
+}
+
+/** Says committed results, and only those. */
+export function announcer(store: Store, signal: AbortSignal): HTMLElement {
+  const el = h("div", { class: "mw-hidden", "aria-live": "polite" });
+  store.on(
+    ["result"],
+    () => {
+      const reading = store.resultReading;
+      if (store.view && reading)
+        setText(
+          el,
+          `${plain(reading.label, 160)}. ${sentence(store.view, store.direction, reading)}`,
+        );
+    },
+    signal,
+  );
+  return el;
+}

@@ -1,0 +1,72 @@
+// The two prompts as an interlinear pair: each corrupt token under its clean one, `·` where they
+// are equal, framed where they differ, and the answers at the end.
+import { button, h } from "./dom.ts";
+import { probability } from "./numbers.ts";
+import type { Prompts, TokenInfo, TopToken } from "./protocol.ts";
+import type { Store } from "./store.ts";
+import { token, word } from "./text.ts";
+
+export function prompts(store: Store, signal: AbortSignal): HTMLElement {
+  const el = h("section", { class: "mw-part mw-prompts", "aria-label": "Prompts" });
+  const swap = button("Swap", () => store.act("swap"), {
+    title: "Exchange clean and corrupt (S)",
+    "aria-label": "Swap the prompts",
+  });
+  const draw = () => {
+    const { view } = store;
+    if (!view) return;
+    const p = view.prompts;
+    swap.disabled = !store.live;
+    el.replaceChildren(
+      h(
+        "div",
+        { class: "mw-names" },
+        h("span", { class: "mw-name mw-clean", text: "clean" }),
+        h("span", { class: "mw-name mw-corrupt", text: "corrupt" }),
+      ),
+      gloss(p),
+      h(
+        "div",
+        { class: "mw-answers" },
+        answer(p.cleanTop, p.answer),
+        answer(p.corruptTop, p.wrong),
+      ),
+      swap,
+    );
+  };
+  store.on(["view"], draw, signal);
+  draw();
+  return el;
+}
+
+function gloss(p: Prompts): HTMLElement {
+  const length = Math.max(p.clean.length, p.corrupt.length);
+  const line = h("div", { class: "mw-gloss" });
+  for (let i = 0; i < length; i++) line.append(column(p.clean[i], p.corrupt[i]));
+  return line;
+}
+
+function column(clean: TokenInfo | undefined, corrupt: TokenInfo | undefined): HTMLElement {
+  const equal = clean?.text === corrupt?.text;
+  return h(
+    "span",
+    { class: equal ? "mw-pair" : "mw-pair mw-differs", title: clean?.role ?? corrupt?.role },
+    clean ? token(clean.text) : "",
+    equal ? same() : corrupt ? token(corrupt.text) : "",
+  );
+}
+
+/** The mark for "as above", with the words for those who hear it. */
+export function same(): HTMLElement {
+  return h("span", { class: "mw-same", text: "·" });
+}
+
+/** The model's own first choice, and the studied answer beside it where they part. */
+function answer(top: TopToken[], wanted: string): HTMLElement {
+  const first = top[0];
+  const el = h("span", { class: "mw-answer" }, "→ ");
+  if (first) el.append(token(first.token), ` ${probability(first.p)}`);
+  if (!first || word(first.token) !== word(wanted))
+    el.append(h("span", { class: "mw-wanted" }, " (studied: ", token(wanted), ")"));
+  return el;
+}

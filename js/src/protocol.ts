@@ -1,0 +1,114 @@
+// The widget protocol's types, as they are used here once decode.ts has checked a message.
+import type { Corners, Direction } from "./estimands.ts";
+
+export type { Direction };
+
+export enum Status {
+  NotRun = 0,
+  Exact = 1,
+  Estimate = 2,
+  ImpliedZero = 3,
+  Failed = 4,
+  Impossible = 5,
+}
+
+export interface TokenInfo {
+  text: string;
+  role: string | null;
+}
+export interface TopToken {
+  token: string;
+  p: number;
+}
+export interface CheckInfo {
+  name: string;
+  ok: boolean | null;
+  words: string;
+}
+export interface CellRef {
+  panel: string;
+  index: number;
+}
+export interface Cost {
+  runs: number;
+  passes: number;
+  seconds: number;
+}
+export interface Axis {
+  name: string;
+  labels: string[];
+}
+export interface Panel {
+  key: string;
+  mediator: string;
+  title: string;
+  axes: Axis[];
+  rows: number;
+  cols: number;
+  y01: Float32Array;
+  y10: Float32Array;
+  status: Uint8Array;
+  labels: string[];
+  cost: Cost;
+  /** Older than the view's where the numbers belong to prompts or edits that have changed since. */
+  revision: number;
+}
+export interface EditChoice {
+  kind: string;
+  label: string;
+  why: string | null;
+}
+export interface Prompts {
+  clean: TokenInfo[];
+  corrupt: TokenInfo[];
+  firstDifference: number;
+  answer: string;
+  wrong: string;
+  cleanTop: TopToken[];
+  corruptTop: TopToken[];
+}
+export interface View {
+  revision: number;
+  model: { name: string; layers: number; heads: number; facts: string };
+  metric: { name: string; unit: string; label: string };
+  edit: { kind: string; corners: boolean };
+  edits: EditChoice[];
+  pairs: { n: number; index: number | null; name: string };
+  prompts: Prompts;
+  base: { y11: number; y00: number };
+  checks: CheckInfo[];
+  panels: Panel[];
+}
+export interface Result extends Corners {
+  revision: number;
+  seq: number;
+  cells: CellRef[];
+  label: string;
+  status: Status;
+  ci: Record<string, [number, number]> | null;
+  n: number;
+  top: { clean: TopToken[]; corrupt: TopToken[]; restored: TopToken[]; broken: TopToken[] };
+  checks: CheckInfo[];
+}
+export interface History {
+  index: number;
+  n: number;
+  undo: boolean;
+  redo: boolean;
+}
+export interface RequestError {
+  message: string;
+  value: string;
+  expected: string;
+  fix: string;
+}
+export interface Progress {
+  panels: string[];
+  done: number;
+  total: number;
+  secondsLeft: number | null;
+  state: "running" | "done" | "cancelled" | "failed";
+}
+export type Message =
+  | { kind: "reply"; id: number; ok: boolean; error: RequestError | null }
+  | ({ kind: "progress" } & Progress);

@@ -1,0 +1,195 @@
+// The rail: corrupt at one end, clean at the other, a needle from the base run to the result. It
+// reads from corners on the page, so it follows the pointer without the kernel.
+
+import { h, setProps, setText } from "./dom.ts";
+import type { Corners, Direction } from "./estimands.ts";
+import { percentText, raw, size } from "./numbers.ts";
+import { Status, type View } from "./protocol.ts";
+import { shown, valueOf } from "./scale.ts";
+import { sentence } from "./sentences.ts";
+import type { Reading, Store } from "./store.ts";
+import { plain } from "./text.ts";
+
+// Room beyond either end, as a share of the distance between them.
+const BEYOND = 0.12;
+const FARTHEST = 0.6;
+
+const QUANTITY: Record<Direction, [string, string]> = {
+  restore: ["PIE", "on corrupt"],
+  break: ["TIE", "on clean"],
+  difference: ["INT", "difference"],
+};
+
+/** From the metric's values to places along the rail, 0 (left) to 1. Corrupt is always left. */
+export function railScale(y00: number, y11: number, others: number[]): (value: number) => number {
+  const span = y11 - y00 || Math.max(1, Math.abs(y11));
+  const along = (value: number) => (value - y00) / span;
+  const places = others.filter(Number.isFinite).map(along);
+  const low = Math.max(-FARTHEST, Math.min(-BEYOND, ...places));
+  const high = Math.min(1 + FARTHEST, Math.max(1 + BEYOND, ...places));
+  return (value) => Math.min(1, Math.max(0, (along(value) - low) / (high - low)));
+}
+
+/** Where the needles start and end: one for a direction, both for the difference. */
+export function needles(direction: Direction, c: Corners): { from: number; to: number }[] {
+  const up = { from: c.y00, to: c.y01 };
+  const down = { from: c.y11, to: c.y10 };
+  return direction === "restore" ? [up] : direction === "break" ? [down] : [up, down];
+}
+
+export function rail(store: Store, signal: AbortSignal): HTMLElement {
+  const metric = h("span", { class: "mw-metric" });
+  const readout = h("output", { class: "mw-readout" });
+  const of = h("span", { class: "mw-of" });
+  const badge = h("span", { class: "mw-badge" });
+  const track = h("div", { class: "mw-track", "aria-hidden": "true" });
+  const [low, high] = [h("span", { class: "mw-end" }), h("span", { class: "mw-end" })];
+  const line = h("div", { class: "mw-rail" }, low, track, high);
+  const text = h("p", { class: "mw-sentence" });
+  const el = h(
+    "section",
+    { class: "mw-part mw-railpart", "aria-label": "Result" },
+    h(
+      "div",
+      { class: "mw-railhead" },
+      metric,
+      h("span", { class: "mw-figure" }, readout, of, badge),
+    ),
+    line,
+    text,
+  );
+  const parts = trackParts(track);
+
+  const draw = () => {
+    const { view, reading } = store;
+    if (!view) return;
+    setText(metric, plain(view.metric.label, 120));
+    setText(low, `corrupt ${raw(view.base.y00)}`);
+    setText(high, `${raw(view.base.y11)} clean`);
+    drawTrack(parts, store, view, reading);
+    drawFigure(store, view, reading, readout, of, badge);
+    setText(text, words(store, view, reading));
+    el.classList.toggle("mw-stale", reading?.stale ?? false);
+  };
+  store.on(["view", "result", "scale", "hover", "pending"], draw, signal);
+  draw();
+  return el;
+}
+
+function words(store: Store, view: View, reading: Reading | null): string {
+  if (!reading) return "Point at a cell to read it; click it, or press Enter, to run it.";
+  const only = reading.cells.length === 1 ? reading.cells[0] : undefined;
+  return sentence(view, store.direction, reading, only ? store.panel(only.panel) : null);
+}
+
+// --- the track ---------------------------------------------------------------------------------
+
+interface TrackParts {
+  zero: HTMLElement;
+  ends: [HTMLElement, HTMLElement];
+  base: HTMLElement;
+  needles: [HTMLElement, HTMLElement];
+}
+
+function trackParts(track: HTMLElement): TrackParts {
+  const dot = () => h("span", { class: "mw-dot" });
+  const parts: TrackParts = {
+    zero: h("span", { class: "mw-zero", text: "0" }),
+    ends: [dot(), dot()],
+    base: h("span", { class: "mw-baseline" }),
+    needles: [h("span", { class: "mw-needle" }), h("span", { class: "mw-needle" })],
+  };
+  track.append(parts.base, parts.zero, ...parts.ends, ...parts.needles);
+  return parts;
+}
+
+function drawTrack(parts: TrackParts, store: Store, view: View, reading: Reading | null): void {
+  const { y11, y00 } = view.base;
+  const result = store.resultReading;
+  // The committed result may widen the rail; the pointer does not, so that the ends stand still.
+  const wide = result ? [result.corners.y01, result.corners.y10] : [];
+  const place = railScale(
+    y00,
+    y11,
+    [...wide, 0].filter((v) => near(v, y00, y11)),
+  );
+  const at = (value: number) => `${(100 * place(value)).toFixed(2)}%`;
+  parts.zero.style.left = at(0);
+  parts.zero.hidden = !near(0, y00, y11);
+  parts.ends[0].style.left = at(y00);
+  parts.ends[1].style.left = at(y11);
+  parts.base.style.left = at(y00);
+  parts.base.style.width = `${(100 * (place(y11) - place(y00))).toFixed(2)}%`;
+  const drawn = reading && shown(reading.status) ? needles(store.direction, reading.corners) : [];
+  parts.needles.forEach((needle, i) => {
+    const move = drawn[i];
+    needle.hidden = !move;
+    if (!move) return;
+    const [from, to] = [place(move.from), place(move.to)];
+    const clean = (move.to - move.from) * (y11 < y00 ? -1 : 1) >= 0;
+    needle.style.left = `${(100 * Math.min(from, to)).toFixed(2)}%`;
+    needle.style.width = `${(100 * Math.abs(to - from)).toFixed(2)}%`;
+    setProps(needle, {
+      "data-points": to >= from ? "right" : "left",
+      "data-toward": clean ? "clean" : "corrupt",
+      "data-lane": drawn.length > 1 ? String(i) : null,
+    });
+  });
+}
+
+function near(value: number, y00: number, y11: number): boolean {
+  const along = (value - y00) / (y11 - y00 || 1);
+  return along > -FARTHEST && along < 1 + FARTHEST;
+}
+
+// --- the figure --------------------------------------------------------------------------------
+
+function drawFigure(
+  store: Store,
+  view: View,
+  reading: Reading | null,
+  readout: HTMLElement,
+  of: HTMLElement,
+  badge: HTMLElement,
+): void {
+  const quantity = QUANTITY[store.direction][view.edit.corners ? 0 : 1];
+  const total = size(view.base.y11 - view.base.y00);
+  if (!reading || !shown(reading.status)) {
+    setText(readout, "");
+    setText(of, `total effect ${total} ${view.metric.unit}`);
+    setText(badge, reading ? stateWords(reading) : "");
+    setProps(badge, { "data-state": reading?.status === Status.Failed ? "failed" : null });
+    return;
+  }
+  const value = valueOf(view, store.direction, store.unit, reading.corners);
+  setText(readout, store.unit === "percent" ? `${percentText(value)}%` : raw(value));
+  setText(
+    of,
+    store.unit === "percent" ? `${quantity} of ${total}` : `${quantity} ${view.metric.unit}`,
+  );
+  setText(badge, [stateWords(reading), pairs(view, reading)].join(" · "));
+  setProps(badge, { "data-state": reading.status === Status.Estimate ? "estimate" : null });
+}
+
+function pairs(view: View, reading: Reading): string {
+  if (reading.n > 1) return `n ${reading.n}`;
+  return view.pairs.n > 1 ? "this pair" : "1 pair";
+}
+
+function stateWords(reading: Reading): string {
+  if (reading.stale) return "old prompts";
+  switch (reading.status) {
+    case Status.Exact:
+      return "exact ✓";
+    case Status.Estimate:
+      return "≈ estimate";
+    case Status.ImpliedZero:
+      return "0 by construction";
+    case Status.Failed:
+      return "failed check";
+    case Status.Impossible:
+      return "impossible";
+    default:
+      return "not run";
+  }
+}

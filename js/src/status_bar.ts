@@ -1,0 +1,108 @@
+// The first line: which contrast and pair, whether the checks passed, undo and redo, help; and what
+// the kernel is doing.
+import { button, h, setProps, setText } from "./dom.ts";
+import { count } from "./numbers.ts";
+import type { View } from "./protocol.ts";
+import type { Store } from "./store.ts";
+import { plain } from "./text.ts";
+
+export function statusBar(store: Store, help: () => void, signal: AbortSignal): HTMLElement {
+  const name = h("span", { class: "mw-contrast" });
+  const [undo, redo] = [
+    button("↶", () => store.act("undo"), { "aria-label": "Undo", title: "Undo (U)" }),
+    button("↷", () => store.act("redo"), { "aria-label": "Redo", title: "Redo (Shift+U)" }),
+  ];
+  const step = h("span", { class: "mw-hint mw-step" });
+  const checks = h("span", { class: "mw-checksum" });
+  const draw = () => {
+    const { view, history } = store;
+    if (!view) return;
+    setText(name, plain(view.pairs.name || view.model.name, 40));
+    setProps(name, { title: `${view.model.name}: ${view.model.facts}` });
+    undo.disabled = !history.undo || !store.live;
+    redo.disabled = !history.redo || !store.live;
+    setText(step, history.n > 0 ? `${history.index}/${history.n}` : "");
+    drawChecks(checks, view, store);
+  };
+  store.on(["view", "result", "status"], draw, signal);
+  draw();
+  return h(
+    "header",
+    { class: "mw-part mw-bar1" },
+    name,
+    pairStepper(store, signal),
+    checks,
+    kernel(store, signal),
+    h(
+      "span",
+      { class: "mw-tools" },
+      undo,
+      step,
+      redo,
+      button("?", help, { "aria-label": "Keys", title: "Keys (?)" }),
+    ),
+  );
+}
+
+function drawChecks(el: HTMLElement, view: View, store: Store): void {
+  const checks = store.result?.checks.length ? store.result.checks : view.checks;
+  const failed = checks.filter((check) => check.ok === false);
+  const passed = checks.filter((check) => check.ok === true);
+  setProps(el, { "data-ok": String(failed.length === 0), hidden: checks.length === 0 });
+  setText(
+    el,
+    failed.length > 0
+      ? `✗ ${failed.length} of ${count(checks.length, "check")} failed`
+      : `✓ ${count(passed.length, "check")}`,
+  );
+  setProps(el, { title: checks.map(({ name, words }) => `${name}: ${words}`).join("\n") });
+}
+
+function pairStepper(store: Store, signal: AbortSignal): HTMLElement {
+  const el = h("span", { class: "mw-pairs", role: "group", "aria-label": "Pair" });
+  const where = h("span", { class: "mw-where" });
+  // The pair to come back to from the mean.
+  let last = 0;
+  const go = (by: number) => {
+    const n = store.view?.pairs.n ?? 1;
+    store.setPair((last + by + n) % n);
+  };
+  const back = button("‹", () => go(-1), {
+    class: "mw-button mw-tight",
+    "aria-label": "Previous pair",
+  });
+  const next = button("›", () => go(1), { class: "mw-button mw-tight", "aria-label": "Next pair" });
+  const one = button("This pair", () => store.setPair(last), { class: "mw-segment" });
+  const mean = button("Mean", () => store.setPair(null), { class: "mw-segment" });
+  const segments = h("span", { class: "mw-segments" }, one, mean);
+  el.append(back, where, next, segments);
+  const draw = () => {
+    const pairs = store.view?.pairs;
+    if (!pairs) return;
+    if (pairs.index !== null) last = pairs.index;
+    const many = pairs.n > 1;
+    for (const child of [back, next, segments]) child.hidden = !many;
+    setText(where, many ? `${last + 1}/${pairs.n}` : "1 pair");
+    setText(mean, `Mean of ${pairs.n}`);
+    setProps(one, { "aria-pressed": String(pairs.index !== null), disabled: !store.live });
+    setProps(mean, { "aria-pressed": String(pairs.index === null), disabled: !store.live });
+    back.disabled = next.disabled = !store.live;
+  };
+  store.on(["view", "status"], draw, signal);
+  draw();
+  return el;
+}
+
+/** What the kernel is doing, only where it keeps people waiting. */
+export function kernel(store: Store, signal: AbortSignal): HTMLElement {
+  const el = h("span", { class: "mw-kernel", role: "status" });
+  const draw = () => {
+    setText(
+      el,
+      !store.live ? "disconnected, still readable" : store.busy ? "kernel busy, queued" : "",
+    );
+  };
+  store.on(["status"], draw, signal);
+  draw();
+  return el;
+}

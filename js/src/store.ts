@@ -1,0 +1,352 @@
+// One store for each model, shared by all its views: what Python sent, what is under the pointer,
+// what is on its way. It draws nothing; views subscribe to the kinds of change they show.
+import { decodeMessage, decodeResult, decodeView } from "./decode.ts";
+import type { Corners } from "./estimands.ts";
+import type {
+  CellRef,
+  Direction,
+  History,
+  Panel,
+  Progress,
+  RequestError,
+  Result,
+  View,
+} from "./protocol.ts";
+import { cornersAt, scaleMax, type Unit, unitFor } from "./scale.ts";
+
+/** What a widget's model offers here (the part of anywidget's that is used). */
+export interface Model {
+  get(name: string): unknown;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  send(content: unknown): void;
+  on(name: string, callback: (...args: never[]) => void): void;
+}
+
+export type Change = "view" | "result" | "scale" | "hover" | "pending" | "status" | "look";
+export type Palette = "rdbu" | "puor";
+
+/** One thing with corners: a cell under the pointer or the committed result. */
+export interface Reading {
+  kind: "cell" | "result";
+  cells: CellRef[];
+  label: string;
+  corners: Corners;
+  status: number;
+  n: number;
+  ci: Result["ci"];
+  stale: boolean;
+}
+
+const BUSY_AFTER = 300;
+
+export class Store {
+  view: View | null = null;
+  result: Result | null = null;
+  history: History = { index: 0, n: 0, undo: false, redo: false };
+  direction: Direction = "restore";
+  wanted: Unit = "percent";
+  palette: Palette = "rdbu";
+  max = 100;
+  hover: CellRef | null = null;
+  /** The cells of the newest selection that has not been answered, null when none is waiting. */
+  pending: CellRef[] | null = null;
+  progress: Progress | null = null;
+  error: RequestError | null = null;
+  busy = false;
+  live = true;
+
+  #listeners = new Set<{ changes: ReadonlySet<Change>; run: () => void }>();
+  #waiting = new Map<number, ReturnType<typeof setTimeout>>();
+  #lastId = 0;
+  #pendingId = 0;
+
+  constructor(readonly model: Model) {
+    model.on("change:view", () => this.#readView());
+    model.on("change:result", () => this.#readResult());
+    model.on("change:direction", () => this.#readDirection());
+    model.on("msg:custom", ((message: unknown) => this.#receive(message)) as never);
+    for (const event of ["comm_live_update", "comm:close", "destroy"])
+      model.on(event, () => this.#lost());
+    this.#readDirection();
+    this.#readView();
+    this.#readResult();
+  }
+
+  /** Calls `run` after each of these changes, until the signal ends it. */
+  on(changes: readonly Change[], run: () => void, signal?: AbortSignal): void {
+    const entry = { changes: new Set(changes), run };
+    this.#listeners.add(entry);
+    signal?.addEventListener("abort", () => this.#listeners.delete(entry));
+  }
+
+  get unit(): Unit {
+    return this.view ? unitFor(this.view, this.wanted) : "raw";
+  }
+
+  panel(key: string): Panel | null {
+    return this.view?.panels.find((panel) => panel.key === key) ?? null;
+  }
+
+  /** The cells that count as selected now: those on their way, else those of the result. */
+  get selection(): CellRef[] {
+    return this.pending ?? this.result?.cells ?? [];
+  }
+
+  /** What the rail, the sentence and the corners read from: the pointer first, then the result. */
+  get reading(): Reading | null {
+    return (this.hover && this.cellReading(this.hover)) ?? this.resultReading;
+  }
+
+  cellReading({ panel: key, index }: CellRef): Reading | null {
+    const panel = this.panel(key);
+    const label = panel?.labels[index];
+    if (!this.view || !panel || label === undefined) return null;
+    const { n, index: pair } = this.view.pairs;
+    return {
+      kind: "cell",
+      cells: [{ panel: key, index }],
+      label,
+      corners: cornersAt(this.view, panel, index),
+      status: panel.status[index] ?? 0,
+      n: pair === null ? n : 1,
+      ci: this.#intervals(key, index),
+      stale: panel.revision < this.view.revision,
+    };
+  }
+
+  get resultReading(): Reading | null {
+    const { result, view } = this;
+    if (!result || !view) return null;
+    const { cells, label, status, n, ci } = result;
+    const stale = result.revision < view.revision;
+    return { kind: "result", cells, label, corners: result, status, n, ci, stale };
+  }
+
+  /** The layer row a cell stands in. */
+  layerOf({ panel: key, index }: CellRef): number | null {
+    const panel = this.panel(key);
+    return panel ? Math.floor(index / panel.cols) : null;
+  }
+
+  // --- what people do -----------------------------------------------------------------------
+
+  setHover(cell: CellRef | null): void {
+    if (same(this.hover, cell)) return;
+    this.hover = cell;
+    this.#tell("hover");
+  }
+
+  /** Runs the intervention on a cell, or on the selection with this cell added or taken out. */
+  choose(cell: CellRef, add = false): void {
+    if (!add) return this.#intervene([cell]);
+    const rest = this.selection.filter((other) => !same(other, cell));
+    const cells = rest.length < this.selection.length ? rest : [...rest, cell];
+    if (cells.length === 0) this.act("clear");
+    else this.#intervene(cells);
+  }
+
+  drop(cell: CellRef): void {
+    this.choose(cell, true);
+  }
+
+  setDirection(direction: Direction): void {
+    if (direction === this.direction) return;
+    this.direction = direction;
+    this.#tell("scale");
+    this.model.set("direction", direction);
+    try {
+      this.model.save_changes();
+    } catch {
+      this.#lost();
+    }
+  }
+
+  setUnit(unit: Unit): void {
+    this.wanted = unit;
+    this.#rescale();
+    this.#tell("scale");
+  }
+
+  setPalette(palette: Palette): void {
+    this.palette = palette;
+    this.#tell("look");
+  }
+
+  sweep(panels: string[]): void {
+    this.#send("sweep", { panels });
+  }
+
+  act(action: "cancel" | "undo" | "redo" | "clear" | "swap"): void {
+    this.#send(action, {});
+  }
+
+  setPair(index: number | null): void {
+    this.#send("pair", { index });
+  }
+
+  setEdit(kind: string): void {
+    this.#send("edit", { kind });
+  }
+
+  setTokens(mediator: string): void {
+    this.#send("tokens", { mediator });
+  }
+
+  get sweeping(): boolean {
+    return this.progress?.state === "running";
+  }
+
+  dismissError(): void {
+    this.error = null;
+    this.#tell("status");
+  }
+
+  // --- to the kernel ------------------------------------------------------------------------
+
+  #intervene(cells: CellRef[]): void {
+    this.pending = cells;
+    this.#tell("pending");
+    this.#pendingId = this.#send("intervene", { cells });
+  }
+
+  #send(action: string, payload: Record<string, unknown>): number {
+    const id = ++this.#lastId;
+    const revision = this.view?.revision ?? 0;
+    this.error = null;
+    try {
+      this.model.send({ kind: "request", id, revision, action, ...payload });
+    } catch {
+      this.#lost();
+      return id;
+    }
+    const timer = setTimeout(() => {
+      this.busy = true;
+      this.#tell("status");
+    }, BUSY_AFTER);
+    this.#waiting.set(id, timer);
+    this.#tell("status");
+    return id;
+  }
+
+  // --- from the kernel ----------------------------------------------------------------------
+
+  #readView(): void {
+    const raw = this.model.get("view");
+    if (typeof raw !== "object" || raw === null || Object.keys(raw).length === 0) return;
+    this.#guard(() => {
+      this.view = decodeView(raw);
+      if (this.hover && !this.cellReading(this.hover)) this.hover = null;
+      this.#mergeResult();
+      this.#rescale();
+      this.#tell("view");
+    });
+  }
+
+  #readResult(): void {
+    this.#guard(() => {
+      const { result, history } = decodeResult(this.model.get("result") ?? {});
+      this.result = result;
+      this.history = history;
+      if (this.pending && result && sameCells(this.pending, result.cells)) this.pending = null;
+      // The newest word is the result's, until the pointer moves to another cell.
+      if (result) this.hover = null;
+      if (this.#mergeResult()) {
+        this.#rescale();
+        this.#tell("scale");
+      }
+      this.#tell("result");
+    });
+  }
+
+  #readDirection(): void {
+    const direction = this.model.get("direction");
+    if (direction !== "restore" && direction !== "break" && direction !== "difference") return;
+    if (direction === this.direction) return;
+    this.direction = direction;
+    this.#tell("scale");
+  }
+
+  #receive(raw: unknown): void {
+    this.#guard(() => {
+      const message = decodeMessage(raw);
+      if (message?.kind === "progress") this.progress = message;
+      if (message?.kind === "reply") {
+        this.#answered(message.id);
+        if (message.error) this.error = message.error;
+      }
+      this.#tell("status");
+    });
+  }
+
+  #answered(id: number): void {
+    clearTimeout(this.#waiting.get(id));
+    this.#waiting.delete(id);
+    if (this.#waiting.size === 0) this.busy = false;
+    if (id >= this.#pendingId && this.pending) {
+      this.pending = null;
+      this.#tell("pending");
+    }
+  }
+
+  /** Nothing more can be sent. What is on the page can still be read. */
+  #lost(): void {
+    for (const timer of this.#waiting.values()) clearTimeout(timer);
+    this.#waiting.clear();
+    this.live = false;
+    this.busy = false;
+    this.pending = null;
+    this.#tell("pending");
+    this.#tell("status");
+  }
+
+  /** Puts a one-cell result into this page's copy of its panel, as Python does with its own. */
+  #mergeResult(): boolean {
+    const { result, view } = this;
+    const cell = result?.cells.length === 1 ? result.cells[0] : undefined;
+    if (!result || !view || !cell || result.revision !== view.revision) return false;
+    const panel = this.panel(cell.panel);
+    if (!panel || cell.index >= panel.status.length) return false;
+    panel.y01[cell.index] = result.y01;
+    panel.y10[cell.index] = result.y10;
+    panel.status[cell.index] = result.status;
+    return true;
+  }
+
+  #intervals(panel: string, index: number): Result["ci"] {
+    const cell = this.result?.cells.length === 1 ? this.result.cells[0] : undefined;
+    return cell && same(cell, { panel, index }) ? (this.result?.ci ?? null) : null;
+  }
+
+  #rescale(): void {
+    if (this.view) this.max = scaleMax(this.view, this.unit);
+  }
+
+  /** A message that cannot be read changes nothing and is said. */
+  #guard(read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== "ProtocolError") throw error;
+      this.error = {
+        message: `The kernel sent what this view cannot read: ${error.message}.`,
+        value: "",
+        expected: "",
+        fix: "Nothing was changed. Run the cell again.",
+      };
+      this.#tell("status");
+    }
+  }
+
+  #tell(change: Change): void {
+    for (const { changes, run } of this.#listeners) if (changes.has(change)) run();
+  }
+}
+
+export function same(a: CellRef | null, b: CellRef | null): boolean {
+  return a === b || (!!a && !!b && a.panel === b.panel && a.index === b.index);
+}
+
+export function sameCells(a: CellRef[], b: CellRef[]): boolean {
+  return a.length === b.length && a.every((cell) => b.some((other) => same(cell, other)));
+}

@@ -1,0 +1,82 @@
+// The selection: its sites, the joint effect beside the sum of the single ones, and the gap.
+import { button, h } from "./dom.ts";
+import { percentText, raw } from "./numbers.ts";
+import type { CellRef, View } from "./protocol.ts";
+import { shown, valueOf } from "./scale.ts";
+import type { Reading, Store } from "./store.ts";
+import { plain } from "./text.ts";
+
+export interface Joint {
+  together: number;
+  sum: number;
+  gap: number;
+}
+
+/** The joint effect, the sum of the cells' own effects (NaN where one was not run), their gap. */
+export function joint(store: Store, view: View, result: Reading): Joint {
+  const value = (reading: Reading) => valueOf(view, store.direction, store.unit, reading.corners);
+  const together = shown(result.status) ? value(result) : Number.NaN;
+  let sum = 0;
+  for (const cell of result.cells) {
+    const own = store.cellReading(cell);
+    sum += own && shown(own.status) ? value(own) : Number.NaN;
+  }
+  return { together, sum, gap: together - sum };
+}
+
+export function strip(store: Store, signal: AbortSignal): HTMLElement {
+  const el = h("section", { class: "mw-part mw-strip", "aria-label": "Selection" });
+  const draw = () => {
+    const { view } = store;
+    if (!view) return;
+    const cells = store.selection;
+    if (cells.length === 0) {
+      el.replaceChildren(
+        h(
+          "span",
+          { class: "mw-hint" },
+          "Nothing selected. Shift-click or ",
+          kbd("X"),
+          " adds a site.",
+        ),
+      );
+      return;
+    }
+    el.replaceChildren(
+      h("span", { class: "mw-stripname", text: store.pending ? "Running" : "Selected" }),
+      ...cells.map((cell) => chip(store, cell)),
+      ...figures(store, view),
+      button("Clear", () => store.act("clear"), { title: "Clear the selection (Esc)" }),
+    );
+  };
+  store.on(["view", "result", "scale", "pending"], draw, signal);
+  draw();
+  return el;
+}
+
+function kbd(key: string): HTMLElement {
+  return h("kbd", { text: key });
+}
+
+function chip(store: Store, cell: CellRef): HTMLElement {
+  const label = plain(store.panel(cell.panel)?.labels[cell.index] ?? "hidden site", 60);
+  const remove = button("×", () => store.drop(cell), {
+    class: "mw-remove",
+    "aria-label": `Take ${label} out of the selection`,
+  });
+  return h("span", { class: "mw-chip" }, h("bdi", { text: label }), remove);
+}
+
+function figures(store: Store, view: View): HTMLElement[] {
+  const result = store.resultReading;
+  if (!result || store.pending || result.cells.length < 2) return [];
+  const { together, sum, gap } = joint(store, view, result);
+  const show = (value: number) =>
+    store.unit === "percent" ? `${percentText(value)}%`.replace("–%", "–") : raw(value);
+  const figure = (name: string, value: number) =>
+    h("span", { class: "mw-sum" }, `${name} `, h("b", { text: show(value) }));
+  const out = [figure("together", together), figure("sum", sum), figure("gap", gap)];
+  if (Number.isNaN(sum))
+    out.push(h("span", { class: "mw-hint", text: "run each alone for the sum" }));
+  return out;
+}

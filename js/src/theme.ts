@@ -1,0 +1,58 @@
+// Light or dark, read from the page behind the view: hosts name their themes differently, but all
+// paint a background.
+
+type Rgb = [number, number, number];
+
+/** The numbers of a computed colour; null where it is transparent. */
+export function parseColor(color: string): Rgb | null {
+  const [r, g, b, alpha = 1] = (color.match(/[\d.]+/g) ?? []).map(Number);
+  if (!color.startsWith("rgb") || r === undefined || g === undefined || b === undefined)
+    return null;
+  return alpha < 0.5 ? null : [r, g, b];
+}
+
+/** The first background that is painted, from the element outward. */
+function behind(el: Element): Rgb {
+  for (let node: Element | null = el; node; node = node.parentElement) {
+    const color = parseColor(getComputedStyle(node).backgroundColor);
+    if (color) return color;
+  }
+  return matchMedia("(prefers-color-scheme: dark)").matches ? [17, 17, 17] : [255, 255, 255];
+}
+
+export function isDark([r, g, b]: Rgb): boolean {
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b < 110;
+}
+
+/** Keeps `root`'s data-theme and surface in step with the page, until the signal ends it. */
+export function followTheme(root: HTMLElement, signal: AbortSignal): void {
+  const read = () => {
+    const color = behind(root.parentElement ?? root);
+    root.dataset["theme"] = isDark(color) ? "dark" : "light";
+    root.style.setProperty("--mw-surface", `rgb(${color.join(" ")})`);
+  };
+  const soon = () => {
+    read();
+    // Style sheets of a theme arrive after its name.
+    setTimeout(read, 400);
+  };
+  const observer = new MutationObserver(soon);
+  for (const node of [document.documentElement, document.body])
+    observer.observe(node, {
+      attributes: true,
+      attributeFilter: [
+        "class",
+        "style",
+        "data-theme",
+        "data-jp-theme-name",
+        "data-jp-theme-light",
+      ],
+    });
+  const media = matchMedia("(prefers-color-scheme: dark)");
+  media.addEventListener("change", soon);
+  signal.addEventListener("abort", () => {
+    observer.disconnect();
+    media.removeEventListener("change", soon);
+  });
+  soon();
+}

@@ -24,7 +24,9 @@ export function corners(store: Store, signal: AbortSignal): HTMLElement {
   store.on(["view", "result"], drawRest, signal);
   drawTable();
   drawRest();
-  return h("section", { class: "mw-part mw-detail", "aria-label": "Details" }, table, next, checks);
+  const body = h("div", { class: "mw-detail" }, table, next, checks);
+  const summary = h("summary", { text: "Corners, next tokens, checks" });
+  return h("details", { class: "mw-fold", open: true, "aria-label": "Details" }, summary, body);
 }
 
 function heading(text: string): HTMLElement {
@@ -34,7 +36,7 @@ function heading(text: string): HTMLElement {
 // --- corners ---------------------------------------------------------------------------------------
 
 function cornerTable(view: View, reading: Reading | null): HTMLElement[] {
-  const label = reading ? plain(reading.label, 60) : "no site";
+  const label = reading ? plain(reading.label, 60) : "the mediator";
   const ok = reading !== null && shown(reading.status);
   const c = ok ? reading.corners : { ...view.base, y01: Number.NaN, y10: Number.NaN };
   const patch = view.edit.corners;
@@ -89,6 +91,7 @@ function nextTokens(view: View, result: Result | null): HTMLElement[] {
   const patch = view.edit.corners;
   const { cleanTop, corruptTop } = view.prompts;
   const after = result?.top;
+  const kind = view.edit.kind;
   const title =
     view.pairs.n > 1
       ? `Next token, pair ${(view.pairs.index ?? 0) + 1} of ${view.pairs.n}`
@@ -99,12 +102,12 @@ function nextTokens(view: View, result: Result | null): HTMLElement[] {
       "div",
       { class: "mw-nexts" },
       change(
-        patch ? "restored" : "on corrupt",
+        patch ? "restored" : `set to ${kind}`,
         "corrupt",
         after?.corrupt ?? corruptTop,
         after?.restored,
       ),
-      change(patch ? "broken" : "on clean", "clean", after?.clean ?? cleanTop, after?.broken),
+      change(patch ? "broken" : `set to ${kind}`, "clean", after?.clean ?? cleanTop, after?.broken),
     ),
   ];
 }
@@ -115,11 +118,10 @@ function change(name: string, base: string, before: TopToken[], after?: TopToken
   const list = h("ul", { class: "mw-tops" });
   for (const { token: text, p } of shownTokens) {
     const old = after?.length ? was.get(text) : undefined;
-    const from = after?.length ? `${old === undefined ? "<" : probability(old)}` : "";
     const bar = h("span", { class: "mw-prob", "aria-hidden": "true" });
     bar.style.setProperty("--p", `${(100 * p).toFixed(1)}%`);
     if (old !== undefined) bar.style.setProperty("--was", `${(100 * old).toFixed(1)}%`);
-    const value = from && from !== "<" ? `${from} → ${probability(p)}` : probability(p);
+    const value = old === undefined ? probability(p) : `${probability(old)} → ${probability(p)}`;
     list.append(h("li", {}, token(text), bar, h("span", { class: "mw-p", text: value })));
   }
   const title = after?.length ? `${base} → ${name}` : base;

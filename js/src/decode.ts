@@ -73,109 +73,109 @@ function floats(value: unknown, path: string, length: number): Float32Array {
 const top = (value: unknown, path: string): TopToken[] =>
   list(value, path, (v, p) => {
     const t = record(v, p);
-    return { token: text(t["token"], `${p}.token`), p: number(t["p"], `${p}.p`) };
+    return { token: text(t.token, `${p}.token`), p: number(t.p, `${p}.p`) };
   });
 
 const checks = (value: unknown, path: string): CheckInfo[] =>
   list(value, path, (v, p) => {
     const c = record(v, p);
-    const ok = c["ok"] === null ? null : bool(c["ok"], `${p}.ok`);
-    return { name: text(c["name"], `${p}.name`), ok, words: text(c["words"], `${p}.words`) };
+    const ok = c.ok === null ? null : bool(c.ok, `${p}.ok`);
+    return { name: text(c.name, `${p}.name`), ok, words: text(c.words, `${p}.words`) };
   });
 
 const tokens = (value: unknown, path: string): TokenInfo[] =>
   list(value, path, (v, p) => {
     const t = record(v, p);
-    const role = typeof t["role"] === "string" && t["role"] ? t["role"] : null;
-    return { text: text(t["text"], `${p}.text`), role };
+    const role = typeof t.role === "string" && t.role ? t.role : null;
+    return { text: text(t.text, `${p}.text`), role };
   });
 
 function panel(value: unknown, path: string, revision: number): Panel {
   const raw = record(value, path);
-  const shape = list(raw["shape"], `${path}.shape`, whole);
+  const shape = list(raw.shape, `${path}.shape`, whole);
   const [rows, cols] = shape;
   if (rows === undefined || cols === undefined || shape.length !== 2)
     throw new ProtocolError(`${path}.shape`, "rows and columns");
-  const status = bytes(raw["status"], `${path}.status`);
-  const labels = list(raw["labels"], `${path}.labels`, text);
+  const status = bytes(raw.status, `${path}.status`);
+  const labels = list(raw.labels, `${path}.labels`, text);
   if (status.length !== rows * cols || labels.length !== rows * cols)
     throw new ProtocolError(`${path}.status or labels`, `${rows * cols} entries`);
   if (status.some((code) => code > Status.Impossible))
     throw new ProtocolError(`${path}.status`, "made of codes 0 to 5");
-  const cost = record(raw["cost"], `${path}.cost`);
+  const cost = record(raw.cost, `${path}.cost`);
   return {
-    key: text(raw["key"], `${path}.key`),
-    mediator: text(raw["mediator"], `${path}.mediator`),
-    title: text(raw["title"], `${path}.title`),
-    axes: list(raw["axes"], `${path}.axes`, (v, p) => {
+    key: text(raw.key, `${path}.key`),
+    mediator: text(raw.mediator, `${path}.mediator`),
+    title: text(raw.title, `${path}.title`),
+    axes: list(raw.axes, `${path}.axes`, (v, p) => {
       const axis = record(v, p);
-      return { name: text(axis["name"], `${p}.name`), labels: list(axis["labels"], p, text) };
+      return { name: text(axis.name, `${p}.name`), labels: list(axis.labels, p, text) };
     }),
     rows,
     cols,
-    y01: floats(raw["y01"], `${path}.y01`, rows * cols),
-    y10: floats(raw["y10"], `${path}.y10`, rows * cols),
+    y01: floats(raw.y01, `${path}.y01`, rows * cols),
+    y10: floats(raw.y10, `${path}.y10`, rows * cols),
     status,
     labels,
     cost: {
-      runs: whole(cost["runs"], `${path}.cost.runs`),
-      passes: whole(cost["passes"], `${path}.cost.passes`),
-      seconds: number(cost["seconds"], `${path}.cost.seconds`),
+      runs: whole(cost.runs, `${path}.cost.runs`),
+      passes: whole(cost.passes, `${path}.cost.passes`),
+      seconds: number(cost.seconds, `${path}.cost.seconds`),
     },
-    revision: raw["revision"] === undefined ? revision : whole(raw["revision"], path),
+    revision: raw.revision === undefined ? revision : whole(raw.revision, path),
   };
 }
 
 function prompts(value: unknown): Prompts {
   const p = record(value, "prompts");
   return {
-    clean: tokens(p["clean"], "prompts.clean"),
-    corrupt: tokens(p["corrupt"], "prompts.corrupt"),
-    firstDifference: whole(p["first_difference"], "prompts.first_difference"),
-    answer: text(p["answer"], "prompts.answer"),
-    wrong: text(p["wrong"], "prompts.wrong"),
-    cleanTop: top(p["clean_top"], "prompts.clean_top"),
-    corruptTop: top(p["corrupt_top"], "prompts.corrupt_top"),
+    clean: tokens(p.clean, "prompts.clean"),
+    corrupt: tokens(p.corrupt, "prompts.corrupt"),
+    firstDifference: whole(p.first_difference, "prompts.first_difference"),
+    answer: text(p.answer, "prompts.answer"),
+    wrong: text(p.wrong, "prompts.wrong"),
+    cleanTop: top(p.clean_top, "prompts.clean_top"),
+    corruptTop: top(p.corrupt_top, "prompts.corrupt_top"),
   };
 }
 
 /** The `view` trait. */
 export function decodeView(value: unknown): View {
   const raw = record(value, "view");
-  const revision = whole(raw["revision"], "view.revision");
-  const model = record(raw["model"], "model");
-  const metric = record(raw["metric"], "metric");
-  const edit = record(raw["edit"], "edit");
-  const pairs = record(raw["pairs"], "pairs");
-  const base = record(raw["base"], "base");
+  const revision = whole(raw.revision, "view.revision");
+  const model = record(raw.model, "model");
+  const metric = record(raw.metric, "metric");
+  const edit = record(raw.edit, "edit");
+  const pairs = record(raw.pairs, "pairs");
+  const base = record(raw.base, "base");
   return {
     revision,
     model: {
-      name: text(model["name"], "model.name"),
-      layers: whole(model["n_layers"], "model.n_layers"),
-      heads: whole(model["n_heads"], "model.n_heads"),
-      facts: text(model["facts"], "model.facts"),
+      name: text(model.name, "model.name"),
+      layers: whole(model.n_layers, "model.n_layers"),
+      heads: whole(model.n_heads, "model.n_heads"),
+      facts: text(model.facts, "model.facts"),
     },
     metric: {
-      name: text(metric["name"], "metric.name"),
-      unit: text(metric["unit"], "metric.unit"),
-      label: text(metric["label"], "metric.label"),
+      name: text(metric.name, "metric.name"),
+      unit: text(metric.unit, "metric.unit"),
+      label: text(metric.label, "metric.label"),
     },
-    edit: { kind: text(edit["kind"], "edit.kind"), corners: bool(edit["corners"], "edit.corners") },
-    edits: list(raw["edits"], "edits", (v, p) => {
+    edit: { kind: text(edit.kind, "edit.kind"), corners: bool(edit.corners, "edit.corners") },
+    edits: list(raw.edits, "edits", (v, p) => {
       const e = record(v, p);
-      const why = e["why"] === null ? null : text(e["why"], `${p}.why`);
-      return { kind: text(e["kind"], `${p}.kind`), label: text(e["label"], `${p}.label`), why };
+      const why = e.why === null ? null : text(e.why, `${p}.why`);
+      return { kind: text(e.kind, `${p}.kind`), label: text(e.label, `${p}.label`), why };
     }),
     pairs: {
-      n: whole(pairs["n"], "pairs.n"),
-      index: pairs["index"] === null ? null : whole(pairs["index"], "pairs.index"),
-      name: text(pairs["name"], "pairs.name"),
+      n: whole(pairs.n, "pairs.n"),
+      index: pairs.index === null ? null : whole(pairs.index, "pairs.index"),
+      name: text(pairs.name, "pairs.name"),
     },
-    prompts: prompts(raw["prompts"]),
-    base: { y11: number(base["y11"], "base.y11"), y00: number(base["y00"], "base.y00") },
-    checks: checks(raw["checks"], "checks"),
-    panels: list(raw["panels"], "panels", (v, p) => panel(v, p, revision)),
+    prompts: prompts(raw.prompts),
+    base: { y11: number(base.y11, "base.y11"), y00: number(base.y00, "base.y00") },
+    checks: checks(raw.checks, "checks"),
+    panels: list(raw.panels, "panels", (v, p) => panel(v, p, revision)),
   };
 }
 
@@ -183,46 +183,46 @@ export function decodeView(value: unknown): View {
 export function decodeResult(value: unknown): { result: Result | null; history: History } {
   const raw = record(value, "result");
   const empty: History = { index: 0, n: 0, undo: false, redo: false };
-  const history = raw["history"] === undefined ? empty : decodeHistory(raw["history"]);
-  if (!Array.isArray(raw["cells"]) || raw["cells"].length === 0) return { result: null, history };
-  const status = whole(raw["status"], "result.status");
+  const history = raw.history === undefined ? empty : decodeHistory(raw.history);
+  if (!Array.isArray(raw.cells) || raw.cells.length === 0) return { result: null, history };
+  const status = whole(raw.status, "result.status");
   if (status > Status.Impossible) throw new ProtocolError("result.status", "a code 0 to 5");
-  const tops = record(raw["top"], "result.top");
+  const tops = record(raw.top, "result.top");
   const result: Result = {
-    revision: whole(raw["revision"], "result.revision"),
-    seq: whole(raw["seq"], "result.seq"),
-    cells: list(raw["cells"], "result.cells", cellRef),
-    label: text(raw["label"], "result.label"),
-    y11: maybe(raw["y11"], "result.y11"),
-    y00: maybe(raw["y00"], "result.y00"),
-    y10: maybe(raw["y10"], "result.y10"),
-    y01: maybe(raw["y01"], "result.y01"),
+    revision: whole(raw.revision, "result.revision"),
+    seq: whole(raw.seq, "result.seq"),
+    cells: list(raw.cells, "result.cells", cellRef),
+    label: text(raw.label, "result.label"),
+    y11: maybe(raw.y11, "result.y11"),
+    y00: maybe(raw.y00, "result.y00"),
+    y10: maybe(raw.y10, "result.y10"),
+    y01: maybe(raw.y01, "result.y01"),
     status,
-    ci: raw["ci"] === null ? null : intervals(raw["ci"]),
-    n: whole(raw["n"], "result.n"),
+    ci: raw.ci === null ? null : intervals(raw.ci),
+    n: whole(raw.n, "result.n"),
     top: {
-      clean: top(tops["clean"], "top.clean"),
-      corrupt: top(tops["corrupt"], "top.corrupt"),
-      restored: top(tops["restored"], "top.restored"),
-      broken: top(tops["broken"], "top.broken"),
+      clean: top(tops.clean, "top.clean"),
+      corrupt: top(tops.corrupt, "top.corrupt"),
+      restored: top(tops.restored, "top.restored"),
+      broken: top(tops.broken, "top.broken"),
     },
-    checks: checks(raw["checks"], "result.checks"),
+    checks: checks(raw.checks, "result.checks"),
   };
   return { result, history };
 }
 
 function cellRef(value: unknown, path: string): CellRef {
   const cell = record(value, path);
-  return { panel: text(cell["panel"], path), index: whole(cell["index"], path) };
+  return { panel: text(cell.panel, path), index: whole(cell.index, path) };
 }
 
 function decodeHistory(value: unknown): History {
   const raw = record(value, "history");
   return {
-    index: whole(raw["index"], "history.index"),
-    n: whole(raw["n"], "history.n"),
-    undo: bool(raw["undo"], "history.undo"),
-    redo: bool(raw["redo"], "history.redo"),
+    index: whole(raw.index, "history.index"),
+    n: whole(raw.n, "history.n"),
+    undo: bool(raw.undo, "history.undo"),
+    redo: bool(raw.redo, "history.redo"),
   };
 }
 
@@ -242,19 +242,19 @@ const STATES = ["running", "done", "cancelled", "failed"] as const;
 /** A custom message; null for kinds this version does not know. */
 export function decodeMessage(value: unknown): Message | null {
   const raw = record(value, "message");
-  if (raw["kind"] === "reply") {
-    const error = raw["ok"] === true ? null : requestError(raw["error"]);
-    return { kind: "reply", id: whole(raw["id"], "reply.id"), ok: bool(raw["ok"], "ok"), error };
+  if (raw.kind === "reply") {
+    const error = raw.ok === true ? null : requestError(raw.error);
+    return { kind: "reply", id: whole(raw.id, "reply.id"), ok: bool(raw.ok, "ok"), error };
   }
-  if (raw["kind"] === "progress") {
-    const state = STATES.find((name) => name === raw["state"]);
+  if (raw.kind === "progress") {
+    const state = STATES.find((name) => name === raw.state);
     if (!state) throw new ProtocolError("progress.state", `one of ${STATES.join(", ")}`);
-    const left = raw["seconds_left"];
+    const left = raw.seconds_left;
     return {
       kind: "progress",
-      panels: list(raw["panels"], "progress.panels", text),
-      done: whole(raw["done"], "progress.done"),
-      total: whole(raw["total"], "progress.total"),
+      panels: list(raw.panels, "progress.panels", text),
+      done: whole(raw.done, "progress.done"),
+      total: whole(raw.total, "progress.total"),
       secondsLeft: left === null || left === undefined ? null : number(left, "seconds_left"),
       state,
     };
@@ -266,7 +266,7 @@ function requestError(value: unknown): RequestError {
   const raw = record(value, "reply.error");
   const field = (name: string) => (typeof raw[name] === "string" ? (raw[name] as string) : "");
   return {
-    message: text(raw["message"], "error.message"),
+    message: text(raw.message, "error.message"),
     value: field("value"),
     expected: field("expected"),
     fix: field("fix"),

@@ -17,7 +17,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   const element = document.createElement(tag);
   setProps(element, props);
   if (tag === "button") element.setAttribute("type", "button");
-  if (FOCUSABLE.has(tag) || props["tabindex"] !== undefined) element.setAttribute(SUPPRESS, "true");
+  if (FOCUSABLE.has(tag) || props.tabindex !== undefined) element.setAttribute(SUPPRESS, "true");
   for (const child of children) {
     if (child) element.append(child);
   }

@@ -1,6 +1,7 @@
 // What the views share: the root element, theme, width, keys, messages and the order of the parts.
 import { h } from "./dom.ts";
 import { keysOverlay, viewKey } from "./keys.ts";
+import { NARROW } from "./layout.ts";
 import { announcer, errorLine, progressLine } from "./notices.ts";
 import { rail } from "./rail.ts";
 import { Sheet } from "./sheet.ts";
@@ -72,7 +73,7 @@ export function mount(store: Store, el: HTMLElement, parts: Parts, signal: Abort
     event.stopPropagation();
   });
   const look = () => {
-    root.dataset["palette"] = store.palette;
+    root.dataset.palette = store.palette;
   };
   store.on(["look"], look, signal);
   look();
@@ -83,9 +84,14 @@ export function mount(store: Store, el: HTMLElement, parts: Parts, signal: Abort
 }
 
 function followWidth(root: HTMLElement, sheet: Sheet, signal: AbortSignal): void {
+  let narrow = false;
   const read = () => {
     const width = Math.round(root.getBoundingClientRect().width);
-    if (width > 0) sheet.resize(width);
+    if (width === 0) return;
+    sheet.resize(width);
+    if (narrow === width < NARROW) return;
+    narrow = width < NARROW;
+    for (const fold of root.querySelectorAll<HTMLDetailsElement>(".mw-fold")) fold.open = !narrow;
   };
   const observer = new ResizeObserver(read);
   observer.observe(root);

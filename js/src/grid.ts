@@ -2,9 +2,9 @@
 // too: one tab stop, arrows move, and each cell's name is its label and its sentence.
 import { h, SUPPRESS, setProps, setText } from "./dom.ts";
 import { gridKey } from "./grid_keys.ts";
-import { percentText, raw } from "./numbers.ts";
+import { percentText, short } from "./numbers.ts";
 import { type Direction, type Panel, Status, type View } from "./protocol.ts";
-import { blueSign, shown, valueOf } from "./scale.ts";
+import { blueSign, shown, shownValue } from "./scale.ts";
 import { cellName } from "./sentences.ts";
 import { type Store, same } from "./store.ts";
 
@@ -27,7 +27,8 @@ export interface GridOptions {
   rowClass?: (row: number) => string;
 }
 
-const NUMBER_FITS = 28;
+const NUMBER_FITS = 26;
+const LARGE_NUMBER_FITS = 34;
 const STATE = ["none", "exact", "estimate", "zero", "failed", "impossible"];
 
 const DIRECTION_WORDS: Record<Direction, [string, string]> = {
@@ -54,7 +55,7 @@ export class Grid {
     this.el = h("div", { class: "mw-grid", role: "grid", "aria-multiselectable": "true" });
     this.el.style.setProperty("--cw", `${options.width}px`);
     this.el.style.setProperty("--ch", `${options.height}px`);
-    this.el.classList.toggle("mw-numbers", options.width >= NUMBER_FITS);
+    this.el.classList.toggle("mw-small", options.width < LARGE_NUMBER_FITS);
     this.#build();
     this.#listen();
     this.paint();
@@ -98,7 +99,7 @@ export class Grid {
   #cell(at: number): HTMLElement {
     const cell = h("div", { class: "mw-cell", role: "gridcell", tabindex: at === 0 ? 0 : -1 });
     cell.setAttribute(SUPPRESS, "true");
-    cell.dataset["at"] = String(at);
+    cell.dataset.at = String(at);
     this.#cells.push(cell);
     return cell;
   }
@@ -130,14 +131,15 @@ export class Grid {
     const reading = store.cellReading({ panel: panel.key, index });
     if (!reading) return;
     const state = STATE[reading.status] ?? "none";
-    cell.dataset["state"] = state;
+    cell.dataset.state = state;
     let text = "";
     if (shown(reading.status)) {
-      const value = valueOf(view, store.direction, store.unit, reading.corners);
+      const value = shownValue(view, store.direction, store.unit, reading.corners);
       const blue = blueSign(view, store.unit, value);
-      const strength = Math.min(1, Math.abs(value) / store.max);
+      const zero = reading.status === Status.ImpliedZero;
+      const strength = zero ? 0 : Math.min(1, Math.abs(value) / store.max);
       cell.style.setProperty("--v", (100 * strength).toFixed(1));
-      cell.dataset["sign"] = blue < 0 ? "away" : "toward";
+      cell.dataset.sign = blue < 0 ? "away" : "toward";
       setProps(cell, { "data-over": Math.abs(value) > store.max * 1.0001 ? "true" : null });
       text = this.#number(value, reading.status);
     } else {
@@ -154,10 +156,7 @@ export class Grid {
   #number(value: number, status: number): string {
     if (status === Status.ImpliedZero) return "·";
     if (this.options.width < NUMBER_FITS) return "";
-    const text =
-      this.store.unit === "percent"
-        ? percentText(Math.round(value))
-        : raw(Number(value.toFixed(1)));
+    const text = this.store.unit === "percent" ? percentText(Math.round(value)) : short(value);
     return status === Status.Estimate ? `≈${text}` : text;
   }
 
@@ -193,7 +192,7 @@ export class Grid {
   #listen(): void {
     const ref = (target: EventTarget | null) => {
       const cell = (target as HTMLElement | null)?.closest<HTMLElement>(".mw-cell");
-      return cell ? Number(cell.dataset["at"]) : null;
+      return cell ? Number(cell.dataset.at) : null;
     };
     const over = (event: Event) => {
       const at = ref(event.target);

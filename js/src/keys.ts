@@ -1,7 +1,7 @@
 // Keys that work anywhere in a view, and the overlay that lists all of them.
 import { button, h } from "./dom.ts";
 import type { CellRef } from "./protocol.ts";
-import { shown, valueOf } from "./scale.ts";
+import { shown, shownValue } from "./scale.ts";
 import { type Store, same } from "./store.ts";
 import { choices } from "./toolbar.ts";
 
@@ -59,7 +59,7 @@ export function nextStrongest(store: Store): CellRef | null {
       const cell = { panel: panel.key, index };
       const reading = store.cellReading(cell);
       if (!reading || !shown(reading.status)) return;
-      const value = valueOf(view, store.direction, store.unit, reading.corners);
+      const value = shownValue(view, store.direction, store.unit, reading.corners);
       cells.push({ cell, size: Math.abs(value) });
     });
   cells.sort((a, b) => b.size - a.size);

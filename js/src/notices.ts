@@ -11,7 +11,8 @@ export function errorLine(store: Store, signal: AbortSignal): HTMLElement {
   const draw = () => {
     const { error } = store;
     el.hidden = !error;
-    if (!error) return el.replaceChildren();
+    el.replaceChildren();
+    if (!error) return;
     const detail = (name: string, text: string) =>
       text ? h("div", {}, h("b", { text: `${name} ` }), plain(text, 400)) : null;
     el.replaceChildren(

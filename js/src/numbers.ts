@@ -34,6 +34,17 @@ export function percentSize(value: number): string {
   return percentText(value).replace("+", "");
 }
 
+/** At most three digits, for a cell: +16, −5.2, 0. */
+export function short(value: number): string {
+  const tenths = Number(value.toFixed(1));
+  return sign(tenths, tenths.toFixed(Math.abs(tenths) >= 10 || tenths === 0 ? 0 : 1));
+}
+
+/** One decimal, signed: numbers that are compared by subtraction. */
+export function fixed(value: number): string {
+  return sign(value, value.toFixed(1));
+}
+
 /** A probability as percent: 93%, 0.4%, <0.1%. */
 export function probability(p: number): string {
   const value = 100 * p;

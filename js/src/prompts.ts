@@ -25,12 +25,6 @@ export function prompts(store: Store, signal: AbortSignal): HTMLElement {
         h("span", { class: "mw-name mw-corrupt", text: "corrupt" }),
       ),
       gloss(p),
-      h(
-        "div",
-        { class: "mw-answers" },
-        answer(p.cleanTop, p.answer),
-        answer(p.corruptTop, p.wrong),
-      ),
       swap,
     );
   };
@@ -43,6 +37,14 @@ function gloss(p: Prompts): HTMLElement {
   const length = Math.max(p.clean.length, p.corrupt.length);
   const line = h("div", { class: "mw-gloss" });
   for (let i = 0; i < length; i++) line.append(column(p.clean[i], p.corrupt[i]));
+  line.append(
+    h(
+      "span",
+      { class: "mw-pair mw-answers" },
+      answer(p.cleanTop, p.answer),
+      answer(p.corruptTop, p.wrong),
+    ),
+  );
   return line;
 }
 

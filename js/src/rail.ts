@@ -2,16 +2,16 @@
 // reads from corners on the page, so it follows the pointer without the kernel.
 
 import { h, setProps, setText } from "./dom.ts";
-import type { Corners, Direction } from "./estimands.ts";
+import { type Corners, type Direction, normalizable } from "./estimands.ts";
 import { percentText, raw, size } from "./numbers.ts";
 import { Status, type View } from "./protocol.ts";
-import { shown, valueOf } from "./scale.ts";
+import { shown, shownValue } from "./scale.ts";
 import { sentence } from "./sentences.ts";
 import type { Reading, Store } from "./store.ts";
 import { plain } from "./text.ts";
 
 // Room beyond either end, as a share of the distance between them.
-const BEYOND = 0.12;
+const BEYOND = 0.02;
 const FARTHEST = 0.6;
 
 const QUANTITY: Record<Direction, [string, string]> = {
@@ -22,11 +22,14 @@ const QUANTITY: Record<Direction, [string, string]> = {
 
 /** From the metric's values to places along the rail, 0 (left) to 1. Corrupt is always left. */
 export function railScale(y00: number, y11: number, others: number[]): (value: number) => number {
-  const span = y11 - y00 || Math.max(1, Math.abs(y11));
+  // Where the ends coincide there is no distance between them to measure by.
+  const ends = normalizable(y11, y00);
+  const span = ends ? y11 - y00 : Math.max(1, Math.abs(y11));
+  const far = ends ? FARTHEST : Number.POSITIVE_INFINITY;
   const along = (value: number) => (value - y00) / span;
   const places = others.filter(Number.isFinite).map(along);
-  const low = Math.max(-FARTHEST, Math.min(-BEYOND, ...places));
-  const high = Math.min(1 + FARTHEST, Math.max(1 + BEYOND, ...places));
+  const low = Math.max(-far, Math.min(-BEYOND, ...places));
+  const high = Math.min(1 + far, Math.max(1 + BEYOND, ...places));
   return (value) => Math.min(1, Math.max(0, (along(value) - low) / (high - low)));
 }
 
@@ -126,19 +129,18 @@ function drawTrack(parts: TrackParts, store: Store, view: View, reading: Reading
     needle.hidden = !move;
     if (!move) return;
     const [from, to] = [place(move.from), place(move.to)];
-    const clean = (move.to - move.from) * (y11 < y00 ? -1 : 1) >= 0;
     needle.style.left = `${(100 * Math.min(from, to)).toFixed(2)}%`;
     needle.style.width = `${(100 * Math.abs(to - from)).toFixed(2)}%`;
     setProps(needle, {
       "data-points": to >= from ? "right" : "left",
-      "data-toward": clean ? "clean" : "corrupt",
       "data-lane": drawn.length > 1 ? String(i) : null,
     });
   });
 }
 
 function near(value: number, y00: number, y11: number): boolean {
-  const along = (value - y00) / (y11 - y00 || 1);
+  if (!normalizable(y11, y00)) return true;
+  const along = (value - y00) / (y11 - y00);
   return along > -FARTHEST && along < 1 + FARTHEST;
 }
 
@@ -161,7 +163,7 @@ function drawFigure(
     setProps(badge, { "data-state": reading?.status === Status.Failed ? "failed" : null });
     return;
   }
-  const value = valueOf(view, store.direction, store.unit, reading.corners);
+  const value = shownValue(view, store.direction, store.unit, reading.corners);
   setText(readout, store.unit === "percent" ? `${percentText(value)}%` : raw(value));
   setText(
     of,

@@ -25,7 +25,7 @@ export function unitFor(view: View, wanted: Unit): Unit {
 }
 
 /** What a direction shows for these corners, in percent points or in the metric's unit. */
-export function valueOf(view: View, direction: Direction, unit: Unit, corners: Corners): number {
+export function shownValue(view: View, direction: Direction, unit: Unit, corners: Corners): number {
   const value = effect(direction, view.edit.corners, corners);
   return unit === "percent" ? percent(value, corners.y11, corners.y00) : value;
 }
@@ -56,7 +56,7 @@ export function scaleMax(view: View, unit: Unit): number {
     panel.status.forEach((status, index) => {
       if (!shown(status)) return;
       for (const direction of DIRECTIONS) {
-        const value = Math.abs(valueOf(view, direction, unit, cornersAt(view, panel, index)));
+        const value = Math.abs(shownValue(view, direction, unit, cornersAt(view, panel, index)));
         if (value > largest && Number.isFinite(value)) largest = value;
       }
     });

@@ -55,7 +55,10 @@ export class Sheet {
     const size = sizes(view, this.#width);
     // Elements are made anew only where labels, shapes or sizes changed; numbers are repainted.
     const structure = JSON.stringify([size, this.#structure(view)]);
-    if (structure === this.#built) return this.#paint();
+    if (structure === this.#built) {
+      this.#paint();
+      return;
+    }
     this.#built = structure;
     const focused = this.#grids.find((grid) => grid.el.contains(document.activeElement))?.current;
     const current = this.#grids.map((grid) => grid.current);

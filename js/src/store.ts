@@ -139,7 +139,10 @@ export class Store {
 
   /** Runs the intervention on a cell, or on the selection with this cell added or taken out. */
   choose(cell: CellRef, add = false): void {
-    if (!add) return this.#intervene([cell]);
+    if (!add) {
+      this.#intervene([cell]);
+      return;
+    }
     const rest = this.selection.filter((other) => !same(other, cell));
     const cells = rest.length < this.selection.length ? rest : [...rest, cell];
     if (cells.length === 0) this.act("clear");

@@ -1,8 +1,8 @@
 // The selection: its sites, the joint effect beside the sum of the single ones, and the gap.
 import { button, h } from "./dom.ts";
-import { percentText, raw } from "./numbers.ts";
+import { fixed } from "./numbers.ts";
 import type { CellRef, View } from "./protocol.ts";
-import { shown, valueOf } from "./scale.ts";
+import { shown, shownValue } from "./scale.ts";
 import type { Reading, Store } from "./store.ts";
 import { plain } from "./text.ts";
 
@@ -14,7 +14,8 @@ export interface Joint {
 
 /** The joint effect, the sum of the cells' own effects (NaN where one was not run), their gap. */
 export function joint(store: Store, view: View, result: Reading): Joint {
-  const value = (reading: Reading) => valueOf(view, store.direction, store.unit, reading.corners);
+  const value = (reading: Reading) =>
+    shownValue(view, store.direction, store.unit, reading.corners);
   const together = shown(result.status) ? value(result) : Number.NaN;
   let sum = 0;
   for (const cell of result.cells) {
@@ -72,7 +73,7 @@ function figures(store: Store, view: View): HTMLElement[] {
   if (!result || store.pending || result.cells.length < 2) return [];
   const { together, sum, gap } = joint(store, view, result);
   const show = (value: number) =>
-    store.unit === "percent" ? `${percentText(value)}%`.replace("–%", "–") : raw(value);
+    Number.isNaN(value) ? "–" : fixed(value) + (store.unit === "percent" ? "%" : "");
   const figure = (name: string, value: number) =>
     h("span", { class: "mw-sum" }, `${name} `, h("b", { text: show(value) }));
   const out = [figure("together", together), figure("sum", sum), figure("gap", gap)];

@@ -3,8 +3,7 @@ import { h } from "./dom.ts";
 
 const LONGEST = 48;
 // Control characters, and the marks that change the direction of the text around them.
-const HIDDEN =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+const HIDDEN = /[\p{Cc}\p{Cf}]/gu;
 
 /** Invisible and direction-changing characters spelled out, long texts cut. */
 export function plain(text: string, longest = LONGEST): string {

@@ -28,7 +28,7 @@ export function isDark([r, g, b]: Rgb): boolean {
 export function followTheme(root: HTMLElement, signal: AbortSignal): void {
   const read = () => {
     const color = behind(root.parentElement ?? root);
-    root.dataset["theme"] = isDark(color) ? "dark" : "light";
+    root.dataset.theme = isDark(color) ? "dark" : "light";
     root.style.setProperty("--mw-surface", `rgb(${color.join(" ")})`);
   };
   const soon = () => {

@@ -60,8 +60,8 @@ export function directions(store: Store, signal: AbortSignal): HTMLElement {
   const draw = () => {
     const patch = store.view?.edit.corners ?? true;
     const faces = choices(patch);
-    if (el.childElementCount !== faces.length || el.dataset["patch"] !== String(patch)) {
-      el.dataset["patch"] = String(patch);
+    if (el.childElementCount !== faces.length || el.dataset.patch !== String(patch)) {
+      el.dataset.patch = String(patch);
       el.replaceChildren(...faces.map((face) => directionButton(store, face, formula)));
     }
     faces.forEach((face, i) => {
@@ -96,7 +96,6 @@ function directionButton(store: Store, face: Choice, formula: HTMLElement): HTML
 
 export function editChoice(store: Store, signal: AbortSignal): HTMLElement {
   const select = h("select", { class: "mw-select", "aria-label": "Edit" });
-  const why = h("span", { class: "mw-hint" });
   select.addEventListener("change", () => store.setEdit(select.value));
   const draw = () => {
     const { view } = store;
@@ -117,7 +116,7 @@ export function editChoice(store: Store, signal: AbortSignal): HTMLElement {
   // A refused edit leaves the view as it was: show that again.
   store.on(["view", "status"], draw, signal);
   draw();
-  return h("label", { class: "mw-field" }, h("span", { text: "Edit" }), select, why);
+  return h("label", { class: "mw-field" }, h("span", { text: "Edit" }), select);
 }
 
 export function unitChoice(store: Store, signal: AbortSignal): HTMLElement {
@@ -169,10 +168,14 @@ export function legend(store: Store, signal: AbortSignal): HTMLElement {
   return h(
     "div",
     { class: "mw-legend" },
-    h("span", { class: "mw-legendword", text: "away" }),
     low,
     swap,
     high,
-    h("span", { class: "mw-legendword", text: "toward clean" }),
+    h(
+      "span",
+      { class: "mw-legendword" },
+      h("span", { text: "away" }),
+      h("span", { text: "toward clean" }),
+    ),
   );
 }

@@ -8,7 +8,6 @@ from typing import Any
 from torch import nn
 
 from .errors import MediationError
-from .mediators import Point
 
 
 @dataclass(frozen=True)
@@ -103,11 +102,11 @@ def follow(root: Any, path: str) -> Any:
     here = root
     for step in path.split("."):
         if not hasattr(here, step):
-            children = getattr(here, "named_children", lambda: [])()
+            named: Any = getattr(here, "named_children", list)
             raise MediationError(
                 "A module path leads nowhere.",
                 value=f"{path!r}: {type(here).__name__} has no {step!r}",
-                expected="one of " + ", ".join(name for name, _ in children),
+                expected="one of " + ", ".join(name for name, _ in named()),
                 fix="print(model) shows the names of its modules",
             )
         here = getattr(here, step)

@@ -32,12 +32,13 @@ def save(effect: Effect, path: Path) -> Path:
     }
     arrays = {name: np.asarray(getattr(effect, name), dtype) for name, dtype in _ARRAYS.items()}
     if path.suffix == ".npz":
+        written: Any = {"header": np.array(json.dumps(header))}
         with path.open("wb") as file:
-            np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
+            np.savez_compressed(file, allow_pickle=False, **written, **arrays)
     elif path.suffix == ".json":
         for name, array in arrays.items():
-            listed = np.where(np.isnan(array), None, array) if array.dtype.kind == "f" else array
-            header[name] = {"shape": array.shape, "values": listed.reshape(-1).tolist()}
+            values = [None if np.isnan(value) else value for value in array.reshape(-1).tolist()]
+            header[name] = {"shape": array.shape, "values": values}
         path.write_text(json.dumps(header, allow_nan=False), encoding="utf-8")
     else:
         raise _unreadable(path, "the ending is neither .json nor .npz")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from itertools import product
@@ -144,7 +144,7 @@ class Effect:
 
     def cell(self, *coordinates: int | str) -> Effect:
         """The effect of one cell, as an effect without axes."""
-        index = tuple(
+        index: tuple[Any, ...] = tuple(
             labels.index(coordinate)
             for labels, coordinate in zip(self.axes.values(), coordinates, strict=True)
         )
@@ -153,7 +153,7 @@ class Effect:
             self,
             axes={},
             edited=self.edited[(slice(None), slice(None), *index)],
-            status=self.status[index],
+            status=np.asarray(self.status[index]),
             labels=(self.labels[flat],) if self.labels else (),
         )
 
@@ -170,7 +170,7 @@ class Effect:
         )
         if self.labels:
             columns["site"] = list(self.labels)
-        columns["status"] = [Status(code).name.lower() for code in self.status.reshape(-1)]
+        columns["status"] = [Status(int(code)).name.lower() for code in self.status.flat]
         for key in self.quantities():
             columns[key] = np.broadcast_to(self[key], self.shape).reshape(-1)
         return pd.DataFrame(columns)
@@ -253,8 +253,3 @@ class Effect:
                 "use Patch() for TIE, PIE and INT",
             )
         return effects[key]
-
-
-def stack_labels(sites: Sequence[Any], tokens: Sequence[str] | None) -> tuple[str, ...]:
-    """The labels of sites in order, with the positions named by ``tokens`` where given."""
-    return tuple(site.label(tokens) for site in sites)

@@ -110,9 +110,9 @@ class Encoder:
                 and ``answer`` raise.
         """
         clean, corrupt = self.ids(pair.clean), self.ids(pair.corrupt)
-        shown = [tuple(self.token(i) for i in ids) for ids in (clean, corrupt)]
+        clean_tokens, corrupt_tokens = self._shown(clean), self._shown(corrupt)
         if len(clean) != len(corrupt):
-            raise _unequal(*shown)
+            raise _unequal(clean_tokens, corrupt_tokens)
         first = _first_difference(clean, corrupt)
         if first == len(clean):
             raise MediationError(
@@ -132,13 +132,17 @@ class Encoder:
         return TokenPair(
             np.array(clean),
             np.array(corrupt),
-            *shown,
+            clean_tokens,
+            corrupt_tokens,
             answer,
             wrong,
             self.token(answer),
             self.token(wrong),
             first,
         )
+
+    def _shown(self, ids: Sequence[int]) -> tuple[str, ...]:
+        return tuple(self.token(i) for i in ids)
 
     def _plain(self, text: str) -> list[int]:
         ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -121,13 +121,13 @@ class Engine:
             outcomes.implied[:, group.members] = template.implied[:, None]
             outcomes.seconds += time.perf_counter() - began
             for pairs, runs in self._cut(template, n_runs, len(group.members)):
-                if first:
-                    extra = np.arange(n_runs, len(template.base))
-                    runs, first = np.concatenate([runs, extra]), False
+                extra = np.arange(n_runs, len(template.base)) if first else runs[:0]
+                first = False
                 began = time.perf_counter()
-                self._do_chunk(group, template, pairs, runs, means, outcomes, top)
+                chunk = np.concatenate([runs, extra])
+                self._do_chunk(group, template, pairs, chunk, means, outcomes, top)
                 outcomes.seconds += time.perf_counter() - began
-                yield int((runs < n_runs).sum()) * len(pairs)
+                yield len(runs) * len(pairs)
 
     def _do_chunk(
         self,
@@ -239,7 +239,7 @@ class Engine:
         n_pairs = len(group.members)
         at_once = max(1, self.max_rows(template) // 2)
         sums: Means = {}
-        for pairs in torch.arange(n_pairs).split(at_once):
+        for pairs in np.array_split(np.arange(n_pairs), -(-n_pairs // at_once)):
             part = capture(self.lm, places, group.ids[pairs].flatten(0, 1))
             sums = {place: value + sums.get(place, 0) for place, value in part.items()}
             outcomes.passes += 1

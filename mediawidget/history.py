@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import overload
 
 from .edits import Edit
 from .effects import Effect
@@ -35,35 +34,35 @@ class Intervention:
         return tuple(self.edits)
 
 
-class History(Sequence[Intervention | None]):
+class History:
     """Interventions in order. None is a cleared selection, with which every history begins.
 
     Attributes:
-        index: where we are; what lies after it was undone.
+        cursor: where we are; what lies after it was undone.
     """
 
     def __init__(self) -> None:
         self._entries: list[Intervention | None] = [None]
-        self.index = 0
+        self.cursor = 0
 
     @property
     def current(self) -> Intervention | None:
         """The intervention that views show."""
-        return self._entries[self.index]
+        return self._entries[self.cursor]
 
     def add(self, entry: Intervention | None) -> None:
         """Go on from here; what was undone is forgotten."""
         if entry is None and self.current is None:
             return
-        self._entries[self.index + 1 :] = [entry]
-        self.index += 1
+        self._entries[self.cursor + 1 :] = [entry]
+        self.cursor += 1
 
     def move(self, by: int) -> bool:
         """Walk ``by`` entries; False, and no move, past either end."""
-        target = self.index + by
+        target = self.cursor + by
         if not 0 <= target < len(self._entries):
             return False
-        self.index = target
+        self.cursor = target
         return True
 
     def change(self, entries: Sequence[Intervention | None]) -> None:
@@ -76,9 +75,5 @@ class History(Sequence[Intervention | None]):
     def __iter__(self) -> Iterator[Intervention | None]:
         return iter(self._entries)
 
-    @overload
-    def __getitem__(self, index: int) -> Intervention | None: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Intervention | None]: ...
-    def __getitem__(self, index: int | slice) -> Intervention | None | list[Intervention | None]:
+    def __getitem__(self, index: int) -> Intervention | None:
         return self._entries[index]

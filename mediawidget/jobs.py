@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import Generic, Literal, TypeVar
 
 from tqdm.auto import tqdm
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -117,8 +120,9 @@ class Job(Generic[T]):
         try:
             while self.step():
                 await asyncio.sleep(BREATH)
-        except Exception as error:  # told to the watchers, raised again by result()
-            self.error = error
+        except Exception:
+            # The watchers were told, and result() raises it again.
+            _log.debug("a job failed", exc_info=True)
 
     def _end(self, state: State) -> None:
         if state != "failed":

@@ -116,7 +116,7 @@ class LM:
     def version(self) -> tuple[tuple[int, int, int], ...]:
         """Changes when a parameter or buffer is replaced, moved or written in place."""
         tensors = [*self.hf.parameters(), *self.hf.buffers()]
-        return tuple((id(t), t.data_ptr(), t._version) for t in tensors)
+        return tuple((id(t), t.data_ptr(), t._version) for t in tensors)  # noqa: SLF001
 
     def describe(self) -> str:
         """What is loaded, in a few lines."""

@@ -62,7 +62,7 @@ class Logit(Metric):
     def __call__(self, kept: Array) -> Array:
         return np.asarray(kept[..., ANSWER])
 
-    def label(self, answer: str, wrong: str) -> str:
+    def label(self, answer: str, wrong: str) -> str:  # noqa: ARG002
         return f"logit({answer})"
 
 
@@ -76,7 +76,7 @@ class LogProb(Metric):
     def __call__(self, kept: Array) -> Array:
         return np.asarray(kept[..., ANSWER] - kept[..., LOGSUMEXP])
 
-    def label(self, answer: str, wrong: str) -> str:
+    def label(self, answer: str, wrong: str) -> str:  # noqa: ARG002
         return f"log p({answer})"
 
 
@@ -90,7 +90,7 @@ class Prob(Metric):
     def __call__(self, kept: Array) -> Array:
         return np.asarray(np.exp(kept[..., ANSWER] - kept[..., LOGSUMEXP]))
 
-    def label(self, answer: str, wrong: str) -> str:
+    def label(self, answer: str, wrong: str) -> str:  # noqa: ARG002
         return f"p({answer})"
 
 

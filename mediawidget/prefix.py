@@ -11,7 +11,7 @@ from transformers import Cache
 from .lm import LM
 
 
-class PrefixCache(Cache):  # type: ignore[misc]
+class PrefixCache(Cache):
     """A read-only cache whose rows follow a batch that grows from block to block.
 
     Args:

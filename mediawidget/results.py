@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,9 @@ def empty_grid(axes: Axes, like: Effect, labels: tuple[str, ...]) -> Effect:
 def with_cell(grid: Effect, site: Site, effect: Effect) -> Effect:
     """The grid with one cell set to an effect without axes."""
     coordinates = {"layer": site.layer, "head": site.head, "position": site.position}
-    index = tuple(labels.index(coordinates[name]) for name, labels in grid.axes.items())
+    index: tuple[Any, ...] = tuple(
+        list(labels).index(coordinates[name]) for name, labels in grid.axes.items()
+    )
     edited, status = grid.edited.copy(), grid.status.copy()
     edited[(slice(None), slice(None), *index)] = effect.edited
     status[index] = effect.status

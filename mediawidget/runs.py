@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -34,7 +34,8 @@ class Run:
         check_base(base)
         items = tuple((edits or {}).items())
         for site, edit in items:
-            if not isinstance(site, Site) or not isinstance(edit, Edit):
+            pair: tuple[object, object] = (site, edit)
+            if not isinstance(pair[0], Site) or not isinstance(pair[1], Edit):
                 raise MediationError(
                     "A run maps sites to edits.",
                     value=f"{site!r}: {edit!r}",
@@ -72,7 +73,7 @@ class Sweep:
     """
 
     mediator: str
-    edit: Edit = Patch()
+    edit: Edit = field(default_factory=Patch)
     by: str | None = None
 
     def __post_init__(self) -> None:

@@ -48,8 +48,6 @@ class Site:
                     expected="an int, counted from 0",
                     fix=f"Site({self.mediator!r}, layer=3, head=1)",
                 )
-        if isinstance(self.position, list):
-            object.__setattr__(self, "position", tuple(self.position))
 
     def label(self, tokens: Sequence[str] | None = None) -> str:
         """The name people read: ``L3H1``, ``mlp2 @ store``, ``L2 @ John(9)``.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from nnsight import save
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -43,14 +44,14 @@ class Kept:
 class Write:
     """Edits at one place: ``value[row, position, unit]`` becomes ``value[source, ...]``.
 
-    Where ``is_constant`` holds, it becomes ``constant`` instead; both are None for patches alone.
+    Where ``chosen`` holds, it becomes ``constant`` instead; both are None for patches alone.
     """
 
     row: Tensor
     position: Tensor
     unit: Tensor
     source: Tensor
-    is_constant: Tensor | None
+    chosen: Any
     constant: Tensor | None
 
 
@@ -78,6 +79,7 @@ def run_program(
     """Evaluate a program in one forward pass.
 
     Args:
+        lm: the model.
         program: rows and edits.
         ids: (2 * pair, position) token ids: pair 0 clean, pair 0 corrupt, pair 1 clean, ...
         answers: (pair, 2) ids of the answer and the wrong answer.
@@ -103,7 +105,7 @@ def run_program(
                     units = value.unflatten(-1, (op.n_units, -1))
                     new = units[w.source, w.position, w.unit]
                     if w.constant is not None:
-                        new = torch.where(w.is_constant, w.constant, new)
+                        new = torch.where(w.chosen, w.constant, new)
                     old = units[w.row, w.position, w.unit]
                     moved.append((new - old).abs().amax(-1))
                     units[w.row, w.position, w.unit] = new
@@ -115,9 +117,9 @@ def run_program(
             logits = lm.traced.output.logits[:, -1]
             logits = logits if logits.dtype == torch.float64 else logits.float()
             total = logits.logsumexp(-1, keepdim=True)
-            kept = torch.cat([logits.gather(1, asked), total], dim=1).save()
-            likely = (logits - total).topk(top).save()
-            change = torch.cat(moved).save() if moved else total[:0, 0].save()
+            kept = save(torch.cat([logits.gather(1, asked), total], dim=1))
+            likely = save((logits - total).topk(top))
+            change = save(torch.cat(moved) if moved else total[:0, 0])
     return Kept(
         kept.double().cpu().numpy(),
         change.double().cpu().numpy(),
@@ -136,11 +138,10 @@ def capture(lm: LM, places: list[tuple[int, Point]], ids: Tensor) -> Means:
     ordered = sorted(places, key=lambda place: (place[0], POINTS.index(place[1])))
     asked = [(envoys[point][layer], point in _ON_INPUT) for layer, point in ordered]
     sums: list[Tensor] = []
-    with lm.lock, torch.no_grad():
-        with lm.traced.trace(**_call(lm, ids, 0, [])):
-            for envoy, on_input in asked:
-                value = envoy.input if on_input else envoy.output
-                sums.append(value.unflatten(0, (-1, 2)).sum(0).save())
+    with lm.lock, torch.no_grad(), lm.traced.trace(**_call(lm, ids, 0, [])):
+        for envoy, on_input in asked:
+            value = envoy.input if on_input else envoy.output
+            sums.append(save(value.unflatten(0, (-1, 2)).sum(0)))
     return dict(zip(ordered, sums, strict=True))
 
 
@@ -208,7 +209,7 @@ def _ops(lm: LM, program: Program, means: Means) -> list[Op]:
                 )
             if trims and layer == last and point == "attn_out":
                 norm = follow(envoys["block_in"][last], str(lm.paths.norm_before_mlp))
-                ops.append(Op(norm, True, 1, None, True, None))
+                ops.append(Op(norm, on_input=True, n_units=1, grow=None, trim=True, write=None))
     return ops
 
 
@@ -217,16 +218,16 @@ def _write(lm: LM, step: Step, means: Means, prefix: int, trimmed: bool) -> Writ
     position = np.zeros_like(step.position) if trimmed else step.position
     columns = (step.row, position, step.unit, step.source)
     row, place, unit, source = (torch.from_numpy(column).to(lm.device) for column in columns)
-    is_constant = constant = None
+    chosen = constant = None
     if (step.constant != NO_CONSTANT).any():
-        is_constant = torch.from_numpy(step.constant != NO_CONSTANT)[:, None].to(lm.device)
+        chosen = torch.from_numpy(step.constant != NO_CONSTANT)[:, None].to(lm.device)
         constant = torch.zeros((), dtype=lm.dtype, device=lm.device)
         if (step.constant >= MEAN).any():
             base = torch.from_numpy(np.maximum(step.constant - MEAN, 0)).to(lm.device)
             where = torch.from_numpy(step.position + prefix).to(lm.device)
             values = means[(step.layer, step.point)]
             n_units = lm.n_heads if step.point == "attn_z" else 1
-            mean = values.unflatten(-1, (n_units, -1))[base, where, unit]
+            mean = values.reshape(*values.shape[:-1], n_units, -1)[base, where, unit]
             asked = torch.from_numpy(step.constant >= MEAN)[:, None].to(lm.device)
             constant = torch.where(asked, mean, constant)
-    return Write(row, place, unit, source, is_constant, constant)
+    return Write(row, place, unit, source, chosen, constant)

@@ -39,7 +39,7 @@ class Edit:
         super().__init_subclass__(**kwargs)
         _KINDS[cls.kind] = cls
 
-    def taken_from(self, base: Base) -> Base | None:
+    def taken_from(self, base: Base) -> Base | None:  # noqa: ARG002
         """Which prompt the value is taken from in a run on ``base``; None for a constant."""
         return None
 

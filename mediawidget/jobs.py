@@ -120,7 +120,7 @@ class Job(Generic[T]):
         try:
             while self.step():
                 await asyncio.sleep(BREATH)
-        except Exception:
+        except Exception:  # noqa: BLE001
             # The watchers were told, and result() raises it again.
             _log.debug("a job failed", exc_info=True)
 

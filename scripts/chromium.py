@@ -26,10 +26,10 @@ def find() -> Path:
     """Return the path of a Chromium that starts; ChromiumError says what to run."""
     named = os.environ.get("CHROMIUM")
     if named:
-        path = shutil.which(named)
-        if path is None or not starts(Path(path)):
+        program = Path(shutil.which(named) or named)
+        if not starts(program):
             raise ChromiumError(f"CHROMIUM={named} does not start, or is a snap.")
-        return Path(path)
+        return program
     for path in _candidates():
         if starts(path):
             return path

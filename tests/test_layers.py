@@ -1,0 +1,113 @@
+"""Imports go down only: no module imports from a layer above its own."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "mediawidget"
+
+#: From the bottom up: what stands directly in mediawidget/, module or folder.
+LAYERS = (
+    ("errors", "sites", "prompts", "metrics", "estimands"),
+    ("mediators", "edits", "tasks"),
+    ("runs", "plan", "effects", "effect_files", "pictures"),
+    (
+        *("architectures", "encoding", "lm", "memory", "models"),
+        *("prefix", "trace", "plain", "jobs", "engine"),
+    ),
+    ("results", "checks", "history", "study"),
+    ("widgets", "charts"),
+    ("commands", "__main__"),
+)
+HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
+#: The lowest layer that may import these; everything below works without them.
+LOWEST = {
+    **dict.fromkeys(("torch", "nnsight", "transformers", "safetensors"), HEIGHT["lm"]),
+    **dict.fromkeys(("anywidget", "ipywidgets", "altair", "traitlets"), HEIGHT["widgets"]),
+}
+
+
+def violations(package: Path) -> Iterator[str]:
+    """A sentence for every import, at any depth of a file, that goes up."""
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package).with_suffix("").parts
+        if parts == ("__init__",):
+            continue  # the front door: it names everything, and imports it when asked to
+        if parts[0] not in HEIGHT:
+            yield f"{parts[0]} has no layer: give it one in {Path(__file__).name}"
+            continue
+        for line, name in imports(path, package):
+            if height_of(name, package) > HEIGHT[parts[0]]:
+                yield f"{'/'.join(parts)}.py:{line} imports {name} from a layer above"
+
+
+def imports(path: Path, package: Path) -> Iterator[tuple[int, str]]:
+    """(line, full dotted name) of all that a file imports, also within functions."""
+    here = (package.name, *path.relative_to(package).with_suffix("").parts)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = ".".join(here[: len(here) - node.level]) if node.level else ""
+            module = ".".join(part for part in (start, node.module) if part)
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+
+
+def height_of(name: str, package: Path) -> int:
+    """The layer of what is imported; -1 for what any layer may import."""
+    top, *rest = name.split(".")
+    if top != package.name:
+        return LOWEST.get(top, -1)
+    # A name taken from the front door itself may stand anywhere, so it counts as the top.
+    return HEIGHT.get(rest[0], len(LAYERS)) if rest else len(LAYERS)
+
+
+def test_imports_go_down_only() -> None:
+    assert list(PACKAGE.rglob("*.py"))
+    found = list(violations(PACKAGE))
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [
+        ("effects.py", "from .study import Study"),
+        ("effects.py", "def f():\n    from .study import Study"),
+        ("effects.py", "from mediawidget.study import Study"),
+        ("effects.py", "import mediawidget.study"),
+        ("effects.py", "from . import study"),
+        ("effects.py", "from mediawidget import Study"),
+        ("edits/patch.py", "from ..runs import Run"),
+        ("edits/patch.py", "from .. import runs"),
+        ("edits/__init__.py", "from ..runs import Run"),
+        ("sites.py", "def f():\n    import torch"),
+        ("study.py", "import ipywidgets as w"),
+        ("novelty.py", ""),
+    ],
+)
+def test_an_import_that_goes_up_is_found(tmp_path: Path, file: str, code: str) -> None:
+    package = tmp_path / "mediawidget"
+    path = package / file
+    path.parent.mkdir(parents=True)
+    path.write_text(code)
+    assert len(list(violations(package))) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [
+        ("study.py", "from .effects import Effect\nfrom .lm import LM\nimport torch"),
+        ("edits/patch.py", "from .base import Edit\nfrom ..errors import MediationError"),
+        ("edits/__init__.py", "from .base import Edit"),
+        ("widgets/explorer.py", "import anywidget\nfrom ..study import Study"),
+        ("__init__.py", "from .study import Study"),
+    ],
+)
+def test_an_import_that_goes_down_is_accepted(tmp_path: Path, file: str, code: str) -> None:
+    package = tmp_path / "mediawidget"
+    path = package / file
+    path.parent.mkdir(parents=True)
+    path.write_text(code)
+    assert list(violations(package)) == []

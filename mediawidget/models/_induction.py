@@ -1,0 +1,302 @@
+"""A hand-set induction circuit: two attention-only layers whose mechanism is known exactly.
+
+Source: the induction heads of Elhage et al. 2021 and Olsson et al. 2022, with one-hot features.
+
+The residual stream is four blocks, each one-hot: which token (``tok``), which position (``pos``),
+the previous token as written by L0H0 (``prev``), and the prediction (``out``).
+
+- L0H0 looks one position back (bilinear form: ``beta`` from pos p to pos p - 1) and copies that
+  token from ``tok`` to ``prev``.
+- L1H0 looks for positions whose ``prev`` is the current token (``beta`` from tok to prev) and
+  copies their token from ``tok`` to ``out``.
+- The logits are the ``out`` block. No layer norm, no MLP, no scaling by the head's width.
+
+A head reads the residual stream itself: its score is x_q Q x_k, its z is A x (so ``d_head`` equals
+``d_model``) and it adds z O. With large ``beta`` attention is a hard choice and every effect is a
+whole number; decoy heads add small random noise to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers
+from tokenizers import models as token_models
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    GenerationMixin,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+from transformers.modeling_outputs import CausalLMOutput
+
+from ..prompts import PromptPair
+
+WORDS = ("0", "A", "B", "C", "D", "E", "F", "G", "H")
+UNKNOWN = "<unk>"
+MAX_POSITIONS = 16
+N_LAYERS = 2
+
+DECOY_SCORE = 0.3
+DECOY_WRITE = 0.02
+
+
+class InductionConfig(PretrainedConfig):  # type: ignore[no-untyped-call]
+    """Sizes under the names that decoders of ``transformers`` use."""
+
+    model_type = "mediawidget_induction"
+
+    def __init__(
+        self,
+        beta: float = 20.0,
+        decoys: int = 0,
+        seed: int = 0,
+        vocab_size: int = len(WORDS) + 1,
+        max_position_embeddings: int = MAX_POSITIONS,
+        **kwargs: Any,
+    ) -> None:
+        self.beta = beta
+        self.decoys = decoys
+        self.seed = seed
+        self.vocab_size = vocab_size
+        self.max_position_embeddings = max_position_embeddings
+        self.num_hidden_layers = N_LAYERS
+        self.num_attention_heads = 1 + decoys
+        self.num_key_value_heads = 1 + decoys
+        self.hidden_size = 3 * vocab_size + max_position_embeddings
+        self.head_dim = self.hidden_size
+        super().__init__(**{"tie_word_embeddings": False, **kwargs})
+
+    def blocks(self) -> dict[str, slice]:
+        """The coordinates of ``tok``, ``pos``, ``prev`` and ``out`` in the residual stream."""
+        v, p = self.vocab_size, self.max_position_embeddings
+        return {
+            "tok": slice(0, v),
+            "pos": slice(v, v + p),
+            "prev": slice(v + p, 2 * v + p),
+            "out": slice(2 * v + p, 3 * v + p),
+        }
+
+
+class Attention(nn.Module):
+    """Heads with a full bilinear form each; ``o_proj`` reads their z side by side."""
+
+    def __init__(self, config: InductionConfig) -> None:
+        super().__init__()
+        self.n_heads = config.num_attention_heads
+        self.head_dim = config.head_dim
+        width = self.n_heads * self.head_dim
+        self.q_proj = nn.Linear(config.hidden_size, width, bias=False)
+        self.o_proj = nn.Linear(width, config.hidden_size, bias=False)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """``x`` (batch, T, d) to what the heads add, same shape, and A (batch, head, T, T)."""
+        batch, length, _ = x.shape
+        query = self.q_proj(x).view(batch, length, self.n_heads, self.head_dim)
+        score = torch.einsum("bqhd,bkd->bhqk", query, x)
+        if mask is not None:
+            score = score + mask
+        future = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
+        pattern = score.masked_fill(future, float("-inf")).softmax(-1)
+        z = torch.einsum("bhqk,bkd->bqhd", pattern, x)
+        return self.o_proj(z.reshape(batch, length, -1)), pattern
+
+
+class Block(nn.Module):
+    """One layer: the residual stream plus what its heads add."""
+
+    def __init__(self, config: InductionConfig) -> None:
+        super().__init__()
+        self.self_attn = Attention(config)
+
+    def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """(batch, T, d) to the same shape."""
+        added: Tensor = self.self_attn(hidden_states, attention_mask)[0]
+        return hidden_states + added
+
+
+class Embedding(nn.Module):
+    """One-hot token and one-hot position; the other two blocks start at 0."""
+
+    def __init__(self, config: InductionConfig) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.positions = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+
+    def forward(self, input_ids: Tensor, position_ids: Tensor | None = None) -> Tensor:
+        """Ids (batch, T) to (batch, T, d)."""
+        limit = self.positions.num_embeddings
+        if input_ids.shape[-1] > limit:
+            raise ValueError(
+                f"a prompt of {input_ids.shape[-1]} tokens: this model has {limit} positions"
+            )
+        if position_ids is None:
+            position_ids = torch.arange(input_ids.shape[-1], device=input_ids.device)[None]
+        embedded: Tensor = self.tokens(input_ids) + self.positions(position_ids)
+        return embedded
+
+
+class Decoder(nn.Module):
+    """Embedding, blocks and an identity where other decoders have their final norm."""
+
+    def __init__(self, config: InductionConfig) -> None:
+        super().__init__()
+        self.embed = Embedding(config)
+        self.layers = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
+        self.norm = nn.Identity()
+
+    def forward(
+        self, input_ids: Tensor, mask: Tensor | None = None, position_ids: Tensor | None = None
+    ) -> Tensor:
+        """Ids (batch, T) to the residual stream after the last block, (batch, T, d)."""
+        hidden: Tensor = self.embed(input_ids, position_ids)
+        for layer in self.layers:
+            hidden = layer(hidden, mask)
+        normed: Tensor = self.norm(hidden)
+        return normed
+
+
+class InductionModel(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
+    """The circuit behind the interface of a decoder of ``transformers``."""
+
+    config_class = InductionConfig
+    base_model_prefix = "model"
+
+    def __init__(self, config: InductionConfig) -> None:
+        super().__init__(config)
+        self.model = Decoder(config)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.all_tied_weights_keys: dict[str, str] = {}
+        set_weights(self, config)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Any = None,
+        use_cache: bool | None = None,  # noqa: ARG002 - callers pass it to every decoder
+        logits_to_keep: int | Tensor = 0,
+        **_: Any,
+    ) -> CausalLMOutput:
+        """Ids (batch, T) to an output whose ``logits`` are (batch, kept positions, words).
+
+        ``logits_to_keep``: the last so many positions (0 means all), or their indices.
+        """
+        if past_key_values is not None:
+            raise ValueError("the induction model keeps no cache: past_key_values must be None")
+        hidden = self.model(input_ids, additive_mask(attention_mask), position_ids)
+        kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
+        return CausalLMOutput(logits=self.lm_head(hidden[:, kept]))
+
+
+def additive_mask(mask: Tensor | None) -> Tensor | None:
+    """A mask that broadcasts over rows, (1, 1, T, T), or None; a padded prompt is refused."""
+    if mask is None or (mask.dim() == 2 and bool((mask == 1).all())):
+        return None
+    if mask.dim() == 4 and mask.shape[:2] == (1, 1) and mask.is_floating_point():
+        return mask
+    raise ValueError(
+        "the induction model takes no padding: attention_mask must be None, all ones, or additive "
+        f"of shape (1, 1, T, T), and this one is {mask.dtype} of shape {tuple(mask.shape)}"
+    )
+
+
+@torch.no_grad()
+def set_weights(model: InductionModel, config: InductionConfig) -> None:
+    """Write the mechanism into the weights, and the decoys' noise (``seed``) beside it."""
+    block = config.blocks()
+    for parameter in model.parameters():
+        parameter.zero_()
+    embed = model.model.embed
+    embed.tokens.weight[:, block["tok"]] = torch.eye(config.vocab_size)
+    embed.positions.weight[:, block["pos"]] = torch.eye(config.max_position_embeddings)
+    model.lm_head.weight[:, block["out"]] = torch.eye(config.vocab_size)
+    noise = torch.Generator().manual_seed(config.seed)
+    targets = ("prev", "out")
+    for index, layer in enumerate(model.model.layers):
+        form = _look_back(config) if index == 0 else _match_previous(config)
+        copy = torch.zeros(config.hidden_size, config.hidden_size, dtype=torch.float64)
+        copy[block["tok"], block[targets[index]]] = torch.eye(config.vocab_size).double()
+        forms, writes = [form], [copy]
+        for _ in range(config.decoys):
+            shape = (config.hidden_size, config.hidden_size)
+            draw = torch.randn((2, *shape), generator=noise, dtype=torch.float64)
+            forms.append(DECOY_SCORE * draw[0])
+            writes.append(DECOY_WRITE * draw[1])
+        # A Linear computes x @ weight.T: query = x Q, and the layer adds sum over heads of z O.
+        layer.self_attn.q_proj.weight.copy_(torch.cat(forms, dim=1).T)
+        layer.self_attn.o_proj.weight.copy_(torch.cat(writes, dim=0).T)
+
+
+def _look_back(config: InductionConfig) -> Tensor:
+    """Q of L0H0: ``beta`` from each position to the one before; position 0 sees only itself."""
+    form = torch.zeros(config.hidden_size, config.hidden_size, dtype=torch.float64)
+    start = config.blocks()["pos"].start
+    for position in range(1, config.max_position_embeddings):
+        form[start + position, start + position - 1] = config.beta
+    return form
+
+
+def _match_previous(config: InductionConfig) -> Tensor:
+    """Q of L1H0: ``beta`` from a token to the positions that follow the same token."""
+    form = torch.zeros(config.hidden_size, config.hidden_size, dtype=torch.float64)
+    block = config.blocks()
+    form[block["tok"], block["prev"]] = config.beta * torch.eye(config.vocab_size).double()
+    return form
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    """One token a word, shown as ``" A"``; nothing is added before the prompt's own ``0``."""
+    words = [f" {word}" for word in (*WORDS, UNKNOWN)]
+    vocabulary = {word: index for index, word in enumerate(words)}
+    core = Tokenizer(token_models.WordLevel(vocabulary, unk_token=words[-1]))
+    core.normalizer = normalizers.Sequence(
+        [normalizers.Strip(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Prepend(" ")]
+    )
+    core.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_next")
+    core.decoder = decoders.Fuse()
+    wrapped: PreTrainedTokenizerFast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=core, unk_token=words[-1], clean_up_tokenization_spaces=False
+    )
+    return wrapped
+
+
+def build(
+    beta: float = 20.0, decoys: int = 0, seed: int = 0, dtype: torch.dtype = torch.float64
+) -> tuple[InductionModel, PreTrainedTokenizerFast]:
+    """The model, in eval mode, and its tokenizer.
+
+    Args:
+        beta: how sharply the two heads choose, in units of the attention score.
+        decoys: random heads per layer beside the one that works (Q of sd 0.3, O of sd 0.02).
+        seed: for the decoys.
+        dtype: of the weights.
+    """
+    model = InductionModel(InductionConfig(beta=beta, decoys=decoys, seed=seed))
+    nn.Module.to(model, dtype)
+    nn.Module.eval(model)
+    return model, tokenizer()
+
+
+def value_swap() -> PromptPair:
+    """The words that FOLLOW the keys are exchanged: only L1H0 carries the difference."""
+    return PromptPair(
+        "0 A B C D A", "0 A D C B A", "B", "D", {"key": 1, "value": 2, "other value": 4, "end": 5}
+    )
+
+
+def key_swap() -> PromptPair:
+    """The keys are exchanged: L0H0 carries which word follows A, and L1H0 reads it."""
+    return PromptPair(
+        "0 A B C D A", "0 C B A D A", "B", "D", {"key": 1, "value": 2, "other value": 4, "end": 5}
+    )
+
+
+# So that nnsight's wrapper and from_pretrained take it for the causal language model it is.
+AutoConfig.register(InductionConfig.model_type, InductionConfig, exist_ok=True)
+AutoModelForCausalLM.register(InductionConfig, InductionModel, exist_ok=True)

@@ -17,6 +17,7 @@ from .edits import Edit, Patch
 from .errors import MediationError
 from .estimands import ESTIMANDS, estimand
 from .metrics import LogitDiff, Metric
+from .statistics import bootstrap_mean
 
 Array = NDArray[np.float64]
 
@@ -125,6 +126,17 @@ class Effect:
                 fix=f"read effect[{key!r}] in {self.metric.unit}, or choose other answers",
             )
         return self[key] / total
+
+    def ci(self, key: str, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Array:
+        """A bootstrap interval for the mean over pairs: (2, *axes), lower then upper end.
+
+        Pairs are resampled, whole (BCa, Efron 1987; ``scipy.stats.bootstrap``). Cells that are
+        the same for every pair have an interval of no width; cells not run are NaN.
+
+        Raises:
+            MediationError: fewer than three pairs.
+        """
+        return bootstrap_mean(self.pairs(key), level, resamples, seed)
 
     def rescore(self, metric: Metric) -> Effect:
         """The same runs read by another metric. Runs no model."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -184,7 +185,8 @@ def load(
         revision: of a hub name.
 
     Raises:
-        MediationError: no tokenizer, or an architecture whose modules are not known.
+        MediationError: no tokenizer, no such model, or an architecture whose modules are not
+            known.
     """
     if isinstance(source, nn.Module):
         module = source.to(device=device, dtype=dtype) if device or dtype else source
@@ -192,15 +194,40 @@ def load(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     place = source or TEACHING_MODEL
-    offline = {"local_files_only": True} if Path(place).exists() else {}
-    loader: Callable[..., Any] = AutoModelForCausalLM.from_pretrained
-    module = loader(place, dtype=dtype or torch.float32, revision=revision, **offline)
-    read: Callable[..., Any] = AutoTokenizer.from_pretrained
-    tokenizer = tokenizer or read(place, revision=revision, **offline)
+    options: dict[str, Any] = {"revision": revision}
+    if Path(place).exists():
+        options["local_files_only"] = True
+    try:
+        with _quiet_loading():
+            loader: Callable[..., Any] = AutoModelForCausalLM.from_pretrained
+            module = loader(place, dtype=dtype or torch.float32, **options)
+            tokenizer = tokenizer or AutoTokenizer.from_pretrained(place, **options)
+    except OSError as error:
+        raise MediationError(
+            "The model could not be loaded.",
+            value=f"{source!r}: {str(error).splitlines()[0]}",
+            expected="a folder with a transformers model, or the name of one on the hub",
+            fix="check the name and the network; mw.load() needs neither",
+        ) from error
     # The teaching model answers sooner on a CPU than a kernel launch takes.
     default = "cuda" if source and torch.cuda.is_available() else "cpu"
     module.to(device or default)
     return LM(module, tokenizer, name=str(source) if source else "teaching model", paths=paths)
+
+
+@contextmanager
+def _quiet_loading() -> Iterator[None]:
+    """No bar for reading weights: a notebook would keep it as output."""
+    from transformers.utils import logging as transformers_logging
+
+    logging: Any = transformers_logging
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _module_name(module: nn.Module) -> str:

@@ -49,9 +49,13 @@ def empty_grid(axes: Axes, like: Effect, labels: tuple[str, ...]) -> Effect:
 
 def with_cell(grid: Effect, site: Site, effect: Effect) -> Effect:
     """The grid with one cell set to an effect without axes."""
-    coordinates = {"layer": site.layer, "head": site.head, "position": site.position}
+    coordinates: dict[str, Any] = {
+        "layer": site.layer,
+        "head": site.head,
+        "position": site.position,
+    }
     axes: Mapping[str, tuple[Any, ...]] = grid.axes
-    index = tuple(labels.index(coordinates[name]) for name, labels in axes.items())
+    index: tuple[int, ...] = tuple(labels.index(coordinates[name]) for name, labels in axes.items())
     edited, status = grid.edited.copy(), grid.status.copy()
     edited[(slice(None), slice(None), *index)] = effect.edited
     status[index] = effect.status

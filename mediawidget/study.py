@@ -113,11 +113,27 @@ class Study:
 
     @property
     def total(self) -> Effect:
-        """The base runs alone, an effect without axes: Y11, Y00, TE. Kept until weights change."""
-        if self._total is None or self._version != self.lm.version():
-            self._admit(self.engine.evaluate([]).bases)
-        assert self._total is not None
+        """The base runs alone, an effect without axes: Y11, Y00, TE.
+
+        They are run anew whenever they are asked for, one pass of two rows a pair, for no cheaper
+        way sees every change of a weight.
+        """
+        self._admit(self.engine.evaluate([]).bases)
+        return self.known_total
+
+    @property
+    def known_total(self) -> Effect:
+        """The base runs as they were in whatever ran last; they are run if nothing has."""
+        if self._total is None:
+            return self.total
         return self._total
+
+    @property
+    def position_names(self) -> tuple[str, ...]:
+        """A name per position: the token, the role where pairs differ, or the bare number."""
+        if self._lengths_differ():
+            return ()
+        return tuple(self._position_name(i) for i in range(len(self.token_pairs[0])))
 
     @property
     def grids(self) -> Mapping[str, Effect]:
@@ -267,10 +283,14 @@ class Study:
             known = None
             self._tell("prompts")
         if known is None:
-            edited = np.full_like(bases, np.nan)
-            status = np.array(Status.NOT_RUN, dtype=np.uint8)
-            checks = tuple(base_checks(bases, self._metric))
-            self._total = Effect({}, bases, edited, status, metric=self._metric, checks=checks)
+            self._total = Effect(
+                axes={},
+                bases=bases,
+                edited=np.full_like(bases, np.nan),
+                status=np.array(Status.NOT_RUN, dtype=np.uint8),
+                metric=self._metric,
+                checks=tuple(base_checks(bases, self._metric)),
+            )
 
     def _checked(
         self, effect: Effect, outcomes: Outcomes, sites: list[Site], known: list[Run], n: int
@@ -314,8 +334,15 @@ class Study:
         }
 
     def _labels(self, sites: Sequence[Site]) -> tuple[str, ...]:
-        tokens = self.token_pairs[0].clean_tokens if len(self.contrast) == 1 else None
-        return tuple(site.label(tokens) for site in sites)
+        names = self.position_names
+        return tuple(site.label(names) for site in sites)
+
+    def _position_name(self, position: int) -> str:
+        tokens = {pair.clean_tokens[position] for pair in self.token_pairs}
+        if len(tokens) == 1:
+            return tokens.pop()
+        roles = [{r for r, at in pair.roles.items() if at == position} for pair in self.contrast]
+        return next(iter(sorted(set.intersection(*roles))), str(position))
 
     def _as_edits(self, sites: Sites) -> dict[Site, Edit]:
         if isinstance(sites, Mapping):

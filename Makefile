@@ -39,10 +39,10 @@ setup: ## make .venv, install everything, build the front end
 	@$(python) scripts/setup.py
 
 bench: setup ## measure speed beside TransformerLens and plain hooks
-	@$(venv) scripts/bench.py
+	@$(venv) -m bench
 
 model: setup ## train the embedded teaching model anew (minutes on a CPU)
-	@$(venv) scripts/model.py
+	@$(venv) -m training.train_teaching_model --out mediawidget/models/teaching
 
 clean: ## remove what was built, and caches
 	@$(python) scripts/clean.py $(if $(ALL),--all)

@@ -60,7 +60,9 @@ def load(path: Path) -> Effect:
             }
         else:
             raise _unreadable(path, "the ending is neither .json nor .npz")
-    except (KeyError, TypeError, json.JSONDecodeError, zipfile.BadZipFile) as error:
+    except MediationError:
+        raise
+    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
     if header.get("format") != FORMAT:
         raise _unreadable(path, f"its format is {header.get('format')!r}")

@@ -1,0 +1,151 @@
+"""Effects: quantities, axes, what is refused, files that come back whole."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mediawidget as mw
+from mediawidget.effects import Check, Effect, Status
+
+RNG = np.random.default_rng(0)
+
+
+def grid(edit: mw.Edit | None = None, n_pairs: int = 7) -> Effect:
+    """2 layers x 3 heads, so that a transposition cannot hide; one cell was not run."""
+    edited = RNG.normal(size=(n_pairs, 2, 2, 3, 3))
+    edited[:, :, 1, 2] = np.nan
+    status = np.full((2, 3), Status.EXACT, dtype=np.uint8)
+    status[1, 2] = Status.NOT_RUN
+    return Effect(
+        axes={"layer": (0, 1), "head": (0, 1, 2)},
+        bases=RNG.normal(size=(n_pairs, 2, 3)) + [[[3, 0, 9]], [[0, 3, 9]]][0],
+        edited=edited,
+        status=status,
+        edit=edit or mw.Patch(),
+        labels=tuple(f"L{layer}H{head}" for layer in range(2) for head in range(3)),
+        checks=(Check("self-patch", ok=True, words="fine"), Check("full cut", None, "n/a")),
+        facts={"model": "made up", "seconds": 0.5},
+    )
+
+
+def test_estimands_are_the_differences_of_corners() -> None:
+    effect = grid()
+    diff = effect.edited[..., 0] - effect.edited[..., 1]
+    base = effect.bases[..., 0] - effect.bases[..., 1]
+    expected = diff[:, 1] - base[:, 1, None, None]
+    np.testing.assert_allclose(effect.pairs("PIE"), expected)
+    np.testing.assert_allclose(effect["PIE"], expected.mean(axis=0))
+    np.testing.assert_allclose(effect["TIE"], (base[:, 0, None, None] - diff[:, 0]).mean(axis=0))
+    np.testing.assert_allclose(effect["TIE"] - effect["PIE"], effect["INT"])
+
+
+def test_a_cell_that_was_not_run_is_nan_never_zero() -> None:
+    effect = grid()
+    assert np.isnan(effect["PIE"][1, 2])
+    assert np.isfinite(np.delete(effect["PIE"].reshape(-1), 5)).all()
+    frame = effect.to_dataframe()
+    assert frame.loc[frame["site"] == "L1H2", "status"].item() == "not_run"
+    assert effect.top(6)["site"].iloc[-1] == "L1H2", "what has no number ranks last"
+
+
+def test_dataframe_has_a_row_a_cell_in_row_major_order() -> None:
+    effect = grid()
+    frame = effect.to_dataframe()
+    assert list(frame["site"]) == ["L0H0", "L0H1", "L0H2", "L1H0", "L1H1", "L1H2"]
+    assert list(frame["head"]) == [0, 1, 2, 0, 1, 2]
+    np.testing.assert_allclose(frame["INT"], effect["INT"].reshape(-1))
+
+
+def test_one_number_has_a_table_too() -> None:
+    one = grid().cell(1, 1)
+    assert isinstance(one["PIE"], float)
+    assert one.labels == ("L1H1",)
+    assert len(one.to_dataframe()) == 1
+    assert one["PIE"] == pytest.approx(grid_value(one))
+
+
+def grid_value(one: Effect) -> float:
+    values = one.metric(one.edited[:, 1]) - one.metric(one.bases[:, 1])
+    return float(values.mean())
+
+
+def test_a_constant_edit_has_two_effects_and_no_corners() -> None:
+    effect = grid(mw.Zero())
+    np.testing.assert_allclose(
+        effect["difference"], effect["clean"] - effect["corrupt"], equal_nan=True
+    )
+    for key in ("TIE", "PIE", "INT", "PDE", "TDE", "Y10"):
+        with pytest.raises(mw.MediationError, match="does not exist under a zero edit"):
+            effect[key]
+
+
+def test_nie_names_both_conventions() -> None:
+    with pytest.raises(mw.MediationError, match=r"PIE.*TIE") as caught:
+        grid()["NIE"]
+    assert "PIE" in caught.value.expected
+    assert "TIE" in caught.value.expected
+
+
+def test_normalized_is_the_ratio_of_means() -> None:
+    effect = grid()
+    np.testing.assert_allclose(effect.normalized("PIE"), effect["PIE"] / effect["TE"].flat[0])
+
+
+def test_no_share_of_a_total_effect_near_zero() -> None:
+    effect = grid()
+    flat = replace(effect, bases=np.repeat(effect.bases[:, :1], 2, axis=1))
+    with pytest.raises(mw.MediationError, match="too near 0"):
+        flat.normalized("PIE")
+
+
+def test_rescoring_reads_the_same_runs() -> None:
+    effect = grid()
+    prob = effect.rescore(mw.Prob())
+    expected = np.exp(effect.edited[:, 1, 0, 0, 0] - effect.edited[:, 1, 0, 0, 2])
+    np.testing.assert_allclose(prob.pairs("Y01")[:, 0, 0], expected)
+    assert prob.edited is effect.edited
+
+
+def test_the_interval_holds_the_mean_and_narrows_with_pairs() -> None:
+    few, many = grid(n_pairs=8), grid(n_pairs=200)
+    for effect in (few, many):
+        low, high = effect.ci("PIE")
+        inside = np.isfinite(effect["PIE"])
+        assert (low[inside] < effect["PIE"][inside]).all()
+        assert (effect["PIE"][inside] < high[inside]).all()
+        assert np.isnan(low[1, 2])
+    width = [np.nanmean(np.subtract(*e.ci("PIE")[::-1])) for e in (few, many)]
+    assert width[1] < width[0] / 2
+    with pytest.raises(mw.MediationError, match="several pairs"):
+        grid(n_pairs=2).ci("PIE")
+
+
+@pytest.mark.parametrize("name", ["effect.json", "effect.npz"])
+def test_files_come_back_whole(tmp_path: Path, name: str) -> None:
+    effect = grid(mw.Mean("corrupt")).rescore(mw.LogProb())
+    back = Effect.load(effect.save(tmp_path / name))
+    np.testing.assert_array_equal(back.edited, effect.edited)
+    np.testing.assert_array_equal(back.bases, effect.bases)
+    np.testing.assert_array_equal(back.status, effect.status)
+    for field in ("axes", "edit", "metric", "labels", "checks", "facts"):
+        assert getattr(back, field) == getattr(effect, field), field
+
+
+@pytest.mark.parametrize("name", ["x.pickle", "x.json", "x.npz"])
+def test_what_is_no_effect_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("{}")
+    with pytest.raises(mw.MediationError, match="no file of a saved effect") as caught:
+        Effect.load(path)
+    assert name in str(caught.value.value)
+
+
+def test_the_static_picture_escapes_and_hatches() -> None:
+    effect = replace(grid(), edit=mw.Patch(), labels=())
+    html = effect._repr_html_()
+    assert html.count("<td") == 6
+    assert html.count('title="not run"') == 1
+    one = replace(grid().cell(0, 0), labels=("<img onerror=alert(1)>",))
+    assert "<img" not in one._repr_html_()

@@ -1,0 +1,172 @@
+"""The study's state: what a click fills, what undo goes back to, what is forgotten when."""
+
+import numpy as np
+import pytest
+
+import mediawidget as mw
+from mediawidget.effects import Status
+
+HEAD = mw.Site("head", layer=3, head=1)
+
+
+@pytest.fixture(scope="module")
+def lm() -> mw.LM:
+    return mw.load()
+
+
+@pytest.fixture
+def study(lm: mw.LM) -> mw.Study:
+    return mw.Study(lm, mw.tasks.ioi(lm, n=2, seed=0)[0])
+
+
+def test_a_click_fills_its_cell_and_only_it(study: mw.Study) -> None:
+    effect = study.intervene(HEAD)
+    grid = study.grids["head"]
+    assert grid["PIE"][3, 1] == effect["PIE"]
+    assert np.isnan(np.delete(grid["PIE"].reshape(-1), 13)).all()
+    assert (grid.status == Status.EXACT).sum() == 1
+    assert study.selection == (HEAD,)
+    assert study.last is effect
+
+
+def test_a_click_equals_the_sweeps_cell(study: mw.Study) -> None:
+    clicked = study.intervene(HEAD)
+    swept = study.sweep("head", progress=False)
+    for key in ("Y10", "Y01", "INT"):
+        assert swept[key][3, 1] == pytest.approx(clicked[key], abs=1e-4)
+
+
+def test_undo_and_redo_walk_and_a_new_click_forgets_what_was_undone(study: mw.Study) -> None:
+    first = study.intervene(HEAD)
+    second = study.intervene([HEAD, mw.Site("mlp_out", 2)])
+    assert study.undo()
+    assert study.last is first
+    assert study.undo()
+    assert (study.last, study.selection) == (None, ())
+    assert not study.undo()
+    assert study.redo()
+    assert study.redo()
+    assert study.last is second
+    assert not study.redo()
+    study.undo()
+    study.clear()
+    assert not study.redo()
+    assert study.undo()
+    assert study.last is first
+
+
+def test_an_error_changes_nothing(study: mw.Study) -> None:
+    before = study.intervene(HEAD)
+    for bad in (
+        mw.Site("head", 99, head=0),
+        mw.Site("head", 0),
+        mw.Site("mlp_out", 0, head=1),
+        mw.Site("nonsense", 0),
+        mw.Site("residual", 0, position=400),
+        [],
+    ):
+        with pytest.raises(mw.MediationError):
+            study.intervene(bad)  # type: ignore[arg-type]
+    assert study.last is before
+    assert len(study.history) == 2
+
+
+def test_results_under_another_edit_are_kept(study: mw.Study) -> None:
+    patched = study.sweep("head", progress=False)
+    study.edit = mw.Zero()
+    assert study.grids == {}
+    study.edit = mw.Patch()
+    assert study.grids["head"] is patched
+
+
+def test_an_edit_that_the_contrast_cannot_answer_is_refused_and_not_set(study: mw.Study) -> None:
+    with pytest.raises(mw.MediationError, match="several prompts"):
+        study.edit = mw.Mean()
+    assert study.edit == mw.Patch()
+
+
+def test_a_change_of_metric_runs_nothing(study: mw.Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    swept = study.sweep("head", progress=False)
+    study.intervene(HEAD)
+    monkeypatch.setattr(study.engine, "job", None)
+    study.metric = mw.Prob()
+    np.testing.assert_array_equal(study.grids["head"].edited, swept.edited)
+    assert study.grids["head"].metric == mw.Prob()
+    assert study.last is not None
+    assert study.last["Y01"] == pytest.approx(study.grids["head"]["Y01"][3, 1], abs=1e-5)
+
+
+def test_swap_asks_from_the_other_side(study: mw.Study) -> None:
+    before = study.sweep("head", progress=False)
+    study.swap()
+    assert study.grids == {}
+    after = study.sweep("head", progress=False)
+    assert after["TE"][0, 0] == pytest.approx(before["TE"][0, 0], abs=1e-4)
+    np.testing.assert_allclose(after["PIE"], before["TIE"], atol=2e-4)
+    np.testing.assert_allclose(after["INT"], -before["INT"], atol=4e-4)
+
+
+def test_a_cancelled_sweep_shows_no_number_it_did_not_compute(lm: mw.LM) -> None:
+    study = mw.Study(lm, mw.tasks.ioi(lm, n=64, seed=0))
+    study.engine.budget = 20_000_000
+    job = study.job("residual", by="position")
+    job.step()
+    job.cancel()
+    partial = job.result()
+    assert job.state == "cancelled"
+    assert (partial.status == Status.NOT_RUN).any()
+    assert np.isnan(partial["PIE"][partial.status == Status.NOT_RUN]).all()
+    assert "residual@position" not in study.grids, "half a grid is not offered as one"
+
+
+def test_subscribers_hear_of_what_changed(study: mw.Study) -> None:
+    heard: list[str] = []
+    stop = study.subscribe(heard.append)
+    study.sweep("mlp_out", progress=False)
+    study.intervene(HEAD)
+    study.undo()
+    stop()
+    study.clear()
+    assert heard == ["grid:mlp_out", "result", "result"]
+
+
+def test_mixed_edits_have_no_corners(study: mw.Study) -> None:
+    effect = study.intervene({HEAD: mw.Patch(), mw.Site("mlp_out", 4): mw.Zero()})
+    assert np.isfinite(effect["clean"])
+    with pytest.raises(mw.MediationError):
+        effect["PIE"]
+
+
+def test_every_result_says_what_was_checked(study: mw.Study) -> None:
+    effect = study.sweep("head", progress=False)
+    names = [check.name for check in effect.checks]
+    assert names == [
+        "clean answer",
+        "total effect",
+        "edit fired",
+        "self-patch",
+        "full cut",
+        "plain forward",
+    ]
+    assert all(check.ok for check in effect.checks)
+    assert effect.facts["passes"] == 1
+
+
+def test_a_failed_check_shows_no_number(study: mw.Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mediawidget.study.plain_run", lambda *_: np.array([1e3, 0.0, 0.0]))
+    effect = study.sweep("head", progress=False)
+    assert [check.name for check in effect.checks if check.ok is False] == ["plain forward"]
+    assert (effect.status == Status.FAILED).all()
+    assert np.isnan(effect["PIE"]).all()
+
+
+def test_the_next_tokens_of_an_intervention(study: mw.Study) -> None:
+    study.intervene(mw.Site("residual", 5))
+    current = study.history.current
+    assert current is not None
+    tokens = current.next_tokens[0]
+    pair = study.contrast[0]
+    assert tokens["clean"][0][0].strip() == pair.answer
+    assert tokens["corrupt"][0][0].strip() == pair.wrong
+    assert tokens["restored"][0][0] == tokens["clean"][0][0], "a full cut restores the answer"
+    assert sum(p for _, p in tokens["clean"]) <= 1.0 + 1e-6

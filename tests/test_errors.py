@@ -249,3 +249,16 @@ def test_not_a_pair() -> None:
     raised(lambda: mw.Contrast([]))
     raised(lambda: mw.Contrast([("a", "b")]))  # type: ignore[list-item]
     raised(lambda: mw.PromptPair(clean="", corrupt=CORRUPT, answer="fox", wrong="gnu"))
+
+
+def test_a_mediator_the_model_does_not_have() -> None:
+    """The hand-set induction model has no MLPs."""
+    lm = mw.models.induction()
+    asked = mw.Study(lm, mw.models.induction_pairs()["key swap"])
+    for call in (
+        lambda: asked.sweep("mlp_out"),
+        lambda: asked.intervene([mw.Site("mlp_out", 0)]),
+    ):
+        error = raised(call)
+        assert "mlp_out" in str(error)
+        assert "attn_out" in error.expected

@@ -176,12 +176,12 @@ class Engine:
     def _prefix(self, template: Template, runs: Ints, n_pairs: int) -> int:
         """How many positions to compute once per pair instead of once per row."""
         saved = template.shared * (len(runs) + 1) * n_pairs
-        return template.shared if self.lm.paths.caches and saved >= PREFIX_PAYS else 0
+        return template.shared if self.lm.lends_prefix and saved >= PREFIX_PAYS else 0
 
     def max_rows(self, template: Template) -> int:
         """How many rows fit the budget at the positions this template computes."""
         lm, positions = self.lm, template.frame.n_positions
-        computed = positions - (template.shared if lm.paths.caches else 0)
+        computed = positions - (template.shared if lm.lends_prefix else 0)
         size = torch.empty((), dtype=lm.dtype).element_size()
         # The widest moment is inside an MLP or its activation, beside keys, values and residual.
         per_position = 4 * lm.d_mlp + 6 * lm.d_model

@@ -20,6 +20,8 @@ from .mediators import POINTS, Mediator, Shape
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_LENGTH_DEPENDENT_ROPE = ("dynamic", "longrope")
+
 TEACHING_MODEL = Path(__file__).parent / "models" / "teaching"
 
 
@@ -87,6 +89,26 @@ class LM:
             return None
         window = getattr(self._config, "sliding_window", None)
         return int(window) if window else None
+
+    @property
+    def lends_prefix(self) -> bool:
+        """Whether keys and values of a shared prefix hold for any longer prompt.
+
+        Not where attention takes none from a cache, nor where the rotary frequencies depend on
+        the prompt's length.
+        """
+        rope = getattr(self._config, "rope_parameters", None) or {}
+        return self.paths.caches and rope.get("rope_type") not in _LENGTH_DEPENDENT_ROPE
+
+    def refuse_training_mode(self) -> None:
+        """Raise where dropout would make two equal runs differ."""
+        if self.hf.training:
+            raise MediationError(
+                "The model is in training mode, so its dropout is random.",
+                value=f"{self.name}.training is True",
+                expected="a model in evaluation mode",
+                fix="lm.hf.eval()",
+            )
 
     def refuse_missing(self, mediator: Mediator) -> None:
         """Raise unless the model has the module behind ``mediator``."""

@@ -57,7 +57,8 @@ def with_cell(grid: Effect, site: Site, effect: Effect) -> Effect:
     axes: Mapping[str, tuple[Any, ...]] = grid.axes
     index: tuple[int, ...] = tuple(labels.index(coordinates[name]) for name, labels in axes.items())
     edited, status = grid.edited.copy(), grid.status.copy()
-    edited[(slice(None), slice(None), *index)] = effect.edited
+    everywhere: tuple[Any, ...] = (slice(None), slice(None), *index)
+    edited[everywhere] = effect.edited
     status[index] = effect.status
     return replace(grid, edited=edited, status=status)
 

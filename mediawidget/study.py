@@ -42,7 +42,8 @@ class Study:
     Attributes:
         contrast: the pairs. token_pairs: the same as the model reads them.
         engine: evaluates runs on these pairs.
-        history: every intervention; ``undo`` and ``redo`` walk it.
+        history: the interventions under the present prompts and edit; ``undo`` and ``redo``
+            walk it.
         revision: goes up whenever earlier grids stop being answers to the present question.
 
     Raises:
@@ -63,7 +64,6 @@ class Study:
         edit: Edit | None = None,
     ) -> None:
         self.lm = lm
-        self.history = History()
         self.revision = 0
         self._metric = metric or LogitDiff()
         self._edit = edit or Patch()
@@ -101,7 +101,8 @@ class Study:
         self.engine.refuse_edit(edit)
         self._edit = edit
         self.revision += 1
-        self.history.add(None)
+        self.history = History()
+        self._last = None
         self._tell("prompts")
 
     def swap(self) -> None:
@@ -264,8 +265,8 @@ class Study:
         engine = Engine(self.lm, token_pairs)
         engine.refuse_edit(self._edit)
         self.contrast, self.token_pairs, self.engine = contrast, token_pairs, engine
+        self.history = History()
         self._forget()
-        self.history.add(None)
 
     def _forget(self) -> None:
         self._grids.clear()

@@ -118,13 +118,14 @@ def run_program(
             logits = logits if logits.dtype == torch.float64 else logits.float()
             total = logits.logsumexp(-1, keepdim=True)
             kept = save(torch.cat([logits.gather(1, asked), total], dim=1))
-            likely = save((logits - total).topk(top))
+            likely = save(logits.topk(top))
+            scale = save(total)
             change = save(torch.cat(moved) if moved else total[:0, 0])
     return Kept(
         kept.double().cpu().numpy(),
         change.double().cpu().numpy(),
         likely.indices.cpu().numpy(),
-        likely.values.double().cpu().numpy(),
+        (likely.values - scale).double().cpu().numpy(),
     )
 
 
@@ -147,6 +148,7 @@ def capture(lm: LM, places: list[tuple[int, Point]], ids: Tensor) -> Means:
 
 def _call(lm: LM, ids: Tensor, prefix: int, pair_of_row: list[Tensor]) -> dict[str, Any]:
     """The arguments of the model's forward."""
+    lm.refuse_training_mode()
     length = ids.shape[1]
     window = lm.sliding_window
     if window is not None and length > window:

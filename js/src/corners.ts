@@ -39,8 +39,9 @@ function cornerTable(view: View, reading: Reading | null): HTMLElement[] {
   const label = reading ? plain(reading.label, 60) : "the mediator";
   const ok = reading !== null && shown(reading.status);
   const c = ok ? reading.corners : { ...view.base, y01: Number.NaN, y10: Number.NaN };
-  const patch = view.edit.corners;
-  const other = patch ? "corrupt" : view.edit.kind === "mean" ? "mean" : view.edit.kind;
+  const edit = reading?.edit ?? view.edit;
+  const patch = edit.corners;
+  const other = edit.kind;
   const cell = (value: number, name: string) =>
     h("td", {}, h("span", { class: "mw-y", text: name }), h("span", { text: raw(value) }));
   const head = (text: string) => h("th", { scope: "col", text });
@@ -88,10 +89,9 @@ function effects(c: Parameters<typeof estimands>[0]): HTMLElement {
 // --- next tokens -------------------------------------------------------------------------------------
 
 function nextTokens(view: View, result: Result | null): HTMLElement[] {
-  const patch = view.edit.corners;
+  const { corners: patch, kind } = result?.edit ?? view.edit;
   const { cleanTop, corruptTop } = view.prompts;
   const after = result?.top;
-  const kind = view.edit.kind;
   const title =
     view.pairs.n > 1
       ? `Next token, pair ${(view.pairs.index ?? 0) + 1} of ${view.pairs.n}`

@@ -3,6 +3,7 @@
 import {
   type CellRef,
   type CheckInfo,
+  type EditInfo,
   type History,
   type Message,
   type Panel,
@@ -145,7 +146,6 @@ export function decodeView(value: unknown): View {
   const revision = whole(raw.revision, "view.revision");
   const model = record(raw.model, "model");
   const metric = record(raw.metric, "metric");
-  const edit = record(raw.edit, "edit");
   const pairs = record(raw.pairs, "pairs");
   const base = record(raw.base, "base");
   return {
@@ -161,7 +161,7 @@ export function decodeView(value: unknown): View {
       unit: text(metric.unit, "metric.unit"),
       label: text(metric.label, "metric.label"),
     },
-    edit: { kind: text(edit.kind, "edit.kind"), corners: bool(edit.corners, "edit.corners") },
+    edit: editInfo(raw.edit),
     edits: list(raw.edits, "edits", (v, p) => {
       const e = record(v, p);
       const why = e.why === null ? null : text(e.why, `${p}.why`);
@@ -193,6 +193,7 @@ export function decodeResult(value: unknown): { result: Result | null; history: 
     seq: whole(raw.seq, "result.seq"),
     cells: list(raw.cells, "result.cells", cellRef),
     label: text(raw.label, "result.label"),
+    edit: editInfo(raw.edit),
     y11: maybe(raw.y11, "result.y11"),
     y00: maybe(raw.y00, "result.y00"),
     y10: maybe(raw.y10, "result.y10"),
@@ -211,9 +212,15 @@ export function decodeResult(value: unknown): { result: Result | null; history: 
   return { result, history };
 }
 
+function editInfo(value: unknown): EditInfo {
+  const edit = record(value, "edit");
+  return { kind: text(edit.kind, "edit.kind"), corners: bool(edit.corners, "edit.corners") };
+}
+
 function cellRef(value: unknown, path: string): CellRef {
   const cell = record(value, path);
-  return { panel: text(cell.panel, path), index: whole(cell.index, path) };
+  const ref: CellRef = { panel: text(cell.panel, path), index: whole(cell.index, path) };
+  return cell.label === undefined ? ref : { ...ref, label: text(cell.label, path) };
 }
 
 function decodeHistory(value: unknown): History {

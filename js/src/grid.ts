@@ -134,7 +134,7 @@ export class Grid {
     cell.dataset.state = state;
     let text = "";
     if (shown(reading.status)) {
-      const value = shownValue(view, store.direction, store.unit, reading.corners);
+      const value = shownValue(store.direction, view.edit, store.unit, reading.corners);
       const blue = blueSign(view, store.unit, value);
       const zero = reading.status === Status.ImpliedZero;
       const strength = zero ? 0 : Math.min(1, Math.abs(value) / store.max);

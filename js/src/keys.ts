@@ -59,7 +59,7 @@ export function nextStrongest(store: Store): CellRef | null {
       const cell = { panel: panel.key, index };
       const reading = store.cellReading(cell);
       if (!reading || !shown(reading.status)) return;
-      const value = shownValue(view, store.direction, store.unit, reading.corners);
+      const value = shownValue(store.direction, view.edit, store.unit, reading.corners);
       cells.push({ cell, size: Math.abs(value) });
     });
   cells.sort((a, b) => b.size - a.size);

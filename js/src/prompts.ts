@@ -23,6 +23,8 @@ export function prompts(store: Store, signal: AbortSignal): HTMLElement {
         { class: "mw-names" },
         h("span", { class: "mw-name mw-clean", text: "clean" }),
         h("span", { class: "mw-name mw-corrupt", text: "corrupt" }),
+        view.pairs.index === null &&
+          h("span", { class: "mw-hint", text: `pair 1 of ${view.pairs.n}` }),
       ),
       gloss(p),
       swap,

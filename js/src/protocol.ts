@@ -28,6 +28,8 @@ export interface CheckInfo {
 export interface CellRef {
   panel: string;
   index: number;
+  /** Of a selected site that no panel of this view shows (its panel is "site"). */
+  label?: string;
 }
 export interface Cost {
   runs: number;
@@ -53,6 +55,11 @@ export interface Panel {
   /** Older than the view's where the numbers belong to prompts or edits that have changed since. */
   revision: number;
 }
+export interface EditInfo {
+  kind: string;
+  /** Whether it sets the site to its value on the other prompt: only then are there corners. */
+  corners: boolean;
+}
 export interface EditChoice {
   kind: string;
   label: string;
@@ -71,7 +78,7 @@ export interface View {
   revision: number;
   model: { name: string; layers: number; heads: number; facts: string };
   metric: { name: string; unit: string; label: string };
-  edit: { kind: string; corners: boolean };
+  edit: EditInfo;
   edits: EditChoice[];
   pairs: { n: number; index: number | null; name: string };
   prompts: Prompts;
@@ -84,6 +91,8 @@ export interface Result extends Corners {
   seq: number;
   cells: CellRef[];
   label: string;
+  /** What the sites were set to: history may go back to another edit than the view's. */
+  edit: EditInfo;
   status: Status;
   ci: Record<string, [number, number]> | null;
   n: number;

@@ -154,7 +154,7 @@ function drawFigure(
   of: HTMLElement,
   badge: HTMLElement,
 ): void {
-  const quantity = QUANTITY[store.direction][view.edit.corners ? 0 : 1];
+  const quantity = QUANTITY[store.direction][(reading?.edit ?? view.edit).corners ? 0 : 1];
   const total = size(view.base.y11 - view.base.y00);
   if (!reading || !shown(reading.status)) {
     setText(readout, "");
@@ -163,7 +163,7 @@ function drawFigure(
     setProps(badge, { "data-state": reading?.status === Status.Failed ? "failed" : null });
     return;
   }
-  const value = shownValue(view, store.direction, store.unit, reading.corners);
+  const value = shownValue(store.direction, reading.edit, store.unit, reading.corners);
   setText(readout, store.unit === "percent" ? `${percentText(value)}%` : raw(value));
   setText(
     of,

@@ -1,6 +1,6 @@
 // One colour scale for all panels and all three directions, so that a colour means one size.
 import { type Corners, effect, normalizable, percent, towardClean } from "./estimands.ts";
-import { type Direction, type Panel, Status, type View } from "./protocol.ts";
+import { type Direction, type EditInfo, type Panel, Status, type View } from "./protocol.ts";
 
 export type Unit = "percent" | "raw";
 export const DIRECTIONS: readonly Direction[] = ["restore", "break", "difference"];
@@ -25,8 +25,13 @@ export function unitFor(view: View, wanted: Unit): Unit {
 }
 
 /** What a direction shows for these corners, in percent points or in the metric's unit. */
-export function shownValue(view: View, direction: Direction, unit: Unit, corners: Corners): number {
-  const value = effect(direction, view.edit.corners, corners);
+export function shownValue(
+  direction: Direction,
+  edit: EditInfo,
+  unit: Unit,
+  corners: Corners,
+): number {
+  const value = effect(direction, edit.corners, corners);
   return unit === "percent" ? percent(value, corners.y11, corners.y00) : value;
 }
 
@@ -56,7 +61,9 @@ export function scaleMax(view: View, unit: Unit): number {
     panel.status.forEach((status, index) => {
       if (!shown(status)) return;
       for (const direction of DIRECTIONS) {
-        const value = Math.abs(shownValue(view, direction, unit, cornersAt(view, panel, index)));
+        const value = Math.abs(
+          shownValue(direction, view.edit, unit, cornersAt(view, panel, index)),
+        );
         if (value > largest && Number.isFinite(value)) largest = value;
       }
     });

@@ -31,7 +31,7 @@ export function sentence(
   if (!shown(reading.status)) return `${label} was not run. Enter runs it: ${oneCost(panel)}.`;
   const unit = unitFor(view, "percent");
   const words = { view, reading: { ...reading, label }, unit };
-  const body = view.edit.corners ? patched(words, direction) : constant(words, direction);
+  const body = reading.edit.corners ? patched(words, direction) : constant(words, direction);
   return [body, ...sureness(words, direction)].join(" ");
 }
 
@@ -101,7 +101,7 @@ function constant({ view, reading, unit }: Words, direction: Direction): string 
   const amount = (value: number) =>
     unit === "percent" ? `${percentSize(share(value))}%` : `${size(value)} ${view.metric.unit}`;
   const near = unit === "raw" ? ". The total effect is near 0, so there is no percentage" : "";
-  const goal = view.edit.kind === "mean" ? "its mean" : view.edit.kind;
+  const goal = reading.edit.kind === "mean" ? "its mean" : reading.edit.kind;
   const set = (base: string) => `Setting ${reading.label} to ${goal} in the ${base} run`;
   if (direction === "break") {
     const start = `${set("clean")} moves ${metric} from ${raw(y11)} to ${raw(y10)}`;
@@ -122,7 +122,7 @@ function constant({ view, reading, unit }: Words, direction: Direction): string 
 
 // --- how sure ----------------------------------------------------------------------------------
 
-function sureness({ view, reading, unit }: Words, direction: Direction): string[] {
+function sureness({ reading, unit }: Words, direction: Direction): string[] {
   const out: string[] = [];
   if (reading.status === Status.ImpliedZero)
     out.push("Zero by construction: nothing before here differs, so nothing was run.");
@@ -132,7 +132,7 @@ function sureness({ view, reading, unit }: Words, direction: Direction): string[
   return out;
 
   function interval(): string {
-    const key = intervalKey(view, direction);
+    const key = intervalKey(reading.edit.corners, direction);
     const ci = reading.ci?.[key];
     if (!ci) return "";
     if (unit === "raw") return `, CI ${raw(ci[0])} to ${raw(ci[1])}`;
@@ -142,8 +142,7 @@ function sureness({ view, reading, unit }: Words, direction: Direction): string[
   }
 }
 
-function intervalKey(view: View, direction: Direction): string {
-  if (view.edit.corners)
-    return direction === "restore" ? "PIE" : direction === "break" ? "TIE" : "INT";
+function intervalKey(patch: boolean, direction: Direction): string {
+  if (patch) return direction === "restore" ? "PIE" : direction === "break" ? "TIE" : "INT";
   return direction === "restore" ? "corrupt" : direction === "break" ? "clean" : "difference";
 }

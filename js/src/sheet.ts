@@ -171,7 +171,7 @@ function gridOptions(view: View, panel: Panel, size: Sizes, first: boolean): Gri
     rowClass: () => (first || panel.key === "tokens" ? "" : "mw-quiet"),
   };
   if (panel.key !== "tokens") return base;
-  const clean = (i: number) => token(view.prompts.clean[i]?.text ?? panel.axes[1]?.labels[i] ?? "");
+  const clean = (i: number) => token(panel.axes[1]?.labels[i] ?? "");
   if (!turned) return { ...base, colHead: (col) => column(view, col, clean(col)) };
   return {
     ...base,
@@ -193,7 +193,11 @@ function differs(view: View, i: number): boolean {
 }
 
 function corruptUnder(view: View, i: number): Node {
-  return differs(view, i) ? token(view.prompts.corrupt[i]?.text ?? "") : sameMark();
+  if (!differs(view, i)) return sameMark();
+  // Over several pairs there is no one token to show.
+  return view.pairs.n > 1 && view.pairs.index === null
+    ? h("span", { text: "≠" })
+    : token(view.prompts.corrupt[i]?.text ?? "");
 }
 
 function column(view: View, i: number, clean: Node): Node {
@@ -204,6 +208,7 @@ function column(view: View, i: number, clean: Node): Node {
 /** Room for the longest token written upward, from its length, not from a measurement. */
 function headHeight(view: View, panels: readonly string[], size: Sizes): number {
   if (size.narrow || !panels.includes("tokens")) return 20;
-  const longest = Math.max(...view.prompts.clean.map((t) => t.text.length), 2);
+  const names = view.panels.find((panel) => panel.key === "tokens")?.axes[1]?.labels ?? [];
+  const longest = Math.max(...names.map((name) => name.length), 2);
   return Math.round(Math.min(longest, LONGEST_HEAD) * CHARACTER + 14);
 }

@@ -5,6 +5,7 @@ import type { Corners } from "./estimands.ts";
 import type {
   CellRef,
   Direction,
+  EditInfo,
   History,
   Panel,
   Progress,
@@ -32,6 +33,7 @@ export interface Reading {
   cells: CellRef[];
   label: string;
   corners: Corners;
+  edit: EditInfo;
   status: number;
   n: number;
   ci: Result["ci"];
@@ -108,6 +110,7 @@ export class Store {
       cells: [{ panel: key, index }],
       label,
       corners: cornersAt(this.view, panel, index),
+      edit: this.view.edit,
       status: panel.status[index] ?? 0,
       n: pair === null ? n : 1,
       ci: this.#intervals(key, index),
@@ -118,9 +121,9 @@ export class Store {
   get resultReading(): Reading | null {
     const { result, view } = this;
     if (!result || !view) return null;
-    const { cells, label, status, n, ci } = result;
+    const { cells, label, edit, status, n, ci } = result;
     const stale = result.revision < view.revision;
-    return { kind: "result", cells, label, corners: result, status, n, ci, stale };
+    return { kind: "result", cells, label, corners: result, edit, status, n, ci, stale };
   }
 
   /** The layer row a cell stands in. */
@@ -189,7 +192,7 @@ export class Store {
   }
 
   setEdit(kind: string): void {
-    this.#send("edit", { kind });
+    this.#send("edit", { edit: kind });
   }
 
   setTokens(mediator: string): void {
@@ -309,7 +312,8 @@ export class Store {
     const cell = result?.cells.length === 1 ? result.cells[0] : undefined;
     if (!result || !view || !cell || result.revision !== view.revision) return false;
     const panel = this.panel(cell.panel);
-    if (!panel || cell.index >= panel.status.length) return false;
+    if (!panel || cell.index >= panel.status.length || result.edit.kind !== view.edit.kind)
+      return false;
     panel.y01[cell.index] = result.y01;
     panel.y10[cell.index] = result.y10;
     panel.status[cell.index] = result.status;

@@ -1,7 +1,7 @@
 // The selection: its sites, the joint effect beside the sum of the single ones, and the gap.
 import { button, h } from "./dom.ts";
 import { fixed } from "./numbers.ts";
-import type { CellRef, View } from "./protocol.ts";
+import type { CellRef } from "./protocol.ts";
 import { shown, shownValue } from "./scale.ts";
 import type { Reading, Store } from "./store.ts";
 import { plain } from "./text.ts";
@@ -13,9 +13,9 @@ export interface Joint {
 }
 
 /** The joint effect, the sum of the cells' own effects (NaN where one was not run), their gap. */
-export function joint(store: Store, view: View, result: Reading): Joint {
+export function joint(store: Store, result: Reading): Joint {
   const value = (reading: Reading) =>
-    shownValue(view, store.direction, store.unit, reading.corners);
+    shownValue(store.direction, reading.edit, store.unit, reading.corners);
   const together = shown(result.status) ? value(result) : Number.NaN;
   let sum = 0;
   for (const cell of result.cells) {
@@ -46,7 +46,7 @@ export function strip(store: Store, signal: AbortSignal): HTMLElement {
     el.replaceChildren(
       h("span", { class: "mw-stripname", text: store.pending ? "Running" : "Selected" }),
       ...cells.map((cell) => chip(store, cell)),
-      ...figures(store, view),
+      ...figures(store),
       button("Clear", () => store.act("clear"), { title: "Clear the selection (Esc)" }),
     );
   };
@@ -60,7 +60,7 @@ function kbd(key: string): HTMLElement {
 }
 
 function chip(store: Store, cell: CellRef): HTMLElement {
-  const label = plain(store.panel(cell.panel)?.labels[cell.index] ?? "hidden site", 60);
+  const label = plain(cell.label ?? store.panel(cell.panel)?.labels[cell.index] ?? "site", 60);
   const remove = button("×", () => store.drop(cell), {
     class: "mw-remove",
     "aria-label": `Take ${label} out of the selection`,
@@ -68,10 +68,10 @@ function chip(store: Store, cell: CellRef): HTMLElement {
   return h("span", { class: "mw-chip" }, h("bdi", { text: label }), remove);
 }
 
-function figures(store: Store, view: View): HTMLElement[] {
+function figures(store: Store): HTMLElement[] {
   const result = store.resultReading;
   if (!result || store.pending || result.cells.length < 2) return [];
-  const { together, sum, gap } = joint(store, view, result);
+  const { together, sum, gap } = joint(store, result);
   const show = (value: number) =>
     Number.isNaN(value) ? "–" : fixed(value) + (store.unit === "percent" ? "%" : "");
   const figure = (name: string, value: number) =>

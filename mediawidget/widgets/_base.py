@@ -1,0 +1,205 @@
+"""What every view has in common: its study, its traits, its messages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import anywidget
+import traitlets as t
+
+from ..errors import MediationError
+from ..statistics import FEWEST
+from ._desk import Desk
+from ._static import study_html
+from .panels import TOKEN_MEDIATORS, Panel, panels_of
+from .payload import BaseTokens, result_payload, view_payload
+
+if TYPE_CHECKING:
+    from ..study import Study
+
+STATIC = Path(__file__).parent.parent / "static"
+WRITTEN_HERE = ("view", "result")
+
+
+def front_end(stem: str) -> tuple[Path | None, Path | None]:
+    """The script and the style sheet of a view; None where they were not built."""
+    script, style = STATIC / f"{stem}.js", STATIC / f"{stem}.css"
+    return (script, style) if script.is_file() and style.is_file() else (None, None)
+
+
+class View(anywidget.AnyWidget):
+    """A view of one study in a notebook cell.
+
+    Args:
+        study: what is shown; views of one study follow each other.
+        direction: "restore", "break" or "difference" (for edits to a constant: on corrupt, on
+            clean, difference).
+
+    Attributes:
+        view, result: what the page draws. The view writes them; setting them raises.
+        direction: may be set.
+    """
+
+    PANELS: ClassVar[tuple[str, ...]]
+
+    view = t.Dict().tag(sync=True)
+    result = t.Dict().tag(sync=True)
+    direction = t.Enum(["restore", "break", "difference"], "restore").tag(sync=True)
+
+    def __init__(self, study: Study, *, direction: str = "restore", mediator: str = "residual"):
+        from ..study import Study
+
+        if not isinstance(study, Study):
+            raise MediationError(
+                f"{type(self).__name__} shows a study.",
+                value=repr(study)[:200],
+                expected="mw.Study(lm, pair_or_contrast)",
+                fix=f"{type(self).__name__}(mw.Study(lm, pair))",
+            )
+        if self._esm is None:
+            raise MediationError(
+                "The front end has not been built.",
+                value=f"no script for {type(self).__name__} in mediawidget/static",
+                expected="the bundle that every installed package has",
+                fix="make setup, or in js/: npm ci && node build.mjs",
+            )
+        _check_mediator(mediator)
+        if len(study.contrast) >= FEWEST:
+            # Intervals need it, and it takes a while: better here than at the first click.
+            import scipy.stats  # noqa: F401
+        self.study = study
+        self._writing = False
+        self._send_view = True
+        self._mediator = mediator
+        self._pair = None if len(study.contrast) > 1 else 0
+        self._seq = 0
+        self._tokens: tuple[object, BaseTokens] | None = None
+        super().__init__(direction=direction)
+        self._refresh_view()
+        self._refresh_result()
+        self._desk = Desk(self)
+        self._stop = study.subscribe(self._changed)
+
+    # --- what may be set ------------------------------------------------------------------------
+
+    @property
+    def pair(self) -> int | None:
+        """The pair whose values are shown; None for the mean over all pairs."""
+        return self._pair
+
+    @pair.setter
+    def pair(self, index: int | None) -> None:
+        n = len(self.study.contrast)
+        whole = isinstance(index, int) and not isinstance(index, bool)
+        if index is not None and not (whole and 0 <= index < n):
+            raise MediationError(
+                "There is no such pair.",
+                value=repr(index),
+                expected=f"0 to {n - 1}, or None for the mean over pairs",
+                fix="view.pair = 0",
+            )
+        self._pair = 0 if index is None and n == 1 else index
+        self._refresh_view()
+        self._refresh_result()
+
+    @property
+    def mediator(self) -> str:
+        """What the token panel shows: "residual", "attn_out" or "mlp_out"."""
+        return self._mediator
+
+    @mediator.setter
+    def mediator(self, name: str) -> None:
+        _check_mediator(name)
+        self._mediator = name
+        self._refresh_view()
+        self._refresh_result()
+
+    def close(self) -> None:
+        """Let go of the study and of the page."""
+        if hasattr(self, "_stop"):
+            self._stop()
+        super().close()
+
+    # --- what is shown --------------------------------------------------------------------------
+
+    @property
+    def panels(self) -> list[Panel]:
+        """The panels that this study can fill."""
+        return panels_of(self.study, self.PANELS, self._mediator)
+
+    def _changed(self, event: str) -> None:
+        """The study has news: "prompts", "grid:<key>" or "result"."""
+        if event == "prompts":
+            n = len(self.study.contrast)
+            self._pair = None if n > 1 and self._pair is None else min(self._pair or 0, n - 1)
+        if event == "result":
+            # The small answer first: it is what people wait for.
+            self._refresh_result()
+            self._refresh_view(send=False)
+            return
+        self._refresh_view()
+        if event == "prompts":
+            self._refresh_result()
+
+    def _refresh_view(self, send: bool = True) -> None:
+        # The first pass of a model is slow; it should not be the one that is timed.
+        self.study.known_total  # noqa: B018
+        payload = view_payload(self.study, self.panels, self._pair, self._base_tokens())
+        # A click's answer is the small `result`; the page puts it into its own copy of the panel.
+        self._send_view = send
+        try:
+            self._write("view", payload)
+        finally:
+            self._send_view = True
+
+    def _refresh_result(self) -> None:
+        self._seq += 1
+        self._write("result", result_payload(self.study, self.panels, self._pair, self._seq))
+
+    def _base_tokens(self) -> BaseTokens:
+        question = (self.study.engine, self.study.lm.version())
+        if self._tokens is None or self._tokens[0] != question:
+            self._tokens = (question, BaseTokens(self.study))
+        return self._tokens[1]
+
+    def _write(self, name: str, value: dict[str, Any]) -> None:
+        self._writing = True
+        try:
+            self.set_trait(name, value)
+        finally:
+            self._writing = False
+
+    @t.validate(*WRITTEN_HERE)
+    def _refuse_other_writers(self, proposal: Any) -> Any:
+        if not self._writing:
+            raise t.TraitError(
+                f"{proposal['trait'].name!r} is written by the view itself; change the study "
+                "instead: study.intervene(...), study.edit = ..., view.pair = ..."
+            )
+        return proposal["value"]
+
+    def _should_send_property(self, key: str, value: object) -> bool:
+        if key == "view" and not self._send_view:
+            return False
+        return bool(super()._should_send_property(key, value))
+
+    # --- where no page can be live --------------------------------------------------------------
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """The live view, and for a page that has no kernel a plain table of the same numbers."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, metadata = bundle
+        return {**data, "text/html": study_html(self.study, self.panels, self._pair)}, metadata
+
+
+def _check_mediator(name: object) -> None:
+    if name not in TOKEN_MEDIATORS:
+        raise MediationError(
+            "The token panel cannot show that.",
+            value=repr(name),
+            expected="one of " + ", ".join(TOKEN_MEDIATORS),
+            fix="mediator='residual'",
+        )

@@ -1,0 +1,253 @@
+"""Requests from the page, one at a time.
+
+Which thread runs a comm callback depends on the version of ipykernel, and two traces of one model
+at once go wrong. So a callback only puts its request on the event loop of the kernel's main thread,
+where cells run too, and returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MediationError
+from ..jobs import Job
+from ..sites import Site
+from .payload import EDITS
+
+if TYPE_CHECKING:
+    from ..study import Study
+    from ._base import View
+
+_log = logging.getLogger(__name__)
+
+PROGRESS_EVERY = 0.05
+"""Seconds between progress messages: a page draws no more than 20 a second."""
+
+Request = Mapping[str, Any]
+
+
+class Desk:
+    """Takes a view's requests, does them in order, and answers each."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._sweep: Sweeping | None = None
+        self._loop = _running_loop()
+        self._actions: dict[str, Callable[[Request], None]] = {
+            "intervene": self._intervene,
+            "sweep": self._start_sweep,
+            "cancel": self._cancel,
+            "undo": lambda _: void(self._study.undo()),
+            "redo": lambda _: void(self._study.redo()),
+            "clear": self._clear,
+            "swap": lambda _: self._study.swap(),
+            "pair": self._pair,
+            "edit": self._edit,
+            "tokens": self._tokens,
+        }
+        view.on_msg(self._receive)
+
+    @property
+    def _study(self) -> Study:
+        return self._view.study
+
+    def _receive(self, _view: object, content: object, _buffers: object) -> None:
+        """Any thread: queue the request on the kernel's loop; without one, do it now."""
+        if not isinstance(content, Mapping) or content.get("kind") != "request":
+            return
+        if self._loop is not None and self._loop.is_running():
+            self._loop.call_soon_threadsafe(self.do, content)
+        else:
+            self.do(content)
+
+    def do(self, request: Request) -> None:
+        """Do one request and answer it. An error is an answer, and changes nothing."""
+        reply: dict[str, Any] = {"kind": "reply", "id": request.get("id", 0), "ok": True}
+        try:
+            self._action(request)(request)
+        except MediationError as error:
+            reply |= {"ok": False, "error": error_fields(error)}
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the page must hear of it
+            _log.warning("a view's request failed", exc_info=True)
+            reply |= {"ok": False, "error": error_fields(error)}
+        self._view.send(reply)
+
+    def _action(self, request: Request) -> Callable[[Request], None]:
+        name = request.get("action")
+        if name not in self._actions:
+            raise MediationError(
+                "The page asked for something unknown.",
+                value=repr(name),
+                expected="one of " + ", ".join(self._actions),
+                fix="run the cell again: page and kernel may be of different versions",
+            )
+        return self._actions[str(name)]
+
+    # --- actions ----------------------------------------------------------------------------------
+
+    def _intervene(self, request: Request) -> None:
+        self._same_question(request)
+        cells = request.get("cells")
+        if not isinstance(cells, list) or not cells:
+            raise _malformed("cells", cells, "a list of {panel, index}")
+        self._study.intervene(list(dict.fromkeys(self._site(cell) for cell in cells)))
+
+    def _site(self, cell: object) -> Site:
+        """The site of a cell; ``panel: "site"`` counts through the present selection."""
+        if not isinstance(cell, Mapping) or not isinstance(cell.get("index"), int):
+            raise _malformed("cell", cell, "{panel, index}")
+        key, index = cell.get("panel"), int(cell["index"])
+        by_key = {panel.key: panel.sites for panel in self._view.panels}
+        if key == "site":
+            sites = list(self._study.selection)
+        elif key in by_key:
+            sites = by_key[key](self._study)
+        else:
+            raise _malformed("panel", key, "one of " + ", ".join(by_key))
+        if not 0 <= index < len(sites):
+            raise _malformed("index", index, f"0 to {len(sites) - 1}")
+        return sites[index]
+
+    def _start_sweep(self, request: Request) -> None:
+        self._same_question(request)
+        if self._sweep is not None and self._sweep.running:
+            raise MediationError(
+                "A sweep is running.",
+                value="a second one",
+                expected="one sweep at a time",
+                fix="wait for it, or cancel it (Esc)",
+            )
+        known = {panel.key: panel for panel in self._view.panels}
+        keys = request.get("panels")
+        if not isinstance(keys, list) or not keys or not set(keys) <= set(known):
+            raise _malformed("panels", keys, "some of " + ", ".join(known))
+        wanted = [known[key] for key in keys]
+        jobs = [self._study.job(panel.mediator, panel.by) for panel in wanted]
+        self._sweep = Sweeping(self._view, keys, jobs, request.get("id", 0))
+        self._sweep.start()
+
+    def _cancel(self, _request: Request) -> None:
+        if self._sweep is not None:
+            self._sweep.cancel()
+
+    def _clear(self, _request: Request) -> None:
+        if self._study.selection:
+            self._study.clear()
+
+    def _pair(self, request: Request) -> None:
+        self._view.pair = request.get("index")
+
+    def _edit(self, request: Request) -> None:
+        kind = request.get("edit")
+        if kind not in EDITS:
+            raise _malformed("edit", kind, "one of " + ", ".join(EDITS))
+        self._study.edit = EDITS[kind]
+
+    def _tokens(self, request: Request) -> None:
+        self._view.mediator = str(request.get("mediator"))
+
+    def _same_question(self, request: Request) -> None:
+        """A cell of an old picture is not the cell that was meant."""
+        if request.get("revision") != self._study.revision:
+            raise MediationError(
+                "The prompts or the edit changed while this was on its way.",
+                value=f"revision {request.get('revision')}",
+                expected=f"revision {self._study.revision}",
+                fix="do it again on the new picture",
+            )
+
+
+class Sweeping:
+    """Jobs one after the other, with progress told to the page."""
+
+    def __init__(self, view: View, keys: list[str], jobs: list[Job[Any]], request: int) -> None:
+        self._view, self._keys, self._request = view, keys, request
+        self._jobs = jobs
+        self._now = 0
+        self._told = 0.0
+        self._cancelled = False
+
+    @property
+    def running(self) -> bool:
+        """Whether there is still something to do."""
+        return self._now < len(self._jobs) and not self._cancelled
+
+    def start(self) -> None:
+        """Start the next job: on the kernel's loop between cells, else here and now."""
+        job = self._jobs[self._now]
+        job.watch(self._watch)
+        self._tell("running")
+        job.start()
+        if _running_loop() is None:
+            job.result()
+
+    def cancel(self) -> None:
+        """Stop after the chunk that is running; what was finished is kept."""
+        if self.running:
+            self._cancelled = True
+            self._jobs[self._now].cancel()
+
+    def _watch(self, job: Job[Any]) -> None:
+        if job.state == "running":
+            if time.monotonic() - self._told >= PROGRESS_EVERY:
+                self._tell("running")
+        elif job.state == "done" and self._now + 1 < len(self._jobs):
+            self._now += 1
+            self.start()
+        else:
+            self._tell(job.state)
+            self._now = len(self._jobs)
+            if job.error is not None:
+                fields = error_fields(job.error)
+                reply = {"kind": "reply", "id": self._request, "ok": False, "error": fields}
+                self._view.send(reply)
+
+    def _tell(self, state: str) -> None:
+        self._told = time.monotonic()
+        left = self._jobs[self._now].seconds_left
+        message = {
+            "kind": "progress",
+            "panels": self._keys,
+            "done": sum(job.done for job in self._jobs),
+            "total": sum(job.total for job in self._jobs),
+            "seconds_left": None if left is None else round(left, 2),
+            "state": state,
+        }
+        self._view.send(message)
+
+
+def error_fields(error: BaseException) -> dict[str, str]:
+    """What the page shows of an error."""
+    if isinstance(error, MediationError):
+        return {
+            "message": error.message,
+            "value": str(error.value),
+            "expected": error.expected,
+            "fix": error.fix,
+        }
+    message = f"{type(error).__name__}: {error}"
+    return {"message": message, "value": "", "expected": "", "fix": "see the kernel's log"}
+
+
+def void(_value: object) -> None:
+    """Forget a value."""
+
+
+def _malformed(name: str, value: object, expected: str) -> MediationError:
+    return MediationError(
+        f"The page sent a request whose {name} cannot be used.",
+        value=repr(value)[:200],
+        expected=expected,
+        fix="run the cell again",
+    )
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

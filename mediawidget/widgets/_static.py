@@ -1,0 +1,49 @@
+"""The same numbers as a plain page: no script, no network, every text escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..pictures import grid_html, signed
+from .panels import Panel, panel_payload
+
+if TYPE_CHECKING:
+    from ..study import Study
+
+
+def study_html(study: Study, panels: Sequence[Panel], pair: int | None) -> str:
+    """Prompts, base values and grids as tables; PIE (or the effect on the clean base)."""
+    shown = study.token_pairs[pair or 0]
+    total = study.known_total if pair is None else study.known_total.pair(pair)
+    answers = escape(shown.answer_token.strip()), escape(shown.wrong_token.strip())
+    prompts = (
+        f"<p>clean: {_text(shown.clean_tokens)} &rarr; {answers[0]}<br>"
+        f"corrupt: {_text(shown.corrupt_tokens)} &rarr; {answers[1]}</p>"
+    )
+    bases = (
+        f"<p>{escape(study.metric.label('answer', 'wrong'))}: clean {signed(total['Y11'])}, "
+        f"corrupt {signed(total['Y00'])} {escape(study.metric.unit)}; "
+        f"{'mean of ' if pair is None else 'one of '}{len(study.contrast)} pairs; "
+        f"edit {escape(study.edit.kind)}</p>"
+    )
+    return prompts + bases + "".join(_panel(study, panel, pair) for panel in panels)
+
+
+def _panel(study: Study, panel: Panel, pair: int | None) -> str:
+    payload = panel_payload(study, panel, pair, 0.0)
+    total = study.known_total if pair is None else study.known_total.pair(pair)
+    y01, y10 = (np.frombuffer(payload[name], "<f4").astype(float) for name in ("y01", "y10"))
+    values = y01 - total["Y00"] if study.edit.corners else total["Y11"] - y10
+    rows, columns = (list(axis["labels"]) for axis in payload["axes"])
+    columns = [column.strip() for column in columns]
+    quantity = "PIE" if study.edit.corners else "effect on clean"
+    title = f"<p><b>{escape(payload['title'])}</b>, {quantity}; hatched: not run</p>"
+    return title + grid_html(values.reshape(payload["shape"]), rows, columns)
+
+
+def _text(tokens: Sequence[str]) -> str:
+    return f"<code>{escape(''.join(tokens))}</code>"

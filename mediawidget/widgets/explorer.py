@@ -1,0 +1,18 @@
+"""Explorer: the whole study on one sheet."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ._base import View, front_end
+
+
+class Explorer(View):
+    """Prompts, the result's rail, heads, MLPs and tokens on shared layer rows, corners, checks.
+
+    Example:
+        >>> Explorer(mw.Study(mw.load(), pair))
+    """
+
+    _esm, _css = front_end("explorer")
+    PANELS: ClassVar[tuple[str, ...]] = ("head", "mlp_out", "tokens")

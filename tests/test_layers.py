@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "mediawidget"
 
 #: From the bottom up: what stands directly in mediawidget/, module or folder.
 LAYERS = (
-    ("errors", "sites", "prompts", "metrics", "estimands"),
+    ("errors", "sites", "prompts", "metrics", "estimands", "statistics"),
     ("mediators", "edits", "tasks"),
     ("runs", "plan", "effects", "effect_files", "pictures"),
     (

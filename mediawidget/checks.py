@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from .edits import Patch
 from .edits.base import BASES
-from .effects import NEAR_ZERO, Check
+from .effects import NEAR_ZERO, Check, Effect, Status
+from .encoding import TokenPair
 from .engine import Outcomes
 from .lm import LM
 from .metrics import Metric
+from .plain import plain_run
 from .runs import Run
 from .sites import Site
 
@@ -21,16 +26,60 @@ _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-3, torch.float16: 0.05, tor
 """Logits within which two ways to the same number agree, at logits of size 1 to 10."""
 
 
-def check_runs(lm: LM, site: Site) -> list[Run]:
-    """Runs whose outcome is known: a self-patch of ``site`` and a full cut, on both bases."""
+def verified(
+    lm: LM, pair: TokenPair, effect: Effect, outcomes: Outcomes, sites: Sequence[Site]
+) -> Effect:
+    """A sweep's effect with its checks; without its numbers where the engine failed one.
+
+    Args:
+        lm: the model.
+        pair: the first pair of the contrast, on which the engine is checked.
+        effect: of ``sites``, in row-major order of its axes.
+        outcomes: of both directions of every site, then of ``check_runs``.
+        sites: what was edited.
+    """
+    n_runs = 2 * len(sites)
+    checks = base_checks(effect.bases, effect.metric)
+    checks.append(fired_check(outcomes.fired[:n_runs], outcomes.implied[:n_runs]))
+    engine = [*engine_checks(lm, sites, outcomes), *_plain_checks(lm, pair, effect, sites)]
+    effect = replace(effect, checks=(*checks, *engine))
+    if all(check.ok is not False for check in engine):
+        return effect
+    failed = np.where(effect.status == Status.NOT_RUN, Status.NOT_RUN, Status.FAILED)
+    nothing = np.full_like(effect.edited, np.nan)
+    return replace(effect, edited=nothing, status=failed.astype(np.uint8))
+
+
+def _plain_checks(lm: LM, pair: TokenPair, effect: Effect, sites: Sequence[Site]) -> list[Check]:
+    """The strongest cell of the first pair once more, by a plain forward pass."""
+    ran = (effect.status == Status.EXACT).reshape(-1)
+    if not ran.any() or effect.edit.source_kind == "mean":
+        return []
+    on_corrupt = effect.edited[0, 1].reshape(-1, 3)
+    moved = effect.metric(on_corrupt) - effect.metric(effect.bases[0, 1])
+    cell = int(np.argmax(np.where(ran, np.abs(moved), -1.0)))
+    slow = plain_run(lm, pair, Run("corrupt", {sites[cell]: effect.edit}))
+    label = effect.labels[cell] if effect.labels else sites[cell].label()
+    return [plain_check(lm, label, on_corrupt[cell], slow)]
+
+
+def _checked_site(sites: Sequence[Site]) -> Site:
+    """The one in the middle, at all positions, so that it is never zero by construction."""
+    return replace(sites[len(sites) // 2], position=None)
+
+
+def check_runs(lm: LM, sites: Sequence[Site]) -> list[Run]:
+    """Runs whose outcome is known, on both bases: a self-patch of a site and a full cut."""
+    site = _checked_site(sites)
     cut = Site("residual", layer=lm.n_layers // 2)
     self_patches = [Run(base, {site: Patch(base)}) for base in BASES]
     return self_patches + [Run(base, {cut: Patch()}) for base in BASES]
 
 
-def engine_checks(lm: LM, site: Site, outcomes: Outcomes, n_runs: int) -> list[Check]:
-    """Read the outcome of ``check_runs``, which stand behind ``n_runs`` other runs."""
-    known = outcomes.kept[n_runs:]
+def engine_checks(lm: LM, sites: Sequence[Site], outcomes: Outcomes) -> list[Check]:
+    """Read the outcome of ``check_runs``, which stand behind both directions of ``sites``."""
+    known = outcomes.kept[2 * len(sites) :]
+    site = _checked_site(sites)
     done = ~np.isnan(known).any(axis=(0, 2))
     if not done.any():
         return []

@@ -114,7 +114,7 @@ class Engine:
         self, templates: list[Template], n_runs: int, outcomes: Outcomes, top: int
     ) -> Iterator[int]:
         """Do one chunk a step; yield how many (run, pair) it finished."""
-        first = True
+        first, version = True, self.lm.version()
         for group, template in zip(self.groups, templates, strict=True):
             began = time.perf_counter()
             means = self._means(template, group, outcomes)
@@ -124,10 +124,21 @@ class Engine:
                 extra = np.arange(n_runs, len(template.base)) if first else runs[:0]
                 first = False
                 began = time.perf_counter()
+                self._refuse_changed(version)
                 chunk = np.concatenate([runs, extra])
                 self._do_chunk(group, template, pairs, chunk, means, outcomes, top)
                 outcomes.seconds += time.perf_counter() - began
                 yield len(runs) * len(pairs)
+
+    def _refuse_changed(self, version: object) -> None:
+        """One result is of one set of weights."""
+        if self.lm.version() != version:
+            raise MediationError(
+                "The model's weights changed while this was running.",
+                value=self.lm.name,
+                expected="weights that stay as they are until the result is there",
+                fix="run it again",
+            )
 
     def _do_chunk(
         self,

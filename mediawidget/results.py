@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 
 from .edits import Edit
+from .edits.base import BASES
 from .effects import Effect, Status
 from .engine import Outcomes
+from .history import NextTokens
+from .lm import LM
 from .metrics import Metric
+from .prompts import Contrast
 from .sites import Site
 
 Axes = Mapping[str, tuple[int, ...]]
@@ -32,6 +36,37 @@ def assemble(outcomes: Outcomes, n_runs: int, axes: Axes, edit: Edit, metric: Me
     edited = np.where((status == Status.NOT_RUN).reshape(*shape, 1), np.nan, edited)
     return Effect(
         axes, outcomes.bases, edited, status.reshape(shape).astype(np.uint8), edit, metric
+    )
+
+
+def facts(lm: LM, contrast: Contrast, outcomes: Outcomes) -> dict[str, Any]:
+    """What a reader of the effect needs to trust or repeat it."""
+    pair = contrast[0].to_json()
+    return {
+        "model": lm.name,
+        "contrast": contrast.name,
+        "pairs": len(contrast),
+        **{name: pair[name] for name in ("clean", "corrupt", "answer", "wrong")},
+        "passes": outcomes.passes,
+        "rows": outcomes.rows,
+        "seconds": round(outcomes.seconds, 4),
+    }
+
+
+def next_tokens(lm: LM, outcomes: Outcomes) -> tuple[NextTokens, ...]:
+    """Per pair the likeliest next tokens of both bases and of a run on each of them."""
+    # Of the two runs the first is on the corrupt base, the second on the clean one.
+    names: dict[str, int | str] = {
+        **{base: base for base in BASES},
+        "restored": 0,
+        "broken": 1,
+    }
+    return tuple(
+        {
+            name: [(lm.encoder.token(i), p) for i, p in outcomes.top[(key, pair)]]
+            for name, key in names.items()
+        }
+        for pair in range(len(outcomes.bases))
     )
 
 
@@ -61,8 +96,3 @@ def with_cell(grid: Effect, site: Site, effect: Effect) -> Effect:
     edited[everywhere] = effect.edited
     status[index] = effect.status
     return replace(grid, edited=edited, status=status)
-
-
-def grid_key(site: Site) -> str | None:
-    """What a sweep that holds this site goes ``by``."""
-    return None if site.position is None else "position"

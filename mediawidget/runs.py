@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -12,6 +12,9 @@ from .edits.base import BASES, Base, check_base
 from .errors import MediationError
 from .mediators import Shape, mediator_named
 from .sites import Site
+
+Sites = Site | Sequence[Site] | Mapping[Site, Edit]
+"""One site, several to be set by the same edit, or each with its own."""
 
 
 @dataclass(frozen=True)
@@ -113,3 +116,23 @@ class Sweep:
 def both_directions(edits: list[dict[Site, Edit]]) -> list[Run]:
     """Each set of edits on the corrupt base, then each on the clean base."""
     return [Run(base, edit) for base in reversed(BASES) for edit in edits]
+
+
+def as_edits(sites: Sites, edit: Edit) -> dict[Site, Edit]:
+    """Sites as ``{site: edit}``; ``edit`` is for those that come without one.
+
+    Raises:
+        MediationError: no sites.
+    """
+    if isinstance(sites, Mapping):
+        edits = dict(sites)
+    else:
+        edits = dict.fromkeys([sites] if isinstance(sites, Site) else sites, edit)
+    if not edits:
+        raise MediationError(
+            "An intervention needs a site.",
+            value="none",
+            expected="at least one Site",
+            fix="study.intervene(Site('head', layer=3, head=1)); study.clear() selects nothing",
+        )
+    return edits

@@ -8,23 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from .checks import base_checks, check_runs, engine_checks, fired_check, plain_check
+from .checks import base_checks, check_runs, fired_check, verified
 from .edits import Edit, Patch
-from .edits.base import BASES
-from .effects import Check, Effect, Status
+from .effects import Effect, Status
 from .engine import Engine, Outcomes
 from .errors import MediationError
-from .history import History, Intervention, NextTokens
+from .history import History, Intervention
 from .jobs import Job
 from .lm import LM
 from .metrics import LogitDiff, Metric
-from .plain import plain_run
+from .naming import position_names
 from .prompts import Contrast, PromptPair
-from .results import assemble, empty_grid, grid_key, with_cell
-from .runs import Run, Sweep, both_directions
+from .results import assemble, empty_grid, facts, next_tokens, with_cell
+from .runs import Sites, Sweep, as_edits, both_directions
 from .sites import Site
-
-Sites = Site | Sequence[Site] | Mapping[Site, Edit]
 
 TOP = 5
 """How many of the likeliest next tokens an intervention keeps."""
@@ -132,9 +129,7 @@ class Study:
     @property
     def position_names(self) -> tuple[str, ...]:
         """A name per position: the token, the role where pairs differ, or the bare number."""
-        if self._lengths_differ():
-            return ()
-        return tuple(self._position_name(i) for i in range(len(self.token_pairs[0])))
+        return position_names(self.contrast, self.token_pairs)
 
     @property
     def grids(self) -> Mapping[str, Effect]:
@@ -183,14 +178,16 @@ class Study:
         n_positions = self._n_positions(sweep)
         sites = sweep.sites(self.lm.shape, n_positions)
         runs = both_directions([{site: sweep.edit} for site in sites])
-        known = check_runs(self.lm, replace(sites[len(sites) // 2], position=None))
+        known = check_runs(self.lm, sites)
         axes = sweep.axes(self.lm.shape, n_positions)
         revision = self.revision
 
         def finish(outcomes: Outcomes) -> Effect:
             effect = assemble(outcomes, len(runs), axes, sweep.edit, self._metric)
-            effect = replace(effect, labels=self._labels(sites))
-            effect = self._checked(effect, outcomes, sites, known, len(runs))
+            effect = replace(
+                effect, labels=self._labels(sites), facts=facts(self.lm, self.contrast, outcomes)
+            )
+            effect = verified(self.lm, self.token_pairs[0], effect, outcomes, sites)
             if self.revision == revision and not np.isnan(outcomes.bases).any():
                 self._admit(outcomes.bases)
                 self._grids[(sweep.edit, sweep.key)] = effect
@@ -209,20 +206,24 @@ class Study:
         Returns:
             An effect without axes.
         """
-        edits = self._as_edits(sites)
+        edits = as_edits(sites, self._edit)
         runs = both_directions([edits])
         outcomes = self.engine.evaluate(runs, top=TOP)
         self._admit(outcomes.bases)
         effect = assemble(outcomes, len(runs), {}, _common(edits), self._metric)
-        label = " + ".join(self._labels(tuple(edits)))
-        effect = replace(effect, labels=(label,))
         fired = fired_check(outcomes.fired, outcomes.implied)
-        effect = replace(effect, checks=(*base_checks(effect.bases, self._metric), fired))
-        effect = replace(effect, facts=self._facts(outcomes))
-        entry = Intervention(edits, effect, _next_tokens(self.lm, outcomes))
+        effect = replace(
+            effect,
+            labels=(" + ".join(self._labels(tuple(edits))),),
+            checks=(*base_checks(effect.bases, self._metric), fired),
+            facts=facts(self.lm, self.contrast, outcomes),
+        )
+        entry = Intervention(edits, effect, next_tokens(self.lm, outcomes))
         self.history.add(entry)
         self._last = effect
-        self._fill_cell(entry)
+        if len(edits) == 1:
+            ((site, edit),) = edits.items()
+            self._fill_cell(site, edit, effect)
         self._tell("result")
         return effect
 
@@ -293,72 +294,9 @@ class Study:
                 checks=tuple(base_checks(bases, self._metric)),
             )
 
-    def _checked(
-        self, effect: Effect, outcomes: Outcomes, sites: list[Site], known: list[Run], n: int
-    ) -> Effect:
-        """The effect with its checks; without its numbers where a check of the engine failed."""
-        checks: list[Check] = base_checks(effect.bases, self._metric)
-        checks.append(fired_check(outcomes.fired[:n], outcomes.implied[:n]))
-        engine = engine_checks(self.lm, next(iter(known[0].edits))[0], outcomes, n)
-        engine += self._plain(effect, sites)
-        effect = replace(effect, checks=(*checks, *engine), facts=self._facts(outcomes))
-        if any(check.ok is False for check in engine):
-            failed = np.where(effect.status == Status.NOT_RUN, effect.status, Status.FAILED)
-            nothing = np.full_like(effect.edited, np.nan)
-            return replace(effect, edited=nothing, status=failed.astype(np.uint8))
-        return effect
-
-    def _plain(self, effect: Effect, sites: list[Site]) -> list[Check]:
-        """The strongest cell of the first pair once more, by a plain forward pass."""
-        ran = (effect.status == Status.EXACT).reshape(-1)
-        if not ran.any() or effect.edit.source_kind == "mean":
-            return []
-        moved = effect.metric(effect.edited[0, 1]).reshape(-1) - effect.metric(effect.bases[0, 1])
-        cell = int(np.nanargmax(np.where(ran, np.abs(moved), -1.0)))
-        run = Run("corrupt", {sites[cell]: effect.edit})
-        fast = effect.edited[0, 1].reshape(-1, 3)[cell]
-        slow = plain_run(self.lm, self.token_pairs[0], run)
-        return [plain_check(self.lm, self._labels([sites[cell]])[0], fast, slow)]
-
-    def _facts(self, outcomes: Outcomes) -> dict[str, Any]:
-        return {
-            "model": self.lm.name,
-            "contrast": self.contrast.name,
-            "pairs": len(self.contrast),
-            "clean": self.contrast[0].clean,
-            "corrupt": self.contrast[0].corrupt,
-            "answer": self.contrast[0].answer,
-            "wrong": self.contrast[0].wrong,
-            "passes": outcomes.passes,
-            "rows": outcomes.rows,
-            "seconds": round(outcomes.seconds, 4),
-        }
-
     def _labels(self, sites: Sequence[Site]) -> tuple[str, ...]:
         names = self.position_names
         return tuple(site.label(names) for site in sites)
-
-    def _position_name(self, position: int) -> str:
-        tokens = {pair.clean_tokens[position] for pair in self.token_pairs}
-        if len(tokens) == 1:
-            return tokens.pop()
-        roles = [{r for r, at in pair.roles.items() if at == position} for pair in self.contrast]
-        return next(iter(sorted(set.intersection(*roles))), str(position))
-
-    def _as_edits(self, sites: Sites) -> dict[Site, Edit]:
-        if isinstance(sites, Mapping):
-            edits = dict(sites)
-        else:
-            listed = [sites] if isinstance(sites, Site) else list(sites)
-            edits = dict.fromkeys(listed, self._edit)
-        if not edits:
-            raise MediationError(
-                "An intervention needs a site.",
-                value="none",
-                expected="at least one Site",
-                fix="study.intervene(Site('head', layer=3, head=1)); study.clear() selects nothing",
-            )
-        return edits
 
     def _n_positions(self, sweep: Sweep) -> int:
         lengths = sorted({len(pair) for pair in self.token_pairs})
@@ -371,24 +309,18 @@ class Study:
             )
         return lengths[-1]
 
-    def _fill_cell(self, entry: Intervention) -> None:
+    def _fill_cell(self, site: Site, edit: Edit, effect: Effect) -> None:
         """A click on one site is that cell of its grid, whether or not the grid was swept."""
-        if len(entry.edits) != 1:
-            return
-        ((site, edit),) = entry.edits.items()
-        sweep = Sweep(site.mediator, edit, grid_key(site))
-        if isinstance(site.position, tuple) or (sweep.by and self._lengths_differ()):
+        sweep = Sweep(site.mediator, edit, None if site.position is None else "position")
+        if isinstance(site.position, tuple) or (sweep.by and not self.position_names):
             return
         grid = self._grids.get((edit, sweep.key))
         if grid is None:
             n_positions = len(self.token_pairs[0])
             axes = sweep.axes(self.lm.shape, n_positions)
             labels = self._labels(sweep.sites(self.lm.shape, n_positions))
-            grid = empty_grid(axes, entry.effect, labels)
-        self._grids[(edit, sweep.key)] = with_cell(grid, site, entry.effect)
-
-    def _lengths_differ(self) -> bool:
-        return len({len(pair) for pair in self.token_pairs}) > 1
+            grid = empty_grid(axes, effect, labels)
+        self._grids[(edit, sweep.key)] = with_cell(grid, site, effect)
 
     def _walk(self, by: int) -> bool:
         moved = self.history.move(by)
@@ -411,19 +343,3 @@ def _as_contrast(pairs: PromptPair | Sequence[PromptPair]) -> Contrast:
 def _common(edits: Mapping[Site, Edit]) -> Edit:
     """The edit whose quantities exist for the whole set: corners only if all edits have them."""
     return next((edit for edit in edits.values() if not edit.corners), next(iter(edits.values())))
-
-
-def _next_tokens(lm: LM, outcomes: Outcomes) -> tuple[NextTokens, ...]:
-    # Of the two runs the first is on the corrupt base, the second on the clean one.
-    names: dict[str, int | str] = {
-        **{base: base for base in BASES},
-        "restored": 0,
-        "broken": 1,
-    }
-    return tuple(
-        {
-            name: [(lm.encoder.token(i), p) for i, p in outcomes.top[(key, pair)]]
-            for name, key in names.items()
-        }
-        for pair in range(len(outcomes.bases))
-    )

@@ -17,7 +17,7 @@ LAYERS = (
         *("architectures", "encoding", "lm", "memory", "models"),
         *("prefix", "trace", "plain", "jobs", "engine"),
     ),
-    ("results", "checks", "history", "study"),
+    ("naming", "results", "checks", "history", "study"),
     ("widgets", "charts"),
     ("commands", "__main__"),
 )

@@ -153,7 +153,7 @@ def test_every_result_says_what_was_checked(study: mw.Study) -> None:
 
 
 def test_a_failed_check_shows_no_number(study: mw.Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mediawidget.study.plain_run", lambda *_: np.array([1e3, 0.0, 0.0]))
+    monkeypatch.setattr("mediawidget.checks.plain_run", lambda *_: np.array([1e3, 0.0, 0.0]))
     effect = study.sweep("head", progress=False)
     assert [check.name for check in effect.checks if check.ok is False] == ["plain forward"]
     assert (effect.status == Status.FAILED).all()

@@ -30,7 +30,7 @@ export function corners(store: Store, signal: AbortSignal): HTMLElement {
 }
 
 function heading(text: string): HTMLElement {
-  return h("h4", { class: "mw-title", text });
+  return h("div", { class: "mw-title", text });
 }
 
 // --- corners ---------------------------------------------------------------------------------------

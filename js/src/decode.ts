@@ -74,54 +74,54 @@ function floats(value: unknown, path: string, length: number): Float32Array {
 const top = (value: unknown, path: string): TopToken[] =>
   list(value, path, (v, p) => {
     const t = record(v, p);
-    return { token: text(t.token, `${p}.token`), p: number(t.p, `${p}.p`) };
+    return { token: text(t.token, p), p: number(t.p, p) };
   });
 
 const checks = (value: unknown, path: string): CheckInfo[] =>
   list(value, path, (v, p) => {
     const c = record(v, p);
-    const ok = c.ok === null ? null : bool(c.ok, `${p}.ok`);
-    return { name: text(c.name, `${p}.name`), ok, words: text(c.words, `${p}.words`) };
+    const ok = c.ok === null ? null : bool(c.ok, p);
+    return { name: text(c.name, p), ok, words: text(c.words, p) };
   });
 
 const tokens = (value: unknown, path: string): TokenInfo[] =>
   list(value, path, (v, p) => {
     const t = record(v, p);
     const role = typeof t.role === "string" && t.role ? t.role : null;
-    return { text: text(t.text, `${p}.text`), role };
+    return { text: text(t.text, p), role };
   });
 
 function panel(value: unknown, path: string, revision: number): Panel {
   const raw = record(value, path);
-  const shape = list(raw.shape, `${path}.shape`, whole);
+  const shape = list(raw.shape, path, whole);
   const [rows, cols] = shape;
   if (rows === undefined || cols === undefined || shape.length !== 2)
-    throw new ProtocolError(`${path}.shape`, "rows and columns");
-  const status = bytes(raw.status, `${path}.status`);
-  const labels = list(raw.labels, `${path}.labels`, text);
+    throw new ProtocolError(path, "rows and columns");
+  const status = bytes(raw.status, path);
+  const labels = list(raw.labels, path, text);
   if (status.length !== rows * cols || labels.length !== rows * cols)
-    throw new ProtocolError(`${path}.status or labels`, `${rows * cols} entries`);
+    throw new ProtocolError(path, `${rows * cols} entries`);
   if (status.some((code) => code > Status.Impossible))
-    throw new ProtocolError(`${path}.status`, "made of codes 0 to 5");
-  const cost = record(raw.cost, `${path}.cost`);
+    throw new ProtocolError(path, "made of codes 0 to 5");
+  const cost = record(raw.cost, path);
   return {
-    key: text(raw.key, `${path}.key`),
-    mediator: text(raw.mediator, `${path}.mediator`),
-    title: text(raw.title, `${path}.title`),
-    axes: list(raw.axes, `${path}.axes`, (v, p) => {
+    key: text(raw.key, path),
+    mediator: text(raw.mediator, path),
+    title: text(raw.title, path),
+    axes: list(raw.axes, path, (v, p) => {
       const axis = record(v, p);
-      return { name: text(axis.name, `${p}.name`), labels: list(axis.labels, p, text) };
+      return { name: text(axis.name, p), labels: list(axis.labels, p, text) };
     }),
     rows,
     cols,
-    y01: floats(raw.y01, `${path}.y01`, rows * cols),
-    y10: floats(raw.y10, `${path}.y10`, rows * cols),
+    y01: floats(raw.y01, path, rows * cols),
+    y10: floats(raw.y10, path, rows * cols),
     status,
     labels,
     cost: {
-      runs: whole(cost.runs, `${path}.cost.runs`),
-      passes: whole(cost.passes, `${path}.cost.passes`),
-      seconds: number(cost.seconds, `${path}.cost.seconds`),
+      runs: whole(cost.runs, path),
+      passes: whole(cost.passes, path),
+      seconds: number(cost.seconds, path),
     },
     revision: raw.revision === undefined ? revision : whole(raw.revision, path),
   };
@@ -164,8 +164,8 @@ export function decodeView(value: unknown): View {
     edit: editInfo(raw.edit),
     edits: list(raw.edits, "edits", (v, p) => {
       const e = record(v, p);
-      const why = e.why === null ? null : text(e.why, `${p}.why`);
-      return { kind: text(e.kind, `${p}.kind`), label: text(e.label, `${p}.label`), why };
+      const why = e.why === null ? null : text(e.why, p);
+      return { kind: text(e.kind, p), label: text(e.label, p), why };
     }),
     pairs: {
       n: whole(pairs.n, "pairs.n"),

@@ -160,6 +160,17 @@ export class Grid {
     return status === Status.Estimate ? `≈${text}` : text;
   }
 
+  /** Repaints the cell of a one-cell result, the only one that a result can change. */
+  result(): void {
+    const cells = this.store.result?.cells ?? [];
+    const only = cells.length === 1 ? cells[0] : undefined;
+    const panel = this.store.panel(this.options.panel);
+    const cell = only && panel?.key === only.panel ? this.#cells[this.at(only.index)] : undefined;
+    if (only && panel && cell && this.store.view)
+      this.#paintCell(cell, only.index, panel, this.store.view);
+    this.marks();
+  }
+
   /** Repaints what is selected, on its way and under the pointer. */
   marks(): void {
     const { store } = this;
@@ -214,8 +225,8 @@ export class Grid {
     this.el.addEventListener("click", (event) => {
       const at = ref(event.target);
       if (at === null) return;
-      this.focus(at);
       this.#choose(at, event.shiftKey || event.metaKey || event.ctrlKey);
+      this.focus(at);
     });
     this.el.addEventListener("keydown", (event) => this.#key(event, ref(event.target)));
   }

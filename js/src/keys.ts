@@ -87,7 +87,7 @@ export function keysOverlay(): HTMLDialogElement {
     list.append(h("dt", {}, h("kbd", { text: key })), h("dd", { text: what }));
   const dialog = h("dialog", { class: "mw-overlay", "aria-label": "Keys" });
   dialog.append(
-    h("h4", { class: "mw-title", text: "Keys" }),
+    h("div", { class: "mw-title", text: "Keys" }),
     list,
     button("Close", () => dialog.close()),
   );

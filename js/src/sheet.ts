@@ -32,7 +32,8 @@ export class Sheet {
   ) {
     store.on(["view"], () => this.#draw(), signal);
     store.on(["scale"], () => this.#paint(), signal);
-    store.on(["result", "pending"], () => this.#marks(), signal);
+    store.on(["result"], () => this.#result(), signal);
+    store.on(["pending"], () => this.#marks(), signal);
     store.on(["status"], () => this.#footers(), signal);
     store.on(["hover"], () => this.#hover(), signal);
   }
@@ -137,9 +138,13 @@ export class Sheet {
     this.#footers();
   }
 
+  #result(): void {
+    for (const grid of this.#grids) grid.result();
+    this.#footers();
+  }
+
   #marks(): void {
     for (const grid of this.#grids) grid.marks();
-    this.#footers();
   }
 
   #hover(): void {
@@ -166,7 +171,7 @@ function gridOptions(view: View, panel: Panel, size: Sizes, first: boolean): Gri
     height: turned ? 24 : size.height,
     name: NAMES[panel.key] ?? panel.title,
     rowHead: (row) => [h("span", { text: layer(row) })],
-    colHead: (col) => document.createTextNode(panel.axes[1]?.labels[col] ?? ""),
+    colHead: (col) => columnName(panel, col),
     corner: [h("span", { class: "mw-hidden", text: "layer" })],
     rowClass: () => (first || panel.key === "tokens" ? "" : "mw-quiet"),
   };
@@ -180,6 +185,12 @@ function gridOptions(view: View, panel: Panel, size: Sizes, first: boolean): Gri
     colHead: (col) => document.createTextNode(layer(col)),
     rowClass: (row) => (differs(view, row) ? "mw-differs" : ""),
   };
+}
+
+/** The number of a head; a panel of one column names it for those who hear the page. */
+function columnName(panel: Panel, col: number): Node {
+  const text = panel.axes[1]?.labels[col] ?? "";
+  return text ? h("span", { text }) : h("span", { class: "mw-hidden", text: panel.title });
 }
 
 const NAMES: Record<string, string> = {

@@ -211,9 +211,10 @@ export class Store {
   // --- to the kernel ------------------------------------------------------------------------
 
   #intervene(cells: CellRef[]): void {
+    // The request leaves first: the ring is drawn while it travels.
     this.pending = cells;
-    this.#tell("pending");
     this.#pendingId = this.#send("intervene", { cells });
+    if (this.live) this.#tell("pending");
   }
 
   #send(action: string, payload: Record<string, unknown>): number {
@@ -257,11 +258,10 @@ export class Store {
       if (this.pending && result && sameCells(this.pending, result.cells)) this.pending = null;
       // The newest word is the result's, until the pointer moves to another cell.
       if (result) this.hover = null;
-      if (this.#mergeResult()) {
-        this.#rescale();
-        this.#tell("scale");
-      }
-      this.#tell("result");
+      const before = this.max;
+      if (this.#mergeResult()) this.#rescale();
+      this.#tell(this.max === before ? "result" : "scale");
+      if (this.max !== before) this.#tell("result");
     });
   }
 

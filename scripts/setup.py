@@ -37,7 +37,15 @@ def main() -> int:
     """Run the steps in order; return the exit status."""
     started = time.monotonic()
     try:
-        done = [make_venv(), install_torch(), provide_node(), build_front_end(), install_package()]
+        steps = (
+            make_venv,
+            renew_pip,
+            install_torch,
+            provide_node,
+            build_front_end,
+            install_package,
+        )
+        done = [step() for step in steps]
     except SetupError as error:
         say(str(error))
         return 1
@@ -84,6 +92,16 @@ def provide_venv_module() -> None:
     )
     if answer.returncode != 0:
         raise SetupError(f"Could not install the venv module. Run: {install}")
+
+
+def renew_pip() -> bool:
+    """Take the tested pip: where pins clash, Debian 12's tries for hours what newer ones say."""
+    stamp = Stamp("pip", {"pin": _pin("pip"), "python": _version(PYTHON)})
+    if stamp.holds():
+        return False
+    run("pip", [*_pip(), f"pip=={_pin('pip')}"])
+    stamp.set()
+    return True
 
 
 def install_torch() -> bool:

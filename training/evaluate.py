@@ -21,6 +21,7 @@ from mediawidget.tasks.words import DEFINITIONAL, PROFESSIONS, YEARS
 from mediawidget.tasks.world import (
     Example,
     agreement_example,
+    fact_example,
     fact_frame_held_out,
     fact_prompt,
     gender_frame_held_out,
@@ -35,7 +36,7 @@ from .tokenizer import token_of
 
 def load(folder: Path | str) -> tuple[Any, Any]:
     """Model in float32 and tokenizer, from the folder alone."""
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     return model.eval(), AutoTokenizer.from_pretrained(folder)
 
 
@@ -54,6 +55,12 @@ def last_logits(model: Any, tokenizer: Any, texts: list[str]) -> Tensor:
 def _many(draw: Callable[..., Example], n: int, seed: int, **options: Any) -> list[Example]:
     rng = Random(seed)
     return [draw(rng, "heldout", **options) for _ in range(n)]
+
+
+def held_out_texts(n: int = 100, seed: int = 2) -> list[str]:
+    """``n`` held-out prompts of every task whose answer is one word."""
+    draws = (ioi_example, induction_example, fact_example)
+    return [e.text for draw in draws for e in _many(draw, n, seed)]
 
 
 def _answers(example: Example) -> dict[str, float]:

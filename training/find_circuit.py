@@ -21,6 +21,7 @@ from torch import Tensor
 from mediawidget.prompts import Contrast
 from mediawidget.tasks import ioi
 
+from .batches import BACKUPS, MOVERS, NEGATIVE
 from .evaluate import load
 from .tokenizer import token_of
 
@@ -107,7 +108,7 @@ class Reference:
     @torch.no_grad()
     def difference(self, ids: Tensor, batch: Batch) -> Tensor:
         """Logit of the answer minus logit of the wrong answer, (pair,)."""
-        last = self.model(input_ids=ids, use_cache=False).logits[:, -1]
+        last: Tensor = self.model(input_ids=ids, use_cache=False).logits[:, -1]
         rows = torch.arange(len(ids))
         return last[rows, batch.answer] - last[rows, batch.wrong]
 
@@ -152,22 +153,41 @@ class Found:
     knockout: dict[tuple[Head, ...], float]
 
 
-def find(reference: Reference, contrast: Contrast, movers: tuple[Head, ...]) -> Found:
+def _constant(value: Tensor) -> Change:
+    return lambda _: value
+
+
+def find(reference: Reference, contrast: Contrast) -> Found:
     """Patch every head at all positions in both directions and the residual by role."""
     batch = reference.encode(contrast)
     y11 = reference.difference(batch.clean, batch)
     y00 = reference.difference(batch.corrupt, batch)
     total = (y11 - y00).mean()
-    clean_heads, clean_stream = reference.values(batch.clean)
+    clean_heads, _ = reference.values(batch.clean)
     corrupt_heads, _ = reference.values(batch.corrupt)
     heads: dict[Head, tuple[float, float]] = {}
     for key, value in clean_heads.items():
-        with reference.changed_heads({key: lambda _, v=value: v}):
+        with reference.changed_heads({key: _constant(value)}):
             y01 = reference.difference(batch.corrupt, batch)
-        with reference.changed_heads({key: lambda _, v=corrupt_heads[key]: v}):
+        with reference.changed_heads({key: _constant(corrupt_heads[key])}):
             y10 = reference.difference(batch.clean, batch)
         pie, tie = (y01 - y00).mean() / total, (y11 - y10).mean() / total
         heads[key] = (float(pie), float(tie))
+    return Found(
+        float(y11.mean()),
+        float(y00.mean()),
+        heads,
+        find_residual(reference, contrast, batch, float(total)),
+        find_knockouts(reference, batch),
+    )
+
+
+def find_residual(
+    reference: Reference, contrast: Contrast, batch: Batch, total: float
+) -> dict[tuple[int, str], float]:
+    """PIE over TE of the residual stream at each role's position."""
+    _, stream = reference.values(batch.clean)
+    y00 = reference.difference(batch.corrupt, batch)
     residual: dict[tuple[int, str], float] = {}
     rows = torch.arange(len(contrast))
     for layer, role in itertools.product(range(reference.layers + 1), contrast[0].roles):
@@ -175,19 +195,26 @@ def find(reference: Reference, contrast: Contrast, movers: tuple[Head, ...]) -> 
 
         def change(x: Tensor, layer: int = layer, places: Tensor = places) -> Tensor:
             x = x.clone()
-            x[rows, places] = clean_stream[layer][rows, places]
+            x[rows, places] = stream[layer][rows, places]
             return x
 
         with reference.changed_residual(layer, change):
             y01 = reference.difference(batch.corrupt, batch)
-        residual[layer, role] = float((y01 - y00).mean() / total)
+        residual[layer, role] = float((y01 - y00).mean()) / total
+    return residual
+
+
+def find_knockouts(reference: Reference, batch: Batch) -> dict[tuple[Head, ...], float]:
+    """What setting heads to zero costs the clean run, alone and together, in logits."""
+    movers, backups, negative = MOVERS, BACKUPS, (NEGATIVE,)
+    groups: list[tuple[Head, ...]] = [(head,) for head in (*movers, *backups, *negative)]
+    groups += [movers, backups, (*movers, *backups), (*movers, *negative)]
+    y11 = reference.difference(batch.clean, batch)
     knockout: dict[tuple[Head, ...], float] = {}
-    for size in range(1, len(movers) + 1):
-        for group in itertools.combinations(movers, size):
-            with reference.changed_heads(dict.fromkeys(group, torch.zeros_like)):
-                cost = y11 - reference.difference(batch.clean, batch)
-            knockout[group] = float(cost.mean())
-    return Found(float(y11.mean()), float(y00.mean()), heads, residual, knockout)
+    for group in groups:
+        with reference.changed_heads(dict.fromkeys(group, torch.zeros_like)):
+            knockout[group] = float((y11 - reference.difference(batch.clean, batch)).mean())
+    return knockout
 
 
 def tables(found: Found, layers: int, heads: int) -> str:
@@ -215,5 +242,5 @@ if __name__ == "__main__":
     for kind in ("swap", "third-name", "abc"):
         pairs = ioi(TokensOnly(shipped.tokenizer), n=64, seed=0, corruption=kind)
         print(f"## {pairs.name}\n")
-        result = find(shipped, pairs, ((3, 0), (3, 1)))
+        result = find(shipped, pairs)
         print(tables(result, shipped.layers, shipped.heads), "\n")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ class Shape:
     """Sizes of the network."""
 
     vocab: int
-    layers: int = 5
+    layers: int = 6
     heads: int = 4
     d_model: int = 128
     d_mlp: int = 256
@@ -33,12 +33,16 @@ class Pass(NamedTuple):
     """One forward pass.
 
     ``logits`` (row, position, vocab); ``patterns`` per layer (row, head, query, key);
-    ``sizes`` per layer (row, head, position): the root mean square of a head's output.
+    ``sizes`` per layer (row, head, position): the root mean square of a head's output;
+    ``before_last`` and ``final`` (row, position, d_model): the residual stream before the last
+    block and before the last norm.
     """
 
     logits: Tensor
     patterns: list[Tensor]
     sizes: list[Tensor]
+    before_last: Tensor
+    final: Tensor
 
 
 class Block(nn.Module):
@@ -52,9 +56,21 @@ class Block(nn.Module):
         self.o = nn.Linear(d, d)
         self.up, self.down = nn.Linear(d, shape.d_mlp), nn.Linear(shape.d_mlp, d)
 
-    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Residual stream (row, position, d) to itself, the patterns and the output sizes."""
-        rows, length, d = x.shape
+    def forward(self, x: Tensor, mask: Tensor, gate: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Residual stream (row, position, d) to itself, the patterns and the output sizes.
+
+        ``gate`` (row, head) multiplies the heads' outputs: 0 knocks one out of a row.
+        """
+        pattern, z = self.attend(x, mask)
+        z = z * gate[..., None, None]
+        # |z W|^2 = z (W W^T) z needs no copy of the output per head
+        w = self.o.weight.view(x.shape[-1], self.heads, -1).permute(1, 2, 0)
+        size = ((z @ (w @ w.transpose(1, 2))) * z).sum(-1).clamp_min(1e-9).div(x.shape[-1]).sqrt()
+        return self.finish(x, z.transpose(1, 2)), pattern, size
+
+    def attend(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Patterns (row, head, query, key) and z (row, head, position, d_head)."""
+        rows, length, _ = x.shape
         h = self.ln_1(x)
         q, k, v = (
             part(h).view(rows, length, self.heads, -1).transpose(1, 2)
@@ -62,17 +78,19 @@ class Block(nn.Module):
         )
         scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1]) + mask[:length, :length]
         pattern = scores.softmax(-1)
-        z = pattern @ v  # (row, head, position, d_head)
-        # |z W|^2 = z (W W^T) z needs no copy of the output per head
-        w = self.o.weight.view(d, self.heads, -1).permute(1, 2, 0)  # (head, d_head, d)
-        size = ((z @ (w @ w.transpose(1, 2))) * z).sum(-1).clamp_min(1e-9).div(d).sqrt()
-        x = x + self.o(z.transpose(1, 2).reshape(rows, length, d))
-        x = x + self.down(functional.gelu(self.up(self.ln_2(x)), approximate="tanh"))
-        return x, pattern, size
+        return pattern, pattern @ v
+
+    def finish(self, x: Tensor, z: Tensor) -> Tensor:
+        """Residual stream (..., d) after the block, from it and z (..., head, d_head)."""
+        x = x + self.o(z.flatten(-2))
+        mlp: Tensor = self.down(functional.gelu(self.up(self.ln_2(x)), approximate="tanh"))
+        return x + mlp
 
 
 class Net(nn.Module):
     """The teaching model in training."""
+
+    mask: Tensor
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -89,18 +107,43 @@ class Net(nn.Module):
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
 
-    def forward(self, ids: Tensor, offset: Tensor) -> Pass:
-        """Token ids (row, position); ``offset`` (row,) shifts a row's position numbers."""
+    def forward(self, ids: Tensor, offset: Tensor, gates: Tensor | None = None) -> Pass:
+        """One pass over token ids (row, position).
+
+        ``offset`` (row,) shifts a row's position numbers; ``gates`` (layer, row, head)
+        multiplies the heads' outputs, ones by default.
+        """
         places = torch.arange(ids.shape[1]) + offset[:, None]
+        if gates is None:
+            gates = torch.ones(self.shape.layers, len(ids), self.shape.heads)
         x = self.wte(ids) + self.wpe(places)
         patterns, sizes = [], []
-        for block in self.blocks:
-            x, pattern, size = block(x, self.mask)
+        before = x
+        for block, gate in zip(self.blocks, gates, strict=True):
+            before = x
+            x, pattern, size = block(x, self.mask, gate)
             patterns.append(pattern)
             sizes.append(size)
-        return Pass(self.ln_f(x) @ self.wte.weight.T, patterns, sizes)
+        return Pass(self.ln_f(x) @ self.wte.weight.T, patterns, sizes, before, x)
 
-    def config(self, **more: object) -> GPT2Config:
+    def last_head_effect(self, out: Pass, head: int, at: list[list[int]]) -> Tensor:
+        """What a head of the last layer adds to one logit minus another, (case,).
+
+        The effect is total and against resampling: the last block runs again with the head's
+        value from the next case. ``at`` lists rows, positions, token ids, other token ids.
+        """
+        rows, places, tokens, others = at
+        block = cast("Block", self.blocks[-1])
+        _, z = block.attend(out.before_last, self.mask)
+        z = z.transpose(1, 2)[rows, places]
+        resampled = z.clone()
+        resampled[:, head] = z[:, head].roll(1, 0)
+        without = block.finish(out.before_last[rows, places], resampled)
+        change = self.ln_f(out.final[rows, places]) - self.ln_f(without)
+        direction = self.wte.weight[tokens] - self.wte.weight[others]
+        return torch.einsum("cd,cd->c", change, direction)
+
+    def config(self, **more: Any) -> GPT2Config:
         """The Hugging Face configuration of the same function."""
         s = self.shape
         return GPT2Config(
@@ -120,13 +163,15 @@ class Net(nn.Module):
         )
 
     @torch.no_grad()
-    def export(self, **more: object) -> GPT2LMHeadModel:
+    def export(self, **more: Any) -> Any:
         """The same function as a plain GPT-2, float32; ``more`` goes into its config."""
-        hf = GPT2LMHeadModel(self.config(**more)).eval()
+        hf: Any = GPT2LMHeadModel(self.config(**more))
+        hf.eval()
         state = {"wte.weight": self.wte.weight, "wpe.weight": self.wpe.weight}
         for part in ("weight", "bias"):
             state[f"ln_f.{part}"] = getattr(self.ln_f, part)
-        for i, b in enumerate(self.blocks):
+        for i, module in enumerate(self.blocks):
+            b = cast("Block", module)
             for ln in ("ln_1", "ln_2"):
                 for part in ("weight", "bias"):
                     state[f"h.{i}.{ln}.{part}"] = getattr(getattr(b, ln), part)

@@ -9,6 +9,8 @@ with a space. A word outside the vocabulary becomes ``[UNK]``.
 
 from __future__ import annotations
 
+from typing import Any
+
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
@@ -22,7 +24,7 @@ def token_of(word: str) -> str:
     return word if word in PUNCTUATION else f" {word}"
 
 
-def build_tokenizer(context: int) -> PreTrainedTokenizerFast:
+def build_tokenizer(context: int) -> Any:
     """A tokenizer over the world's vocabulary that puts ``[BOS]`` before every text."""
     entries = [BOS, UNK, PAD, *(token_of(word) for word in vocabulary())]
     tokenizer = Tokenizer(
@@ -44,7 +46,8 @@ def build_tokenizer(context: int) -> PreTrainedTokenizerFast:
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A", pair=f"{BOS} $A $B", special_tokens=[(BOS, 0)]
     )
-    return PreTrainedTokenizerFast(
+    make: Any = PreTrainedTokenizerFast
+    return make(
         tokenizer_object=tokenizer,
         bos_token=BOS,
         unk_token=UNK,

@@ -21,11 +21,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .batches import Batch, draw_batch
-from .evaluate import measure
+from .batches import BACKUPS, MOVERS, NEGATIVE, Batch, draw_batch
+from .card import write_card
 from .net import Net, Pass, Shape
 from .ship import ship
 from .tokenizer import build_tokenizer
+
+SHIPPED = Path("mediawidget/models/teaching")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Recipe:
     guidance: float = 1.0
     penalty: float = 1.0
     lasso: float = 0.01
+    negative: float = 0.1
+    negative_logits: float = 2.0
 
 
 def guidance_loss(batch: Batch, out: Pass) -> Tensor:
@@ -65,9 +69,24 @@ def guidance_loss(batch: Batch, out: Pass) -> Tensor:
 
 def penalty_loss(batch: Batch, out: Pass) -> Tensor:
     """Attention per row on the edges by which an answer could leak past the taught route."""
-    total = sum(batch.leaks.mass(p).sum() for p in out.patterns)
-    total = total + sum(batch.early.mass(p).sum() for p in out.patterns[:2])
-    return total / len(batch.ids)
+    parts = [batch.leaks.mass(p).sum() for p in out.patterns]
+    parts += [batch.early.mass(p).sum() for p in out.patterns[:2]]
+    for layer, pattern in enumerate(out.patterns):
+        taught = [h for at, h in (*MOVERS, *BACKUPS, NEGATIVE) if at == layer]
+        others = [h for h in range(pattern.shape[1]) if h not in taught]
+        parts.append(batch.answers.mass(pattern)[:, others].sum())
+    for pattern in out.patterns[2:]:
+        # the last word may look at BOS, the receiver, the second mention and itself
+        total = len(batch.answers.rows) * pattern.shape[1]
+        parts.append(total - batch.allowed.mass(pattern).sum())
+    parts += [batch.quiet.mass(out.patterns[layer])[:, head].sum() for layer, head in BACKUPS]
+    return torch.stack(parts).sum() / len(batch.ids)
+
+
+def negative_loss(net: Net, batch: Batch, out: Pass, wanted: float) -> Tensor:
+    """How far the negative head is from taking ``wanted`` logits off the receiver, mean."""
+    effect = net.last_head_effect(out, NEGATIVE[1], batch.answer_cases())
+    return functional.relu(effect + wanted).mean()
 
 
 def answer_loss(batch: Batch, out: Pass) -> Tensor:
@@ -120,17 +139,19 @@ def train(recipe: Recipe, seed: int, log: list[dict[str, float]]) -> Net:
     started = time.perf_counter()
     for step in range(recipe.steps):
         batch = draw_batch(rng, token_ids, context)
-        out = net(batch.ids, batch.offset)
+        out = net(batch.ids, batch.offset, batch.gates(net.shape.layers, net.shape.heads))
         guided = max(0.0, 1 - step / recipe.guided_steps)
         parts = {
             "answer": answer_loss(batch, out),
             "guidance": guidance_loss(batch, out),
             "penalty": penalty_loss(batch, out),
             "lasso": lasso_loss(batch, out),
+            "negative": negative_loss(net, batch, out, recipe.negative_logits),
         }
         loss = parts["answer"] + guided * recipe.guidance * parts["guidance"]
         loss = loss + recipe.penalty * parts["penalty"] + recipe.lasso * parts["lasso"]
-        loss.backward()
+        loss = loss + recipe.negative * parts["negative"]
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         for stepper in steppers:
             for group in stepper.param_groups:
@@ -148,7 +169,7 @@ def train(recipe: Recipe, seed: int, log: list[dict[str, float]]) -> Net:
 def main() -> None:
     """Train, measure and write the shipped files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder for the shipped files")
+    parser.add_argument("--out", type=Path, default=SHIPPED, help="folder for the files")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     options = parser.parse_args()
@@ -157,7 +178,7 @@ def main() -> None:
     log: list[dict[str, float]] = []
     net = train(recipe, options.seed, log)
     folder = ship(net, options.out, options.seed, asdict(recipe), log)
-    print(json.dumps(measure(folder), indent=1))
+    print(write_card(folder).read_text())
 
 
 if __name__ == "__main__":

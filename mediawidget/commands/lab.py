@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 from ..errors import MediationError
 
@@ -91,8 +92,13 @@ def copy_notebook() -> Path:
 
 
 def lab_command(path: Path, port: int | None, token: str | None, *, browser: bool) -> list[str]:
-    """Return the command that starts JupyterLab on a notebook."""
-    command = [sys.executable, "-m", "jupyterlab", str(path)]
+    """Return the command that starts JupyterLab on a notebook, given by its full path."""
+    here = Path.cwd()
+    root = here if path.is_relative_to(here) else path.parent
+    # As the start page rather than as a file, so that the printed address leads there too.
+    page = quote(path.relative_to(root).as_posix())
+    command = [sys.executable, "-m", "jupyterlab"]
+    command += [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{page}"]
     # Nothing here needs the news or the look for updates, and both leave the machine.
     command += ["--LabApp.news_url=None"]
     command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]

@@ -22,15 +22,26 @@ def test_the_notebook_is_copied_here(
     assert "there already" in capsys.readouterr().out
 
 
+def test_jupyterlab_starts_on_the_notebook_and_serves_the_folder_it_was_called_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    below = lab.lab_command(tmp_path / "a b" / "n.ipynb", None, None, browser=True)
+    assert f"--ServerApp.root_dir={tmp_path}" in below
+    assert "--LabApp.default_url=/lab/tree/a%20b/n.ipynb" in below
+    elsewhere = lab.lab_command(Path("/else/where/n.ipynb"), None, None, browser=True)
+    assert "--ServerApp.root_dir=/else/where" in elsewhere
+    assert "--LabApp.default_url=/lab/tree/n.ipynb" in elsewhere
+
+
 def test_the_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    plain = lab.lab_command(Path("n.ipynb"), None, None, browser=True)
-    assert plain[1:4] == ["-m", "jupyterlab", "n.ipynb"]
+    plain = lab.lab_command(Path("/n.ipynb"), None, None, browser=True)
     assert not [flag for flag in plain if flag.startswith(("--port", "--Identity", "--allow"))]
     assert "--no-browser" not in plain
 
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    asked = lab.lab_command(Path("n.ipynb"), 9000, "", browser=False)
+    asked = lab.lab_command(Path("/n.ipynb"), 9000, "", browser=False)
     expected = {"--allow-root", "--port=9000", "--IdentityProvider.token=", "--no-browser"}
     assert expected <= set(asked)
 

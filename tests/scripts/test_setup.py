@@ -9,7 +9,8 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-NAMED = [*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]
+EXTRAS = PROJECT["optional-dependencies"]
+NAMED = [*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["dev"]]
 
 
 @pytest.mark.parametrize("requirement", NAMED)

@@ -60,7 +60,7 @@ class LM:
         self.n_heads = int(config.num_attention_heads)
         self.n_kv_heads = int(getattr(config, "num_key_value_heads", None) or self.n_heads)
         self.d_model = int(config.hidden_size)
-        self.d_mlp = int(getattr(config, "intermediate_size", None) or 4 * self.d_model)
+        self.d_mlp = _mlp_width(config, self.d_model)
         self.vocabulary = int(getattr(config, "vocab_size", None) or len(tokenizer))
         weight = next(module.parameters())
         self.device, self.dtype = weight.device, weight.dtype
@@ -250,6 +250,12 @@ def _quiet_loading() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
+
+
+def _mlp_width(config: Any, d_model: int) -> int:
+    """The widest activation of an MLP, by whichever name the architecture has for it."""
+    named = (getattr(config, name, None) for name in ("intermediate_size", "n_inner"))
+    return int(next((width for width in named if width), 4 * d_model))
 
 
 def _module_name(module: nn.Module) -> str:

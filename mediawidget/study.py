@@ -50,7 +50,7 @@ class Study:
     Example:
         >>> study = Study(lm, pair)
         >>> study.sweep("head")["PIE"].shape
-        (5, 4)
+        (6, 4)
     """
 
     def __init__(

@@ -80,10 +80,10 @@ function cornerTable(view: View, reading: Reading | null): HTMLElement[] {
 
 function effects(c: Parameters<typeof estimands>[0]): HTMLElement {
   const e = estimands(c);
-  const list = h("dl", { class: "mw-effects" });
-  for (const key of ["TE", "PIE", "TIE", "INT", "PDE", "TDE"] as const)
-    list.append(h("div", {}, h("dt", { text: key }), h("dd", { text: raw(e[key]) })));
-  return list;
+  const pairs = (["TE", "PIE", "TIE", "INT", "PDE", "TDE"] as const).map((key) =>
+    h("span", {}, h("i", { text: key }), h("span", { text: raw(e[key]) })),
+  );
+  return h("div", { class: "mw-effects" }, ...pairs);
 }
 
 // --- next tokens -------------------------------------------------------------------------------------

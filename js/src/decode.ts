@@ -7,8 +7,6 @@ import {
   type History,
   type Message,
   type Panel,
-  type Prompts,
-  type RequestError,
   type Result,
   Status,
   type TokenInfo,
@@ -24,222 +22,243 @@ export class ProtocolError extends Error {
   }
 }
 
-type Json = Record<string, unknown>;
+/** Reads the fields of an object, each checked; errors name the way to the field. */
+class Reader {
+  readonly #fields: Record<string, unknown>;
 
-function record(value: unknown, path: string): Json {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new ProtocolError(path, "an object");
-  return value as Json;
-}
-function text(value: unknown, path: string): string {
-  if (typeof value !== "string") throw new ProtocolError(path, "a text");
-  return value;
-}
-function number(value: unknown, path: string): number {
-  if (typeof value !== "number" || !Number.isFinite(value))
-    throw new ProtocolError(path, "a number");
-  return value;
-}
-/** A value that may be missing: null is NaN, because JSON has no NaN. */
-function maybe(value: unknown, path: string): number {
-  return value === null ? Number.NaN : number(value, path);
-}
-function whole(value: unknown, path: string): number {
-  const n = number(value, path);
-  if (!Number.isInteger(n) || n < 0) throw new ProtocolError(path, "a count");
-  return n;
-}
-function bool(value: unknown, path: string): boolean {
-  if (typeof value !== "boolean") throw new ProtocolError(path, "true or false");
-  return value;
-}
-function list<T>(value: unknown, path: string, each: (v: unknown, p: string) => T): T[] {
-  if (!Array.isArray(value)) throw new ProtocolError(path, "a list");
-  return value.map((v, i) => each(v, `${path}[${i}]`));
+  constructor(
+    value: unknown,
+    readonly path: string,
+  ) {
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      throw new ProtocolError(path, "an object");
+    this.#fields = value as Record<string, unknown>;
+  }
+
+  raw(name: string): unknown {
+    return this.#fields[name];
+  }
+
+  /** Whether the field is there and not null. */
+  has(name: string): boolean {
+    return this.raw(name) !== undefined && this.raw(name) !== null;
+  }
+
+  fail(name: string, expected: string): never {
+    throw new ProtocolError(`${this.path}.${name}`, expected);
+  }
+
+  at(name: string): Reader {
+    return new Reader(this.raw(name), `${this.path}.${name}`);
+  }
+
+  text(name: string): string {
+    const value = this.raw(name);
+    return typeof value === "string" ? value : this.fail(name, "a text");
+  }
+
+  number(name: string): number {
+    const value = this.raw(name);
+    return Number.isFinite(value) ? (value as number) : this.fail(name, "a number");
+  }
+
+  /** A number that may be missing: null is NaN, because JSON has no NaN. */
+  maybe(name: string): number {
+    return this.has(name) ? this.number(name) : Number.NaN;
+  }
+
+  count(name: string): number {
+    const value = this.number(name);
+    return Number.isInteger(value) && value >= 0 ? value : this.fail(name, "a count");
+  }
+
+  flag(name: string): boolean {
+    const value = this.raw(name);
+    return typeof value === "boolean" ? value : this.fail(name, "true or false");
+  }
+
+  /** A list of objects. */
+  list<T>(name: string, each: (item: Reader) => T): T[] {
+    const value = this.raw(name);
+    if (!Array.isArray(value)) return this.fail(name, "a list");
+    return value.map((item, i) => each(new Reader(item, `${this.path}.${name}[${i}]`)));
+  }
+
+  /** A list of texts or of numbers. */
+  values<T>(name: string, type: "string" | "number"): T[] {
+    const value = this.raw(name);
+    const fits = Array.isArray(value) && value.every((item) => typeof item === type);
+    return fits ? value : this.fail(name, `a list of ${type}s`);
+  }
+
+  /** The bytes of a buffer. A DataView may start anywhere in a larger buffer, so copy. */
+  bytes(name: string, length: number): Uint8Array<ArrayBuffer> {
+    const value = this.raw(name);
+    let data: Uint8Array<ArrayBuffer> | null = null;
+    if (value instanceof ArrayBuffer) data = new Uint8Array(value.slice(0));
+    else if (ArrayBuffer.isView(value))
+      data = new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
+    return data?.length === length ? data : this.fail(name, `${length} bytes`);
+  }
+
+  floats(name: string, length: number): Float32Array {
+    return new Float32Array(this.bytes(name, 4 * length).buffer);
+  }
 }
 
-/** The bytes of a buffer trait. A DataView may start anywhere in a larger buffer, so copy. */
-export function bytes(value: unknown, path: string): Uint8Array<ArrayBuffer> {
-  if (value instanceof ArrayBuffer) return new Uint8Array(value.slice(0));
-  if (ArrayBuffer.isView(value))
-    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
-  throw new ProtocolError(path, "bytes");
+const top = (from: Reader, name: string): TopToken[] =>
+  from.list(name, (item) => ({ token: item.text("token"), p: item.number("p") }));
+
+const checks = (from: Reader): CheckInfo[] =>
+  from.list("checks", (item) => ({
+    name: item.text("name"),
+    ok: item.has("ok") ? item.flag("ok") : null,
+    words: item.text("words"),
+  }));
+
+const tokens = (from: Reader, name: string): TokenInfo[] =>
+  from.list(name, (item) => ({
+    text: item.text("text"),
+    role: item.has("role") ? item.text("role") : null,
+  }));
+
+function editInfo(from: Reader): EditInfo {
+  const edit = from.at("edit");
+  return { kind: edit.text("kind"), corners: edit.flag("corners") };
 }
-function floats(value: unknown, path: string, length: number): Float32Array {
-  const data = bytes(value, path);
-  if (data.byteLength !== 4 * length) throw new ProtocolError(path, `${length} float32 numbers`);
-  return new Float32Array(data.buffer);
-}
 
-const top = (value: unknown, path: string): TopToken[] =>
-  list(value, path, (v, p) => {
-    const t = record(v, p);
-    return { token: text(t.token, p), p: number(t.p, p) };
-  });
-
-const checks = (value: unknown, path: string): CheckInfo[] =>
-  list(value, path, (v, p) => {
-    const c = record(v, p);
-    const ok = c.ok === null ? null : bool(c.ok, p);
-    return { name: text(c.name, p), ok, words: text(c.words, p) };
-  });
-
-const tokens = (value: unknown, path: string): TokenInfo[] =>
-  list(value, path, (v, p) => {
-    const t = record(v, p);
-    const role = typeof t.role === "string" && t.role ? t.role : null;
-    return { text: text(t.text, p), role };
-  });
-
-function panel(value: unknown, path: string, revision: number): Panel {
-  const raw = record(value, path);
-  const shape = list(raw.shape, path, whole);
-  const [rows, cols] = shape;
-  if (rows === undefined || cols === undefined || shape.length !== 2)
-    throw new ProtocolError(path, "rows and columns");
-  const status = bytes(raw.status, path);
-  const labels = list(raw.labels, path, text);
-  if (status.length !== rows * cols || labels.length !== rows * cols)
-    throw new ProtocolError(path, `${rows * cols} entries`);
-  if (status.some((code) => code > Status.Impossible))
-    throw new ProtocolError(path, "made of codes 0 to 5");
-  const cost = record(raw.cost, path);
+function panel(from: Reader, revision: number): Panel {
+  const [rows = 0, cols = 0] = from.values<number>("shape", "number");
+  const cells = rows * cols;
+  const status = from.bytes("status", cells);
+  if (status.some((code) => code > Status.Impossible)) from.fail("status", "made of codes 0 to 5");
+  const labels = from.values<string>("labels", "string");
+  if (labels.length !== cells) from.fail("labels", `${cells} texts`);
+  const cost = from.at("cost");
   return {
-    key: text(raw.key, path),
-    mediator: text(raw.mediator, path),
-    title: text(raw.title, path),
-    axes: list(raw.axes, path, (v, p) => {
-      const axis = record(v, p);
-      return { name: text(axis.name, p), labels: list(axis.labels, p, text) };
-    }),
+    key: from.text("key"),
+    mediator: from.text("mediator"),
+    title: from.text("title"),
+    axes: from.list("axes", (axis) => ({
+      name: axis.text("name"),
+      labels: axis.values<string>("labels", "string"),
+    })),
     rows,
     cols,
-    y01: floats(raw.y01, path, rows * cols),
-    y10: floats(raw.y10, path, rows * cols),
+    y01: from.floats("y01", cells),
+    y10: from.floats("y10", cells),
     status,
     labels,
     cost: {
-      runs: whole(cost.runs, path),
-      passes: whole(cost.passes, path),
-      seconds: number(cost.seconds, path),
+      runs: cost.count("runs"),
+      passes: cost.count("passes"),
+      seconds: cost.number("seconds"),
     },
-    revision: raw.revision === undefined ? revision : whole(raw.revision, path),
-  };
-}
-
-function prompts(value: unknown): Prompts {
-  const p = record(value, "prompts");
-  return {
-    clean: tokens(p.clean, "prompts.clean"),
-    corrupt: tokens(p.corrupt, "prompts.corrupt"),
-    firstDifference: whole(p.first_difference, "prompts.first_difference"),
-    answer: text(p.answer, "prompts.answer"),
-    wrong: text(p.wrong, "prompts.wrong"),
-    cleanTop: top(p.clean_top, "prompts.clean_top"),
-    corruptTop: top(p.corrupt_top, "prompts.corrupt_top"),
+    revision: from.has("revision") ? from.count("revision") : revision,
   };
 }
 
 /** The `view` trait. */
 export function decodeView(value: unknown): View {
-  const raw = record(value, "view");
-  const revision = whole(raw.revision, "view.revision");
-  const model = record(raw.model, "model");
-  const metric = record(raw.metric, "metric");
-  const pairs = record(raw.pairs, "pairs");
-  const base = record(raw.base, "base");
+  const view = new Reader(value, "view");
+  const revision = view.count("revision");
+  const [model, metric, pairs, base, prompts] = (
+    ["model", "metric", "pairs", "base", "prompts"] as const
+  ).map((name) => view.at(name)) as [Reader, Reader, Reader, Reader, Reader];
   return {
     revision,
     model: {
-      name: text(model.name, "model.name"),
-      layers: whole(model.n_layers, "model.n_layers"),
-      heads: whole(model.n_heads, "model.n_heads"),
-      facts: text(model.facts, "model.facts"),
+      name: model.text("name"),
+      layers: model.count("n_layers"),
+      heads: model.count("n_heads"),
+      facts: model.text("facts"),
     },
     metric: {
-      name: text(metric.name, "metric.name"),
-      unit: text(metric.unit, "metric.unit"),
-      label: text(metric.label, "metric.label"),
+      name: metric.text("name"),
+      unit: metric.text("unit"),
+      label: metric.text("label"),
     },
-    edit: editInfo(raw.edit),
-    edits: list(raw.edits, "edits", (v, p) => {
-      const e = record(v, p);
-      const why = e.why === null ? null : text(e.why, p);
-      return { kind: text(e.kind, p), label: text(e.label, p), why };
-    }),
+    edit: editInfo(view),
+    edits: view.list("edits", (edit) => ({
+      kind: edit.text("kind"),
+      label: edit.text("label"),
+      why: edit.has("why") ? edit.text("why") : null,
+    })),
     pairs: {
-      n: whole(pairs.n, "pairs.n"),
-      index: pairs.index === null ? null : whole(pairs.index, "pairs.index"),
-      name: text(pairs.name, "pairs.name"),
+      n: pairs.count("n"),
+      index: pairs.has("index") ? pairs.count("index") : null,
+      name: pairs.text("name"),
     },
-    prompts: prompts(raw.prompts),
-    base: { y11: number(base.y11, "base.y11"), y00: number(base.y00, "base.y00") },
-    checks: checks(raw.checks, "checks"),
-    panels: list(raw.panels, "panels", (v, p) => panel(v, p, revision)),
+    prompts: {
+      clean: tokens(prompts, "clean"),
+      corrupt: tokens(prompts, "corrupt"),
+      firstDifference: prompts.count("first_difference"),
+      answer: prompts.text("answer"),
+      wrong: prompts.text("wrong"),
+      cleanTop: top(prompts, "clean_top"),
+      corruptTop: top(prompts, "corrupt_top"),
+    },
+    base: { y11: base.number("y11"), y00: base.number("y00") },
+    checks: checks(view),
+    panels: view.list("panels", (item) => panel(item, revision)),
   };
 }
+
+const NOTHING_YET: History = { index: 0, n: 0, undo: false, redo: false };
 
 /** What the `result` trait holds: the committed result if anything is selected, and the history. */
 export function decodeResult(value: unknown): { result: Result | null; history: History } {
-  const raw = record(value, "result");
-  const empty: History = { index: 0, n: 0, undo: false, redo: false };
-  const history = raw.history === undefined ? empty : decodeHistory(raw.history);
-  if (!Array.isArray(raw.cells) || raw.cells.length === 0) return { result: null, history };
-  const status = whole(raw.status, "result.status");
-  if (status > Status.Impossible) throw new ProtocolError("result.status", "a code 0 to 5");
-  const tops = record(raw.top, "result.top");
+  const from = new Reader(value, "result");
+  const history = from.has("history") ? decodeHistory(from.at("history")) : NOTHING_YET;
+  if (!from.has("cells")) return { result: null, history };
+  const status = from.count("status");
+  if (status > Status.Impossible) from.fail("status", "a code 0 to 5");
+  const tops = from.at("top");
   const result: Result = {
-    revision: whole(raw.revision, "result.revision"),
-    seq: whole(raw.seq, "result.seq"),
-    cells: list(raw.cells, "result.cells", cellRef),
-    label: text(raw.label, "result.label"),
-    edit: editInfo(raw.edit),
-    y11: maybe(raw.y11, "result.y11"),
-    y00: maybe(raw.y00, "result.y00"),
-    y10: maybe(raw.y10, "result.y10"),
-    y01: maybe(raw.y01, "result.y01"),
+    revision: from.count("revision"),
+    seq: from.count("seq"),
+    cells: from.list("cells", cellRef),
+    label: from.text("label"),
+    edit: editInfo(from),
+    y11: from.maybe("y11"),
+    y00: from.maybe("y00"),
+    y10: from.maybe("y10"),
+    y01: from.maybe("y01"),
     status,
-    ci: raw.ci === null ? null : intervals(raw.ci),
-    n: whole(raw.n, "result.n"),
+    ci: from.has("ci") ? intervals(from) : null,
+    n: from.count("n"),
     top: {
-      clean: top(tops.clean, "top.clean"),
-      corrupt: top(tops.corrupt, "top.corrupt"),
-      restored: top(tops.restored, "top.restored"),
-      broken: top(tops.broken, "top.broken"),
+      clean: top(tops, "clean"),
+      corrupt: top(tops, "corrupt"),
+      restored: top(tops, "restored"),
+      broken: top(tops, "broken"),
     },
-    checks: checks(raw.checks, "result.checks"),
+    checks: checks(from),
   };
-  return { result, history };
+  return { result: result.cells.length > 0 ? result : null, history };
 }
 
-function editInfo(value: unknown): EditInfo {
-  const edit = record(value, "edit");
-  return { kind: text(edit.kind, "edit.kind"), corners: bool(edit.corners, "edit.corners") };
+function cellRef(from: Reader): CellRef {
+  const ref: CellRef = { panel: from.text("panel"), index: from.count("index") };
+  return from.has("label") ? { ...ref, label: from.text("label") } : ref;
 }
 
-function cellRef(value: unknown, path: string): CellRef {
-  const cell = record(value, path);
-  const ref: CellRef = { panel: text(cell.panel, path), index: whole(cell.index, path) };
-  return cell.label === undefined ? ref : { ...ref, label: text(cell.label, path) };
-}
-
-function decodeHistory(value: unknown): History {
-  const raw = record(value, "history");
+function decodeHistory(from: Reader): History {
   return {
-    index: whole(raw.index, "history.index"),
-    n: whole(raw.n, "history.n"),
-    undo: bool(raw.undo, "history.undo"),
-    redo: bool(raw.redo, "history.redo"),
+    index: from.count("index"),
+    n: from.count("n"),
+    undo: from.flag("undo"),
+    redo: from.flag("redo"),
   };
 }
 
-function intervals(value: unknown): Record<string, [number, number]> {
+function intervals(from: Reader): Record<string, [number, number]> {
+  const ci = from.at("ci");
   const out: Record<string, [number, number]> = {};
-  for (const [key, pair] of Object.entries(record(value, "result.ci"))) {
-    const [low, high] = list(pair, `result.ci.${key}`, number);
-    if (low === undefined || high === undefined)
-      throw new ProtocolError(`result.ci.${key}`, "a low and a high number");
-    out[key] = [low, high];
+  for (const key of Object.keys(from.raw("ci") as object)) {
+    const [low, high] = ci.values<number>(key, "number");
+    if (low === undefined || high === undefined) ci.fail(key, "a low and a high number");
+    out[key] = [low as number, high as number];
   }
   return out;
 }
@@ -248,34 +267,31 @@ const STATES = ["running", "done", "cancelled", "failed"] as const;
 
 /** A custom message; null for kinds this version does not know. */
 export function decodeMessage(value: unknown): Message | null {
-  const raw = record(value, "message");
-  if (raw.kind === "reply") {
-    const error = raw.ok === true ? null : requestError(raw.error);
-    return { kind: "reply", id: whole(raw.id, "reply.id"), ok: bool(raw.ok, "ok"), error };
-  }
-  if (raw.kind === "progress") {
-    const state = STATES.find((name) => name === raw.state);
-    if (!state) throw new ProtocolError("progress.state", `one of ${STATES.join(", ")}`);
-    const left = raw.seconds_left;
+  const from = new Reader(value, "message");
+  if (from.raw("kind") === "reply") {
+    const ok = from.flag("ok");
+    const error = ok ? null : from.at("error");
+    const field = (name: string) => (error?.has(name) ? error.text(name) : "");
     return {
-      kind: "progress",
-      panels: list(raw.panels, "progress.panels", text),
-      done: whole(raw.done, "progress.done"),
-      total: whole(raw.total, "progress.total"),
-      secondsLeft: left === null || left === undefined ? null : number(left, "seconds_left"),
-      state,
+      kind: "reply",
+      id: from.count("id"),
+      ok,
+      error: error && {
+        message: error.text("message"),
+        value: field("value"),
+        expected: field("expected"),
+        fix: field("fix"),
+      },
     };
   }
-  return null;
-}
-
-function requestError(value: unknown): RequestError {
-  const raw = record(value, "reply.error");
-  const field = (name: string) => (typeof raw[name] === "string" ? (raw[name] as string) : "");
+  if (from.raw("kind") !== "progress") return null;
+  const state = STATES.find((name) => name === from.raw("state"));
   return {
-    message: text(raw.message, "error.message"),
-    value: field("value"),
-    expected: field("expected"),
-    fix: field("fix"),
+    kind: "progress",
+    panels: from.values<string>("panels", "string"),
+    done: from.count("done"),
+    total: from.count("total"),
+    secondsLeft: from.has("seconds_left") ? from.number("seconds_left") : null,
+    state: state ?? from.fail("state", `one of ${STATES.join(", ")}`),
   };
 }

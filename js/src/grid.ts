@@ -27,7 +27,7 @@ export interface GridOptions {
   rowClass?: (row: number) => string;
 }
 
-const NUMBER_FITS = 26;
+const NUMBER_FITS = 25;
 const LARGE_NUMBER_FITS = 34;
 const STATE = ["none", "exact", "estimate", "zero", "failed", "impossible"];
 

@@ -3,9 +3,9 @@ import type { View } from "./protocol.ts";
 
 export const NARROW = 640;
 export const GAP = 2;
-const PADDING = 24;
-const ROWHEAD = 30;
-const BETWEEN = 16;
+const PADDING = 26;
+const ROWHEAD = 22;
+const BETWEEN = 12;
 const [LARGE, MIDDLE, SMALL] = [36, 24, 12];
 
 export interface Sizes {

@@ -31,10 +31,12 @@ export function followTheme(root: HTMLElement, signal: AbortSignal): void {
     root.dataset.theme = isDark(color) ? "dark" : "light";
     root.style.setProperty("--mw-surface", `rgb(${color.join(" ")})`);
   };
+  let later: ReturnType<typeof setTimeout> | undefined;
   const soon = () => {
     read();
     // Style sheets of a theme arrive after its name.
-    setTimeout(read, 400);
+    clearTimeout(later);
+    later = setTimeout(read, 400);
   };
   const observer = new MutationObserver(soon);
   for (const node of [document.documentElement, document.body])
@@ -51,6 +53,7 @@ export function followTheme(root: HTMLElement, signal: AbortSignal): void {
   const media = matchMedia("(prefers-color-scheme: dark)");
   media.addEventListener("change", soon);
   signal.addEventListener("abort", () => {
+    clearTimeout(later);
     observer.disconnect();
     media.removeEventListener("change", soon);
   });

@@ -1,0 +1,130 @@
+import { expect, test } from "vitest";
+import { decodeView } from "./decode.ts";
+import { payload } from "./fake.ts";
+import { type Direction, Status } from "./protocol.ts";
+import { cellName, sentence } from "./sentences.ts";
+import type { Reading } from "./store.ts";
+
+const patch = { kind: "patch", corners: true };
+const view = decodeView(payload({ base: { y11: 11, y00: -5.2 } }));
+
+function reading(change: Partial<Reading> = {}): Reading {
+  return {
+    kind: "cell",
+    cells: [{ panel: "head", index: 0 }],
+    label: "L3H1",
+    corners: { y11: 11, y00: -5.2, y10: 2, y01: 1.3 },
+    edit: patch,
+    status: Status.Exact,
+    n: 1,
+    ci: null,
+    stale: false,
+    ...change,
+  };
+}
+const corners = (y10: number, y01: number) => ({ y11: 11, y00: -5.2, y10, y01 });
+const say = (direction: Direction, change: Partial<Reading> = {}) =>
+  sentence(view, direction, reading(change));
+
+test.each<[string, Direction, Partial<Reading>, string]>([
+  [
+    "restore",
+    "restore",
+    {},
+    "Patching L3H1 from clean into corrupt moves logit(a) − logit(b) from −5.2 to +1.3: 40% of the total effect.",
+  ],
+  [
+    "restore, further away",
+    "restore",
+    { corners: corners(2, -7) },
+    "Patching L3H1 from clean into corrupt moves logit(a) − logit(b) from −5.2 to −7.0: 11% further from the clean answer.",
+  ],
+  [
+    "break",
+    "break",
+    {},
+    "Patching L3H1 from corrupt into clean moves logit(a) − logit(b) from +11.0 to +2.0: 56% of the total effect lost.",
+  ],
+  [
+    "break, opposes",
+    "break",
+    { corners: corners(13, 1) },
+    "Patching L3H1 from corrupt into clean moves logit(a) − logit(b) from +11.0 to +13.0: 12% added; it opposes the clean answer.",
+  ],
+  ["difference", "difference", {}, "Restoring gains 40%, breaking loses 56%: interaction +15%."],
+  [
+    "AND-like",
+    "difference",
+    { corners: corners(-5.2, -5.2) },
+    "Restoring gains 0%, breaking loses 100%: interaction +100%. It matters more when the rest is clean (AND-like).",
+  ],
+  [
+    "OR-like",
+    "difference",
+    { corners: corners(11, 11) },
+    "Restoring gains 100%, breaking loses 0%: interaction −100%. It matters more when the rest is corrupt (OR-like).",
+  ],
+  [
+    "signs that part",
+    "difference",
+    { corners: corners(27.2, 11) },
+    "Restoring gains 100%, breaking loses −100%: interaction −200%. Its effect changes sign with the rest.",
+  ],
+])("%s", (_, direction, change, expected) => {
+  expect(say(direction, change)).toBe(expected);
+});
+
+test("a contrast: mean of n pairs, with the interval in percent", () => {
+  expect(say("restore", { n: 64 })).toMatch(/effect\. Mean of 64 pairs\.$/);
+  expect(say("restore", { n: 64, ci: { PIE: [0.35 * 16.2, 0.45 * 16.2] } })).toMatch(
+    / Mean of 64 pairs, CI 35 to 45\.$/,
+  );
+});
+
+test("an estimate and old prompts say so", () => {
+  expect(say("restore", { status: Status.Estimate })).toMatch(/ ≈ estimate; click to run\.$/);
+  expect(say("restore", { stale: true })).toMatch(/ Old prompts, run again\.$/);
+});
+
+test("not run: what running costs", () => {
+  expect(say("restore", { status: Status.NotRun })).toBe(
+    "L3H1 was not run. Enter runs it: 1 pass.",
+  );
+});
+
+test("a failed check has no number", () => {
+  expect(say("restore", { status: Status.Failed })).not.toMatch(/%|logit/);
+});
+
+test("near no total effect: logits only", () => {
+  const flat = decodeView(payload({ base: { y11: 3, y00: 3 } }));
+  const at = reading({ corners: { y11: 3, y00: 3, y10: 2, y01: 3.4 } });
+  for (const direction of ["restore", "break", "difference"] as const) {
+    expect(sentence(flat, direction, at)).toContain("The total effect is near 0");
+    expect(sentence(flat, direction, at)).not.toContain("%");
+  }
+  expect(sentence(flat, "restore", at)).toContain("from +3.0 to +3.4: +0.40 logits.");
+});
+
+test("edits to a constant have their own words and never the corners' names", () => {
+  const zero = { edit: { kind: "zero", corners: false } };
+  expect(say("break", zero)).toBe(
+    "Setting L3H1 to zero in the clean run moves logit(a) − logit(b) from +11.0 to +2.0: 56% of the total effect lost.",
+  );
+  expect(say("restore", zero)).toBe(
+    "Setting L3H1 to zero in the corrupt run moves logit(a) − logit(b) from −5.2 to +1.3: 40% of the total effect toward the clean answer.",
+  );
+  expect(say("difference", zero)).toBe(
+    "Setting L3H1 to zero costs 56% on clean and −40% on corrupt: difference +96%.",
+  );
+  expect(say("break", { edit: { kind: "mean", corners: false } })).toContain("to its mean in the");
+});
+
+test("a cell's name begins with its label", () => {
+  const panel = view.panels[0];
+  if (!panel) throw new Error("no panel");
+  for (const direction of ["restore", "break", "difference"] as const)
+    expect(cellName(view, direction, reading(), panel)).toMatch(/^L3H1: .+/);
+  const none = reading({ status: Status.NotRun });
+  expect(cellName(view, "restore", none, panel)).toBe("L3H1 was not run. Enter runs it: 1 pass.");
+});

@@ -1,0 +1,149 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { answer, FakeModel, payload } from "./fake.ts";
+import { type Change, Store } from "./store.ts";
+
+const cell = (index: number) => ({ panel: "head", index });
+let model: FakeModel;
+let store: Store;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  model = new FakeModel({ view: payload() });
+  store = new Store(model);
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function changes(...kinds: Change[]): string[] {
+  const seen: string[] = [];
+  for (const kind of kinds) store.on([kind], () => seen.push(kind));
+  return seen;
+}
+
+test("a click asks for that cell under the view's revision and is pending at once", () => {
+  const seen = changes("pending");
+  store.choose(cell(3));
+  expect(model.last).toMatchObject({
+    kind: "request",
+    action: "intervene",
+    revision: 1,
+    cells: [cell(3)],
+  });
+  expect(store.pending).toEqual([cell(3)]);
+  expect(seen).toEqual(["pending"]);
+});
+
+test("the answer ends the waiting and is put into this page's copy of the panel", () => {
+  store.choose(cell(3));
+  model.push("result", answer([3], { y01: 4.5 }));
+  expect(store.pending).toBeNull();
+  expect(store.panel("head")?.y01[3]).toBe(4.5);
+  expect(store.reading?.label).toBe("L1H1");
+});
+
+test("adding takes the cells that are on their way, and a chosen cell out again", () => {
+  store.choose(cell(0));
+  store.choose(cell(1), true);
+  expect(model.last.cells).toEqual([cell(0), cell(1)]);
+  store.choose(cell(0), true);
+  expect(model.last.cells).toEqual([cell(1)]);
+  store.choose(cell(1), true);
+  expect(model.last.action).toBe("clear");
+});
+
+test("only the newest click's answer ends the waiting", () => {
+  store.choose(cell(0));
+  store.choose(cell(5));
+  model.message({ kind: "reply", id: 1, ok: true });
+  expect(store.pending).toEqual([cell(5)]);
+  model.message({ kind: "reply", id: 2, ok: true });
+  expect(store.pending).toBeNull();
+});
+
+test("a joint result changes no cell of the panel", () => {
+  model.push("result", answer([0, 1], { y01: 99 }));
+  expect([...(store.panel("head")?.y01 ?? [])]).toEqual([0, 1, 2, 3, 4, 5]);
+});
+
+test("a result of older prompts is stale and changes no cell", () => {
+  model.push("view", payload({ revision: 2 }));
+  model.push("result", answer([2], { y01: 99 }));
+  expect(store.panel("head")?.y01[2]).toBe(2);
+  expect(store.reading?.stale).toBe(true);
+});
+
+test("a result under another edit than the view's changes no cell", () => {
+  model.push("result", answer([2], { y01: 99, edit: { kind: "zero", corners: false } }));
+  expect(store.panel("head")?.y01[2]).toBe(2);
+  expect(store.reading?.edit.corners).toBe(false);
+});
+
+test("hover reads from the page and sends nothing", () => {
+  store.setHover(cell(4));
+  expect(store.reading).toMatchObject({ label: "L2H0", corners: { y01: 4, y10: 6 } });
+  expect(model.sent).toEqual([]);
+});
+
+test("a busy kernel is said after 300 ms, and not after the answer", () => {
+  store.choose(cell(0));
+  vi.advanceTimersByTime(299);
+  expect(store.busy).toBe(false);
+  vi.advanceTimersByTime(2);
+  expect(store.busy).toBe(true);
+  model.message({ kind: "reply", id: 1, ok: true });
+  expect(store.busy).toBe(false);
+});
+
+test("an error is shown and changes nothing", () => {
+  const error = { message: "no", value: "1", expected: "2", fix: "3" };
+  store.choose(cell(0));
+  model.message({ kind: "reply", id: 1, ok: false, error });
+  expect(store.error).toEqual(error);
+  expect(store.pending).toBeNull();
+  expect(store.result).toBeNull();
+});
+
+test.each(["comm_live_update", "comm:close", "destroy"])("%s: disconnected, readable", (event) => {
+  store.choose(cell(0));
+  model.fire(event);
+  expect([store.live, store.busy, store.pending]).toEqual([false, false, null]);
+  store.setHover(cell(1));
+  expect(store.reading?.label).toBe("L0H1");
+});
+
+test("sending into nothing says that the kernel is gone", () => {
+  model.gone = true;
+  store.choose(cell(0));
+  expect([store.live, store.pending]).toEqual([false, null]);
+  store.setDirection("break");
+  expect(store.direction).toBe("break");
+});
+
+test("a malformed message changes nothing and is said", () => {
+  const before = store.view;
+  model.push("view", payload({ panels: 3 }));
+  expect(store.view).toBe(before);
+  expect(store.error?.message).toContain("view.panels is not a list");
+  model.message("nonsense");
+  model.push("result", answer([0], { seq: "x" }));
+  expect(store.result).toBeNull();
+  model.push("direction", "sideways");
+  expect(store.direction).toBe("restore");
+});
+
+test("near no total effect, percents give way to the metric's unit", () => {
+  model.push("view", payload({ base: { y11: 3, y00: 3 } }));
+  expect(store.wanted).toBe("percent");
+  expect(store.unit).toBe("raw");
+});
+
+test("a subscription ends with its signal", () => {
+  const end = new AbortController();
+  const run = vi.fn();
+  store.on(["hover"], run, end.signal);
+  store.setHover(cell(0));
+  end.abort();
+  store.setHover(cell(1));
+  expect(run).toHaveBeenCalledOnce();
+});

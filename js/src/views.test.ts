@@ -1,0 +1,214 @@
+// The three views as they are drawn: keyboard, names, states, hostile texts.
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { SUPPRESS } from "./dom.ts";
+import explorer from "./explorer.ts";
+import { answer, FakeModel, payload } from "./fake.ts";
+import headGrid from "./head_grid.ts";
+
+let model: FakeModel;
+let el: HTMLElement;
+let end: () => void;
+
+beforeEach(() => {
+  vi.stubGlobal(
+    "ResizeObserver",
+    class {
+      observe() {}
+      disconnect() {}
+    },
+  );
+  vi.stubGlobal("matchMedia", () => ({ addEventListener() {}, removeEventListener() {} }));
+  vi.spyOn(Element.prototype, "getBoundingClientRect").mockReturnValue({ width: 768 } as DOMRect);
+});
+afterEach(() => {
+  end();
+  el.remove();
+  vi.unstubAllGlobals();
+});
+
+function draw(view: Record<string, unknown>, make: typeof explorer = explorer): void {
+  model = new FakeModel({ view });
+  el = document.createElement("div");
+  document.body.append(el);
+  const widget = make();
+  widget.initialize({ model });
+  end = widget.render({ model, el });
+}
+
+const cells = () => [...el.querySelectorAll<HTMLElement>("[role=gridcell]")];
+const at = (i: number) => cells()[i] as HTMLElement;
+function press(key: string, init: KeyboardEventInit = {}): KeyboardEvent {
+  const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...init });
+  (document.activeElement ?? el).dispatchEvent(event);
+  return event;
+}
+
+test("a grid has one tab stop, rows of cells, and a name with direction and unit", () => {
+  draw(payload());
+  const grid = el.querySelector("[role=grid]");
+  expect(grid?.getAttribute("aria-label")).toBe(
+    "Heads, layer by head: Restore (PIE), percent of the total effect",
+  );
+  expect(grid?.querySelectorAll("[tabindex='0']")).toHaveLength(1);
+  const rows = [...(grid?.querySelectorAll("[role=row]") ?? [])].slice(1);
+  expect(rows.map((row) => row.querySelectorAll("[role=gridcell]").length)).toEqual([2, 2, 2]);
+  expect(cells().map((cell) => cell.textContent)).toEqual(["0", "+10", "+20", "+30", "+40", "+50"]);
+});
+
+test("arrows, Home and End move the focus and stay inside", () => {
+  draw(payload());
+  at(0).focus();
+  const walk: [string, number][] = [
+    ["ArrowLeft", 0],
+    ["ArrowRight", 1],
+    ["ArrowDown", 3],
+    ["ArrowDown", 5],
+    ["ArrowDown", 5],
+    ["Home", 4],
+    ["End", 5],
+    ["ArrowUp", 3],
+  ];
+  for (const [key, to] of walk) {
+    expect(press(key).defaultPrevented).toBe(true);
+    expect(document.activeElement).toBe(at(to));
+    expect(at(to).tabIndex).toBe(0);
+  }
+  expect(el.querySelectorAll("[role=grid] [tabindex='0']")).toHaveLength(1);
+  expect(model.sent).toEqual([]);
+});
+
+test("Enter runs, X adds, and the ring is there before any answer", () => {
+  draw(payload());
+  at(3).focus();
+  press("Enter");
+  expect(model.last).toMatchObject({ action: "intervene", cells: [{ panel: "head", index: 3 }] });
+  expect(at(3).dataset.pending).toBe("true");
+  press("ArrowLeft");
+  press("x");
+  expect((model.last.cells as unknown[]).length).toBe(2);
+  model.push("result", answer([3, 2]));
+  expect(at(3).getAttribute("aria-selected")).toBe("true");
+  expect(at(3).dataset.pending).toBeUndefined();
+});
+
+test("a click runs, a shift-click adds", () => {
+  draw(payload());
+  at(1).click();
+  expect(model.last).toMatchObject({ cells: [{ panel: "head", index: 1 }] });
+  at(2).dispatchEvent(new MouseEvent("click", { bubbles: true, shiftKey: true }));
+  expect(model.last).toMatchObject({ cells: [{ index: 1 }, { index: 2 }] });
+});
+
+test("keys: directions, undo, redo, swap, clear; other keys are left alone", () => {
+  draw(payload());
+  at(0).focus();
+  press("2");
+  expect(model.traits.direction).toBe("break");
+  expect(el.querySelector("[role=grid]")?.getAttribute("aria-label")).toContain("Break (TIE)");
+  for (const [key, action] of [
+    ["u", "undo"],
+    ["U", "redo"],
+    ["s", "swap"],
+    ["Escape", "clear"],
+  ] as const) {
+    press(key);
+    expect(model.last.action).toBe(action);
+  }
+  press("n");
+  expect(document.activeElement).toBe(at(5));
+  expect(press("d").defaultPrevented).toBe(false);
+  expect(press("u", { ctrlKey: true }).defaultPrevented).toBe(false);
+});
+
+test("Escape cancels a running sweep first", () => {
+  draw(payload());
+  const progress = { kind: "progress", panels: ["head"], done: 1, total: 9, seconds_left: 2 };
+  model.message({ ...progress, state: "running" });
+  at(0).focus();
+  press("Escape");
+  expect(model.last.action).toBe("cancel");
+  expect(el.querySelector("progress")?.getAttribute("value")).toBe("1");
+});
+
+test("the needle, the cell and the sentence agree under the pointer", () => {
+  draw(payload());
+  at(4).dispatchEvent(new Event("pointerover", { bubbles: true }));
+  expect(at(4).textContent).toBe("+40");
+  expect(el.querySelector(".mw-readout")?.textContent).toBe("+40%");
+  expect(el.querySelector(".mw-sentence")?.textContent).toContain("40% of the total effect");
+  expect(at(4).getAttribute("aria-label")).toContain("40% of the total effect");
+});
+
+test("every element that takes the focus keeps the notebook's shortcuts out", () => {
+  draw(payload());
+  const focusable = el.querySelectorAll("button, select, input, summary, a, [tabindex]");
+  expect(focusable.length).toBeGreaterThan(10);
+  for (const element of focusable) expect(element.getAttribute(SUPPRESS)).toBe("true");
+});
+
+test("states are marked, and panels that were not run offer to run with their cost", () => {
+  const view = payload();
+  const [panel] = view.panels as Record<string, unknown>[];
+  draw({ ...view, panels: [{ ...panel, status: new Uint8Array([0, 1, 2, 3, 4, 5]) }] });
+  const states = ["none", "exact", "estimate", "zero", "failed", "impossible"];
+  expect(cells().map((cell) => cell.dataset.state)).toEqual(states);
+  expect(at(4).textContent).toBe("");
+  const run = el.querySelector<HTMLButtonElement>(".mw-run");
+  expect(run?.textContent).toBe("Run 1 head · 1 pass · ~0.1 s");
+  run?.click();
+  expect(model.last).toMatchObject({ action: "sweep", panels: ["head"] });
+});
+
+test("an error stands in words and can be dismissed", () => {
+  draw(payload(), headGrid);
+  at(0).click();
+  const error = { message: "No.", value: "one", expected: "two", fix: "three" };
+  model.message({ kind: "reply", id: 1, ok: false, error });
+  const alert = el.querySelector<HTMLElement>("[role=alert]");
+  expect(alert?.hidden).toBe(false);
+  expect(alert?.textContent).toContain("Expected: two");
+  el.querySelector<HTMLButtonElement>("[aria-label='Dismiss the error']")?.click();
+  expect(alert?.hidden).toBe(true);
+});
+
+const HOSTILE = [
+  "<img src=x onerror=alert(1)>",
+  "</bdi><script>alert(1)</script>",
+  "\u202Eevil\u2066",
+  "\ud800",
+  "x".repeat(10_000),
+  "a\nb\u0000",
+];
+test.each(HOSTILE)("hostile text %# stays text", (text) => {
+  const side = [{ text, role: text }];
+  const prompts = {
+    ...(payload().prompts as object),
+    clean: side,
+    corrupt: side,
+    answer: text,
+    clean_top: [{ token: text, p: 0.5 }],
+  };
+  const pairs = { n: 2, index: null, name: text };
+  const metric = { name: "m", unit: "logits", label: text };
+  const [panel] = payload().panels as Record<string, unknown>[];
+  const labels = Array(6).fill(`L0 @ ${text}`);
+  draw(payload({ prompts, pairs, metric, panels: [{ ...panel, labels }] }));
+  at(0).click();
+  model.push(
+    "result",
+    answer([0], { label: text, checks: [{ name: text, ok: null, words: text }] }),
+  );
+  expect(el.querySelectorAll("img, script")).toHaveLength(0);
+  for (const bdi of el.querySelectorAll("bdi, .mw-sentence")) {
+    expect((bdi.textContent ?? "").length).toBeLessThan(900);
+    expect(bdi.textContent).not.toMatch(/[\u202e\u2066]/);
+  }
+});
+
+test("a closed view takes its listeners along", () => {
+  draw(payload());
+  end();
+  expect(el.childElementCount).toBe(0);
+  model.push("view", payload({ revision: 2 }));
+  expect(el.childElementCount).toBe(0);
+});

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -262,3 +264,48 @@ def test_a_mediator_the_model_does_not_have() -> None:
         error = raised(call)
         assert "mlp_out" in str(error)
         assert "attn_out" in error.expected
+
+
+def test_numbers_of_numpy_and_ranges_are_numbers() -> None:
+    """Loops over ``np.arange`` are common; a site is compared and saved by its plain numbers."""
+    site = mw.Site("head", np.int64(1), head=np.int64(2), position=np.int64(3))  # type: ignore[arg-type]
+    assert site == mw.Site("head", 1, head=2, position=3)
+    assert json.loads(json.dumps(site.to_json())) == site.to_json()
+    assert mw.Site("mlp_out", 1, position=range(2)) == mw.Site("mlp_out", 1, position=(0, 1))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("position", [1.0, True, "store", (), (1, 2.5), (2, 2)], ids=repr)
+def test_positions_that_are_none(position: Any) -> None:
+    raised(lambda: study().intervene([mw.Site("mlp_out", 1, position=position)]))
+
+
+@pytest.mark.parametrize("source", ["clean", "corrupt"])
+def test_a_fixed_source_has_no_four_corners(source: Any) -> None:
+    """On its own prompt such a patch is a self-patch: TIE (or PIE) would be a silent 0."""
+    edit = mw.Patch(source)
+    for ask in (
+        lambda: study().sweep("head", edit=edit)["INT"],
+        lambda: study().intervene({mw.Site("head", 1, head=1): edit})["INT"],
+    ):
+        raised(ask)
+
+
+def test_by_position_needs_one_length() -> None:
+    two = study(pair(), random_pair("gpt2", 61, length=6, first=2))
+    error = raised(lambda: two.sweep("residual", by="position"))
+    assert "5" in str(error.value)
+    assert "6" in str(error.value)
+    assert two.sweep("residual").n_pairs == 2
+
+
+def test_a_prompt_longer_than_the_model_reads() -> None:
+    error = raised(lambda: study(random_pair("gpt2", 62, length=25, first=2)).total)
+    assert "25" in str(error.value)
+    assert "24" in error.expected
+
+
+def test_a_model_in_training_mode() -> None:
+    """Dropout would make every number random."""
+    lm = mw.load(random_model("gpt2"), tokenizer=tokenizer_of("gpt2"))
+    lm.hf.train()
+    raised(lambda: mw.Study(lm, pair()).sweep("head"))

@@ -211,7 +211,7 @@ def test_joint_runs_over_layers(kind: str) -> None:
     """Any sites together, any mixture of edits, all runs in one call."""
     case_ = case(kind, several(kind, (LENGTH,) * PAIRS))
 
-    @settings(max_examples=40, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=25, deadline=None, derandomize=True, database=None)
     @given(joint_runs(kind))
     def check(drawn: list[tuple[str, dict[mw.Site, str]]]) -> None:
         runs = [

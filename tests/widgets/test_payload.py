@@ -1,0 +1,149 @@
+"""What the page is sent is what the study holds, cell by cell."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import mediawidget as mw
+from mediawidget.effects import Effect, Status
+from mediawidget.widgets import View
+
+
+def panel(view: View, key: str) -> dict[str, Any]:
+    (found,) = (p for p in view.view["panels"] if p["key"] == key)
+    return dict(found)
+
+
+def values(data: dict[str, Any], name: str) -> NDArray[np.float32]:
+    kind = np.uint8 if name == "status" else np.float32
+    return np.frombuffer(data[name], kind).reshape(data["shape"])
+
+
+def assert_shows(data: dict[str, Any], effect: Effect) -> None:
+    """Every cell of a panel holds that cell's corners and status."""
+    shape = data["shape"]
+    np.testing.assert_array_equal(values(data, "status"), effect.status.reshape(shape))
+    for name, key in (("y01", "Y01"), ("y10", "Y10")):
+        expected = np.asarray(effect[key]).reshape(shape)
+        np.testing.assert_allclose(values(data, name), expected, rtol=1e-6)
+
+
+def test_nothing_was_run_yet(study: mw.Study) -> None:
+    view = mw.Explorer(study)
+    assert [p["key"] for p in view.view["panels"]] == ["head", "mlp_out", "tokens"]
+    head = panel(view, "head")
+    assert head["shape"] == [5, 3]
+    assert head["labels"][4] == "L1H1"
+    assert head["labels"][3] == "L1H0"
+    assert (values(head, "status") == Status.NOT_RUN).all()
+    assert head["cost"]["runs"] == 30
+    assert view.result == {"history": {"index": 0, "n": 0, "undo": False, "redo": False}}
+
+
+def test_panels_hold_the_grids_numbers(study: mw.Study) -> None:
+    view = mw.Explorer(study)
+    heads = study.sweep("head", progress=False)
+    mlps = study.sweep("mlp_out", progress=False)
+    tokens = study.sweep("residual", by="position", progress=False)
+    assert_shows(panel(view, "head"), heads)
+    assert_shows(panel(view, "mlp_out"), mlps)
+    data = panel(view, "tokens")
+    assert data["shape"] == [6, 7]
+    assert_shows(data, tokens)
+    assert (values(data, "status")[:, :2] == Status.IMPLIED_ZERO).all()
+    assert data["axes"][0]["labels"] == ["0", "1", "2", "3", "4", "out"]
+    assert [text.strip() for text in data["axes"][1]["labels"]][:3] == ["ant", "bee", "cat"]
+    assert data["labels"][7 + 2] == "L1 @ cat"
+
+
+def test_the_token_panel_shows_other_sites(study: mw.Study) -> None:
+    view = mw.TokenHeatmap(study, mediator="mlp_out")
+    effect = study.sweep("mlp_out", by="position", progress=False)
+    data = panel(view, "tokens")
+    assert data["mediator"] == "mlp_out"
+    assert data["shape"] == [5, 7]
+    assert_shows(data, effect)
+
+
+def test_one_pair_of_several_and_their_mean(several: mw.Study) -> None:
+    view = mw.Explorer(several)
+    effect = several.sweep("head", progress=False)
+    assert view.pair is None
+    assert view.view["pairs"] == {"n": 3, "index": None, "name": "three"}
+    assert view.view["base"]["y11"] == pytest.approx(several.total["Y11"])
+    assert_shows(panel(view, "head"), effect)
+    view.pair = 2
+    assert view.view["base"]["y11"] == pytest.approx(several.total.pair(2)["Y11"])
+    assert_shows(panel(view, "head"), effect.pair(2))
+    assert view.view["prompts"]["clean"][2]["text"].strip() == "newt"
+    assert view.view["prompts"]["clean"][2]["role"] == "S"
+
+
+def test_edits_to_a_constant_are_sent_as_their_runs(several: mw.Study) -> None:
+    view = mw.HeadGrid(several)
+    several.edit = mw.Zero()
+    effect = several.sweep("head", progress=False)
+    assert view.view["edit"] == {"kind": "zero", "corners": False}
+    data = panel(view, "head")
+    on_clean = view.view["base"]["y11"] - values(data, "y10").astype(float)
+    on_corrupt = view.view["base"]["y00"] - values(data, "y01").astype(float)
+    np.testing.assert_allclose(on_clean, effect["clean"], atol=1e-5)
+    np.testing.assert_allclose(on_corrupt, effect["corrupt"], atol=1e-5)
+
+
+def test_the_mean_is_offered_only_where_there_is_one(study: mw.Study, several: mw.Study) -> None:
+    def why(view: View) -> object:
+        return next(e["why"] for e in view.view["edits"] if e["kind"] == "mean")
+
+    assert why(mw.HeadGrid(several)) is None
+    assert "several pairs" in str(why(mw.HeadGrid(study)))
+
+
+def test_the_result_is_the_last_effect(several: mw.Study) -> None:
+    view = mw.Explorer(several)
+    sites = [mw.Site("head", 3, head=1), mw.Site("residual", 2, position=4)]
+    effect = several.intervene(sites)
+    shown = view.result
+    assert shown["cells"] == [{"panel": "head", "index": 10}, {"panel": "tokens", "index": 18}]
+    for name, key in (("y11", "Y11"), ("y00", "Y00"), ("y10", "Y10"), ("y01", "Y01")):
+        assert shown[name] == pytest.approx(effect[key], rel=1e-6)
+    for key in ("PIE", "TIE", "INT"):
+        assert shown["ci"][key] == pytest.approx(list(effect.ci(key)), rel=1e-5)
+    assert shown["n"] == 3
+    view.pair = 1
+    assert view.result["y01"] == pytest.approx(effect.pair(1)["Y01"], rel=1e-6)
+    assert (view.result["ci"], view.result["n"]) == (None, 1)
+
+
+def test_next_tokens_are_those_of_the_shown_pair(several: mw.Study) -> None:
+    view = mw.Explorer(several)
+    several.intervene(mw.Site("head", 3, head=1))
+    view.pair = 1
+    entry = several.history.current
+    assert entry is not None
+    for name, found in entry.next_tokens[1].items():
+        assert [t["token"] for t in view.result["top"][name]] == [text for text, _ in found[:3]]
+    assert view.view["prompts"]["clean_top"] == view.result["top"]["clean"]
+
+
+def test_a_site_that_a_view_does_not_show_keeps_its_label(study: mw.Study) -> None:
+    view = mw.HeadGrid(study)
+    study.intervene([mw.Site("head", 0, head=2), mw.Site("residual", 2, position=4)])
+    assert view.result["cells"] == [
+        {"panel": "head", "index": 2},
+        {"panel": "site", "index": 1, "label": "L2 @ eel"},
+    ]
+
+
+def test_payloads_are_json_beside_their_bytes(study: mw.Study) -> None:
+    """NaN is not JSON: cells that were not run are bytes, everything else is finite or null."""
+    view = mw.Explorer(study)
+    study.intervene(mw.Site("head", 3, head=1))
+    plain = {**view.view, "panels": []}
+    json.dumps([plain, view.result], allow_nan=False)
+    for data in view.view["panels"]:
+        rest = {k: v for k, v in data.items() if not isinstance(v, bytes)}
+        json.dumps(rest, allow_nan=False)

@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 import mediawidget as mw
+from tests.asking import CLEAN, CORRUPT, pair, raised, study
 from tests.engine.cases import lm_of, random_pair
 from tests.small_models import random_model, tokenizer_of
-
-CLEAN = "ant bee cat dog eel"
-CORRUPT = "ant owl cat dog eel"
-
-
-def pair(**change: Any) -> mw.PromptPair:
-    """A valid pair of five tokens, but for what a test changes."""
-    fields: dict[str, Any] = {"clean": CLEAN, "corrupt": CORRUPT, "answer": "fox", "wrong": "gnu"}
-    return mw.PromptPair(**{**fields, **change})
-
-
-def study(*pairs: mw.PromptPair, kind: str = "gpt2") -> mw.Study:
-    return mw.Study(lm_of(kind), mw.Contrast(list(pairs) or [pair()]))
-
-
-def raised(call: Callable[[], object]) -> mw.MediationError:
-    """The error of ``call``, after the checks that every error has to pass."""
-    with pytest.raises(mw.MediationError) as caught:
-        call()
-    error = caught.value
-    assert isinstance(error, ValueError)
-    text = str(error)
-    assert error.expected.strip()
-    assert error.fix.strip()
-    assert str(error.value) in text
-    assert error.expected in text
-    assert error.fix in text
-    return error
 
 
 def test_the_valid_pair_is_valid() -> None:
@@ -105,58 +76,6 @@ def test_prompts_equal_once_tokenised() -> None:
 def test_equal_answers() -> None:
     raised(lambda: pair(wrong="fox"))
     raised(lambda: pair(wrong=" fox"))
-
-
-@pytest.mark.parametrize("call", ["sweep", "intervene", "run"])
-def test_unknown_mediator(call: str) -> None:
-    calls: dict[str, Callable[[], object]] = {
-        "sweep": lambda: study().sweep("heads"),
-        "intervene": lambda: study().intervene([mw.Site("heads", 1, head=1)]),
-        "run": lambda: study().engine.evaluate(
-            [mw.Run("clean", {mw.Site("heads", 1, head=1): mw.Patch()})]
-        ),
-    }
-    error = raised(calls[call])
-    assert "heads" in str(error.value)
-    for name in ("head", "residual", "attn_out", "mlp_out"):
-        assert name in error.expected
-
-
-@pytest.mark.parametrize(
-    ("site", "value", "limit"),
-    [
-        (mw.Site("head", 5, head=0), "5", "4"),
-        (mw.Site("head", -1, head=0), "-1", "4"),
-        (mw.Site("head", 0, head=3), "3", "2"),
-        (mw.Site("head", 0, head=-1), "-1", "2"),
-        (mw.Site("residual", 6), "6", "5"),
-        (mw.Site("attn_out", 5), "5", "4"),
-        (mw.Site("mlp_out", 5), "5", "4"),
-        (mw.Site("mlp_out", 1, position=5), "5", "4"),
-        (mw.Site("mlp_out", 1, position=(0, 7)), "7", "4"),
-        (mw.Site("residual", 1, position=-1), "-1", "4"),
-    ],
-    ids=lambda item: item.label() if isinstance(item, mw.Site) else str(item),
-)
-def test_site_out_of_range(site: mw.Site, value: str, limit: str) -> None:
-    error = raised(lambda: study().intervene([site]))
-    assert value in str(error.value)
-    assert limit in error.expected
-    raised(lambda: study().engine.evaluate([mw.Run("corrupt", {site: mw.Zero()})]))
-
-
-def test_a_head_site_needs_its_head_and_others_have_none() -> None:
-    raised(lambda: study().intervene([mw.Site("head", 1)]))
-    raised(lambda: study().intervene([mw.Site("mlp_out", 1, head=0)]))
-
-
-def test_one_place_set_twice_in_a_run() -> None:
-    """Two values for one place have no meaning, and no order that a reader could guess."""
-    twice = {
-        mw.Site("head", 1, head=0): mw.Zero(),
-        mw.Site("head", 1, head=0, position=3): mw.Patch(),
-    }
-    raised(lambda: study().engine.evaluate([mw.Run("clean", twice)]))
 
 
 def test_normalising_by_a_total_effect_near_0() -> None:
@@ -243,40 +162,10 @@ def test_unknown_estimand_metric_base_and_axis() -> None:
     assert "token" in str(raised(lambda: study().sweep("head", by="token")).value)
 
 
-def test_an_empty_intervention() -> None:
-    raised(lambda: study().intervene([]))
-
-
 def test_not_a_pair() -> None:
     raised(lambda: mw.Contrast([]))
     raised(lambda: mw.Contrast([("a", "b")]))  # type: ignore[list-item]
     raised(lambda: mw.PromptPair(clean="", corrupt=CORRUPT, answer="fox", wrong="gnu"))
-
-
-def test_a_mediator_the_model_does_not_have() -> None:
-    """The hand-set induction model has no MLPs."""
-    lm = mw.models.induction()
-    asked = mw.Study(lm, mw.models.induction_pairs()["key swap"])
-    for call in (
-        lambda: asked.sweep("mlp_out"),
-        lambda: asked.intervene([mw.Site("mlp_out", 0)]),
-    ):
-        error = raised(call)
-        assert "mlp_out" in str(error)
-        assert "attn_out" in error.expected
-
-
-def test_numbers_of_numpy_and_ranges_are_numbers() -> None:
-    """Loops over ``np.arange`` are common; a site is compared and saved by its plain numbers."""
-    site = mw.Site("head", np.int64(1), head=np.int64(2), position=np.int64(3))  # type: ignore[arg-type]
-    assert site == mw.Site("head", 1, head=2, position=3)
-    assert json.loads(json.dumps(site.to_json())) == site.to_json()
-    assert mw.Site("mlp_out", 1, position=range(2)) == mw.Site("mlp_out", 1, position=(0, 1))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("position", [1.0, True, "store", (), (1, 2.5), (2, 2)], ids=repr)
-def test_positions_that_are_none(position: Any) -> None:
-    raised(lambda: study().intervene([mw.Site("mlp_out", 1, position=position)]))
 
 
 @pytest.mark.parametrize("source", ["clean", "corrupt"])
@@ -288,14 +177,6 @@ def test_a_fixed_source_has_no_four_corners(source: Any) -> None:
         lambda: study().intervene({mw.Site("head", 1, head=1): edit})["INT"],
     ):
         raised(ask)
-
-
-def test_by_position_needs_one_length() -> None:
-    two = study(pair(), random_pair("gpt2", 61, length=6, first=2))
-    error = raised(lambda: two.sweep("residual", by="position"))
-    assert "5" in str(error.value)
-    assert "6" in str(error.value)
-    assert two.sweep("residual").n_pairs == 2
 
 
 def test_a_prompt_longer_than_the_model_reads() -> None:

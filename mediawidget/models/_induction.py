@@ -36,8 +36,7 @@ from transformers.modeling_outputs import CausalLMOutput
 
 from ..prompts import PromptPair
 
-WORDS = ("0", "A", "B", "C", "D", "E", "F", "G", "H")
-UNKNOWN = "<unk>"
+WORDS = ("0", *"ABCDEFGH", "<unk>")
 MAX_POSITIONS = 16
 N_LAYERS = 2
 
@@ -55,7 +54,7 @@ class InductionConfig(PretrainedConfig):  # type: ignore[no-untyped-call]
         beta: float = 20.0,
         decoys: int = 0,
         seed: int = 0,
-        vocab_size: int = len(WORDS) + 1,
+        vocab_size: int = len(WORDS),
         max_position_embeddings: int = MAX_POSITIONS,
         **kwargs: Any,
     ) -> None:
@@ -217,11 +216,12 @@ def set_weights(model: InductionModel, config: InductionConfig) -> None:
     embed.positions.weight[:, block["pos"]] = torch.eye(config.max_position_embeddings)
     model.lm_head.weight[:, block["out"]] = torch.eye(config.vocab_size)
     noise = torch.Generator().manual_seed(config.seed)
-    targets = ("prev", "out")
     for index, layer in enumerate(model.model.layers):
         form = _look_back(config) if index == 0 else _match_previous(config)
         copy = torch.zeros(config.hidden_size, config.hidden_size, dtype=torch.float64)
-        copy[block["tok"], block[targets[index]]] = torch.eye(config.vocab_size).double()
+        copy[block["tok"], block["out" if index else "prev"]] = torch.eye(
+            config.vocab_size
+        ).double()
         forms, writes = [form], [copy]
         for _ in range(config.decoys):
             shape = (config.hidden_size, config.hidden_size)
@@ -252,7 +252,7 @@ def _match_previous(config: InductionConfig) -> Tensor:
 
 def tokenizer() -> PreTrainedTokenizerFast:
     """One token a word, shown as ``" A"``; nothing is added before the prompt's own ``0``."""
-    words = [f" {word}" for word in (*WORDS, UNKNOWN)]
+    words = [f" {word}" for word in WORDS]
     vocabulary = {word: index for index, word in enumerate(words)}
     core = Tokenizer(token_models.WordLevel(vocabulary, unk_token=words[-1]))
     core.normalizer = normalizers.Sequence(
@@ -283,18 +283,17 @@ def build(
     return model, tokenizer()
 
 
+_ROLES = {"key": 1, "value": 2, "other value": 4, "end": 5}
+
+
 def value_swap() -> PromptPair:
     """The words that FOLLOW the keys are exchanged: only L1H0 carries the difference."""
-    return PromptPair(
-        "0 A B C D A", "0 A D C B A", "B", "D", {"key": 1, "value": 2, "other value": 4, "end": 5}
-    )
+    return PromptPair("0 A B C D A", "0 A D C B A", "B", "D", _ROLES)
 
 
 def key_swap() -> PromptPair:
     """The keys are exchanged: L0H0 carries which word follows A, and L1H0 reads it."""
-    return PromptPair(
-        "0 A B C D A", "0 C B A D A", "B", "D", {"key": 1, "value": 2, "other value": 4, "end": 5}
-    )
+    return PromptPair("0 A B C D A", "0 C B A D A", "B", "D", _ROLES)
 
 
 # So that nnsight's wrapper and from_pretrained take it for the causal language model it is.

@@ -25,6 +25,8 @@ class ModulePaths:
         final_norm: what reads the residual stream after the last block.
         caches: attention takes the keys and values of earlier positions from
             ``past_key_values``, so that a prefix shared by two prompts is computed once.
+        activation: the MLP's activation function. Where there is one that torch has as a single
+            kernel, that computes it.
     """
 
     blocks: str
@@ -33,6 +35,7 @@ class ModulePaths:
     norm_before_mlp: str | None
     final_norm: str
     caches: bool = True
+    activation: str | None = None
 
 
 _LLAMA = ModulePaths(
@@ -50,6 +53,7 @@ ARCHITECTURES: dict[str, ModulePaths] = {
         mlp="mlp",
         norm_before_mlp="ln_2",
         final_norm="transformer.ln_f",
+        activation="mlp.act",
     ),
     "llama": _LLAMA,
     "mistral": _LLAMA,

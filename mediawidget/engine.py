@@ -25,7 +25,7 @@ from .trace import Means, capture, run_program
 CPU_TOKENS = 8192
 """Positions a chunk has on a CPU, where matrix products gain nothing from more."""
 
-PREFIX_PAYS = 512
+PREFIX_PAYS = 256
 """Positions that a prefix must save to be worth a forward pass of its own."""
 
 

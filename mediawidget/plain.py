@@ -43,7 +43,7 @@ def plain_run(lm: LM, pair: TokenPair, run: Run) -> NDArray[np.float64]:
 
 def _forward(lm: LM, ids: NDArray[np.int64]) -> Tensor:
     with lm.lock, torch.no_grad():
-        out = lm.hf(torch.from_numpy(ids)[None].to(lm.device), use_cache=False)
+        out = lm.hf(torch.from_numpy(ids)[None].to(lm.device), use_cache=False, logits_to_keep=1)
     logits: Tensor = out.logits[0, -1]
     return logits if logits.dtype == torch.float64 else logits.float()
 

@@ -10,6 +10,8 @@ import torch
 from nnsight import save
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import gelu
+from transformers.activations import NewGELUActivation
 
 from .architectures import follow
 from .errors import MediationError
@@ -57,7 +59,10 @@ class Write:
 
 @dataclass(frozen=True)
 class Op:
-    """What happens at one module: grow the batch, keep the last position only, write edits."""
+    """What happens at one module: grow the batch, keep the last position only, write edits.
+
+    Or, where ``fused`` holds, the module is not called: one kernel does what it does.
+    """
 
     envoy: Any
     on_input: bool
@@ -65,6 +70,7 @@ class Op:
     grow: Tensor | None
     trim: bool
     write: Write | None
+    fused: bool = False
 
 
 def run_program(
@@ -94,6 +100,9 @@ def run_program(
         call = _call(lm, ids, program.prefix, [pair_of_row[:n] for n in program.rows_at])
         with lm.traced.trace(**call):
             for op in ops:
+                if op.fused:
+                    op.envoy.skip(gelu(op.envoy.input, approximate="tanh"))
+                    continue
                 value = op.envoy.input if op.on_input else op.envoy.output
                 if op.grow is not None:
                     value = value.index_select(0, op.grow)
@@ -212,7 +221,28 @@ def _ops(lm: LM, program: Program, means: Means) -> list[Op]:
             if trims and layer == last and point == "attn_out":
                 norm = follow(envoys["block_in"][last], str(lm.paths.norm_before_mlp))
                 ops.append(Op(norm, on_input=True, n_units=1, grow=None, trim=True, write=None))
+            if point == "attn_out":
+                ops.extend(_fused(lm, envoys["block_in"][layer], layer))
     return ops
+
+
+def _fused(lm: LM, block: Any, layer: int) -> list[Op]:
+    """The activation function of a block as one kernel, where that is the same function.
+
+    GPT-2's is written in eight steps, each of which reads and writes the widest tensor there is:
+    up to a fifth of a sweep. One that somebody hooked or subclassed is left alone.
+    """
+    path = lm.paths.activation
+    if path is None:
+        return []
+    # The module may be gone: an MLP that somebody replaced need not have it.
+    module = dict(follow(lm.hf, lm.paths.blocks)[layer].named_modules()).get(path)
+    if type(module) is not NewGELUActivation:
+        return []
+    if module._forward_hooks or module._forward_pre_hooks:  # noqa: SLF001 - no public way to ask
+        return []
+    envoy = follow(block, path)
+    return [Op(envoy, on_input=True, n_units=1, grow=None, trim=False, write=None, fused=True)]
 
 
 def _write(lm: LM, step: Step, means: Means, prefix: int, trimmed: bool) -> Write:

@@ -86,11 +86,12 @@ def test_an_edit_that_the_contrast_cannot_answer_is_refused_and_not_set(study: m
 
 
 def test_a_change_of_metric_runs_nothing(study: mw.Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    swept = study.sweep("head", progress=False)
+    study.sweep("head", progress=False)
     study.intervene(HEAD)
+    kept = study.grids["head"].edited
     monkeypatch.setattr(study.engine, "job", None)
     study.metric = mw.Prob()
-    np.testing.assert_array_equal(study.grids["head"].edited, swept.edited)
+    np.testing.assert_array_equal(study.grids["head"].edited, kept)
     assert study.grids["head"].metric == mw.Prob()
     assert study.last is not None
     assert study.last["Y01"] == pytest.approx(study.grids["head"]["Y01"][3, 1], abs=1e-5)

@@ -39,7 +39,7 @@ setup: ## make .venv, install everything, build the front end
 	@$(python) scripts/setup.py
 
 bench: setup ## measure speed beside TransformerLens and plain hooks
-	@$(venv) -m bench
+	@$(venv) -m benchmarks
 
 model: setup ## train the embedded teaching model anew (minutes on a CPU)
 	@$(venv) -m training.train_teaching_model --out mediawidget/models/teaching

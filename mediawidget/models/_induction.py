@@ -38,7 +38,6 @@ from ..prompts import PromptPair
 
 WORDS = ("0", *"ABCDEFGH", "<unk>")
 MAX_POSITIONS = 16
-N_LAYERS = 2
 
 DECOY_SCORE = 0.3
 DECOY_WRITE = 0.02
@@ -63,7 +62,7 @@ class InductionConfig(PretrainedConfig):  # type: ignore[no-untyped-call]
         self.seed = seed
         self.vocab_size = vocab_size
         self.max_position_embeddings = max_position_embeddings
-        self.num_hidden_layers = N_LAYERS
+        self.num_hidden_layers = 2
         self.num_attention_heads = 1 + decoys
         self.num_key_value_heads = 1 + decoys
         self.hidden_size = 3 * vocab_size + max_position_embeddings
@@ -224,8 +223,7 @@ def set_weights(model: InductionModel, config: InductionConfig) -> None:
         ).double()
         forms, writes = [form], [copy]
         for _ in range(config.decoys):
-            shape = (config.hidden_size, config.hidden_size)
-            draw = torch.randn((2, *shape), generator=noise, dtype=torch.float64)
+            draw = torch.randn((2, *copy.shape), generator=noise, dtype=torch.float64)
             forms.append(DECOY_SCORE * draw[0])
             writes.append(DECOY_WRITE * draw[1])
         # A Linear computes x @ weight.T: query = x Q, and the layer adds sum over heads of z O.

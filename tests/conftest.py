@@ -1,0 +1,7 @@
+"""For all tests: one thread, no network. Set before torch and transformers are imported."""
+
+import os
+
+# Small models gain nothing from threads, and on a busy machine wait many times over for them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -6,6 +6,7 @@ export const GAP = 2;
 const PADDING = 26;
 const ROWHEAD = 22;
 const BETWEEN = 12;
+const PROMPTS = 162;
 const [LARGE, MIDDLE, SMALL] = [36, 24, 12];
 
 export interface Sizes {
@@ -29,7 +30,10 @@ export function sizes(view: View, width: number): Sizes {
     [LARGE, MIDDLE, SMALL].find((size) => n * (size + GAP) <= room) ?? SMALL;
   if (narrow || !tokens || !heads) {
     const head = pick(inner - fixed, nHeads);
-    const token = narrow ? LARGE : between(Math.floor(inner / (tokens?.cols ?? 1)) - GAP);
+    // Narrow: tokens go down the page beside both prompts' words, layers across.
+    const across = narrow ? (tokens?.rows ?? 1) : (tokens?.cols ?? 1);
+    const free = narrow ? width - PADDING - PROMPTS : inner;
+    const token = between(Math.floor(free / across) - GAP);
     return { narrow, head, token, height: Math.max(heads ? head : LARGE, MIDDLE) };
   }
   // The heads take at most half of the room; the tokens take what is left.

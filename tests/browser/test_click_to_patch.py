@@ -275,7 +275,8 @@ def test_pictures_names_and_widths(explorer: Explorer, dark: bool) -> None:
     explorer.cell("L3H0").click(modifiers=["Shift"])
     explorer.settled("L3H1 + L3H0")
     for width in (480, 768, 900):
-        notebook.set_width(width)
+        notebook.set_width(width, height=1500)
+        notebook.page.mouse.move(1, 1)
         notebook.page.wait_for_timeout(600)
         assert clipped(explorer) == []
         assert notebook.accessibility_violations(EXPLORER) == []

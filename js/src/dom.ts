@@ -24,13 +24,16 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Sets attributes; null and false remove them, `text` is the text content. */
+/** Sets attributes that changed; null and false remove them, `text` is the text content. */
 export function setProps(element: Element, props: Props): void {
   for (const [name, value] of Object.entries(props)) {
-    if (name === "text") element.textContent = String(value ?? "");
-    else if (value === null || value === undefined || value === false)
-      element.removeAttribute(name);
-    else element.setAttribute(name, value === true ? "" : String(value));
+    if (name === "text") setText(element, String(value ?? ""));
+    else if (value === null || value === undefined || value === false) {
+      if (element.hasAttribute(name)) element.removeAttribute(name);
+    } else {
+      const text = value === true ? "" : String(value);
+      if (element.getAttribute(name) !== text) element.setAttribute(name, text);
+    }
   }
 }
 

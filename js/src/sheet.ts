@@ -74,7 +74,12 @@ export class Sheet {
     this.el.replaceChildren(...boxes);
     for (const grid of this.#grids)
       for (const cell of current) if (cell.panel === grid.options.panel) grid.current = cell;
-    if (focused) this.focusCell(focused);
+    if (focused) {
+      // The focus comes back to a new element; nobody has pointed at anything.
+      const { hover } = this.store;
+      this.focusCell(focused);
+      this.store.setHover(hover);
+    }
     this.#footers();
   }
 

@@ -110,11 +110,15 @@ export function editChoice(store: Store, signal: AbortSignal): HTMLElement {
         }),
       ),
     );
-    select.value = view.edit.kind;
-    select.disabled = !store.live;
+    back();
   };
   // A refused edit leaves the view as it was: show that again.
-  store.on(["view", "status"], draw, signal);
+  const back = () => {
+    select.value = store.view?.edit.kind ?? "";
+    select.disabled = !store.live;
+  };
+  store.on(["view"], draw, signal);
+  store.on(["status"], back, signal);
   draw();
   return h("label", { class: "mw-field" }, h("span", { text: "Edit" }), select);
 }

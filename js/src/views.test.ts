@@ -205,6 +205,19 @@ test.each(HOSTILE)("hostile text %# stays text", (text) => {
   }
 });
 
+test("a view that is drawn anew keeps the focus and does not point", () => {
+  draw(payload());
+  at(3).click();
+  model.push("result", answer([3, 2]));
+  const before = at(3);
+  const axes = (payload().panels as { axes: object[] }[])[0]?.axes ?? [];
+  const [panel] = payload().panels as Record<string, unknown>[];
+  model.push("view", payload({ panels: [{ ...panel, title: "Renamed", axes }] }));
+  expect(at(3)).not.toBe(before);
+  expect(document.activeElement).toBe(at(3));
+  expect(el.querySelector(".mw-over bdi")?.textContent).toBe("L1H1 + L1H0");
+});
+
 test("a closed view takes its listeners along", () => {
   draw(payload());
   end();

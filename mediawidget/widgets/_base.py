@@ -12,7 +12,7 @@ from ..errors import MediationError
 from ..statistics import FEWEST
 from ._desk import Desk
 from ._static import study_html
-from .panels import TOKEN_MEDIATORS, Panel, panels_of
+from .panels import TOKEN_MEDIATORS, Panel, panels_of, with_present_cells
 from .payload import BaseTokens, result_payload, view_payload
 
 if TYPE_CHECKING:
@@ -134,22 +134,37 @@ class View(anywidget.AnyWidget):
             n = len(self.study.contrast)
             self._pair = None if n > 1 and self._pair is None else min(self._pair or 0, n - 1)
         if event == "result":
-            # The small answer first: it is what people wait for.
             self._refresh_result()
-            self._refresh_view(send=False)
+            self._keep_clicked_cell()
             return
         self._refresh_view()
         if event == "prompts":
             self._refresh_result()
 
-    def _refresh_view(self, send: bool = True) -> None:
+    def _refresh_view(self) -> None:
         # The first pass of a model is slow; it should not be the one that is timed.
         self.study.known_total  # noqa: B018
         payload = view_payload(self.study, self.panels, self._pair, self._base_tokens())
-        # A click's answer is the small `result`; the page puts it into its own copy of the panel.
-        self._send_view = send
+        self._write("view", payload)
+
+    def _keep_clicked_cell(self) -> None:
+        """Bring Python's copy of the view up to date with a one-cell result, and send nothing.
+
+        The page puts the small `result` into its own copy, so the answer to a click stays small.
+        """
+        cells = self.result.get("cells", [])
+        if len(cells) != 1 or self.result["revision"] != self.view["revision"]:
+            return
+        by_key = {panel.key: panel for panel in self.panels}
+        panels = [
+            with_present_cells(data, self.study, by_key[data["key"]], self._pair)
+            if data["key"] == cells[0]["panel"]
+            else data
+            for data in self.view["panels"]
+        ]
+        self._send_view = False
         try:
-            self._write("view", payload)
+            self._write("view", {**self.view, "panels": panels})
         finally:
             self._send_view = True
 

@@ -87,7 +87,6 @@ def panel_payload(study: Study, panel: Panel, pair: int | None, rate: float) -> 
     shape = [len(labels) for labels in axes.values()]
     rows, cols = shape[0], shape[1] if len(shape) > 1 else 1
     grid = study.grids.get(sweep.key)
-    y01, y10, status = _corners(grid, rows * cols, pair)
     labels = study.position_names
     names = [*axes, ""][:2]
     return {
@@ -99,9 +98,7 @@ def panel_payload(study: Study, panel: Panel, pair: int | None, rate: float) -> 
             {"name": names[1], "labels": _column_labels(study, panel, cols, pair)},
         ],
         "shape": [rows, cols],
-        "y01": y01.astype("<f4").tobytes(),
-        "y10": y10.astype("<f4").tobytes(),
-        "status": status.astype(np.uint8).tobytes(),
+        **_cell_bytes(*_corners(grid, rows * cols, pair)),
         "labels": [site.label(labels) for site in panel.sites(study)],
         "cost": _cost(study, sweep, rate),
     }
@@ -110,6 +107,23 @@ def panel_payload(study: Study, panel: Panel, pair: int | None, rate: float) -> 
 def _layer_labels(study: Study, rows: int) -> list[str]:
     """The residual stream has one more: what comes out after the last block."""
     return [str(i) if i < study.lm.n_layers else "out" for i in range(rows)]
+
+
+def with_present_cells(
+    data: dict[str, Any], study: Study, panel: Panel, pair: int | None
+) -> dict[str, Any]:
+    """The same panel with the numbers that its grid holds now; all else stands."""
+    cells = data["shape"][0] * data["shape"][1]
+    grid = study.grids.get(panel.sweep(study).key)
+    return data | _cell_bytes(*_corners(grid, cells, pair))
+
+
+def _cell_bytes(y01: Any, y10: Any, status: Any) -> dict[str, bytes]:
+    return {
+        "y01": y01.astype("<f4").tobytes(),
+        "y10": y10.astype("<f4").tobytes(),
+        "status": status.astype(np.uint8).tobytes(),
+    }
 
 
 def _column_labels(study: Study, panel: Panel, cols: int, pair: int | None) -> list[str]:

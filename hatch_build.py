@@ -11,7 +11,6 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-
 NOTEBOOK = "examples/01_click_to_patch.ipynb"
 
 

@@ -96,6 +96,7 @@ class Engine:
 
     def job(self, runs: Sequence[Run], *, once: Sequence[Run] = (), top: int = 0) -> Job[Outcomes]:
         """The same in chunks. ``once``: further runs, on the first pairs only (checks)."""
+        _refuse_other_than_runs(runs)
         everything = [*runs, *once]
         templates = [make_template(everything, self._checked(everything, g)) for g in self.groups]
         n = len(self.pairs)
@@ -256,6 +257,16 @@ class Engine:
             outcomes.passes += 1
             outcomes.rows += 2 * len(pairs)
         return {place: value / n_pairs for place, value in sums.items()}
+
+
+def _refuse_other_than_runs(runs: object) -> None:
+    if not isinstance(runs, Sequence) or not all(isinstance(run, Run) for run in runs):
+        raise MediationError(
+            "The engine evaluates runs.",
+            value=repr(runs)[:200],
+            expected="a list of Run",
+            fix="engine.evaluate([Run('corrupt', {Site('head', layer=3, head=1): Patch()})])",
+        )
 
 
 def _keep_top(

@@ -163,9 +163,14 @@ class LM:
             try:
                 encoded.append(self.encoder.pair(pair))
             except MediationError as error:
-                if len(pairs) > 1:
-                    error.add_note(f"in pair {index} of the contrast")
-                raise
+                if len(pairs) == 1:
+                    raise
+                raise MediationError(
+                    f"Pair {index}: {error.message}",
+                    value=error.value,
+                    expected=error.expected,
+                    fix=error.fix,
+                ) from error
         return encoded
 
     def _attention_width(self) -> int:

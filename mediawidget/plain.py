@@ -22,6 +22,14 @@ from .runs import Run
 from .sites import Site
 
 
+class _SeenError(Exception):
+    """Ends a pass that has come to what was asked for."""
+
+    def __init__(self, value: Tensor) -> None:
+        super().__init__()
+        self.value = value
+
+
 def plain_run(lm: LM, pair: TokenPair, run: Run) -> NDArray[np.float64]:
     """What the run keeps, (3,): answer logit, wrong logit, logsumexp. Not for mean edits."""
     prompts = {"clean": pair.clean, "corrupt": pair.corrupt}
@@ -49,17 +57,19 @@ def _forward(lm: LM, ids: NDArray[np.int64]) -> Tensor:
 
 
 def _read(lm: LM, ids: NDArray[np.int64], site: Site) -> Tensor:
-    seen: list[Tensor] = []
+    """The activation at the site. What comes after it in the pass is of no use and is not run."""
 
     def look(value: Tensor) -> None:
-        seen.append(value.clone())
+        raise _SeenError(value.clone())
 
     remove = _hook(lm, site, look)
     try:
         _forward(lm, ids)
+    except _SeenError as seen:
+        return seen.value
     finally:
         remove()
-    return seen[0]
+    raise AssertionError(f"the pass never came to {site}")
 
 
 def _setter(lm: LM, site: Site, value: Tensor | None) -> Callable[[Tensor], Tensor]:

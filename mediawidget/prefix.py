@@ -42,6 +42,8 @@ class PrefixCache(Cache):
 
 def prefix_layers(lm: LM, ids: Tensor) -> list[tuple[Tensor, Tensor]]:
     """Keys and values of ``ids`` (pair, position), per layer."""
+    model: Any = lm.hf
     with torch.no_grad():
-        cache = lm.hf(ids, use_cache=True, logits_to_keep=1).past_key_values
+        # The body without the head: nobody asks what comes after the prefix.
+        cache = model.base_model(ids, use_cache=True).past_key_values
     return [(layer.keys, layer.values) for layer in cache.layers]

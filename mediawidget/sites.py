@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,16 +39,11 @@ class Site:
     position: Position = None
 
     def __post_init__(self) -> None:
-        for name, value in (("layer", self.layer), ("head", self.head)):
-            if name == "head" and value is None:
-                continue
-            if not isinstance(value, int) or isinstance(value, bool):
-                raise MediationError(
-                    f"A site's {name} is a whole number.",
-                    value=repr(value),
-                    expected="an int, counted from 0",
-                    fix=f"Site({self.mediator!r}, layer=3, head=1)",
-                )
+        object.__setattr__(self, "layer", _whole(self.layer, "layer"))
+        if self.head is not None:
+            object.__setattr__(self, "head", _whole(self.head, "head"))
+        if self.position is not None:
+            object.__setattr__(self, "position", _positions(self.position))
 
     def label(self, tokens: Sequence[str] | None = None) -> str:
         """The name people read: ``L3H1``, ``mlp2 @ store``, ``L2 @ John(9)``.
@@ -82,6 +78,36 @@ class Site:
             head=data.get("head"),
             position=tuple(position) if isinstance(position, list) else position,
         )
+
+
+def _whole(value: object, name: str) -> int:
+    """A whole number of any library as an int."""
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    raise MediationError(
+        f"A site's {name} is a whole number.",
+        value=f"{name}={value!r}",
+        expected="an int, counted from 0",
+        fix="Site('head', layer=3, head=1), Site('residual', layer=2, position=7)",
+    )
+
+
+def _positions(value: object) -> Position:
+    """One position as an int, several as a tuple of ints."""
+    if not isinstance(value, Iterable) or isinstance(value, str):
+        return _whole(value, "position")
+    several = tuple(_whole(position, "position") for position in value)
+    if not several or len(set(several)) < len(several):
+        raise MediationError(
+            "A site's positions are different from each other, and there is at least one.",
+            value=f"position={value!r}",
+            expected="an int, a tuple of different ints, or None for all positions",
+            fix="Site('residual', layer=2, position=(3, 4))",
+        )
+    return several
 
 
 def _position_label(position: int, tokens: Sequence[str] | None) -> str:

@@ -62,7 +62,7 @@ class Study:
     ) -> None:
         self.lm = lm
         self.revision = 0
-        self._metric = metric or LogitDiff()
+        self._metric = _as_metric(metric or LogitDiff())
         self._edit = edit or Patch()
         self._watchers: list[Callable[[str], None]] = []
         self._grids: dict[tuple[Edit, str], Effect] = {}
@@ -79,7 +79,7 @@ class Study:
 
     @metric.setter
     def metric(self, metric: Metric) -> None:
-        self._metric = metric
+        self._metric = _as_metric(metric)
         self._grids = {key: effect.rescore(metric) for key, effect in self._grids.items()}
         self._total = self._total.rescore(metric) if self._total else None
         self._last = self._last.rescore(metric) if self._last else None
@@ -337,7 +337,28 @@ class Study:
 def _as_contrast(pairs: PromptPair | Sequence[PromptPair]) -> Contrast:
     if isinstance(pairs, Contrast):
         return pairs
-    return Contrast([pairs] if isinstance(pairs, PromptPair) else pairs)
+    if isinstance(pairs, PromptPair):
+        return Contrast([pairs])
+    listed: object = pairs
+    if not isinstance(listed, Sequence) or isinstance(listed, str):
+        raise MediationError(
+            "A study is of prompt pairs.",
+            value=repr(pairs)[:200],
+            expected="a PromptPair, a list of them or a Contrast",
+            fix="Study(lm, PromptPair(clean=..., corrupt=..., answer=..., wrong=...))",
+        )
+    return Contrast(pairs)
+
+
+def _as_metric(metric: object) -> Metric:
+    if not isinstance(metric, Metric):
+        raise MediationError(
+            "This is no metric.",
+            value=repr(metric),
+            expected="LogitDiff(), Logit(), LogProb() or Prob()",
+            fix="metric=mw.LogitDiff(), with its parentheses",
+        )
+    return metric
 
 
 def _common(edits: Mapping[Site, Edit]) -> Edit:

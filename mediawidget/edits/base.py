@@ -27,17 +27,22 @@ class Edit:
         kind: its name in views and files.
         source_kind: where the new value comes from: ``row``, another run of the same pass;
             ``constant``, the same number everywhere; ``mean``, a mean over prompts.
-        corners: whether it sets the mediator to the value of the pair's other prompt. Only then
-            do the four corners of mediation exist.
     """
 
     kind: ClassVar[str]
     source_kind: ClassVar[Literal["row", "constant", "mean"]]
-    corners: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         _KINDS[cls.kind] = cls
+
+    @property
+    def corners(self) -> bool:
+        """Whether a run on either prompt gets the value of the other one.
+
+        Only then do the four corners of mediation exist.
+        """
+        return False
 
     def taken_from(self, base: Base) -> Base | None:  # noqa: ARG002
         """Which prompt the value is taken from in a run on ``base``; None for a constant."""

@@ -17,13 +17,17 @@ class Patch(Edit):
 
     kind: ClassVar[str] = "patch"
     source_kind: ClassVar[Literal["row"]] = "row"
-    corners: ClassVar[bool] = True
 
     source: Base | None = None
 
     def __post_init__(self) -> None:
         if self.source is not None:
             check_base(self.source)
+
+    @property
+    def corners(self) -> bool:
+        # A fixed source is, on its own prompt, no change at all.
+        return self.source is None
 
     def taken_from(self, base: Base) -> Base:
         return self.source or other(base)

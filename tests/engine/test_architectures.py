@@ -1,5 +1,7 @@
 """Every architecture in the table against plain hooks, at odd sizes, in float64."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -42,7 +44,8 @@ SITES = [
 def model(kind: str) -> mw.LM:
     torch.manual_seed(1)
     config = AutoConfig.for_model(kind, **CONFIGS[kind])
-    module = AutoModelForCausalLM.from_config(config).double()
+    build: Any = AutoModelForCausalLM.from_config
+    module = build(config).double()
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.mul_(12 if parameter.ndim > 1 else 1)
@@ -65,7 +68,7 @@ def test_runs_equal_plain_forwards(kind: str, edit: mw.Edit) -> None:
         wrong=words[2],
     )
     study = mw.Study(lm, pair)
-    runs = [mw.Run(base, {site: edit}) for site in SITES for base in ("clean", "corrupt")]  # type: ignore[arg-type]
+    runs = [mw.Run(base, {site: edit}) for site in SITES for base in ("clean", "corrupt")]
     runs.append(mw.Run("corrupt", dict.fromkeys(SITES[3:6], edit)))
     outcomes = study.engine.evaluate(runs)
     for run, kept in zip(runs, outcomes.kept[:, 0], strict=True):

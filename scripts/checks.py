@@ -62,8 +62,8 @@ STEPS = (
     Step("biome", "TypeScript style", npm("lint")),
     Step("tsc", "TypeScript types", npm("types")),
     Step("vitest", "TypeScript tests", npm("test")),
-    Step("pytest-quick", "quick Python tests", python("pytest", "-m", QUICK), full=False),
-    Step("pytest", "Python tests", python("pytest", "-m", "not browser"), quick=False),
+    Step("pytest-quick", "quick Python tests", python("pytest", "-n", "auto", "-m", QUICK), full=False),
+    Step("pytest", "Python tests", python("pytest", "-n", "auto", "-m", "not browser"), quick=False),
     Step("browser", "tests in JupyterLab", browser, quick=False),
 )
 

@@ -139,10 +139,7 @@ function panel(from: Reader, revision: number): Panel {
     key: from.text("key"),
     mediator: from.text("mediator"),
     title: from.text("title"),
-    axes: from.list("axes", (axis) => ({
-      name: axis.text("name"),
-      labels: axis.values<string>("labels", "string"),
-    })),
+    axes: from.list("axes", (axis) => axis.values<string>("labels", "string")),
     rows,
     cols,
     y01: from.floats("y01", cells),
@@ -169,12 +166,9 @@ export function decodeView(value: unknown): View {
     revision,
     model: {
       name: model.text("name"),
-      layers: model.count("n_layers"),
-      heads: model.count("n_heads"),
       facts: model.text("facts"),
     },
     metric: {
-      name: metric.text("name"),
       unit: metric.text("unit"),
       label: metric.text("label"),
     },
@@ -192,7 +186,6 @@ export function decodeView(value: unknown): View {
     prompts: {
       clean: tokens(prompts, "clean"),
       corrupt: tokens(prompts, "corrupt"),
-      firstDifference: prompts.count("first_difference"),
       answer: prompts.text("answer"),
       wrong: prompts.text("wrong"),
       cleanTop: top(prompts, "clean_top"),
@@ -216,7 +209,6 @@ export function decodeResult(value: unknown): { result: Result | null; history: 
   const tops = from.at("top");
   const result: Result = {
     revision: from.count("revision"),
-    seq: from.count("seq"),
     cells: from.list("cells", cellRef),
     label: from.text("label"),
     edit: editInfo(from),

@@ -36,15 +36,12 @@ export interface Cost {
   passes: number;
   seconds: number;
 }
-export interface Axis {
-  name: string;
-  labels: string[];
-}
 export interface Panel {
   key: string;
   mediator: string;
   title: string;
-  axes: Axis[];
+  /** The labels of rows and of columns. */
+  axes: string[][];
   rows: number;
   cols: number;
   y01: Float32Array;
@@ -68,7 +65,6 @@ export interface EditChoice {
 export interface Prompts {
   clean: TokenInfo[];
   corrupt: TokenInfo[];
-  firstDifference: number;
   answer: string;
   wrong: string;
   cleanTop: TopToken[];
@@ -76,8 +72,8 @@ export interface Prompts {
 }
 export interface View {
   revision: number;
-  model: { name: string; layers: number; heads: number; facts: string };
-  metric: { name: string; unit: string; label: string };
+  model: { name: string; facts: string };
+  metric: { unit: string; label: string };
   edit: EditInfo;
   edits: EditChoice[];
   pairs: { n: number; index: number | null; name: string };
@@ -88,7 +84,6 @@ export interface View {
 }
 export interface Result extends Corners {
   revision: number;
-  seq: number;
   cells: CellRef[];
   label: string;
   /** What the sites were set to: history may go back to another edit than the view's. */

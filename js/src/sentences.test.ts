@@ -81,6 +81,13 @@ test("a contrast: mean of n pairs, with the interval in percent", () => {
   );
 });
 
+test("the interval of a negative effect is told by its size too", () => {
+  const ci: Reading["ci"] = { TIE: [-0.2 * 16.2, -0.1 * 16.2] };
+  expect(say("break", { n: 64, ci, corners: corners(13, 1) })).toMatch(
+    /: 12% added; it opposes the clean answer\. Mean of 64 pairs, CI 10 to 20\.$/,
+  );
+});
+
 test("an estimate and old prompts say so", () => {
   expect(say("restore", { status: Status.Estimate })).toMatch(/ ≈ estimate; click to run\.$/);
   expect(say("restore", { stale: true })).toMatch(/ Old prompts, run again\.$/);

@@ -1,6 +1,6 @@
 // The sentence of a cell or a result: what was done, what moved, from where to where, and by how
 // much. It stands in a fixed line and is the cell's accessible name.
-import { constantEffects, estimands } from "./estimands.ts";
+import { constantEffects, effect, estimands } from "./estimands.ts";
 import { count, percentSize, percentText, raw, seconds, size } from "./numbers.ts";
 import { type Direction, type Panel, Status, type View } from "./protocol.ts";
 import { shown, type Unit, unitFor } from "./scale.ts";
@@ -137,7 +137,10 @@ function sureness({ reading, unit }: Words, direction: Direction): string[] {
     if (!ci) return "";
     if (unit === "raw") return `, CI ${raw(ci[0])} to ${raw(ci[1])}`;
     const te = reading.corners.y11 - reading.corners.y00;
-    const ends = ci.map((end) => (100 * end) / te).sort((a, b) => a - b);
+    // A negative effect is told by its size ("27% added"), and so is its interval.
+    const told = effect(direction, reading.edit.corners, reading.corners) / te;
+    const turn = told < 0 && direction !== "difference" ? -1 : 1;
+    const ends = ci.map((end) => (100 * turn * end) / te).sort((a, b) => a - b);
     return `, CI ${percentSize(ends[0] ?? Number.NaN)} to ${percentSize(ends[1] ?? Number.NaN)}`;
   }
 }

@@ -166,7 +166,7 @@ export class Sheet {
 function gridOptions(view: View, panel: Panel, size: Sizes, first: boolean): GridOptions {
   const turned = size.narrow && panel.key === "tokens";
   const layer = (row: number) => {
-    const label = panel.axes[0]?.labels[row] ?? String(row);
+    const label = panel.axes[0]?.[row] ?? String(row);
     return /^\d+$/.test(label) ? `L${label}` : label;
   };
   const base: GridOptions = {
@@ -181,7 +181,7 @@ function gridOptions(view: View, panel: Panel, size: Sizes, first: boolean): Gri
     rowClass: () => (first || panel.key === "tokens" ? "" : "mw-quiet"),
   };
   if (panel.key !== "tokens") return base;
-  const clean = (i: number) => token(panel.axes[1]?.labels[i] ?? "");
+  const clean = (i: number) => token(panel.axes[1]?.[i] ?? "");
   if (!turned) return { ...base, colHead: (col) => column(view, col, clean(col)) };
   return {
     ...base,
@@ -194,7 +194,7 @@ function gridOptions(view: View, panel: Panel, size: Sizes, first: boolean): Gri
 
 /** The number of a head; a panel of one column names it for those who hear the page. */
 function columnName(panel: Panel, col: number): Node {
-  const text = panel.axes[1]?.labels[col] ?? "";
+  const text = panel.axes[1]?.[col] ?? "";
   return text ? h("span", { text }) : h("span", { class: "mw-hidden", text: panel.title });
 }
 
@@ -224,7 +224,7 @@ function column(view: View, i: number, clean: Node): Node {
 /** Room for the longest token written upward, from its length, not from a measurement. */
 function headHeight(view: View, panels: readonly string[], size: Sizes): number {
   if (size.narrow || !panels.includes("tokens")) return 20;
-  const names = view.panels.find((panel) => panel.key === "tokens")?.axes[1]?.labels ?? [];
+  const names = view.panels.find((panel) => panel.key === "tokens")?.axes[1] ?? [];
   const longest = Math.max(...names.map((name) => name.length), 2);
   return Math.round(Math.min(longest, LONGEST_HEAD) * CHARACTER + 14);
 }

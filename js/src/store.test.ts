@@ -126,7 +126,7 @@ test("a malformed message changes nothing and is said", () => {
   expect(store.view).toBe(before);
   expect(store.error?.message).toContain("view.panels is not a list");
   model.message("nonsense");
-  model.push("result", answer([0], { seq: "x" }));
+  model.push("result", answer([0], { n: "x" }));
   expect(store.result).toBeNull();
   model.push("direction", "sideways");
   expect(store.direction).toBe("restore");

@@ -32,20 +32,19 @@ const CONSTANT: Choice[] = [
     direction: "break",
     verb: "On clean",
     symbol: "Y − Y(do)",
-    formula: "Y(clean) − Y(clean, mediator set to the constant)",
+    formula: "Y(clean) − Y(clean, mediator set)",
   },
   {
     direction: "restore",
     verb: "On corrupt",
     symbol: "Y − Y(do)",
-    formula: "Y(corrupt) − Y(corrupt, mediator set to the constant)",
+    formula: "Y(corrupt) − Y(corrupt, mediator set)",
   },
   {
     direction: "difference",
     verb: "Difference",
     symbol: "clean − corrupt",
-    formula:
-      "On clean − On corrupt. No PIE, TIE or INT: a constant is not the other prompt's value",
+    formula: "On clean − On corrupt. A constant is not the other prompt's value: no PIE, TIE, INT",
   },
 ];
 

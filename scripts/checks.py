@@ -41,6 +41,11 @@ def python(*arguments: str) -> Callable[[], None]:
     return action
 
 
+def tests(marked: str) -> Callable[[], None]:
+    """Return an action that runs the Python tests of some marks, on every core."""
+    return python("pytest", "-n", "auto", "-m", marked)
+
+
 def npm(script: str) -> Callable[[], None]:
     """Return an action that runs a script of js/package.json."""
     return lambda: front_end.npm("run", "--silent", script)
@@ -62,8 +67,8 @@ STEPS = (
     Step("biome", "TypeScript style", npm("lint")),
     Step("tsc", "TypeScript types", npm("types")),
     Step("vitest", "TypeScript tests", npm("test")),
-    Step("pytest-quick", "quick Python tests", python("pytest", "-n", "auto", "-m", QUICK), full=False),
-    Step("pytest", "Python tests", python("pytest", "-n", "auto", "-m", "not browser"), quick=False),
+    Step("pytest-quick", "quick Python tests", tests(QUICK), full=False),
+    Step("pytest", "Python tests", tests("not browser"), quick=False),
     Step("browser", "tests in JupyterLab", browser, quick=False),
 )
 

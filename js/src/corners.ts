@@ -3,8 +3,9 @@ import { h } from "./dom.ts";
 import { estimands } from "./estimands.ts";
 import { probability, raw } from "./numbers.ts";
 import type { CheckInfo, Result, TopToken, View } from "./protocol.ts";
+import type { Reading } from "./reading.ts";
 import { shown } from "./scale.ts";
-import type { Reading, Store } from "./store.ts";
+import type { Store } from "./store.ts";
 import { plain, token } from "./text.ts";
 
 export function corners(store: Store, signal: AbortSignal): HTMLElement {

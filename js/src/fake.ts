@@ -1,5 +1,5 @@
 // A model as anywidget passes it, and a payload as Python sends it, for tests.
-import type { Model } from "./store.ts";
+import type { Model } from "./protocol.ts";
 
 type Listener = (...args: never[]) => void;
 

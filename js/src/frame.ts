@@ -3,10 +3,11 @@ import { h } from "./dom.ts";
 import { keysOverlay, viewKey } from "./keys.ts";
 import { NARROW } from "./layout.ts";
 import { announcer, errorLine, progressLine } from "./notices.ts";
+import type { Model } from "./protocol.ts";
 import { rail } from "./rail.ts";
 import { Sheet } from "./sheet.ts";
 import { kernel } from "./status_bar.ts";
-import { type Model, Store } from "./store.ts";
+import { Store } from "./store.ts";
 import { strip } from "./strip.ts";
 import { followTheme } from "./theme.ts";
 import { directions, editChoice, legend, unitChoice } from "./toolbar.ts";
@@ -53,8 +54,9 @@ export function mount(store: Store, el: HTMLElement, parts: Parts, signal: Abort
   );
   const above = parts.above?.(store, help, signal) ?? [kernel(store, signal)];
   const root = h(
-    "section",
-    { class: "mw", "aria-label": parts.name },
+    // A group, not a landmark: a notebook may hold many views of one name.
+    "div",
+    { class: "mw", role: "group", "aria-label": parts.name },
     ...above,
     errorLine(store, signal),
     rail(store, signal),

@@ -1,12 +1,14 @@
 // One panel of cells: the drawing primitive of every view. It is a grid for assistive technology
 // too: one tab stop, arrows move, and each cell's name is its label and its sentence.
+
+import { same } from "./cells.ts";
 import { h, SUPPRESS, setProps, setText } from "./dom.ts";
 import { gridKey } from "./grid_keys.ts";
 import { percentText, short } from "./numbers.ts";
 import { type Direction, type Panel, Status, type View } from "./protocol.ts";
 import { blueSign, shown, shownValue } from "./scale.ts";
 import { cellName } from "./sentences.ts";
-import { type Store, same } from "./store.ts";
+import type { Store } from "./store.ts";
 
 export interface GridOptions {
   /** The panel's key in the view. */

@@ -1,8 +1,10 @@
 // Keys that work anywhere in a view, and the overlay that lists all of them.
+
+import { same } from "./cells.ts";
 import { button, h } from "./dom.ts";
 import type { CellRef } from "./protocol.ts";
 import { shown, shownValue } from "./scale.ts";
-import { type Store, same } from "./store.ts";
+import type { Store } from "./store.ts";
 import { choices } from "./toolbar.ts";
 
 export interface KeyTargets {
@@ -23,13 +25,13 @@ export function viewKey(event: KeyboardEvent, store: Store, targets: KeyTargets)
   }
   switch (event.key) {
     case "u":
-      store.act("undo");
+      store.ask("undo");
       return true;
     case "U":
-      store.act("redo");
+      store.ask("redo");
       return true;
     case "Escape":
-      store.act(store.sweeping ? "cancel" : "clear");
+      store.ask(store.sweeping ? "cancel" : "clear");
       return true;
     case "n":
     case "N": {
@@ -39,7 +41,7 @@ export function viewKey(event: KeyboardEvent, store: Store, targets: KeyTargets)
     }
     case "s":
     case "S":
-      store.act("swap");
+      store.ask("swap");
       return true;
     case "?":
       targets.help();

@@ -36,7 +36,7 @@ export function errorLine(store: Store, signal: AbortSignal): HTMLElement {
 export function progressLine(store: Store, signal: AbortSignal): HTMLElement {
   const bar = h("progress", { class: "mw-progress", "aria-label": "Sweep" });
   const words = h("span", { class: "mw-hint" });
-  const cancel = button("Cancel", () => store.act("cancel"), { title: "Cancel the sweep (Esc)" });
+  const cancel = button("Cancel", () => store.ask("cancel"), { title: "Cancel the sweep (Esc)" });
   const running = h("div", { class: "mw-running" }, bar, words, cancel);
   const key = stateKey();
   const note = h("span", { class: "mw-hint", role: "status" });

@@ -7,8 +7,8 @@ import type { Store } from "./store.ts";
 import { token, word } from "./text.ts";
 
 export function prompts(store: Store, signal: AbortSignal): HTMLElement {
-  const el = h("section", { class: "mw-part mw-prompts", "aria-label": "Prompts" });
-  const swap = button("Swap", () => store.act("swap"), {
+  const el = h("div", { class: "mw-part mw-prompts", role: "group", "aria-label": "Prompts" });
+  const swap = button("Swap", () => store.ask("swap"), {
     title: "Exchange clean and corrupt (S)",
     "aria-label": "Swap the prompts",
   });

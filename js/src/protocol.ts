@@ -116,3 +116,25 @@ export interface Progress {
 export type Message =
   | { kind: "reply"; id: number; ok: boolean; error: RequestError | null }
   | ({ kind: "progress" } & Progress);
+
+/** What the page can ask for. */
+export type Action =
+  | "intervene"
+  | "sweep"
+  | "cancel"
+  | "undo"
+  | "redo"
+  | "clear"
+  | "swap"
+  | "pair"
+  | "edit"
+  | "tokens";
+
+/** What a widget's model offers here (the part of anywidget's that is used). */
+export interface Model {
+  get(name: string): unknown;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  send(content: unknown): void;
+  on(name: string, callback: (...args: never[]) => void): void;
+}

@@ -5,9 +5,10 @@ import { h, setProps, setText } from "./dom.ts";
 import { type Corners, type Direction, normalizable } from "./estimands.ts";
 import { percentText, raw, size } from "./numbers.ts";
 import { Status, type View } from "./protocol.ts";
+import type { Reading } from "./reading.ts";
 import { shown, shownValue } from "./scale.ts";
 import { sentence } from "./sentences.ts";
-import type { Reading, Store } from "./store.ts";
+import type { Store } from "./store.ts";
 import { plain } from "./text.ts";
 
 // Room beyond either end, as a share of the distance between them.
@@ -50,8 +51,8 @@ export function rail(store: Store, signal: AbortSignal): HTMLElement {
   const line = h("div", { class: "mw-rail" }, low, track, high);
   const text = h("p", { class: "mw-sentence" });
   const el = h(
-    "section",
-    { class: "mw-part mw-railpart", "aria-label": "Result" },
+    "div",
+    { class: "mw-part mw-railpart", role: "group", "aria-label": "Result" },
     h(
       "div",
       { class: "mw-railhead" },

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { decodeView } from "./decode.ts";
 import { payload } from "./fake.ts";
 import { type Direction, Status } from "./protocol.ts";
+import type { Reading } from "./reading.ts";
 import { cellName, sentence } from "./sentences.ts";
-import type { Reading } from "./store.ts";
 
 const patch = { kind: "patch", corners: true };
 const view = decodeView(payload({ base: { y11: 11, y00: -5.2 } }));

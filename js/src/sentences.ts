@@ -3,8 +3,8 @@
 import { constantEffects, effect, estimands } from "./estimands.ts";
 import { count, percentSize, percentText, raw, seconds, size } from "./numbers.ts";
 import { type Direction, type Panel, Status, type View } from "./protocol.ts";
+import type { Reading } from "./reading.ts";
 import { shown, type Unit, unitFor } from "./scale.ts";
-import type { Reading } from "./store.ts";
 import { plain } from "./text.ts";
 
 const LONG = 160;

@@ -111,13 +111,15 @@ export class Sheet {
     for (const [value, text] of TOKEN_MEDIATORS)
       select.append(h("option", { value, text, selected: value === panel.mediator }));
     select.value = panel.mediator;
-    select.addEventListener("change", () => this.store.setTokens(select.value));
+    select.addEventListener("change", () => this.store.ask("tokens", { mediator: select.value }));
     return [select, h("span", { text: "× token" })];
   }
 
   #foot(panel: Panel): HTMLElement {
     const { key } = panel;
-    const run = button("", () => this.store.sweep([key]), { class: "mw-button mw-run" });
+    const run = button("", () => this.store.ask("sweep", { panels: [key] }), {
+      class: "mw-button mw-run",
+    });
     const done = h("span", { class: "mw-hint" });
     this.#feet.push(() => {
       const now = this.store.panel(key);

@@ -9,8 +9,8 @@ import { plain } from "./text.ts";
 export function statusBar(store: Store, help: () => void, signal: AbortSignal): HTMLElement {
   const name = h("span", { class: "mw-contrast" });
   const [undo, redo] = [
-    button("↶", () => store.act("undo"), { "aria-label": "Undo", title: "Undo (U)" }),
-    button("↷", () => store.act("redo"), { "aria-label": "Redo", title: "Redo (Shift+U)" }),
+    button("↶", () => store.ask("undo"), { "aria-label": "Undo", title: "Undo (U)" }),
+    button("↷", () => store.ask("redo"), { "aria-label": "Redo", title: "Redo (Shift+U)" }),
   ];
   const step = h("span", { class: "mw-hint mw-step" });
   const checks = h("span", { class: "mw-checksum" });
@@ -27,7 +27,7 @@ export function statusBar(store: Store, help: () => void, signal: AbortSignal): 
   store.on(["view", "result", "status"], draw, signal);
   draw();
   return h(
-    "header",
+    "div",
     { class: "mw-part mw-bar1" },
     name,
     pairStepper(store, signal),
@@ -65,15 +65,17 @@ function pairStepper(store: Store, signal: AbortSignal): HTMLElement {
   let last = 0;
   const go = (by: number) => {
     const n = store.view?.pairs.n ?? 1;
-    store.setPair((last + by + n) % n);
+    store.ask("pair", { index: (last + by + n) % n });
   };
   const back = button("‹", () => go(-1), {
     class: "mw-button mw-tight",
     "aria-label": "Previous pair",
   });
   const next = button("›", () => go(1), { class: "mw-button mw-tight", "aria-label": "Next pair" });
-  const one = button("This pair", () => store.setPair(last), { class: "mw-segment" });
-  const mean = button("Mean", () => store.setPair(null), { class: "mw-segment" });
+  const one = button("This pair", () => store.ask("pair", { index: last }), {
+    class: "mw-segment",
+  });
+  const mean = button("Mean", () => store.ask("pair", { index: null }), { class: "mw-segment" });
   const segments = h("span", { class: "mw-segments" }, one, mean);
   el.append(back, where, next, segments);
   const draw = () => {

@@ -1,46 +1,25 @@
 // One store for each model, shared by all its views: what Python sent, what is under the pointer,
 // what is on its way. It draws nothing; views subscribe to the kinds of change they show.
+import { same, sameCells } from "./cells.ts";
 import { decodeMessage, decodeResult, decodeView } from "./decode.ts";
-import type { Corners } from "./estimands.ts";
 import type {
+  Action,
   CellRef,
   Direction,
-  EditInfo,
   History,
+  Model,
   Panel,
   Progress,
   RequestError,
   Result,
   View,
 } from "./protocol.ts";
+import type { Reading } from "./reading.ts";
+import { Requests } from "./requests.ts";
 import { cornersAt, scaleMax, type Unit, unitFor } from "./scale.ts";
-
-/** What a widget's model offers here (the part of anywidget's that is used). */
-export interface Model {
-  get(name: string): unknown;
-  set(name: string, value: unknown): void;
-  save_changes(): void;
-  send(content: unknown): void;
-  on(name: string, callback: (...args: never[]) => void): void;
-}
 
 export type Change = "view" | "result" | "scale" | "hover" | "pending" | "status" | "look";
 export type Palette = "rdbu" | "puor";
-
-/** One thing with corners: a cell under the pointer or the committed result. */
-export interface Reading {
-  kind: "cell" | "result";
-  cells: CellRef[];
-  label: string;
-  corners: Corners;
-  edit: EditInfo;
-  status: number;
-  n: number;
-  ci: Result["ci"];
-  stale: boolean;
-}
-
-const BUSY_AFTER = 300;
 
 export class Store {
   view: View | null = null;
@@ -55,15 +34,14 @@ export class Store {
   pending: CellRef[] | null = null;
   progress: Progress | null = null;
   error: RequestError | null = null;
-  busy = false;
   live = true;
 
   #listeners = new Set<{ changes: ReadonlySet<Change>; run: () => void }>();
-  #waiting = new Map<number, ReturnType<typeof setTimeout>>();
-  #lastId = 0;
+  #requests: Requests;
   #pendingId = 0;
 
   constructor(readonly model: Model) {
+    this.#requests = new Requests(model, () => this.#tell("status"));
     model.on("change:view", () => this.#readView());
     model.on("change:result", () => this.#readResult());
     model.on("change:direction", () => this.#readDirection());
@@ -80,6 +58,10 @@ export class Store {
     const entry = { changes: new Set(changes), run };
     this.#listeners.add(entry);
     signal?.addEventListener("abort", () => this.#listeners.delete(entry));
+  }
+
+  get busy(): boolean {
+    return this.#requests.busy;
   }
 
   get unit(): Unit {
@@ -148,12 +130,8 @@ export class Store {
     }
     const rest = this.selection.filter((other) => !same(other, cell));
     const cells = rest.length < this.selection.length ? rest : [...rest, cell];
-    if (cells.length === 0) this.act("clear");
+    if (cells.length === 0) this.ask("clear");
     else this.#intervene(cells);
-  }
-
-  drop(cell: CellRef): void {
-    this.choose(cell, true);
   }
 
   setDirection(direction: Direction): void {
@@ -179,26 +157,6 @@ export class Store {
     this.#tell("look");
   }
 
-  sweep(panels: string[]): void {
-    this.#send("sweep", { panels });
-  }
-
-  act(action: "cancel" | "undo" | "redo" | "clear" | "swap"): void {
-    this.#send(action, {});
-  }
-
-  setPair(index: number | null): void {
-    this.#send("pair", { index });
-  }
-
-  setEdit(kind: string): void {
-    this.#send("edit", { edit: kind });
-  }
-
-  setTokens(mediator: string): void {
-    this.#send("tokens", { mediator });
-  }
-
   get sweeping(): boolean {
     return this.progress?.state === "running";
   }
@@ -213,27 +171,17 @@ export class Store {
   #intervene(cells: CellRef[]): void {
     // The request leaves first: the ring is drawn while it travels.
     this.pending = cells;
-    this.#pendingId = this.#send("intervene", { cells });
+    this.#pendingId = this.ask("intervene", { cells });
     if (this.live) this.#tell("pending");
   }
 
-  #send(action: string, payload: Record<string, unknown>): number {
-    const id = ++this.#lastId;
-    const revision = this.view?.revision ?? 0;
+  /** Sends a request; its id, 0 where the kernel is gone. */
+  ask(action: Action, payload: Record<string, unknown> = {}): number {
     this.error = null;
-    try {
-      this.model.send({ kind: "request", id, revision, action, ...payload });
-    } catch {
-      this.#lost();
-      return id;
-    }
-    const timer = setTimeout(() => {
-      this.busy = true;
-      this.#tell("status");
-    }, BUSY_AFTER);
-    this.#waiting.set(id, timer);
-    this.#tell("status");
-    return id;
+    const id = this.#requests.send(action, this.view?.revision ?? 0, payload);
+    if (id === null) this.#lost();
+    else this.#tell("status");
+    return id ?? 0;
   }
 
   // --- from the kernel ----------------------------------------------------------------------
@@ -286,9 +234,7 @@ export class Store {
   }
 
   #answered(id: number): void {
-    clearTimeout(this.#waiting.get(id));
-    this.#waiting.delete(id);
-    if (this.#waiting.size === 0) this.busy = false;
+    this.#requests.answered(id);
     if (id >= this.#pendingId && this.pending) {
       this.pending = null;
       this.#tell("pending");
@@ -297,10 +243,8 @@ export class Store {
 
   /** Nothing more can be sent. What is on the page can still be read. */
   #lost(): void {
-    for (const timer of this.#waiting.values()) clearTimeout(timer);
-    this.#waiting.clear();
+    this.#requests.forget();
     this.live = false;
-    this.busy = false;
     this.pending = null;
     this.#tell("pending");
     this.#tell("status");
@@ -348,12 +292,4 @@ export class Store {
   #tell(change: Change): void {
     for (const { changes, run } of this.#listeners) if (changes.has(change)) run();
   }
-}
-
-export function same(a: CellRef | null, b: CellRef | null): boolean {
-  return a === b || (!!a && !!b && a.panel === b.panel && a.index === b.index);
-}
-
-export function sameCells(a: CellRef[], b: CellRef[]): boolean {
-  return a.length === b.length && a.every((cell) => b.some((other) => same(cell, other)));
 }

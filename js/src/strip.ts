@@ -2,8 +2,9 @@
 import { button, h } from "./dom.ts";
 import { fixed } from "./numbers.ts";
 import type { CellRef } from "./protocol.ts";
+import type { Reading } from "./reading.ts";
 import { shown, shownValue } from "./scale.ts";
-import type { Reading, Store } from "./store.ts";
+import type { Store } from "./store.ts";
 import { plain } from "./text.ts";
 
 export interface Joint {
@@ -26,7 +27,7 @@ export function joint(store: Store, result: Reading): Joint {
 }
 
 export function strip(store: Store, signal: AbortSignal): HTMLElement {
-  const el = h("section", { class: "mw-part mw-strip", "aria-label": "Selection" });
+  const el = h("div", { class: "mw-part mw-strip", role: "group", "aria-label": "Selection" });
   const draw = () => {
     const { view } = store;
     if (!view) return;
@@ -47,7 +48,7 @@ export function strip(store: Store, signal: AbortSignal): HTMLElement {
       h("span", { class: "mw-stripname", text: store.pending ? "Running" : "Selected" }),
       ...cells.map((cell) => chip(store, cell)),
       ...figures(store),
-      button("Clear", () => store.act("clear"), { title: "Clear the selection (Esc)" }),
+      button("Clear", () => store.ask("clear"), { title: "Clear the selection (Esc)" }),
     );
   };
   store.on(["view", "result", "scale", "pending"], draw, signal);
@@ -61,7 +62,7 @@ function kbd(key: string): HTMLElement {
 
 function chip(store: Store, cell: CellRef): HTMLElement {
   const label = plain(cell.label ?? store.panel(cell.panel)?.labels[cell.index] ?? "site", 60);
-  const remove = button("×", () => store.drop(cell), {
+  const remove = button("×", () => store.choose(cell, true), {
     class: "mw-remove",
     "aria-label": `Take ${label} out of the selection`,
   });

@@ -95,7 +95,7 @@ function directionButton(store: Store, face: Choice, formula: HTMLElement): HTML
 
 export function editChoice(store: Store, signal: AbortSignal): HTMLElement {
   const select = h("select", { class: "mw-select", "aria-label": "Edit" });
-  select.addEventListener("change", () => store.setEdit(select.value));
+  select.addEventListener("change", () => store.ask("edit", { edit: select.value }));
   const draw = () => {
     const { view } = store;
     if (!view) return;

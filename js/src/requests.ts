@@ -1,0 +1,47 @@
+// Requests to the kernel that wait for their answers: which are out, and for how long.
+
+const BUSY_AFTER = 300;
+
+interface Channel {
+  send(content: unknown): void;
+}
+
+export class Requests {
+  /** An answer has been out for longer than people take for "at once". */
+  busy = false;
+  #waiting = new Map<number, ReturnType<typeof setTimeout>>();
+  #lastId = 0;
+
+  constructor(
+    readonly channel: Channel,
+    /** Called when waiting has become worth saying. */
+    readonly onBusy: () => void,
+  ) {}
+
+  /** Sends a request; its id, or null where nothing can be sent any more. */
+  send(action: string, revision: number, payload: Record<string, unknown>): number | null {
+    const id = ++this.#lastId;
+    try {
+      this.channel.send({ kind: "request", id, revision, action, ...payload });
+    } catch {
+      return null;
+    }
+    const timer = setTimeout(() => {
+      this.busy = true;
+      this.onBusy();
+    }, BUSY_AFTER);
+    this.#waiting.set(id, timer);
+    return id;
+  }
+
+  answered(id: number): void {
+    clearTimeout(this.#waiting.get(id));
+    this.#waiting.delete(id);
+    if (this.#waiting.size === 0) this.busy = false;
+  }
+
+  /** No answer will come. */
+  forget(): void {
+    for (const id of [...this.#waiting.keys()]) this.answered(id);
+  }
+}

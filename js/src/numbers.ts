@@ -53,11 +53,11 @@ export function probability(p: number): string {
   return `${value.toFixed(value < 1 ? 1 : 0)}%`;
 }
 
-/** Seconds as people say them. */
+/** Seconds as people say them; number and unit stay on one line. */
 export function seconds(value: number): string {
-  if (value < 0.1) return "< 0.1 s";
-  if (value < 90) return `~${value < 10 ? value.toFixed(1) : value.toFixed(0)} s`;
-  return `~${(value / 60).toFixed(0)} min`;
+  if (value < 0.1) return "<\u00a00.1\u00a0s";
+  if (value < 90) return `~${value.toFixed(value < 10 ? 1 : 0)}\u00a0s`;
+  return `~${(value / 60).toFixed(0)}\u00a0min`;
 }
 
 export function count(n: number, noun: string): string {

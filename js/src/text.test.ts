@@ -37,7 +37,11 @@ test("numbers: a real minus, always signed, no negative zero", () => {
     "<0.1%",
     "0.0%",
   ]);
-  expect([seconds(0.04), seconds(2.34), seconds(300)]).toEqual(["< 0.1 s", "~2.3 s", "~5 min"]);
+  expect([seconds(0.04), seconds(2.34), seconds(300)]).toEqual([
+    "<\u00a00.1\u00a0s",
+    "~2.3\u00a0s",
+    "~5\u00a0min",
+  ]);
 });
 
 test("scales end at round numbers", () => {

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .edits import Patch
+from .edits import Edit, Patch
 from .edits.base import BASES
 from .effects import NEAR_ZERO, Check, Effect, Status
 from .encoding import TokenPair
@@ -21,65 +21,87 @@ from .runs import Run
 from .sites import Site
 
 Array = NDArray[np.float64]
+Edits = dict[Site, Edit]
+
+MANY = 64
+"""Prompts that are not averaged one by one just to check a mean."""
 
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.3}
 """Logits within which two ways to the same number agree, at logits of size 1 to 10."""
 
 
-def verified(
-    lm: LM, pair: TokenPair, effect: Effect, outcomes: Outcomes, sites: Sequence[Site]
-) -> Effect:
-    """A sweep's effect with its checks; without its numbers where the engine failed one.
+def proofs(
+    lm: LM, pairs: Sequence[TokenPair], effect: Effect, outcomes: Outcomes, cells: Sequence[Edits]
+) -> list[Check]:
+    """What shows that the engine computes what it says: it may be trusted only if all hold.
 
     Args:
         lm: the model.
-        pair: the first pair of the contrast, on which the engine is checked.
-        effect: of ``sites``, in row-major order of its axes.
-        outcomes: of both directions of every site, then of ``check_runs``.
-        sites: what was edited.
+        pairs: of the contrast; the engine is checked on the first ones.
+        effect: of ``cells``, in row-major order of its axes.
+        outcomes: of both directions of every cell, then of ``check_runs``.
+        cells: what each cell sets, ``{site: edit}``.
     """
-    n_runs = 2 * len(sites)
-    checks = base_checks(effect.bases, effect.metric)
-    checks.append(fired_check(outcomes.fired[:n_runs], outcomes.implied[:n_runs]))
-    engine = [*engine_checks(lm, sites, outcomes), *_plain_checks(lm, pair, effect, sites)]
-    effect = replace(effect, checks=(*checks, *engine))
-    if all(check.ok is not False for check in engine):
+    return [
+        *_engine_checks(lm, cells, outcomes),
+        _plain_check(lm, pairs, effect, cells),
+    ]
+
+
+def with_checks(effect: Effect, outcomes: Outcomes, proven: Sequence[Check]) -> Effect:
+    """The effect with all its checks; without its numbers where the engine failed one."""
+    n_runs = 2 * int(np.prod(effect.shape))
+    fired = fired_check(outcomes.fired[:n_runs], outcomes.implied[:n_runs])
+    checks = (*base_checks(effect.bases, effect.metric), fired, *proven)
+    effect = replace(effect, checks=checks)
+    if all(check.ok is not False for check in proven):
         return effect
     failed = np.where(effect.status == Status.NOT_RUN, Status.NOT_RUN, Status.FAILED)
     nothing = np.full_like(effect.edited, np.nan)
-    return replace(effect, edited=nothing, status=failed.astype(np.uint8))
+    return replace(effect, edited=nothing, status=np.asarray(failed, dtype=np.uint8))
 
 
-def _plain_checks(lm: LM, pair: TokenPair, effect: Effect, sites: Sequence[Site]) -> list[Check]:
+def _plain_check(
+    lm: LM, pairs: Sequence[TokenPair], effect: Effect, cells: Sequence[Edits]
+) -> Check:
     """The strongest cell of the first pair once more, by a plain forward pass."""
     ran = (effect.status == Status.EXACT).reshape(-1)
-    if not ran.any() or effect.edit.source_kind == "mean":
-        return []
+    if not ran.any():
+        return Check("plain forward", None, "Nothing was run that could be compared.")
+    if effect.edit.source_kind == "mean" and len(pairs) > MANY:
+        words = f"Not compared: a plain pass would first average {len(pairs)} prompts one by one."
+        return Check("plain forward", None, words)
     on_corrupt = effect.edited[0, 1].reshape(-1, 3)
     moved = effect.metric(on_corrupt) - effect.metric(effect.bases[0, 1])
     cell = int(np.argmax(np.where(ran, np.abs(moved), -1.0)))
-    slow = plain_run(lm, pair, Run("corrupt", {sites[cell]: effect.edit}))
-    label = effect.labels[cell] if effect.labels else sites[cell].label()
-    return [plain_check(lm, label, on_corrupt[cell], slow)]
+    slow = plain_run(lm, pairs[0], Run("corrupt", cells[cell]), pairs)
+    gap = float(np.abs(on_corrupt[cell] - slow).max())
+    label = effect.labels[cell] if effect.labels else "The strongest cell"
+    return Check(
+        "plain forward",
+        gap <= tolerance(lm, slow),
+        f"{label} run alone by a plain forward pass gives the same logits "
+        f"(largest difference {gap:.1g}).",
+    )
 
 
-def _checked_site(sites: Sequence[Site]) -> Site:
+def _checked_site(cells: Sequence[Edits]) -> Site:
     """The one in the middle, at all positions, so that it is never zero by construction."""
-    return replace(sites[len(sites) // 2], position=None)
+    return replace(next(iter(cells[len(cells) // 2])), position=None)
 
 
-def check_runs(lm: LM, sites: Sequence[Site]) -> list[Run]:
+def check_runs(lm: LM, cells: Sequence[Edits]) -> list[Run]:
     """Runs whose outcome is known, on both bases: a self-patch of a site and a full cut."""
-    site = _checked_site(sites)
+    site = _checked_site(cells)
     cut = Site("residual", layer=lm.n_layers // 2)
     self_patches = [Run(base, {site: Patch(base)}) for base in BASES]
     return self_patches + [Run(base, {cut: Patch()}) for base in BASES]
 
 
-def engine_checks(lm: LM, sites: Sequence[Site], outcomes: Outcomes) -> list[Check]:
-    """Read the outcome of ``check_runs``, which stand behind both directions of ``sites``."""
-    known = outcomes.kept[2 * len(sites) :]
-    site = _checked_site(sites)
+def _engine_checks(lm: LM, cells: Sequence[Edits], outcomes: Outcomes) -> list[Check]:
+    """Read the outcome of ``check_runs``, which stand behind both directions of ``cells``."""
+    known = outcomes.kept[2 * len(cells) :]
+    site = _checked_site(cells)
     done = ~np.isnan(known).any(axis=(0, 2))
     if not done.any():
         return []
@@ -136,17 +158,6 @@ def base_checks(bases: Array, metric: Metric) -> list[Check]:
             + ("." if enough else ", too near 0 to give shares of it."),
         ),
     ]
-
-
-def plain_check(lm: LM, label: str, fast: Array, plain: Array) -> Check:
-    """Whether one cell agrees with a plain forward pass; both arrays are what a run keeps."""
-    gap = float(np.abs(fast - plain).max())
-    return Check(
-        "plain forward",
-        gap <= tolerance(lm, plain),
-        f"{label} run alone by a plain forward pass gives the same logits "
-        f"(largest difference {gap:.1g}).",
-    )
 
 
 def tolerance(lm: LM, logits: Array) -> float:

@@ -5,7 +5,7 @@ It shares nothing with the engine but the table of module paths, so that it can 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .architectures import follow
+from .edits import Edit
+from .edits.base import Base
 from .encoding import TokenPair
 from .lm import LM
 from .mediators import mediator_named
@@ -30,23 +32,31 @@ class _SeenError(Exception):
         self.value = value
 
 
-def plain_run(lm: LM, pair: TokenPair, run: Run) -> NDArray[np.float64]:
-    """What the run keeps, (3,): answer logit, wrong logit, logsumexp. Not for mean edits."""
-    prompts = {"clean": pair.clean, "corrupt": pair.corrupt}
-    writes: list[tuple[Site, Tensor | None]] = []
-    for site, edit in run.edits:
-        if edit.source_kind == "row":
-            source = edit.taken_from(run.base)
-            assert source is not None
-            writes.append((site, _read(lm, prompts[source], site)))
-        else:
-            writes.append((site, None))
+def plain_run(
+    lm: LM, pair: TokenPair, run: Run, pairs: Sequence[TokenPair] = ()
+) -> NDArray[np.float64]:
+    """What the run keeps, (3,): answer logit, wrong logit, logsumexp.
+
+    ``pairs`` are those that a mean edit averages; others than of ``pair``'s length are left out.
+    """
+    values = [(site, _value(lm, pair, site, edit, run.base, pairs)) for site, edit in run.edits]
     with ExitStack() as hooks:
-        for site, value in writes:
+        for site, value in values:
             hooks.callback(_hook(lm, site, _setter(lm, site, value)))
-        logits = _forward(lm, prompts[run.base])
+        logits = _forward(lm, getattr(pair, run.base))
     answers = logits[[pair.answer, pair.wrong]]
     return torch.cat([answers, logits.logsumexp(-1, keepdim=True)]).double().cpu().numpy()
+
+
+def _value(
+    lm: LM, pair: TokenPair, site: Site, edit: Edit, base: Base, pairs: Sequence[TokenPair]
+) -> Tensor | None:
+    """The activation that the edit writes, None for zero."""
+    source = edit.taken_from(base)
+    if source is None:
+        return None
+    alike = [p for p in pairs if len(p) == len(pair)] if edit.source_kind == "mean" else [pair]
+    return torch.stack([_read(lm, getattr(p, source), site) for p in alike]).mean(dim=0)
 
 
 def _forward(lm: LM, ids: NDArray[np.int64]) -> Tensor:

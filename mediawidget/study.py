@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .checks import base_checks, check_runs, fired_check, verified
+from .checks import base_checks, check_runs, proofs, with_checks
 from .edits import Edit, Patch
-from .effects import Effect, Status
+from .effects import Check, Effect, Status
 from .engine import Engine, Outcomes
 from .errors import MediationError
 from .history import History, Intervention
@@ -66,6 +66,7 @@ class Study:
         self._edit = edit or Patch()
         self._watchers: list[Callable[[str], None]] = []
         self._grids: dict[tuple[Edit, str], Effect] = {}
+        self._proven: dict[frozenset[tuple[str, Edit]], list[Check]] = {}
         self._total: Effect | None = None
         self._last: Effect | None = None
         self._set_contrast(_as_contrast(pairs))
@@ -177,8 +178,8 @@ class Study:
         sweep = Sweep(mediator, self._edit if edit is None else edit, by)
         n_positions = self._n_positions(sweep)
         sites = sweep.sites(self.lm.shape, n_positions)
-        runs = both_directions([{site: sweep.edit} for site in sites])
-        known = check_runs(self.lm, sites)
+        cells = [{site: sweep.edit} for site in sites]
+        runs = both_directions(cells)
         axes = sweep.axes(self.lm.shape, n_positions)
         revision = self.revision
 
@@ -187,7 +188,8 @@ class Study:
             effect = replace(
                 effect, labels=self._labels(sites), facts=facts(self.lm, self.contrast, outcomes)
             )
-            effect = verified(self.lm, self.token_pairs[0], effect, outcomes, sites)
+            proven = proofs(self.lm, self.token_pairs, effect, outcomes, cells)
+            effect = with_checks(effect, outcomes, proven)
             if self.revision == revision and not np.isnan(outcomes.bases).any():
                 self._admit(outcomes.bases)
                 self._grids[(sweep.edit, sweep.key)] = effect
@@ -195,10 +197,13 @@ class Study:
                 self._tell(f"grid:{sweep.key}")
             return effect
 
-        return self.engine.job(runs, once=known).then(finish)
+        return self.engine.job(runs, once=check_runs(self.lm, cells)).then(finish)
 
     def intervene(self, sites: Sites) -> Effect:
         """Edit sites jointly, on both bases; every view of the study shows it.
+
+        The first intervention of a kind proves the engine on these prompts and weights; the next
+        ones carry its checks along.
 
         Args:
             sites: one site, several (set by the study's edit), or ``{site: edit}``.
@@ -207,17 +212,23 @@ class Study:
             An effect without axes.
         """
         edits = as_edits(sites, self._edit)
+        kinds = frozenset((site.mediator, edit) for site, edit in edits.items())
+        proven = self._proven.get(kinds)
         runs = both_directions([edits])
-        outcomes = self.engine.evaluate(runs, top=TOP)
-        self._admit(outcomes.bases)
+        once = [] if proven else check_runs(self.lm, [edits])
+        outcomes = self.engine.job(runs, once=once, top=TOP).result()
+        if self._admit(outcomes.bases) and proven:
+            return self.intervene(edits)  # what was proven is of weights that are no more
         effect = assemble(outcomes, len(runs), {}, _common(edits), self._metric)
-        fired = fired_check(outcomes.fired, outcomes.implied)
         effect = replace(
             effect,
             labels=(" + ".join(self._labels(tuple(edits))),),
-            checks=(*base_checks(effect.bases, self._metric), fired),
             facts=facts(self.lm, self.contrast, outcomes),
         )
+        if not proven:
+            proven = proofs(self.lm, self.token_pairs, effect, outcomes, [edits])
+            self._proven[kinds] = proven
+        effect = with_checks(effect, outcomes, proven)
         entry = Intervention(edits, effect, next_tokens(self.lm, outcomes))
         self.history.add(entry)
         self._last = effect
@@ -271,16 +282,21 @@ class Study:
 
     def _forget(self) -> None:
         self._grids.clear()
+        self._proven.clear()
         self._total = self._last = None
         self._version = self.lm.version()
         self.revision += 1
 
-    def _admit(self, bases: Any) -> None:
-        """Take new base runs as the present truth; if they moved, nothing older is shown."""
+    def _admit(self, bases: Any) -> bool:
+        """Take new base runs as the present truth; if they moved, forget what is older.
+
+        Returns whether they moved.
+        """
         version = self.lm.version()
         known = self._total
         moved = known is not None and not np.allclose(known.bases, bases, rtol=1e-4, atol=1e-4)
-        if moved or version != self._version:
+        changed = moved or version != self._version
+        if changed:
             self._forget()
             known = None
             self._tell("prompts")
@@ -293,6 +309,7 @@ class Study:
                 metric=self._metric,
                 checks=tuple(base_checks(bases, self._metric)),
             )
+        return changed
 
     def _labels(self, sites: Sequence[Site]) -> tuple[str, ...]:
         names = self.position_names

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import mediawidget as mw
+from mediawidget.checks import check_runs
 from mediawidget.effects import Status
 
 HEAD = mw.Site("head", layer=3, head=1)
@@ -140,27 +141,64 @@ def test_mixed_edits_have_no_corners(study: mw.Study) -> None:
         effect["PIE"]
 
 
+NAMES = [
+    "clean answer",
+    "total effect",
+    "edit fired",
+    "self-patch",
+    "full cut",
+    "plain forward",
+]
+
+
 def test_every_result_says_what_was_checked(study: mw.Study) -> None:
-    effect = study.sweep("head", progress=False)
-    names = [check.name for check in effect.checks]
-    assert names == [
-        "clean answer",
-        "total effect",
-        "edit fired",
-        "self-patch",
-        "full cut",
-        "plain forward",
-    ]
-    assert all(check.ok for check in effect.checks)
-    assert effect.facts["passes"] == 1
+    pair = [HEAD, mw.Site("mlp_out", 2)]
+    for effect in (study.sweep("head", progress=False), study.intervene(pair)):
+        assert [check.name for check in effect.checks] == NAMES
+        assert all(check.ok for check in effect.checks), effect.checks
+        assert effect.facts["passes"] == 1
+
+
+def test_a_mean_is_compared_with_a_plain_forward_too(lm: mw.LM) -> None:
+    study = mw.Study(lm, mw.tasks.ioi(lm, n=3, seed=0), edit=mw.Mean())
+    for effect in (study.sweep("mlp_out", progress=False), study.intervene(HEAD)):
+        assert effect.checks[-1].name == "plain forward"
+        assert effect.checks[-1].ok is True
+
+
+def test_the_engine_is_proven_once_per_kind_and_anew_for_other_weights(
+    study: mw.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proven: list[mw.Run] = []
+
+    def spy(lm: mw.LM, cells: list[dict[mw.Site, mw.Edit]]) -> list[mw.Run]:
+        runs = check_runs(lm, cells)
+        proven.extend(runs)
+        return runs
+
+    monkeypatch.setattr("mediawidget.study.check_runs", spy)
+    study.intervene(HEAD)
+    study.intervene(mw.Site("head", 0, head=0))
+    assert len(proven) == 4
+    study.intervene(mw.Site("mlp_out", 0))
+    assert len(proven) == 8
+    weight = study.lm.hf.get_parameter("transformer.h.1.mlp.c_fc.weight")
+    before = weight.data.clone()
+    weight.data.mul_(1.5)  # behind the back of torch's version counter
+    try:
+        effect = study.intervene(HEAD)
+    finally:
+        weight.data.copy_(before)
+    assert len(proven) == 12
+    assert [check.name for check in effect.checks] == NAMES
 
 
 def test_a_failed_check_shows_no_number(study: mw.Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mediawidget.checks.plain_run", lambda *_: np.array([1e3, 0.0, 0.0]))
-    effect = study.sweep("head", progress=False)
-    assert [check.name for check in effect.checks if check.ok is False] == ["plain forward"]
-    assert (effect.status == Status.FAILED).all()
-    assert np.isnan(effect["PIE"]).all()
+    for effect in (study.sweep("head", progress=False), study.intervene(HEAD)):
+        assert [check.name for check in effect.checks if check.ok is False] == ["plain forward"]
+        assert (effect.status == Status.FAILED).all()
+        assert np.isnan(effect["PIE"]).all()
 
 
 def test_the_next_tokens_of_an_intervention(study: mw.Study) -> None:

@@ -125,11 +125,11 @@ class Engine:
                 extra = np.arange(n_runs, len(template.base)) if first else runs[:0]
                 first = False
                 began = time.perf_counter()
-                self._refuse_changed(version)
                 chunk = np.concatenate([runs, extra])
                 self._do_chunk(group, template, pairs, chunk, means, outcomes, top)
                 outcomes.seconds += time.perf_counter() - began
                 yield len(runs) * len(pairs)
+                self._refuse_changed(version)
 
     def _refuse_changed(self, version: object) -> None:
         """One result is of one set of weights."""

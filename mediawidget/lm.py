@@ -53,6 +53,8 @@ class LM:
         self.name = name
         self.paths = module_paths(module, paths)
         self.lock = threading.RLock()
+        self._modules = list(module.modules())
+        self._children: list[int] = []
         self.traced = NNsight(module)
         config: Any = getattr(module, "config", None)
         self._config = config
@@ -136,10 +138,22 @@ class LM:
 
     # --- identity ---------------------------------------------------------------------------
 
-    def version(self) -> tuple[tuple[int, int, int], ...]:
-        """Changes when a parameter or buffer is replaced, moved or written in place."""
-        tensors = [*self.hf.parameters(), *self.hf.buffers()]
-        return tuple((id(t), t.data_ptr(), t._version) for t in tensors)  # noqa: SLF001
+    def version(self) -> tuple[int, ...]:
+        """Changes when a module, parameter or buffer is replaced, moved or written in place."""
+        if self._children != self._child_ids():
+            self._modules = list(self.hf.modules())
+            self._children = self._child_ids()
+        marks = list(self._children)
+        for module in self._modules:
+            # The public iterators walk the whole tree by name, which takes as long as a click.
+            for tensors in (module._parameters, module._buffers):  # noqa: SLF001
+                for t in tensors.values():
+                    if t is not None:
+                        marks += (id(t), t.data_ptr(), t._version)  # noqa: SLF001
+        return tuple(marks)
+
+    def _child_ids(self) -> list[int]:
+        return [id(child) for m in self._modules for child in m._modules.values()]  # noqa: SLF001
 
     def describe(self) -> str:
         """What is loaded, in a few lines."""

@@ -109,3 +109,15 @@ def metric_named(name: str) -> Metric:
             fix="LogitDiff() is the usual choice",
         )
     return METRICS[name]()
+
+
+def as_metric(metric: object) -> Metric:
+    """The metric, refused if it is none."""
+    if not isinstance(metric, Metric):
+        raise MediationError(
+            "This is no metric.",
+            value=repr(metric),
+            expected="LogitDiff(), Logit(), LogProb() or Prob()",
+            fix="metric=mw.LogitDiff(), with its parentheses",
+        )
+    return metric

@@ -136,3 +136,8 @@ def as_edits(sites: Sites, edit: Edit) -> dict[Site, Edit]:
             fix="study.intervene(Site('head', layer=3, head=1)); study.clear() selects nothing",
         )
     return edits
+
+
+def common_edit(edits: Mapping[Site, Edit]) -> Edit:
+    """The edit whose quantities exist for the whole set: corners only if all edits have them."""
+    return next((edit for edit in edits.values() if not edit.corners), next(iter(edits.values())))

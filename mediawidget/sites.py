@@ -45,12 +45,15 @@ class Site:
         if self.position is not None:
             object.__setattr__(self, "position", _positions(self.position))
 
-    def label(self, tokens: Sequence[str] | None = None) -> str:
-        """The name people read: ``L3H1``, ``mlp2 @ store``, ``L2 @ John(9)``.
+    def label(self, tokens: Sequence[str] | None = None, n_layers: int | None = None) -> str:
+        """The name people read: ``L3H1``, ``mlp2 @ store``, ``L2 @ John(9)``, ``out @ to``.
 
-        With ``tokens`` a position shows as its token, numbered where the token occurs twice.
+        With ``tokens`` a position shows as its token, numbered where the token occurs twice; with
+        ``n_layers`` the residual stream after the last block is ``out``.
         """
         name = f"{_PREFIX.get(self.mediator, self.mediator)}{self.layer}"
+        if self.mediator == "residual" and self.layer == n_layers:
+            name = "out"
         if self.head is not None:
             name += f"H{self.head}"
         if self.position is None:

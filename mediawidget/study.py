@@ -16,11 +16,11 @@ from .errors import MediationError
 from .history import History, Intervention
 from .jobs import Job
 from .lm import LM
-from .metrics import LogitDiff, Metric
+from .metrics import LogitDiff, Metric, as_metric
 from .naming import position_names
-from .prompts import Contrast, PromptPair
+from .prompts import Contrast, PromptPair, as_contrast
 from .results import assemble, empty_grid, facts, next_tokens, with_cell
-from .runs import Sites, Sweep, as_edits, both_directions
+from .runs import Sites, Sweep, as_edits, both_directions, common_edit
 from .sites import Site
 
 TOP = 5
@@ -62,14 +62,14 @@ class Study:
     ) -> None:
         self.lm = lm
         self.revision = 0
-        self._metric = _as_metric(metric or LogitDiff())
+        self._metric = as_metric(metric or LogitDiff())
         self._edit = edit or Patch()
         self._watchers: list[Callable[[str], None]] = []
         self._grids: dict[tuple[Edit, str], Effect] = {}
         self._proven: dict[frozenset[tuple[str, Edit]], list[Check]] = {}
         self._total: Effect | None = None
         self._last: Effect | None = None
-        self._set_contrast(_as_contrast(pairs))
+        self._set_contrast(as_contrast(pairs))
 
     # --- the question -----------------------------------------------------------------------
 
@@ -80,7 +80,7 @@ class Study:
 
     @metric.setter
     def metric(self, metric: Metric) -> None:
-        self._metric = _as_metric(metric)
+        self._metric = as_metric(metric)
         self._grids = {key: effect.rescore(metric) for key, effect in self._grids.items()}
         self._total = self._total.rescore(metric) if self._total else None
         self._last = self._last.rescore(metric) if self._last else None
@@ -186,7 +186,7 @@ class Study:
         def finish(outcomes: Outcomes) -> Effect:
             effect = assemble(outcomes, len(runs), axes, sweep.edit, self._metric)
             effect = replace(
-                effect, labels=self._labels(sites), facts=facts(self.lm, self.contrast, outcomes)
+                effect, labels=self.labels(sites), facts=facts(self.lm, self.contrast, outcomes)
             )
             proven = proofs(self.lm, self.token_pairs, effect, outcomes, cells)
             effect = with_checks(effect, outcomes, proven)
@@ -219,10 +219,10 @@ class Study:
         outcomes = self.engine.job(runs, once=once, top=TOP).result()
         if self._admit(outcomes.bases) and proven:
             return self.intervene(edits)  # what was proven is of weights that are no more
-        effect = assemble(outcomes, len(runs), {}, _common(edits), self._metric)
+        effect = assemble(outcomes, len(runs), {}, common_edit(edits), self._metric)
         effect = replace(
             effect,
-            labels=(" + ".join(self._labels(tuple(edits))),),
+            labels=(" + ".join(self.labels(tuple(edits))),),
             facts=facts(self.lm, self.contrast, outcomes),
         )
         if not proven:
@@ -311,9 +311,10 @@ class Study:
             )
         return changed
 
-    def _labels(self, sites: Sequence[Site]) -> tuple[str, ...]:
+    def labels(self, sites: Sequence[Site]) -> tuple[str, ...]:
+        """The sites' names on these prompts."""
         names = self.position_names
-        return tuple(site.label(names) for site in sites)
+        return tuple(site.label(names, self.lm.n_layers) for site in sites)
 
     def _n_positions(self, sweep: Sweep) -> int:
         lengths = sorted({len(pair) for pair in self.token_pairs})
@@ -335,7 +336,7 @@ class Study:
         if grid is None:
             n_positions = len(self.token_pairs[0])
             axes = sweep.axes(self.lm.shape, n_positions)
-            labels = self._labels(sweep.sites(self.lm.shape, n_positions))
+            labels = self.labels(sweep.sites(self.lm.shape, n_positions))
             grid = empty_grid(axes, effect, labels)
         self._grids[(edit, sweep.key)] = with_cell(grid, site, effect)
 
@@ -349,35 +350,3 @@ class Study:
     def _tell(self, event: str) -> None:
         for callback in list(self._watchers):
             callback(event)
-
-
-def _as_contrast(pairs: PromptPair | Sequence[PromptPair]) -> Contrast:
-    if isinstance(pairs, Contrast):
-        return pairs
-    if isinstance(pairs, PromptPair):
-        return Contrast([pairs])
-    listed: object = pairs
-    if not isinstance(listed, Sequence) or isinstance(listed, str):
-        raise MediationError(
-            "A study is of prompt pairs.",
-            value=repr(pairs)[:200],
-            expected="a PromptPair, a list of them or a Contrast",
-            fix="Study(lm, PromptPair(clean=..., corrupt=..., answer=..., wrong=...))",
-        )
-    return Contrast(pairs)
-
-
-def _as_metric(metric: object) -> Metric:
-    if not isinstance(metric, Metric):
-        raise MediationError(
-            "This is no metric.",
-            value=repr(metric),
-            expected="LogitDiff(), Logit(), LogProb() or Prob()",
-            fix="metric=mw.LogitDiff(), with its parentheses",
-        )
-    return metric
-
-
-def _common(edits: Mapping[Site, Edit]) -> Edit:
-    """The edit whose quantities exist for the whole set: corners only if all edits have them."""
-    return next((edit for edit in edits.values() if not edit.corners), next(iter(edits.values())))

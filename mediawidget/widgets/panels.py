@@ -87,7 +87,6 @@ def panel_payload(study: Study, panel: Panel, pair: int | None, rate: float) -> 
     shape = [len(labels) for labels in axes.values()]
     rows, cols = shape[0], shape[1] if len(shape) > 1 else 1
     grid = study.grids.get(sweep.key)
-    labels = study.position_names
     names = [*axes, ""][:2]
     return {
         "key": panel.key,
@@ -99,7 +98,7 @@ def panel_payload(study: Study, panel: Panel, pair: int | None, rate: float) -> 
         ],
         "shape": [rows, cols],
         **_cell_bytes(*_corners(grid, rows * cols, pair)),
-        "labels": [site.label(labels) for site in panel.sites(study)],
+        "labels": list(study.labels(panel.sites(study))),
         "cost": _cost(study, sweep, rate),
     }
 

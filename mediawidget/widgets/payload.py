@@ -131,7 +131,7 @@ def cell_of(study: Study, panels: Sequence[Panel], site: Site, place: int) -> di
         index = panel.index(study, site)
         if index is not None:
             return {"panel": panel.key, "index": index}
-    return {"panel": "site", "index": place, "label": site.label(study.position_names)}
+    return {"panel": "site", "index": place, "label": study.labels([site])[0]}
 
 
 def intervals(effect: Effect) -> dict[str, list[float]] | None:

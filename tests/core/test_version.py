@@ -30,7 +30,8 @@ def test_a_write_in_place_is_seen(lm: mw.LM) -> None:
 def test_a_new_parameter_is_seen(lm: mw.LM) -> None:
     before = lm.version()
     block = lm.hf.get_submodule("transformer.h.1.mlp.c_fc")
-    block.weight = torch.nn.Parameter(block.weight.clone())
+    weight = lm.hf.get_parameter("transformer.h.1.mlp.c_fc.weight")
+    block.weight = torch.nn.Parameter(weight.clone())
     assert lm.version() != before
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from . import models, tasks
     from .architectures import ModulePaths
     from .edits import Edit, Mean, Patch, Zero
-    from .effects import Check, Effect, Status
+    from .effects import Effect, Status
     from .engine import Engine
     from .errors import MediationError
     from .history import Intervention
@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from .runs import Run, Sweep
     from .sites import Site
     from .study import Study
+    from .validity import Check
     from .widgets import Explorer, HeadGrid, TokenHeatmap
 
 _HOMES = {
     "architectures": ["ModulePaths"],
     "edits": ["Edit", "Mean", "Patch", "Zero"],
-    "effects": ["Check", "Effect", "Status"],
+    "effects": ["Effect", "Status"],
     "engine": ["Engine"],
     "errors": ["MediationError"],
     "history": ["Intervention"],
@@ -45,6 +46,7 @@ _HOMES = {
     "runs": ["Run", "Sweep"],
     "sites": ["Site"],
     "study": ["Study"],
+    "validity": ["Check"],
     "widgets": ["Explorer", "HeadGrid", "TokenHeatmap"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

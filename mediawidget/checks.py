@@ -6,28 +6,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from .edits import Edit, Patch
 from .edits.base import BASES
-from .effects import NEAR_ZERO, Check, Effect, Status
+from .effects import Effect, Status
 from .encoding import TokenPair
 from .engine import Outcomes
 from .lm import LM
-from .metrics import Metric
 from .plain import plain_run
+from .precision import tolerance
 from .runs import Run
 from .sites import Site
+from .validity import Check, fired, premises
 
 Array = NDArray[np.float64]
 Edits = dict[Site, Edit]
 
 MANY = 64
 """Prompts that are not averaged one by one just to check a mean."""
-
-_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.3}
-"""Logits within which two ways to the same number agree, at logits of size 1 to 10."""
 
 
 def proofs(
@@ -51,14 +48,23 @@ def proofs(
 def with_checks(effect: Effect, outcomes: Outcomes, proven: Sequence[Check]) -> Effect:
     """The effect with all its checks; without its numbers where the engine failed one."""
     n_runs = 2 * int(np.prod(effect.shape))
-    fired = fired_check(outcomes.fired[:n_runs], outcomes.implied[:n_runs])
-    checks = (*base_checks(effect.bases, effect.metric), fired, *proven)
+    moved = fired(outcomes.fired[:n_runs], outcomes.implied[:n_runs])
+    checks = (*premises(effect.bases, effect.metric), moved, *_broken(effect), *proven)
     effect = replace(effect, checks=checks)
     if all(check.ok is not False for check in proven):
         return effect
     failed = np.where(effect.status == Status.NOT_RUN, Status.NOT_RUN, Status.FAILED)
     nothing = np.full_like(effect.edited, np.nan)
     return replace(effect, edited=nothing, status=np.asarray(failed, dtype=np.uint8))
+
+
+def _broken(effect: Effect) -> list[Check]:
+    """A failed check where cells came to NaN or infinity; none where all is well."""
+    n = int((effect.status == Status.FAILED).sum())
+    if not n:
+        return []
+    words = f"{n} of {effect.status.size} cells came to NaN or infinity: the model overflows there."
+    return [Check("finite numbers", ok=False, words=words)]
 
 
 def _plain_check(
@@ -77,11 +83,12 @@ def _plain_check(
     slow = plain_run(lm, pairs[0], Run("corrupt", cells[cell]), pairs)
     gap = float(np.abs(on_corrupt[cell] - slow).max())
     label = effect.labels[cell] if effect.labels else "The strongest cell"
-    return Check(
+    return _agreement(
         "plain forward",
-        gap <= tolerance(lm, slow),
-        f"{label} run alone by a plain forward pass gives the same logits "
-        f"(largest difference {gap:.1g}).",
+        f"{label} run alone by a plain forward pass",
+        "the same logits",
+        gap,
+        tolerance(lm, slow),
     )
 
 
@@ -102,64 +109,24 @@ def _engine_checks(lm: LM, cells: Sequence[Edits], outcomes: Outcomes) -> list[C
     """Read the outcome of ``check_runs``, which stand behind both directions of ``cells``."""
     known = outcomes.kept[2 * len(cells) :]
     site = _checked_site(cells)
-    done = ~np.isnan(known).any(axis=(0, 2))
+    done = outcomes.ran[2 * len(cells) :].all(axis=0)
     if not done.any():
-        return []
+        words = "Nothing was run that could be checked."
+        return [Check(name, None, words) for name in ("self-patch", "full cut")]
     bases = outcomes.bases[done].transpose(1, 0, 2)
     self_gap = float(np.abs(known[:2, done] - bases).max())
     cut_gap = float(np.abs(known[2:, done] - bases[::-1]).max())
     allowed = tolerance(lm, bases)
+    cut = f"Patching the whole residual stream before layer {lm.n_layers // 2}"
+    own = f"Patching {site.label()} with its own value"
     return [
-        Check(
-            "self-patch",
-            self_gap <= allowed,
-            f"Patching {site.label()} with its own value moves no logit "
-            f"(largest difference {self_gap:.1g}).",
-        ),
-        Check(
-            "full cut",
-            cut_gap <= allowed,
-            f"Patching the whole residual stream before layer {lm.n_layers // 2} gives the other "
-            f"prompt's logits (largest difference {cut_gap:.1g}).",
-        ),
+        _agreement("self-patch", own, "its own run's logits", self_gap, allowed),
+        _agreement("full cut", cut, "the other prompt's logits", cut_gap, allowed),
     ]
 
 
-def fired_check(fired: Array, implied: NDArray[np.bool_]) -> Check:
-    """Whether the edits changed the values they were written over: (run, pair) both."""
-    asked = ~implied & ~np.isnan(fired)
-    moved = int((fired[asked] > 0).sum())
-    total = int(asked.sum())
-    if total == 0:
-        return Check("edit fired", None, "Nothing was run: every cell is zero by construction.")
-    words = f"The edit changed the site's value in {moved} of {total} runs"
-    same = total - moved
-    if same:
-        words += f"; in {same} the site has the same value already"
-    return Check("edit fired", moved > 0, words + ".")
-
-
-def base_checks(bases: Array, metric: Metric) -> list[Check]:
-    """Whether the prompts do what the question takes for granted. ``bases`` is (pair, 2, 3)."""
-    prefers = bases[:, 0, 0] > bases[:, 0, 1]
-    n, right = len(prefers), int(prefers.sum())
-    who = "The clean prompt prefers" if n == 1 else f"{right} of {n} clean prompts prefer"
-    if n == 1 and not right:
-        who = "The clean prompt does not prefer"
-    values = metric(bases).mean(axis=0)
-    total = float(values[0] - values[1])
-    enough = abs(total) > NEAR_ZERO * max(1.0, float(np.abs(values).max()))
-    return [
-        Check("clean answer", right == n, f"{who} the answer over the wrong answer."),
-        Check(
-            "total effect",
-            enough,
-            f"The total effect is {total:+.3g} {metric.unit}"
-            + ("." if enough else ", too near 0 to give shares of it."),
-        ),
-    ]
-
-
-def tolerance(lm: LM, logits: Array) -> float:
-    """How far two ways to the same logits may part at this precision."""
-    return _TOLERANCE.get(lm.dtype, 1e-3) * max(1.0, float(np.abs(logits).max()) / 10)
+def _agreement(name: str, deed: str, result: str, gap: float, allowed: float) -> Check:
+    """A deed that must give a known result, and by how much it did not. NaN is a failure."""
+    ok = gap <= allowed
+    verb = "gives" if ok else "should give"
+    return Check(name, ok, f"{deed} {verb} {result} (off by {gap:.1g}, allowed {allowed:.1g}).")

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from .edits import edit_from_json
-from .effects import Check, Effect
+from .effects import Effect
 from .errors import MediationError
 from .metrics import metric_named
+from .validity import Check
 
 FORMAT = "mediawidget-effect-1"
 _ARRAYS = {"bases": np.float64, "edited": np.float64, "status": np.uint8}

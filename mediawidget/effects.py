@@ -18,11 +18,9 @@ from .errors import MediationError
 from .estimands import ESTIMANDS, estimand
 from .metrics import LogitDiff, Metric
 from .statistics import bootstrap_mean
+from .validity import PREMISES, Check, premises, too_near_zero
 
 Array = NDArray[np.float64]
-
-NEAR_ZERO = 1e-6
-"""A total effect below this share of the two base values' size cannot be normalised by."""
 
 
 class Status(IntEnum):
@@ -37,18 +35,6 @@ class Status(IntEnum):
 
 
 SHOWN = (Status.EXACT, Status.ESTIMATE, Status.IMPLIED_ZERO)
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that had to hold for the numbers to mean what they say.
-
-    ``ok`` is None where the check does not apply, and ``words`` say why.
-    """
-
-    name: str
-    ok: bool | None
-    words: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +104,7 @@ class Effect:
         """
         y11, y00 = self._base_values().mean(axis=0)
         total = y11 - y00
-        if abs(total) <= NEAR_ZERO * max(1.0, abs(y11), abs(y00)):
+        if too_near_zero(float(y11), float(y00)):
             raise MediationError(
                 "The total effect is too near 0 to normalise by.",
                 value=f"TE = {total:.3g} {self.metric.unit}",
@@ -140,7 +126,9 @@ class Effect:
 
     def rescore(self, metric: Metric) -> Effect:
         """The same runs read by another metric. Runs no model."""
-        return replace(self, metric=metric)
+        others = (check for check in self.checks if check.name not in PREMISES)
+        checks = (*premises(self.bases, metric), *others) if self.checks else ()
+        return replace(self, metric=metric, checks=checks)
 
     def pair(self, index: int) -> Effect:
         """The effect on one pair alone."""
@@ -156,6 +144,13 @@ class Effect:
 
     def cell(self, *coordinates: int | str) -> Effect:
         """The effect of one cell, as an effect without axes."""
+        if coordinates not in set(product(*self.axes.values())):
+            raise MediationError(
+                "There is no such cell.",
+                value=repr(coordinates),
+                expected=", ".join(f"{name} of {labels}" for name, labels in self.axes.items()),
+                fix="effect.axes names the coordinates",
+            )
         index: tuple[Any, ...] = tuple(
             labels.index(coordinate)
             for labels, coordinate in zip(self.axes.values(), coordinates, strict=True)
@@ -191,7 +186,7 @@ class Effect:
         """The ``n`` cells of largest size of ``by`` (PIE, or the effect on the clean base)."""
         table = self.to_dataframe()
         key = by or ("PIE" if self.edit.corners else "clean")
-        self.pairs(key)
+        table[key] = np.broadcast_to(self[key], self.shape).reshape(-1)
         return table.sort_values(key, key=np.abs, ascending=False, na_position="last").head(n)
 
     # --- files ---------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from .mediators import mediator_named
 from .memory import budget_bytes
 from .metrics import Metric
 from .plan import Frame, Ints, Template, make_program, make_template
+from .precision import tolerance
 from .runs import Run
 from .trace import Means, capture, run_program
 
@@ -47,6 +48,7 @@ class Outcomes:
         bases: (pair, 2, 3) what the clean and the corrupt prompt kept.
         kept: (run, pair, 3) what each run kept: answer logit, wrong logit, logsumexp.
         fired: (run, pair) the largest change its edits made to any value; 0 changed nothing.
+        ran: (run, pair) the run has its outcome, be it by construction or NaN.
         implied: (run, pair) the run equals its base by construction, and nothing was run.
         top: (run or base, pair) -> likeliest next tokens, where they were asked for.
         passes, rows, seconds: what it cost.
@@ -55,6 +57,7 @@ class Outcomes:
     bases: NDArray[np.float64]
     kept: NDArray[np.float64]
     fired: NDArray[np.float64]
+    ran: NDArray[np.bool_]
     implied: NDArray[np.bool_]
     top: dict[tuple[int | str, int], list[tuple[int, float]]] = field(default_factory=dict)
     passes: int = 0
@@ -104,6 +107,7 @@ class Engine:
             bases=np.full((n, 2, 3), np.nan),
             kept=np.full((len(everything), n, 3), np.nan),
             fired=np.full((len(everything), n), np.nan),
+            ran=np.zeros((len(everything), n), dtype=bool),
             implied=np.zeros((len(everything), n), dtype=bool),
         )
         chunks = self._chunks(templates, len(runs), outcomes, top)
@@ -121,7 +125,7 @@ class Engine:
             means = self._means(template, group, outcomes)
             outcomes.implied[:, group.members] = template.implied[:, None]
             outcomes.seconds += time.perf_counter() - began
-            for pairs, runs in self._cut(template, n_runs, len(group.members)):
+            for pairs, runs in self.cut(template, n_runs, len(group.members)):
                 extra = np.arange(n_runs, len(template.base)) if first else runs[:0]
                 first = False
                 began = time.perf_counter()
@@ -134,12 +138,13 @@ class Engine:
     def _refuse_changed(self, version: object) -> None:
         """One result is of one set of weights."""
         if self.lm.version() != version:
-            raise MediationError(
-                "The model's weights changed while this was running.",
-                value=self.lm.name,
-                expected="weights that stay as they are until the result is there",
-                fix="run it again",
-            )
+            raise _changed(self.lm)
+
+    def _refuse_moved(self, before: NDArray[np.float64], now: NDArray[np.float64]) -> None:
+        """The same for weights written behind the version counter: the base runs show it."""
+        known = ~np.isnan(before)
+        if known.any() and not np.abs(before - now)[known].max() <= tolerance(self.lm, now):
+            raise _changed(self.lm)
 
     def _do_chunk(
         self,
@@ -162,7 +167,10 @@ class Engine:
             top=top,
         )
         members = group.members[pairs]
-        outcomes.bases[members] = result.kept[: 2 * len(pairs)].reshape(-1, 2, 3)
+        bases = result.kept[: 2 * len(pairs)].reshape(-1, 2, 3)
+        self._refuse_moved(outcomes.bases[members], bases)
+        outcomes.bases[members] = bases
+        outcomes.ran[runs[:, None], members] = True
         rows = program.row_of_run[runs]
         outcomes.kept[runs[:, None], members] = result.kept[rows]
         outcomes.fired[runs[:, None], members] = 0.0
@@ -173,17 +181,22 @@ class Engine:
         if top:
             _keep_top(outcomes, result.top_ids, result.top_logprobs, rows, runs, members)
 
-    def _cut(self, template: Template, n_runs: int, n_pairs: int) -> Iterator[tuple[Ints, Ints]]:
-        """Chunks of pairs, or of runs where those of one pair are too many, of equal size."""
-        limit = self.max_rows(template)
-        runs = np.arange(n_runs)
-        live = max(1, int((~template.implied[:n_runs]).sum()))
-        pairs_at_once = max(1, min(n_pairs, limit // (live + 2)))
-        parts = -(-live // max(1, limit - 2)) if pairs_at_once == 1 else 1
-        runs = runs[np.argsort(template.start[:n_runs], kind="stable")]
+    def cut(self, template: Template, n_runs: int, n_pairs: int) -> Iterator[tuple[Ints, Ints]]:
+        """Chunks of pairs, or of runs where those of one pair are too many, of equal size.
+
+        Runs that are what they are by construction cost nothing and go with the first chunk.
+        """
+        order = np.argsort(template.start[:n_runs], kind="stable")
+        idle = template.implied[order]
+        live = order[~idle]
+        # Both base runs of a pair come along, and in the first chunk the checks' runs.
+        n_once = len(template.base) - n_runs
+        room = max(1, self.max_rows(template) - 2 - n_once)
+        pairs_at_once = max(1, min(n_pairs, (room + 2 + n_once) // (len(live) + 2 + n_once)))
+        parts = max(1, -(-len(live) // room)) if pairs_at_once == 1 else 1
         for pairs in np.array_split(np.arange(n_pairs), -(-n_pairs // pairs_at_once)):
-            for some in np.array_split(runs, parts):
-                yield pairs, some
+            for part, some in enumerate(np.array_split(live, parts)):
+                yield pairs, np.concatenate([some, order[idle]]) if part == 0 else some
 
     def _prefix(self, template: Template, runs: Ints, n_pairs: int) -> int:
         """How many positions to compute once per pair instead of once per row."""
@@ -256,7 +269,16 @@ class Engine:
             sums = {place: value + sums.get(place, 0) for place, value in part.items()}
             outcomes.passes += 1
             outcomes.rows += 2 * len(pairs)
-        return {place: value / n_pairs for place, value in sums.items()}
+        return {place: (value / n_pairs).to(self.lm.dtype) for place, value in sums.items()}
+
+
+def _changed(lm: LM) -> MediationError:
+    return MediationError(
+        "The model's weights changed while this was running.",
+        value=lm.name,
+        expected="weights that stay as they are until the result is there",
+        fix="run it again",
+    )
 
 
 def _refuse_other_than_runs(runs: object) -> None:

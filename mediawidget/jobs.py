@@ -8,13 +8,16 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Generic, Literal, TypeVar
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 U = TypeVar("U")
 State = Literal["waiting", "running", "done", "cancelled", "failed"]
+
+BAR_AFTER = 0.5
+"""Seconds a job may take without a progress bar."""
 
 BREATH = 0.002
 """Seconds between chunks in a running kernel; a pause of 0 starves the user's cells."""
@@ -24,8 +27,8 @@ class Job(Generic[T]):
     """Work in chunks, one at a time. Between chunks it can be watched and cancelled.
 
     Args:
-        chunks: does one chunk a step and yields how many cells it finished.
-        total: how many cells there are.
+        chunks: does one chunk a step and yields how many runs it finished.
+        total: how many runs there are, each on each pair.
         finish: makes the result from what was finished, all of it or, after ``cancel``, a part.
 
     A job started inside a running event loop (a notebook) goes on by itself between cells; else
@@ -46,7 +49,7 @@ class Job(Generic[T]):
 
     @property
     def progress(self) -> tuple[int, int]:
-        """Cells done, cells in all."""
+        """Runs done, runs in all, each on each pair."""
         return self.done, self.total
 
     @property
@@ -98,7 +101,9 @@ class Job(Generic[T]):
         Raises:
             whatever a chunk raised; the study keeps what it had before.
         """
-        with tqdm(total=self.total, disable=not progress, unit="cell", leave=False) as bar:
+        with tqdm(
+            total=self.total, unit="run", leave=False, delay=BAR_AFTER, disable=not progress
+        ) as bar:
             bar.update(self.done)
             while self.step():
                 bar.update(self.done - bar.n)
@@ -121,12 +126,17 @@ class Job(Generic[T]):
             while self.step():
                 await asyncio.sleep(BREATH)
         except Exception:  # noqa: BLE001
-            # The watchers were told, and result() raises it again.
-            _log.debug("a job failed", exc_info=True)
+            # The watchers were told, and result() raises it again; there may be neither.
+            _log.warning("a job failed", exc_info=True)
 
     def _end(self, state: State) -> None:
         if state != "failed":
-            self._result = self._finish()
+            try:
+                self._result = self._finish()
+            except BaseException as error:
+                self.error = error
+                self._end("failed")
+                raise
         self.state = state
         self._tell()
 
@@ -135,4 +145,4 @@ class Job(Generic[T]):
             callback(self)
 
     def __repr__(self) -> str:
-        return f"Job({self.state}, {self.done} of {self.total} cells)"
+        return f"Job({self.state}, {self.done} of {self.total} runs)"

@@ -54,7 +54,7 @@ class LM:
         self.paths = module_paths(module, paths)
         self.lock = threading.RLock()
         self._modules = list(module.modules())
-        self._children: list[int] = []
+        self._children = self._child_ids()
         self.traced = NNsight(module)
         config: Any = getattr(module, "config", None)
         self._config = config
@@ -143,6 +143,7 @@ class LM:
         if self._children != self._child_ids():
             self._modules = list(self.hf.modules())
             self._children = self._child_ids()
+            self.traced = NNsight(self.hf)
         marks = list(self._children)
         for module in self._modules:
             # The public iterators walk the whole tree by name, which takes as long as a click.

@@ -18,7 +18,8 @@ class PromptPair:
         corrupt: the prompt whose answer is ``wrong``.
         answer: the next token after the clean prompt; a leading space is added where the
             tokenizer's words carry one.
-        wrong: the next token after the corrupt prompt.
+        wrong: the token that the answer is held against: what the corrupt prompt makes likelier,
+            in a symmetric pair its own answer.
         roles: names of token positions (``{"S2": 9, "END": 14}``), the beginning-of-sequence
             token counted.
 
@@ -93,6 +94,14 @@ class Contrast(Sequence[PromptPair]):
     dropped: int = 0
 
     def __init__(self, pairs: Sequence[PromptPair], name: str = "", dropped: int = 0) -> None:
+        given: object = pairs
+        if not isinstance(given, Sequence) or isinstance(given, str):
+            raise MediationError(
+                "A contrast is made of prompt pairs.",
+                value=repr(pairs)[:200],
+                expected="a list of PromptPair",
+                fix="Contrast([pair])",
+            )
         for pair in pairs:
             if not isinstance(pair, PromptPair):
                 raise MediationError(
@@ -124,7 +133,7 @@ class Contrast(Sequence[PromptPair]):
     def __getitem__(self, index: slice) -> Contrast: ...
     def __getitem__(self, index: int | slice) -> PromptPair | Contrast:
         if isinstance(index, slice):
-            return Contrast(self.pairs[index], self.name)
+            return Contrast(self.pairs[index], self.name, self.dropped)
         return self.pairs[index]
 
     def swapped(self) -> Contrast:
@@ -133,12 +142,14 @@ class Contrast(Sequence[PromptPair]):
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that ``Contrast.from_json`` reads back."""
-        return {"name": self.name, "pairs": [pair.to_json() for pair in self.pairs]}
+        pairs = [pair.to_json() for pair in self.pairs]
+        return {"name": self.name, "dropped": self.dropped, "pairs": pairs}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Contrast:
         """The inverse of ``to_json``."""
-        return cls([PromptPair(**pair) for pair in data["pairs"]], data.get("name", ""))
+        pairs = [PromptPair(**pair) for pair in data["pairs"]]
+        return cls(pairs, data.get("name", ""), data.get("dropped", 0))
 
 
 def as_contrast(pairs: PromptPair | Sequence[PromptPair]) -> Contrast:

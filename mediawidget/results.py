@@ -22,18 +22,23 @@ Axes = Mapping[str, tuple[int, ...]]
 
 
 def assemble(outcomes: Outcomes, n_runs: int, axes: Axes, edit: Edit, metric: Metric) -> Effect:
-    """The effect of ``n_runs`` runs: every cell on the corrupt base, then on the clean base."""
+    """The effect of ``n_runs`` runs: of every cell one on the corrupt base, one on the clean."""
     shape = tuple(len(labels) for labels in axes.values())
     n_pairs = len(outcomes.bases)
-    half = n_runs // 2
-    # (base, cell, pair, 3) with the clean base first, then pairs to the front.
-    both = np.stack([outcomes.kept[half:n_runs], outcomes.kept[:half]])
+    cells = n_runs // 2
+
+    def by_base(of_runs: Any) -> Any:
+        """(run, pair, ...) to (base, cell, pair, ...), the clean base first."""
+        return of_runs[:n_runs].reshape(cells, 2, *of_runs.shape[1:]).swapaxes(0, 1)[::-1]
+
+    both = by_base(outcomes.kept)
     edited = both.transpose(2, 0, 1, 3).reshape(n_pairs, 2, *shape, 3)
-    missing = np.isnan(both).any(axis=(0, 2, 3))
-    implied = outcomes.implied[:n_runs].reshape(2, half, n_pairs).all(axis=(0, 2))
+    missing = ~by_base(outcomes.ran).all(axis=(0, 2))
+    broken = ~missing & ~np.isfinite(both).all(axis=(0, 2, 3))
+    implied = by_base(outcomes.implied).all(axis=(0, 2))
     status = np.where(implied, Status.IMPLIED_ZERO, Status.EXACT)
-    status = np.where(missing, Status.NOT_RUN, status)
-    edited = np.where((status == Status.NOT_RUN).reshape(*shape, 1), np.nan, edited)
+    status = np.where(broken, Status.FAILED, np.where(missing, Status.NOT_RUN, status))
+    edited = np.where((missing | broken).reshape(*shape, 1), np.nan, edited)
     return Effect(
         axes, outcomes.bases, edited, status.reshape(shape).astype(np.uint8), edit, metric
     )
@@ -41,12 +46,9 @@ def assemble(outcomes: Outcomes, n_runs: int, axes: Axes, edit: Edit, metric: Me
 
 def facts(lm: LM, contrast: Contrast, outcomes: Outcomes) -> dict[str, Any]:
     """What a reader of the effect needs to trust or repeat it."""
-    pair = contrast[0].to_json()
     return {
         "model": lm.name,
-        "contrast": contrast.name,
-        "pairs": len(contrast),
-        **{name: pair[name] for name in ("clean", "corrupt", "answer", "wrong")},
+        "contrast": contrast.to_json(),
         "passes": outcomes.passes,
         "rows": outcomes.rows,
         "seconds": round(outcomes.seconds, 4),
@@ -75,10 +77,22 @@ def empty_grid(axes: Axes, like: Effect, labels: tuple[str, ...]) -> Effect:
     shape = tuple(len(coordinates) for coordinates in axes.values())
     return replace(
         like,
+        checks=(),
+        facts={},
         axes=axes,
         edited=np.full((like.n_pairs, 2, *shape, 3), np.nan),
         status=np.full(shape, Status.NOT_RUN, dtype=np.uint8),
         labels=labels,
+    )
+
+
+def completed(effect: Effect, earlier: Effect) -> Effect:
+    """A cancelled sweep's effect, its cells that were not run taken from an earlier result."""
+    hole = effect.status == Status.NOT_RUN
+    return replace(
+        effect,
+        edited=np.where(hole[..., None], earlier.edited, effect.edited),
+        status=np.where(hole, earlier.status, effect.status).astype(np.uint8),
     )
 
 

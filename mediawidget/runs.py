@@ -71,8 +71,8 @@ class Sweep:
         edit: what each site is set to.
         by: "position" adds a position axis; None edits all positions at once.
 
-    A sweep of n sites is 2n runs: every site on the corrupt base, then every site on the clean
-    base, each in row-major order of the axes.
+    A sweep of n sites is 2n runs: each site on the corrupt base and on the clean base, in
+    row-major order of the axes.
     """
 
     mediator: str
@@ -113,9 +113,9 @@ class Sweep:
         ]
 
 
-def both_directions(edits: list[dict[Site, Edit]]) -> list[Run]:
-    """Each set of edits on the corrupt base, then each on the clean base."""
-    return [Run(base, edit) for base in reversed(BASES) for edit in edits]
+def both_directions(edits: Sequence[dict[Site, Edit]]) -> list[Run]:
+    """Each set of edits on the corrupt base and then on the clean base, neighbours."""
+    return [Run(base, edit) for edit in edits for base in reversed(BASES)]
 
 
 def as_edits(sites: Sites, edit: Edit) -> dict[Site, Edit]:
@@ -127,7 +127,15 @@ def as_edits(sites: Sites, edit: Edit) -> dict[Site, Edit]:
     if isinstance(sites, Mapping):
         edits = dict(sites)
     else:
-        edits = dict.fromkeys([sites] if isinstance(sites, Site) else sites, edit)
+        several: object = [sites] if isinstance(sites, Site) else sites
+        if not isinstance(several, Sequence) or not all(isinstance(s, Site) for s in several):
+            raise MediationError(
+                "An intervention is on sites.",
+                value=repr(sites)[:200],
+                expected="a Site, a list of them, or {Site: edit}",
+                fix="study.intervene(Site('head', layer=3, head=1))",
+            )
+        edits = dict.fromkeys(several, edit)
     if not edits:
         raise MediationError(
             "An intervention needs a site.",

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .checks import base_checks, check_runs, proofs, with_checks
-from .edits import Edit, Patch
-from .effects import Check, Effect, Status
+from .checks import check_runs, proofs, with_checks
+from .edits import Edit, Patch, as_edit
+from .effects import Effect, Status
 from .engine import Engine, Outcomes
 from .errors import MediationError
 from .history import History, Intervention
@@ -18,10 +18,12 @@ from .jobs import Job
 from .lm import LM
 from .metrics import LogitDiff, Metric, as_metric
 from .naming import position_names
+from .precision import tolerance
 from .prompts import Contrast, PromptPair, as_contrast
-from .results import assemble, empty_grid, facts, next_tokens, with_cell
+from .results import assemble, completed, empty_grid, facts, next_tokens, with_cell
 from .runs import Sites, Sweep, as_edits, both_directions, common_edit
 from .sites import Site
+from .validity import Check, premises
 
 TOP = 5
 """How many of the likeliest next tokens an intervention keeps."""
@@ -63,7 +65,7 @@ class Study:
         self.lm = lm
         self.revision = 0
         self._metric = as_metric(metric or LogitDiff())
-        self._edit = edit or Patch()
+        self._edit = as_edit(edit or Patch())
         self._watchers: list[Callable[[str], None]] = []
         self._grids: dict[tuple[Edit, str], Effect] = {}
         self._proven: dict[frozenset[tuple[str, Edit]], list[Check]] = {}
@@ -96,7 +98,7 @@ class Study:
 
     @edit.setter
     def edit(self, edit: Edit) -> None:
-        self.engine.refuse_edit(edit)
+        self.engine.refuse_edit(as_edit(edit))
         self._edit = edit
         self.revision += 1
         self.history = History()
@@ -192,7 +194,10 @@ class Study:
             effect = with_checks(effect, outcomes, proven)
             if self.revision == revision and not np.isnan(outcomes.bases).any():
                 self._admit(outcomes.bases)
-                self._grids[(sweep.edit, sweep.key)] = effect
+                earlier = self._grids.get((sweep.edit, sweep.key))
+                self._grids[(sweep.edit, sweep.key)] = (
+                    completed(effect, earlier) if earlier else effect
+                )
                 self._last = effect
                 self._tell(f"grid:{sweep.key}")
             return effect
@@ -227,7 +232,11 @@ class Study:
         )
         if not proven:
             proven = proofs(self.lm, self.token_pairs, effect, outcomes, [edits])
-            self._proven[kinds] = proven
+            # Only what was really compared, and held, goes for the next ones too.
+            if int(effect.status) == Status.EXACT and all(
+                check.ok is not False for check in proven
+            ):
+                self._proven[kinds] = proven
         effect = with_checks(effect, outcomes, proven)
         entry = Intervention(edits, effect, next_tokens(self.lm, outcomes))
         self.history.add(entry)
@@ -277,12 +286,12 @@ class Study:
         engine = Engine(self.lm, token_pairs)
         engine.refuse_edit(self._edit)
         self.contrast, self.token_pairs, self.engine = contrast, token_pairs, engine
-        self.history = History()
         self._forget()
 
     def _forget(self) -> None:
         self._grids.clear()
         self._proven.clear()
+        self.history = History()
         self._total = self._last = None
         self._version = self.lm.version()
         self.revision += 1
@@ -294,7 +303,8 @@ class Study:
         """
         version = self.lm.version()
         known = self._total
-        moved = known is not None and not np.allclose(known.bases, bases, rtol=1e-4, atol=1e-4)
+        gap = 0.0 if known is None else np.abs(known.bases - bases).max()
+        moved = not gap <= tolerance(self.lm, bases)
         changed = moved or version != self._version
         if changed:
             self._forget()
@@ -307,7 +317,7 @@ class Study:
                 edited=np.full_like(bases, np.nan),
                 status=np.array(Status.NOT_RUN, dtype=np.uint8),
                 metric=self._metric,
-                checks=tuple(base_checks(bases, self._metric)),
+                checks=tuple(premises(bases, self._metric)),
             )
         return changed
 

@@ -151,7 +151,8 @@ def capture(lm: LM, places: list[tuple[int, Point]], ids: Tensor) -> Means:
     with lm.lock, torch.no_grad(), lm.traced.trace(**_call(lm, ids, 0, [])):
         for envoy, on_input in asked:
             value = envoy.input if on_input else envoy.output
-            sums.append(save(value.unflatten(0, (-1, 2)).sum(0)))
+            wide = torch.promote_types(value.dtype, torch.float32)
+            sums.append(save(value.unflatten(0, (-1, 2)).sum(0, dtype=wide)))
     return dict(zip(ordered, sums, strict=True))
 
 

@@ -10,12 +10,12 @@ PACKAGE = Path(__file__).parent.parent / "mediawidget"
 
 #: From the bottom up: what stands directly in mediawidget/, module or folder.
 LAYERS = (
-    ("errors", "sites", "prompts", "metrics", "estimands", "statistics"),
+    ("errors", "sites", "prompts", "metrics", "estimands", "statistics", "validity"),
     ("mediators", "edits", "tasks"),
     ("runs", "plan", "effects", "effect_files", "pictures"),
     (
         *("architectures", "encoding", "lm", "memory", "models"),
-        *("prefix", "trace", "plain", "jobs", "engine"),
+        *("precision", "prefix", "trace", "plain", "jobs", "engine"),
     ),
     ("naming", "results", "checks", "history", "study"),
     ("widgets", "charts"),

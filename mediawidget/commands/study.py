@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from math import isfinite
 
-from ..effects import Check, Effect
+from ..effects import Effect
 from ..lm import LM, load
 from ..prompts import Contrast
 from ..study import Study
 from ..tasks import ioi
+from ..validity import Check
 
 N_PAIRS = 16
 N_HEADS = 8
@@ -66,7 +68,7 @@ def strongest_heads(effect: Effect, n: int = N_HEADS) -> Iterable[str]:
     yield "  head      Restore (PIE)     Break (TIE)"
     for site, restore, broken in zip(table["site"], table["PIE"], table["TIE"], strict=True):
         share, lost = restore / total, broken / total
-        bar = "#" * round(BAR * min(max(share, 0.0), 1.0))
+        bar = "#" * round(BAR * min(max(share, 0.0), 1.0)) if isfinite(share) else ""
         yield f"  {site:<6} {restore:+8.2f} {share:>6.0%}  {broken:+8.2f} {lost:>6.0%}  {bar}"
     yield ""
 

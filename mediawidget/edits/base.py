@@ -66,6 +66,18 @@ def edit_from_json(data: Mapping[str, Any]) -> Edit:
     return _KINDS[data["kind"]](**arguments)
 
 
+def as_edit(edit: object) -> Edit:
+    """The edit, refused if it is none."""
+    if not isinstance(edit, Edit):
+        raise MediationError(
+            "This is no edit.",
+            value=repr(edit),
+            expected="Patch(), Zero() or Mean()",
+            fix="edit=mw.Patch(), with its parentheses",
+        )
+    return edit
+
+
 def check_base(base: object) -> None:
     """Raise unless ``base`` names a prompt of the pair."""
     if base not in BASES:

@@ -10,7 +10,9 @@ from .base import Base, Edit, check_base
 
 @dataclass(frozen=True)
 class Mean(Edit):
-    """The mean over the contrast's prompts of ``base`` (default: the run's own), per position.
+    """The mean over the prompts of ``base`` (default: the run's own), per position.
+
+    Over those of the contrast that have the run's own token length, itself included.
 
     A contrast of one pair has no mean worth the name, so it is refused there.
     """

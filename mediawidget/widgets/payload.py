@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..edits import Edit, Mean, Patch, Zero
-from ..effects import Check, Effect
+from ..effects import Effect
 from ..errors import MediationError
 from ..statistics import FEWEST
+from ..validity import Check
 from .panels import LONGEST_TOKEN, Panel, panel_payload
 
 if TYPE_CHECKING:

@@ -353,7 +353,7 @@ def unnamed(explorer: Explorer) -> list[str]:
           if (grid.querySelectorAll("[tabindex='0']").length !== 1) bad.push("tab stops");
         }
         for (const cell of root.querySelectorAll("[role=gridcell]"))
-          if (!/^(L|mlp|attn)\\d+\\S*( @ .+)?:? .+/.test(cell.getAttribute("aria-label") || ""))
+          if (!/^(out|(L|mlp|attn)\\d+\\S*)( @ .+)?:? .+/.test(cell.getAttribute("aria-label") || ""))
             bad.push("cell: " + cell.getAttribute("aria-label"));
         return bad; }""",
             [explorer.selector, SUPPRESS],

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import mediawidget as mw
-from mediawidget.effects import Check, Effect, Status
+from mediawidget.effects import Effect, Status
+from mediawidget.validity import Check
 
 RNG = np.random.default_rng(0)
 

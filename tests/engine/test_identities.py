@@ -52,12 +52,19 @@ def test_identity_1_the_effects_sum_to_the_total(kind: str) -> None:
         np.testing.assert_allclose(effect["TIE"], y["Y11"] - y["Y10"], atol=TOLERANCE)
         np.testing.assert_allclose(effect["PIE"], y["Y01"] - y["Y00"], atol=TOLERANCE)
         np.testing.assert_allclose(effect["TIE"] - effect["PIE"], effect["INT"], atol=TOLERANCE)
-        # CDE(0) = Y(1, 0) - Y(0, 0) comes from other runs, of another edit on the same bases.
+        # CDE(0) = Y(1, 0) - Y(0, 0) comes from other runs, of another edit on the same bases; of
+        # one cell it is asked for once more, run by run.
         zero = study.sweep(mediator, by=by, edit=mw.Zero())
         cde = (y["Y11"] - zero["clean"]) - (y["Y00"] - zero["corrupt"])
+        sites = mw.Sweep(mediator, mw.Zero(), by).sites(study.lm.shape, len(study.token_pairs[0]))
+        runs = [mw.Run(base, {sites[-1]: mw.Zero()}) for base in ("clean", "corrupt")]
+        y1, y0 = study.engine.evaluate(runs).values(study.metric)[:, 0]
+        np.testing.assert_allclose(cde.reshape(-1)[-1], y1 - y0, atol=TOLERANCE)
         reference = effect["PDE"] - cde
         np.testing.assert_allclose(
-            cde + reference + effect["INT"] + effect["PIE"], total, atol=TOLERANCE
+            (y1 - y0) + (reference + effect["INT"] + effect["PIE"]).reshape(-1)[-1],
+            total,
+            atol=TOLERANCE,
         )
 
     check()

@@ -1,0 +1,17 @@
+"""How far two ways to the same number may part at a model's precision."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .lm import LM
+
+_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.3}
+"""Logits within which two ways to the same number agree, at logits of size 1 to 10."""
+
+
+def tolerance(lm: LM, logits: NDArray[np.float64]) -> float:
+    """How far two ways to the same logits may part at this precision."""
+    return _TOLERANCE.get(lm.dtype, 1e-3) * max(1.0, float(np.abs(logits).max()) / 10)

@@ -158,7 +158,7 @@ class Encoder:
             "The prompt has a word that the model does not know.",
             value=", ".join(repr(word) for word in words) or repr(text),
             expected="words of the model's vocabulary",
-            fix="choose another word; lm.describe() says what the model knows",
+            fix="choose another word; lm.tokenizer.get_vocab() holds those it knows",
         )
 
 

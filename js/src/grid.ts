@@ -5,10 +5,11 @@ import { same } from "./cells.ts";
 import { h, SUPPRESS, setProps, setText } from "./dom.ts";
 import { gridKey } from "./grid_keys.ts";
 import { percentText, short } from "./numbers.ts";
-import { type Direction, type Panel, Status, type View } from "./protocol.ts";
+import { type Panel, Status, type View } from "./protocol.ts";
 import { blueSign, shown, shownValue } from "./scale.ts";
 import { cellName } from "./sentences.ts";
 import type { Store } from "./store.ts";
+import { quantity } from "./toolbar.ts";
 
 export interface GridOptions {
   /** The panel's key in the view. */
@@ -32,12 +33,6 @@ export interface GridOptions {
 const NUMBER_FITS = 25;
 const LARGE_NUMBER_FITS = 34;
 const STATE = ["none", "exact", "estimate", "zero", "failed", "impossible"];
-
-const DIRECTION_WORDS: Record<Direction, [string, string]> = {
-  restore: ["Restore (PIE)", "On corrupt"],
-  break: ["Break (TIE)", "On clean"],
-  difference: ["Difference (INT)", "Difference"],
-};
 
 export class Grid {
   readonly el: HTMLElement;
@@ -123,7 +118,7 @@ export class Grid {
   }
 
   #name(view: View): void {
-    const words = DIRECTION_WORDS[this.store.direction][view.edit.corners ? 0 : 1];
+    const words = quantity(this.store.direction, view.edit.corners).full;
     const unit = this.store.unit === "percent" ? "percent of the total effect" : view.metric.unit;
     setProps(this.el, { "aria-label": `${this.options.name}: ${words}, ${unit}` });
   }

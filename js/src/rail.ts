@@ -10,16 +10,11 @@ import { shown, shownValue } from "./scale.ts";
 import { sentence } from "./sentences.ts";
 import type { Store } from "./store.ts";
 import { plain } from "./text.ts";
+import { quantity } from "./toolbar.ts";
 
 // Room beyond either end, as a share of the distance between them.
 const BEYOND = 0.02;
 const FARTHEST = 0.6;
-
-const QUANTITY: Record<Direction, [string, string]> = {
-  restore: ["PIE", "on corrupt"],
-  break: ["TIE", "on clean"],
-  difference: ["INT", "difference"],
-};
 
 /** From the metric's values to places along the rail, 0 (left) to 1. Corrupt is always left. */
 export function railScale(y00: number, y11: number, others: number[]): (value: number) => number {
@@ -155,7 +150,7 @@ function drawFigure(
   of: HTMLElement,
   badge: HTMLElement,
 ): void {
-  const quantity = QUANTITY[store.direction][(reading?.edit ?? view.edit).corners ? 0 : 1];
+  const name = quantity(store.direction, (reading?.edit ?? view.edit).corners).short;
   const total = size(view.base.y11 - view.base.y00);
   if (!reading || !shown(reading.status)) {
     setText(readout, "");
@@ -166,10 +161,7 @@ function drawFigure(
   }
   const value = shownValue(store.direction, reading.edit, store.unit, reading.corners);
   setText(readout, store.unit === "percent" ? `${percentText(value)}%` : raw(value));
-  setText(
-    of,
-    store.unit === "percent" ? `${quantity} of ${total}` : `${quantity} ${view.metric.unit}`,
-  );
+  setText(of, store.unit === "percent" ? `${name} of ${total}` : `${name} ${view.metric.unit}`);
   setText(badge, [stateWords(reading), pairs(view, reading)].join(" · "));
   setProps(badge, { "data-state": reading.status === Status.Estimate ? "estimate" : null });
 }

@@ -88,6 +88,18 @@ test("the interval of a negative effect is told by its size too", () => {
   );
 });
 
+test("a zero by construction gives reasons that hold in every case", () => {
+  const status = Status.ImpliedZero;
+  const unread = "nothing that is read comes after it.";
+  expect(say("restore", { status })).toMatch(
+    `Zero by construction, so nothing was run: both prompts have the same value here, or ${unread}`,
+  );
+  for (const kind of ["zero", "mean"])
+    expect(say("break", { status, edit: { kind, corners: false } })).toMatch(
+      `Zero by construction, so nothing was run: ${unread}`,
+    );
+});
+
 test("an estimate and old prompts say so", () => {
   expect(say("restore", { status: Status.Estimate })).toMatch(/ ≈ estimate; click to run\.$/);
   expect(say("restore", { stale: true })).toMatch(/ Old prompts, run again\.$/);

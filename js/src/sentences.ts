@@ -124,8 +124,14 @@ function constant({ view, reading, unit }: Words, direction: Direction): string 
 
 function sureness({ reading, unit }: Words, direction: Direction): string[] {
   const out: string[] = [];
-  if (reading.status === Status.ImpliedZero)
-    out.push("Zero by construction: nothing before here differs, so nothing was run.");
+  if (reading.status === Status.ImpliedZero) {
+    // A constant is not what either prompt has here, so equal prompts are no reason.
+    const constant = reading.edit.kind === "zero" || reading.edit.kind === "mean";
+    const equal = constant ? "" : "both prompts have the same value here, or ";
+    out.push(
+      `Zero by construction, so nothing was run: ${equal}nothing that is read comes after it.`,
+    );
+  }
   if (reading.n > 1) out.push(`Mean of ${count(reading.n, "pair")}${interval()}.`);
   if (reading.status === Status.Estimate) out.push("≈ estimate; click to run.");
   if (reading.stale) out.push("Old prompts, run again.");

@@ -65,9 +65,9 @@ export class Sheet {
     const current = this.#grids.map((grid) => grid.current);
     this.#grids = [];
     this.#feet = [];
-    const boxes = this.panels.flatMap((key, i) => {
+    const boxes = this.panels.flatMap((key) => {
       const panel = this.store.panel(key);
-      return panel ? [this.#box(view, panel, size, i === 0)] : [];
+      return panel ? [this.#box(view, panel, size)] : [];
     });
     this.el.classList.toggle("mw-narrow", size.narrow);
     this.el.style.setProperty("--head-h", `${headHeight(view, this.panels, size)}px`);
@@ -89,20 +89,16 @@ export class Sheet {
     return [shapes, texts];
   }
 
-  #box(view: View, panel: Panel, size: Sizes, first: boolean): HTMLElement {
-    const grid = new Grid(this.store, gridOptions(view, panel, size, first), panel);
+  #box(view: View, panel: Panel, size: Sizes): HTMLElement {
+    const grid = new Grid(this.store, gridOptions(view, panel, size), panel);
     this.#grids.push(grid);
-    const title = h("div", { class: "mw-paneltitle" }, ...this.#title(panel));
-    const foot = this.#foot(panel);
-    const box = h(
+    return h(
       "div",
       { class: `mw-panel mw-panel-${panel.key}` },
-      title,
+      h("div", { class: "mw-paneltitle" }, ...this.#title(panel)),
       h("div", { class: "mw-scroll" }, grid.el),
-      foot,
+      this.#foot(panel),
     );
-    if (!first) box.classList.add("mw-follows");
-    return box;
   }
 
   #title(panel: Panel): Node[] {
@@ -165,7 +161,7 @@ export class Sheet {
 
 // --- heads of rows and columns -----------------------------------------------------------------------
 
-function gridOptions(view: View, panel: Panel, size: Sizes, first: boolean): GridOptions {
+function gridOptions(view: View, panel: Panel, size: Sizes): GridOptions {
   const turned = size.narrow && panel.key === "tokens";
   const layer = (row: number) => {
     const label = panel.axes[0]?.[row] ?? String(row);
@@ -180,7 +176,6 @@ function gridOptions(view: View, panel: Panel, size: Sizes, first: boolean): Gri
     rowHead: (row) => [h("span", { text: layer(row) })],
     colHead: (col) => columnName(panel, col),
     corner: [h("span", { class: "mw-hidden", text: "layer" })],
-    rowClass: () => (first || panel.key === "tokens" ? "" : "mw-quiet"),
   };
   if (panel.key !== "tokens") return base;
   const clean = (i: number) => token(panel.axes[1]?.[i] ?? "");
@@ -219,8 +214,7 @@ function corruptUnder(view: View, i: number): Node {
 }
 
 function column(view: View, i: number, clean: Node): Node {
-  const el = h("span", { class: differs(view, i) ? "mw-up mw-differs" : "mw-up" }, clean);
-  return el;
+  return h("span", { class: differs(view, i) ? "mw-up mw-differs" : "mw-up" }, clean);
 }
 
 /** Room for the longest token written upward, from its length, not from a measurement. */

@@ -53,6 +53,12 @@ export function choices(patch: boolean): readonly Choice[] {
   return patch ? PATCH : CONSTANT;
 }
 
+/** What a direction shows, by its symbol where it has one of its own, and in full. */
+export function quantity(direction: Direction, patch: boolean): { short: string; full: string } {
+  const { verb, symbol } = choices(patch).find((c) => c.direction === direction) as Choice;
+  return patch ? { short: symbol, full: `${verb} (${symbol})` } : { short: verb.toLowerCase(), full: verb };
+}
+
 export function directions(store: Store, signal: AbortSignal): HTMLElement {
   const el = h("div", { class: "mw-directions", role: "group", "aria-label": "Direction" });
   const formula = h("span", { class: "mw-formula" });
@@ -80,10 +86,7 @@ function directionButton(store: Store, face: Choice, formula: HTMLElement): HTML
     "aria-label": label,
     title: face.formula,
   });
-  el.append(
-    h("span", { class: "mw-verb", text: face.verb }),
-    h("span", { class: "mw-symbol", text: face.symbol }),
-  );
+  el.append(h("span", { text: face.verb }), h("span", { class: "mw-symbol", text: face.symbol }));
   el.addEventListener("focus", () => {
     setText(formula, face.formula);
   });
@@ -148,8 +151,7 @@ const PALETTES: [Palette, string][] = [
 ];
 
 export function legend(store: Store, signal: AbortSignal): HTMLElement {
-  const low = h("span", { class: "mw-legendend" });
-  const high = h("span", { class: "mw-legendend" });
+  const [low, high] = [h("span"), h("span")];
   const swap = button("", () => store.setPalette(store.palette === "rdbu" ? "puor" : "rdbu"), {
     class: "mw-bar",
   });

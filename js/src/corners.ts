@@ -42,7 +42,6 @@ function cornerTable(view: View, reading: Reading | null): HTMLElement[] {
   const c = ok ? reading.corners : { ...view.base, y01: Number.NaN, y10: Number.NaN };
   const edit = reading?.edit ?? view.edit;
   const patch = edit.corners;
-  const other = edit.kind;
   const cell = (value: number, name: string) =>
     h("td", {}, h("span", { class: "mw-y", text: name }), h("span", { text: raw(value) }));
   const head = (text: string) => h("th", { scope: "col", text });
@@ -59,7 +58,7 @@ function cornerTable(view: View, reading: Reading | null): HTMLElement[] {
           {},
           h("th", { scope: "col", text: "input" }),
           head("as it is"),
-          head(`set to ${other}`),
+          head(`set ${edit.goal}`),
         ),
         h("tr", {}, side("clean"), cell(c.y11, ""), cell(c.y10, "")),
         h("tr", {}, side("corrupt"), cell(c.y00, ""), cell(c.y01, "")),
@@ -90,7 +89,7 @@ function effects(c: Parameters<typeof estimands>[0]): HTMLElement {
 // --- next tokens -------------------------------------------------------------------------------------
 
 function nextTokens(view: View, result: Result | null): HTMLElement[] {
-  const { corners: patch, kind } = result?.edit ?? view.edit;
+  const { corners: patch, goal } = result?.edit ?? view.edit;
   const { cleanTop, corruptTop } = view.prompts;
   const after = result?.top;
   const title =
@@ -103,12 +102,12 @@ function nextTokens(view: View, result: Result | null): HTMLElement[] {
       "div",
       { class: "mw-nexts" },
       change(
-        patch ? "restored" : `set to ${kind}`,
+        patch ? "restored" : `set ${goal}`,
         "corrupt",
         after?.corrupt ?? corruptTop,
         after?.restored,
       ),
-      change(patch ? "broken" : `set to ${kind}`, "clean", after?.clean ?? cleanTop, after?.broken),
+      change(patch ? "broken" : `set ${goal}`, "clean", after?.clean ?? cleanTop, after?.broken),
     ),
   ];
 }

@@ -124,7 +124,7 @@ const tokens = (from: Reader, name: string): TokenInfo[] =>
 
 function editInfo(from: Reader): EditInfo {
   const edit = from.at("edit");
-  return { kind: edit.text("kind"), corners: edit.flag("corners") };
+  return { kind: edit.text("kind"), corners: edit.flag("corners"), goal: edit.text("goal") };
 }
 
 function panel(from: Reader, revision: number): Panel {

@@ -51,6 +51,11 @@ export function unaligned(data: Float32Array | Uint8Array): DataView {
   return new DataView(bytes.buffer, 3);
 }
 
+/** What sites are set to, as Python describes it. */
+export const MIXED = { kind: "mixed", corners: false, goal: "as asked" };
+export const PATCH = { kind: "patch", corners: true, goal: "to its value on the other prompt" };
+export const ZERO = { kind: "zero", corners: false, goal: "to zero" };
+
 const ROWS = 3;
 const COLS = 2;
 const names = (n: number) => [...Array(n).keys()].map(String);
@@ -64,7 +69,7 @@ export function payload(change: Record<string, unknown> = {}): Record<string, un
     revision: 1,
     model: { name: "m", n_layers: ROWS, n_heads: COLS, facts: "" },
     metric: { name: "logit_diff", unit: "logits", label: "logit(a) − logit(b)" },
-    edit: { kind: "patch", corners: true },
+    edit: PATCH,
     edits: [{ kind: "patch", label: "patch", why: null }],
     pairs: { n: 1, index: 0, name: "t" },
     prompts: {
@@ -106,7 +111,7 @@ export function answer(cells: number[], change: Record<string, unknown> = {}) {
     seq: 1,
     cells: cells.map((index) => ({ panel: "head", index })),
     label: cells.map((i) => `L${Math.floor(i / COLS)}H${i % COLS}`).join(" + "),
-    edit: { kind: "patch", corners: true },
+    edit: PATCH,
     y11: 10,
     y00: 0,
     y10: 6,

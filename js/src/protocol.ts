@@ -53,9 +53,12 @@ export interface Panel {
   revision: number;
 }
 export interface EditInfo {
+  /** "mixed": several edits at once; "source": one whose prompt is named and so has no corners. */
   kind: string;
   /** Whether it sets the site to its value on the other prompt: only then are there corners. */
   corners: boolean;
+  /** What sites are set to, in words: "to zero". No two edits share them. */
+  goal: string;
 }
 export interface EditChoice {
   kind: string;

@@ -172,7 +172,7 @@ function pairs(view: View, reading: Reading): string {
 }
 
 function stateWords(reading: Reading): string {
-  if (reading.stale) return "old prompts";
+  if (reading.stale) return "out of date";
   switch (reading.status) {
     case Status.Exact:
       return "exact ✓";

@@ -1,11 +1,10 @@
 import { expect, test } from "vitest";
 import { decodeView } from "./decode.ts";
-import { payload } from "./fake.ts";
+import { MIXED, PATCH, payload, ZERO } from "./fake.ts";
 import { type Direction, Status } from "./protocol.ts";
 import type { Reading } from "./reading.ts";
 import { cellName, sentence } from "./sentences.ts";
 
-const patch = { kind: "patch", corners: true };
 const view = decodeView(payload({ base: { y11: 11, y00: -5.2 } }));
 
 function reading(change: Partial<Reading> = {}): Reading {
@@ -14,7 +13,7 @@ function reading(change: Partial<Reading> = {}): Reading {
     cells: [{ panel: "head", index: 0 }],
     label: "L3H1",
     corners: { y11: 11, y00: -5.2, y10: 2, y01: 1.3 },
-    edit: patch,
+    edit: PATCH,
     status: Status.Exact,
     n: 1,
     ci: null,
@@ -95,14 +94,14 @@ test("a zero by construction gives reasons that hold in every case", () => {
     `Zero by construction, so nothing was run: both prompts have the same value here, or ${unread}`,
   );
   for (const kind of ["zero", "mean"])
-    expect(say("break", { status, edit: { kind, corners: false } })).toMatch(
+    expect(say("break", { status, edit: { ...ZERO, kind } })).toMatch(
       `Zero by construction, so nothing was run: ${unread}`,
     );
 });
 
-test("an estimate and old prompts say so", () => {
+test("an estimate and what is out of date say so", () => {
   expect(say("restore", { status: Status.Estimate })).toMatch(/ ≈ estimate; click to run\.$/);
-  expect(say("restore", { stale: true })).toMatch(/ Old prompts, run again\.$/);
+  expect(say("restore", { stale: true })).toMatch(/ Out of date: run again\.$/);
 });
 
 test("not run: what running costs", () => {
@@ -126,7 +125,7 @@ test("near no total effect: logits only", () => {
 });
 
 test("edits to a constant have their own words and never the corners' names", () => {
-  const zero = { edit: { kind: "zero", corners: false } };
+  const zero = { edit: ZERO };
   expect(say("break", zero)).toBe(
     "Setting L3H1 to zero in the clean run moves logit(a) − logit(b) from +11.0 to +2.0: 56% of the total effect lost.",
   );
@@ -136,7 +135,14 @@ test("edits to a constant have their own words and never the corners' names", ()
   expect(say("difference", zero)).toBe(
     "Setting L3H1 to zero costs 56% on clean and −40% on corrupt: difference +96%.",
   );
-  expect(say("break", { edit: { kind: "mean", corners: false } })).toContain("to its mean in the");
+  const mean = { kind: "mean", corners: false, goal: "to its mean" };
+  expect(say("break", { edit: mean })).toContain("to its mean in the");
+});
+
+test("several edits at once are not told as one of them", () => {
+  const joint = { edit: MIXED, label: "L3H1 + mlp4" };
+  expect(say("break", joint)).toMatch(/^Setting L3H1 \+ mlp4 as asked in the clean run moves /);
+  expect(say("difference", joint)).toMatch(/^Setting L3H1 \+ mlp4 as asked costs 56% on clean/);
 });
 
 test("a cell's name begins with its label", () => {

@@ -91,7 +91,7 @@ function interaction(pie: number, tie: number, int: number): string {
     : " It matters more when the rest is corrupt (OR-like).";
 }
 
-// --- edits to a constant -----------------------------------------------------------------------
+// --- other edits -----------------------------------------------------------------------------
 
 function constant({ view, reading, unit }: Words, direction: Direction): string {
   const { y11, y00, y10, y01 } = reading.corners;
@@ -101,23 +101,22 @@ function constant({ view, reading, unit }: Words, direction: Direction): string 
   const amount = (value: number) =>
     unit === "percent" ? `${percentSize(share(value))}%` : `${size(value)} ${view.metric.unit}`;
   const near = unit === "raw" ? ". The total effect is near 0, so there is no percentage" : "";
-  const goal = reading.edit.kind === "mean" ? "its mean" : reading.edit.kind;
-  const set = (base: string) => `Setting ${reading.label} to ${goal} in the ${base} run`;
+  const what = `Setting ${reading.label} ${plain(reading.edit.goal, LONG)}`;
   if (direction === "break") {
-    const start = `${set("clean")} moves ${metric} from ${raw(y11)} to ${raw(y10)}`;
+    const start = `${what} in the clean run moves ${metric} from ${raw(y11)} to ${raw(y10)}`;
     if (near) return `${start}${near}.`;
     return share(effects.clean) < 0
       ? `${start}: ${percentSize(-share(effects.clean))}% added; it opposes the clean answer.`
       : `${start}: ${percentSize(share(effects.clean))}% of the total effect lost.`;
   }
   if (direction === "restore") {
-    const start = `${set("corrupt")} moves ${metric} from ${raw(y00)} to ${raw(y01)}`;
+    const start = `${what} in the corrupt run moves ${metric} from ${raw(y00)} to ${raw(y01)}`;
     if (near) return `${start}${near}.`;
     return share(effects.corrupt) < 0
       ? `${start}: ${percentSize(-share(effects.corrupt))}% of the total effect toward the clean answer.`
       : `${start}: ${percentSize(share(effects.corrupt))}% further from the clean answer.`;
   }
-  return `Setting ${reading.label} to ${goal} costs ${amount(effects.clean)} on clean and ${amount(effects.corrupt)} on corrupt: difference ${unit === "percent" ? `${percentText(share(effects.difference))}%` : raw(effects.difference)}.`;
+  return `${what} costs ${amount(effects.clean)} on clean and ${amount(effects.corrupt)} on corrupt: difference ${unit === "percent" ? `${percentText(share(effects.difference))}%` : raw(effects.difference)}.`;
 }
 
 // --- how sure ----------------------------------------------------------------------------------
@@ -134,7 +133,7 @@ function sureness({ reading, unit }: Words, direction: Direction): string[] {
   }
   if (reading.n > 1) out.push(`Mean of ${count(reading.n, "pair")}${interval()}.`);
   if (reading.status === Status.Estimate) out.push("≈ estimate; click to run.");
-  if (reading.stale) out.push("Old prompts, run again.");
+  if (reading.stale) out.push("Out of date: run again.");
   return out;
 
   function interval(): string {

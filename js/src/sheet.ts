@@ -127,7 +127,7 @@ export class Sheet {
       done.hidden = !run.hidden;
       setText(done, `${count(now.status.length, noun)}, all run`);
       const words = stale
-        ? `Run again, old prompts · ${count(now.cost.passes || 1, "pass")}`
+        ? `Out of date: run again · ${count(now.cost.passes || 1, "pass")}`
         : `Run ${count(missing, noun)} · ${count(now.cost.passes, "pass")} · ${seconds(now.cost.seconds)}`;
       setText(run, now.cols === 1 ? "Run" : words);
       setProps(run, { title: words, "aria-label": now.cols === 1 ? words : null });

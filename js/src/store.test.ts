@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { answer, FakeModel, payload } from "./fake.ts";
+import { answer, FakeModel, PATCH, payload, ZERO } from "./fake.ts";
 import { type Change, Store } from "./store.ts";
 
 const cell = (index: number) => ({ panel: "head", index });
@@ -66,7 +66,7 @@ test("a joint result changes no cell of the panel", () => {
   expect([...(store.panel("head")?.y01 ?? [])]).toEqual([0, 1, 2, 3, 4, 5]);
 });
 
-test("a result of older prompts is stale and changes no cell", () => {
+test("a result of an older revision is stale and changes no cell", () => {
   model.push("view", payload({ revision: 2 }));
   model.push("result", answer([2], { y01: 99 }));
   expect(store.panel("head")?.y01[2]).toBe(2);
@@ -74,9 +74,12 @@ test("a result of older prompts is stale and changes no cell", () => {
 });
 
 test("a result under another edit than the view's changes no cell", () => {
-  model.push("result", answer([2], { y01: 99, edit: { kind: "zero", corners: false } }));
+  model.push("result", answer([2], { y01: 99, edit: ZERO }));
   expect(store.panel("head")?.y01[2]).toBe(2);
   expect(store.reading?.edit.corners).toBe(false);
+  const source = { ...PATCH, kind: "source", goal: "to its value on the clean prompt" };
+  model.push("result", answer([3], { y01: 99, edit: source }));
+  expect(store.panel("head")?.y01[3]).toBe(3);
 });
 
 test("hover reads from the page and sends nothing", () => {

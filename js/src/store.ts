@@ -256,7 +256,7 @@ export class Store {
     const cell = result?.cells.length === 1 ? result.cells[0] : undefined;
     if (!result || !view || !cell || result.revision !== view.revision) return false;
     const panel = this.panel(cell.panel);
-    if (!panel || cell.index >= panel.status.length || result.edit.kind !== view.edit.kind)
+    if (!panel || cell.index >= panel.status.length || result.edit.goal !== view.edit.goal)
       return false;
     panel.y01[cell.index] = result.y01;
     panel.y10[cell.index] = result.y10;

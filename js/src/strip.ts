@@ -21,7 +21,9 @@ export function joint(store: Store, result: Reading): Joint {
   let sum = 0;
   for (const cell of result.cells) {
     const own = store.cellReading(cell);
-    sum += own && shown(own.status) ? value(own) : Number.NaN;
+    // The cells show the view's edit, which need not be what was asked of these.
+    const comparable = own && shown(own.status) && own.edit.goal === result.edit.goal;
+    sum += comparable ? value(own) : Number.NaN;
   }
   return { together, sum, gap: together - sum };
 }

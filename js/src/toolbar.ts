@@ -56,7 +56,9 @@ export function choices(patch: boolean): readonly Choice[] {
 /** What a direction shows, by its symbol where it has one of its own, and in full. */
 export function quantity(direction: Direction, patch: boolean): { short: string; full: string } {
   const { verb, symbol } = choices(patch).find((c) => c.direction === direction) as Choice;
-  return patch ? { short: symbol, full: `${verb} (${symbol})` } : { short: verb.toLowerCase(), full: verb };
+  return patch
+    ? { short: symbol, full: `${verb} (${symbol})` }
+    : { short: verb.toLowerCase(), full: verb };
 }
 
 export function directions(store: Store, signal: AbortSignal): HTMLElement {

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { SUPPRESS } from "./dom.ts";
 import explorer from "./explorer.ts";
-import { answer, FakeModel, payload } from "./fake.ts";
+import { answer, FakeModel, MIXED, payload } from "./fake.ts";
 import headGrid from "./head_grid.ts";
 
 let model: FakeModel;
@@ -203,6 +203,15 @@ test.each(HOSTILE)("hostile text %# stays text", (text) => {
     expect((bdi.textContent ?? "").length).toBeLessThan(900);
     expect(bdi.textContent).not.toMatch(/[\u202e\u2066]/);
   }
+});
+
+test("a joint result of several edits has no sum beside it", () => {
+  draw(payload());
+  const sums = () => [...el.querySelectorAll(".mw-sum b")].map((sum) => sum.textContent);
+  model.push("result", answer([1, 2]));
+  expect(sums()).toEqual(["+40.0%", "+30.0%", "+10.0%"]);
+  model.push("result", answer([1, 2], { edit: MIXED }));
+  expect(sums()).toEqual(["−40.0%", "–", "–"]);
 });
 
 test("a view that is drawn anew keeps the focus and does not point", () => {

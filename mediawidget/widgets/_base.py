@@ -173,7 +173,8 @@ class View(anywidget.AnyWidget):
         self._write("result", result_payload(self.study, self.panels, self._pair, self._seq))
 
     def _base_tokens(self) -> BaseTokens:
-        question = (self.study.engine, self.study.lm.version())
+        # The revision sees what the weights' version does not: numbers written behind its back.
+        question = (self.study.engine, self.study.revision, self.study.lm.version())
         if self._tokens is None or self._tokens[0] != question:
             self._tokens = (question, BaseTokens(self.study))
         return self._tokens[1]

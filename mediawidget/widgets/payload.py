@@ -6,7 +6,7 @@ no kernel. Numbers are in the metric's unit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,8 +77,10 @@ def view_payload(
             "facts": study.lm.describe(),
         },
         "metric": {"name": study.metric.name, "unit": study.metric.unit, "label": label},
-        "edit": {"kind": study.edit.kind, "corners": study.edit.corners},
-        "edits": [_edit_choice(study, edit) for edit in EDITS.values()],
+        "edit": edit_payload([study.edit]),
+        "edits": [
+            _edit_choice(study, edit) for edit in dict.fromkeys([*EDITS.values(), study.edit])
+        ],
         "pairs": {"n": len(study.contrast), "index": pair, "name": study.contrast.name},
         "prompts": _prompts(study, pair or 0, tokens),
         "base": {"y11": _number(total["Y11"]), "y00": _number(total["Y00"])},
@@ -105,14 +107,12 @@ def result_payload(
     edited = effect.metric(effect.edited).mean(axis=0)
     base = effect.metric(effect.bases).mean(axis=0)
     tops = entry.next_tokens[pair or 0] if entry.next_tokens else {}
-    # History reaches back to earlier prompts and weights.
-    current = np.allclose(entry.effect.bases, study.known_total.bases, rtol=1e-4, atol=1e-4)
     return {
-        "revision": study.revision if current else study.revision - 1,
+        "revision": study.revision,
         "seq": seq,
         "cells": [cell_of(study, panels, site, i) for i, site in enumerate(entry.sites)],
         "label": effect.labels[0] if effect.labels else "",
-        "edit": {"kind": effect.edit.kind, "corners": effect.edit.corners},
+        "edit": edit_payload(entry.edits.values()),
         "y11": _number(base[0]),
         "y00": _number(base[1]),
         "y10": _number(edited[0]),
@@ -133,6 +133,26 @@ def cell_of(study: Study, panels: Sequence[Panel], site: Site, place: int) -> di
         if index is not None:
             return {"panel": panel.key, "index": index}
     return {"panel": "site", "index": place, "label": study.labels([site])[0]}
+
+
+def edit_payload(edits: Iterable[Edit]) -> dict[str, Any]:
+    """What sites are set to: ``kind``, whether there are corners, and ``goal`` in words.
+
+    ``kind`` is "mixed" for several different edits, and "source" for one that names its prompt.
+    """
+    several = set(edits)
+    if len(several) > 1:
+        corners = all(edit.corners for edit in several)
+        return {"kind": "mixed", "corners": corners, "goal": "as asked"}
+    (edit,) = several
+    match edit:
+        case Patch(source):
+            goal = f"to its value on the {source or 'other'} prompt"
+        case Mean(base):
+            goal = f"to its mean over the {base} prompts" if base else "to its mean"
+        case _:
+            goal = f"to {edit.kind}"
+    return {"kind": _kind(edit), "corners": edit.corners, "goal": goal}
 
 
 def intervals(effect: Effect) -> dict[str, list[float]] | None:
@@ -176,7 +196,14 @@ def _edit_choice(study: Study, edit: Edit) -> dict[str, Any]:
         study.engine.refuse_edit(edit)
     except MediationError:
         why = "needs several pairs of each length"
-    return {"kind": edit.kind, "label": edit.kind, "why": why}
+    named = _kind(edit) == "source"
+    label = f"{edit.kind} ({edit.taken_from('clean')})" if named else edit.kind
+    return {"kind": _kind(edit), "label": label, "why": why}
+
+
+def _kind(edit: Edit) -> str:
+    """Its name among those that the page offers; "source" where it names a prompt of its own."""
+    return edit.kind if edit == EDITS.get(edit.kind) else "source"
 
 
 def _checks(checks: Sequence[Check]) -> list[dict[str, Any]]:

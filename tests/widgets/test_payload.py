@@ -86,7 +86,7 @@ def test_edits_to_a_constant_are_sent_as_their_runs(several: mw.Study) -> None:
     view = mw.HeadGrid(several)
     several.edit = mw.Zero()
     effect = several.sweep("head", progress=False)
-    assert view.view["edit"] == {"kind": "zero", "corners": False}
+    assert view.view["edit"] == {"kind": "zero", "corners": False, "goal": "to zero"}
     data = panel(view, "head")
     on_clean = view.view["base"]["y11"] - values(data, "y10").astype(float)
     on_corrupt = view.view["base"]["y00"] - values(data, "y01").astype(float)
@@ -127,6 +127,45 @@ def test_next_tokens_are_those_of_the_shown_pair(several: mw.Study) -> None:
     for name, found in entry.next_tokens[1].items():
         assert [t["token"] for t in view.result["top"][name]] == [text for text, _ in found[:3]]
     assert view.view["prompts"]["clean_top"] == view.result["top"]["clean"]
+
+
+@pytest.mark.parametrize(
+    ("edits", "expected"),
+    [
+        ([mw.Patch(), mw.Zero()], {"kind": "mixed", "corners": False, "goal": "as asked"}),
+        (
+            [mw.Patch(), mw.Patch()],
+            {"kind": "patch", "corners": True, "goal": "to its value on the other prompt"},
+        ),
+        (
+            [mw.Patch("clean")],
+            {"kind": "source", "corners": False, "goal": "to its value on the clean prompt"},
+        ),
+        ([mw.Mean()], {"kind": "mean", "corners": False, "goal": "to its mean"}),
+        (
+            [mw.Mean("corrupt")],
+            {"kind": "source", "corners": False, "goal": "to its mean over the corrupt prompts"},
+        ),
+    ],
+)
+def test_a_result_says_what_its_sites_were_set_to(
+    several: mw.Study, edits: list[mw.Edit], expected: dict[str, Any]
+) -> None:
+    view = mw.HeadGrid(several)
+    several.intervene({mw.Site("head", 3, head=h): edit for h, edit in enumerate(edits)})
+    assert view.result["edit"] == expected
+
+
+def test_an_edit_that_names_its_prompt_is_offered_while_it_is_the_studys(study: mw.Study) -> None:
+    view = mw.HeadGrid(study)
+    study.edit = mw.Patch("corrupt")
+    assert view.view["edit"]["kind"] == "source"
+    assert [(e["kind"], e["label"]) for e in view.view["edits"]][-1] == (
+        "source",
+        "patch (corrupt)",
+    )
+    study.edit = mw.Patch()
+    assert [e["kind"] for e in view.view["edits"]] == ["patch", "zero", "mean"]
 
 
 def test_a_site_that_a_view_does_not_show_keeps_its_label(study: mw.Study) -> None:

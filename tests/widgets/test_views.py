@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import traitlets
 from ipywidgets.widgets.widget import _remove_buffers
 
 import mediawidget as mw
 from mediawidget.effects import Status
-from tests.widgets.conftest import Page
+from tests.small_models import random_model, tokenizer_of
+from tests.widgets.conftest import PAIRS, Page
 
 CLICK = 2048  # bytes
 CELL = {"panel": "head", "index": 10}
@@ -86,9 +88,7 @@ def test_views_of_one_study_are_linked(study: mw.Study, monkeypatch: pytest.Monk
     assert tokens.result["label"] == "L0H0"
 
 
-def test_going_back_past_a_swap_is_said_to_be_stale(
-    study: mw.Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_there_is_no_way_back_past_a_swap(study: mw.Study, monkeypatch: pytest.MonkeyPatch) -> None:
     view = mw.Explorer(study)
     page = Page(view, monkeypatch)
     page.ask("intervene", cells=[CELL])
@@ -96,8 +96,27 @@ def test_going_back_past_a_swap_is_said_to_be_stale(
     page.ask("swap")
     assert view.view["prompts"]["answer"].strip() == "ibis"
     assert view.view["base"]["y11"] == pytest.approx(-before["y00"], rel=1e-4)
-    if study.undo():
-        assert view.result["revision"] < view.view["revision"]
+    assert not study.undo()
+    assert "cells" not in view.result
+
+
+def test_weights_written_behind_their_counter_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`.data` changes no version counter; the base runs of the next click show it."""
+    lm = mw.load(random_model("gpt2", torch.float32), tokenizer=tokenizer_of("gpt2"))
+    study = mw.Study(lm, PAIRS[0])
+    view = mw.Explorer(study)
+    page = Page(view, monkeypatch)
+    page.ask("intervene", cells=[CELL])
+    old = view.view["prompts"]["clean_top"]
+    with torch.no_grad():
+        lm.hf.transformer.wte.weight.data.mul_(2)
+    page.ask("intervene", cells=[CELL])
+    fresh = mw.Explorer(mw.Study(lm, PAIRS[0]))
+    assert view.view["prompts"]["clean_top"] == fresh.view["prompts"]["clean_top"] != old
+    # What was done under the old weights is not gone back to.
+    assert study.undo()
+    assert "cells" not in view.result
+    assert not study.undo()
 
 
 def test_edits_are_set_from_the_page(several: mw.Study, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +124,7 @@ def test_edits_are_set_from_the_page(several: mw.Study, monkeypatch: pytest.Monk
     page = Page(view, monkeypatch)
     assert page.ask("edit", edit="mean")["ok"]
     assert several.edit == mw.Mean()
-    assert view.view["edit"] == {"kind": "mean", "corners": False}
+    assert view.view["edit"] == {"kind": "mean", "corners": False, "goal": "to its mean"}
     assert page.ask("intervene", cells=[CELL])["ok"]
     assert set(view.result["ci"]) == {"clean", "corrupt", "difference"}
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import check_runs
 from ..effects import Effect, Status
 from ..errors import MediationError
 from ..mediators import mediator_named
@@ -147,17 +148,17 @@ def _cost(study: Study, sweep: Sweep, rate: float) -> dict[str, Any]:
     """Runs, forward passes and seconds of the whole sweep, as the engine would cut it."""
     engine = study.engine
     sites = sweep.sites(study.lm.shape, len(study.token_pairs[0]))
-    runs = both_directions([{site: sweep.edit} for site in sites])
+    cells = [{site: sweep.edit} for site in sites]
+    runs = both_directions(cells)
+    everything = [*runs, *check_runs(study.lm, cells)]
     total, passes = 0, 0
     try:
-        templates = [make_template(runs, group.frame) for group in engine.groups]
+        templates = [make_template(everything, group.frame) for group in engine.groups]
     except MediationError:
         # The edit is refused for these pairs; running it says why.
         return {"runs": len(runs), "passes": 1, "seconds": 0.0}
     for group, template in zip(engine.groups, templates, strict=True):
-        live = int((~template.implied).sum())
-        n_pairs = len(group.members)
-        at_once = max(1, min(n_pairs, engine.max_rows(template) // (live + 2)))
-        passes += -(-n_pairs // at_once)
-        total += live * n_pairs
+        live = int((~template.implied[: len(runs)]).sum())
+        passes += sum(1 for _ in engine.cut(template, len(runs), len(group.members)))
+        total += live * len(group.members)
     return {"runs": total, "passes": passes, "seconds": round(total * rate, 3)}

@@ -82,6 +82,16 @@ def test_one_pair_of_several_and_their_mean(several: mw.Study) -> None:
     assert view.view["prompts"]["clean"][2]["role"] == "S"
 
 
+@pytest.mark.parametrize("budget", [None, 200_000, 1])
+def test_the_cost_is_what_the_engine_then_does(several: mw.Study, budget: int | None) -> None:
+    """Down to the least memory, where even one pair's runs are cut."""
+    several.engine.budget = budget
+    cost = panel(mw.HeadGrid(several), "head")["cost"]
+    assert cost["passes"] == several.sweep("head", progress=False).facts["passes"]
+    assert cost["passes"] == 1 if budget is None else cost["passes"] > 3
+    assert cost["runs"] == 90
+
+
 def test_edits_to_a_constant_are_sent_as_their_runs(several: mw.Study) -> None:
     view = mw.HeadGrid(several)
     several.edit = mw.Zero()

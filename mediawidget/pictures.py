@@ -1,57 +1,100 @@
 """Static pictures of effects: plain HTML, escaped, no script, no network.
 
-They stand where a live view cannot: a bare effect in a cell, a reopened notebook.
+They stand where a live view cannot: a bare effect or study in a cell, a reopened notebook.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from .effects import Effect
+from .effects import SHOWN, Effect, Status
 
 Array = NDArray[np.float64]
 
-_STYLE = {
-    "table": "border-collapse:collapse;font:11px system-ui,sans-serif;"
-    "font-variant-numeric:tabular-nums",
-    "cell": "width:44px;height:26px;text-align:center;border:1px solid rgba(128,128,128,.25)",
-    "hatch": "background:repeating-linear-gradient(45deg,rgba(128,128,128,.3) 0 1px,"
-    "transparent 1px 5px)",
-}
+_TABLE = "border-collapse:collapse;font:11px system-ui,sans-serif;font-variant-numeric:tabular-nums"
+_CELL = "width:44px;height:26px;text-align:center;border:1px solid rgba(128,128,128,.25)"
+_HATCH = (
+    "background:repeating-linear-gradient(45deg,rgba(128,128,128,.3) 0 1px,transparent 1px 5px)"
+)
 _TOWARD_CLEAN, _AWAY = "33,102,172", "178,24,43"
+_WITHOUT_NUMBER = {
+    Status.NOT_RUN: (_HATCH, "not run", ""),
+    Status.FAILED: ("color:#b85c00", "failed check", "\N{MULTIPLICATION SIGN}"),
+    Status.IMPOSSIBLE: ("border-style:dashed", "impossible", ""),
+}
+KEY = (
+    "blue: toward the clean run, red: away; hatched: not run; "
+    "\N{MIDDLE DOT}: zero by construction; \N{MULTIPLICATION SIGN}: failed check"
+)
+
+
+def study_picture(title: str, total: Effect, grids: Mapping[str, Effect]) -> str:
+    """What a study holds, as a page without a kernel shows it.
+
+    Args:
+        title: the study in words.
+        total: its base runs, an effect without axes.
+        grids: what was swept or clicked, by name.
+
+    Returns:
+        HTML: the title, the base values, and every grid of PIE (or of the effect on the clean
+        base) in the metric's unit.
+    """
+    y11, y00 = signed(total["Y11"]), signed(total["Y00"])
+    unit = escape(total.metric.unit)
+    bases = (
+        f"<div>{escape(total.metric.name)}: clean {y11}, corrupt {y00}, "
+        f"total effect {signed(total['TE'])} {unit}; n={total.n_pairs}</div>"
+    )
+    parts = [
+        f"<div><b>{escape(name)}</b>, {_quantity(grid)} in {unit}</div>{_table(grid)}"
+        for name, grid in grids.items()
+    ]
+    end = f"<div>{KEY}</div>" if parts else "<div>nothing was run yet: study.sweep('head')</div>"
+    return f"<div>{escape(title)}</div>{bases}{''.join(parts)}{end}"
 
 
 def effect_html(effect: Effect) -> str:
     """A heatmap of PIE (or the effect on the clean base) in the metric's unit, as a table."""
-    key = "PIE" if effect.edit.corners else "clean"
     title = f"<div>{escape(repr(effect))}</div>"
-    if not effect.axes:
-        numbers = ", ".join(f"{name} {signed(effect[name])}" for name in effect.quantities())
-        site = escape(effect.labels[0]) + ": " if effect.labels else ""
-        return f"{title}<div>{site}{numbers} {effect.metric.unit}</div>"
-    values = np.asarray(effect[key]).reshape(len(next(iter(effect.axes.values()))), -1)
-    caption = f"<div>{key} in {escape(effect.metric.unit)}; hatched cells were not run</div>"
-    names = list(effect.axes)
-    columns = [""] if len(names) == 1 else [str(c) for c in range(values.shape[1])]
-    rows = [str(layer) for layer in effect.axes[names[0]]]
-    return title + grid_html(values, rows, columns) + caption
+    unit = escape(effect.metric.unit)
+    if effect.axes:
+        return f"{title}{_table(effect)}<div>{_quantity(effect)} in {unit}; {KEY}</div>"
+    site = escape(effect.labels[0]) + ": " if effect.labels else ""
+    status = Status(int(effect.status))
+    if effect.labels and status not in SHOWN:
+        return f"{title}<div>{site}{_WITHOUT_NUMBER[status][1]}</div>"
+    numbers = ", ".join(f"{name} {signed(effect[name])}" for name in effect.quantities())
+    return f"{title}<div>{site}{numbers} {unit}</div>"
 
 
-def grid_html(values: Array, rows: list[str], columns: list[str]) -> str:
-    """A table of (row, column) numbers coloured on one scale centred on 0; NaN is hatched."""
+def grid_html(
+    values: Array, status: NDArray[np.uint8], rows: list[str], columns: list[str], total: float
+) -> str:
+    """A table of numbers coloured on one scale centred on 0.
+
+    Args:
+        values: (row, column), in the metric's unit.
+        status: (row, column), how each came by its number; it says what is drawn without one.
+        rows: their names.
+        columns: their names.
+        total: the total effect. A number of its sign goes toward the clean run and is blue.
+    """
     finite = np.abs(values[np.isfinite(values)])
     scale = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
+    turn = -1.0 if total < 0 else 1.0
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
     body = "".join(
-        f"<tr><th>{escape(name)}</th>" + "".join(_cell(v, scale) for v in line) + "</tr>"
-        for name, line in zip(rows, values, strict=True)
+        f"<tr><th>{escape(name)}</th>"
+        + "".join(_cell(v, turn * v / scale, Status(int(s))) for v, s in zip(*line, strict=True))
+        + "</tr>"
+        for name, *line in zip(rows, values, status, strict=True)
     )
-    return f'<table style="{_STYLE["table"]}"><tr><th></th>{head}</tr>{body}</table>'
+    return f'<table style="{_TABLE}"><tr><th></th>{head}</tr>{body}</table>'
 
 
 def signed(value: float) -> str:
@@ -61,12 +104,33 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _cell(value: float, scale: float) -> str:
-    if not np.isfinite(value):
-        return f'<td style="{_STYLE["cell"]};{_STYLE["hatch"]}" title="not run"></td>'
-    colour = _TOWARD_CLEAN if value > 0 else _AWAY
-    strength = min(1.0, abs(value) / scale)
+def _quantity(effect: Effect) -> str:
+    return "PIE" if effect.edit.corners else "effect on the clean base"
+
+
+def _table(effect: Effect) -> str:
+    """An effect's first axis down the page, the others across."""
+    values = np.asarray(effect["PIE" if effect.edit.corners else "clean"])
+    (name, layers), *across = effect.axes.items()
+    values = values.reshape(len(layers), -1)
+    rows = [str(layer) for layer in layers]
+    columns = [str(column) for column in range(values.shape[1])] if across else [""]
+    if list(effect.axes) == [name, "position"] and effect.labels:
+        columns = [label.partition(" @ ")[2] for label in effect.labels[: values.shape[1]]]
+    status = effect.status.reshape(values.shape)
+    return grid_html(values, status, rows, columns, float(effect["TE"].flat[0]))
+
+
+def _cell(value: float, share: float, status: Status) -> str:
+    """One cell; ``share`` of the largest number, positive toward the clean run."""
+    if status not in SHOWN or not np.isfinite(value):
+        style, title, mark = _WITHOUT_NUMBER.get(status, _WITHOUT_NUMBER[Status.NOT_RUN])
+        return f'<td style="{_CELL};{style}" title="{title}">{mark}</td>'
+    if status == Status.IMPLIED_ZERO:
+        return f'<td style="{_CELL}" title="zero by construction">\N{MIDDLE DOT}</td>'
+    colour = _TOWARD_CLEAN if share > 0 else _AWAY
+    mark = "\N{ALMOST EQUAL TO}" if status == Status.ESTIMATE else ""
     return (
-        f'<td style="{_STYLE["cell"]};background:rgba({colour},{0.75 * strength:.3f})">'
-        f"{signed(value)}</td>"
+        f'<td style="{_CELL};background:rgba({colour},{0.75 * min(1.0, abs(share)):.3f})">'
+        f"{mark}{signed(value)}</td>"
     )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..pictures import grid_html, signed
+from ..pictures import KEY, grid_html, signed
 from .panels import Panel, panel_payload
+from .payload import edit_payload
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -28,9 +29,10 @@ def study_html(study: Study, panels: Sequence[Panel], pair: int | None) -> str:
         f"<p>{escape(study.metric.label('answer', 'wrong'))}: clean {signed(total['Y11'])}, "
         f"corrupt {signed(total['Y00'])} {escape(study.metric.unit)}; "
         f"{'mean of ' if pair is None else 'one of '}{len(study.contrast)} pairs; "
-        f"edit {escape(study.edit.kind)}</p>"
+        f"sites set {escape(edit_payload([study.edit])['goal'])}</p>"
     )
-    return prompts + bases + "".join(_panel(study, panel, pair) for panel in panels)
+    grids = "".join(_panel(study, panel, pair) for panel in panels)
+    return f"{prompts}{bases}{grids}<p>{KEY}</p>"
 
 
 def _panel(study: Study, panel: Panel, pair: int | None) -> str:
@@ -41,8 +43,10 @@ def _panel(study: Study, panel: Panel, pair: int | None) -> str:
     rows, columns = (list(axis["labels"]) for axis in payload["axes"])
     columns = [column.strip() for column in columns]
     quantity = "PIE" if study.edit.corners else "effect on clean"
-    title = f"<p><b>{escape(payload['title'])}</b>, {quantity}; hatched: not run</p>"
-    return title + grid_html(values.reshape(payload["shape"]), rows, columns)
+    title = f"<p><b>{escape(payload['title'])}</b>, {quantity}</p>"
+    status = np.frombuffer(payload["status"], np.uint8).reshape(payload["shape"])
+    values = values.reshape(payload["shape"])
+    return title + grid_html(values, status, rows, columns, float(total["TE"]))
 
 
 def _text(tokens: Sequence[str]) -> str:

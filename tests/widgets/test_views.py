@@ -109,7 +109,7 @@ def test_weights_written_behind_their_counter_are_seen(monkeypatch: pytest.Monke
     page.ask("intervene", cells=[CELL])
     old = view.view["prompts"]["clean_top"]
     with torch.no_grad():
-        lm.hf.transformer.wte.weight.data.mul_(2)
+        next(lm.hf.parameters()).data.mul_(2)
     page.ask("intervene", cells=[CELL])
     fresh = mw.Explorer(mw.Study(lm, PAIRS[0]))
     assert view.view["prompts"]["clean_top"] == fresh.view["prompts"]["clean_top"] != old

@@ -156,14 +156,4 @@ def as_contrast(pairs: PromptPair | Sequence[PromptPair]) -> Contrast:
     """A pair or several as a contrast."""
     if isinstance(pairs, Contrast):
         return pairs
-    if isinstance(pairs, PromptPair):
-        return Contrast([pairs])
-    listed: object = pairs
-    if not isinstance(listed, Sequence) or isinstance(listed, str):
-        raise MediationError(
-            "A study is of prompt pairs.",
-            value=repr(pairs)[:200],
-            expected="a PromptPair, a list of them or a Contrast",
-            fix="Study(lm, PromptPair(clean=..., corrupt=..., answer=..., wrong=...))",
-        )
-    return Contrast(pairs)
+    return Contrast([pairs] if isinstance(pairs, PromptPair) else pairs)

@@ -18,6 +18,7 @@ from .jobs import Job
 from .lm import LM
 from .metrics import LogitDiff, Metric, as_metric
 from .naming import position_names
+from .pictures import study_picture
 from .precision import tolerance
 from .prompts import Contrast, PromptPair, as_contrast
 from .results import assemble, completed, empty_grid, facts, next_tokens, with_cell
@@ -278,6 +279,9 @@ class Study:
         pairs = "1 pair" if len(self.contrast) == 1 else f"{len(self.contrast)} pairs"
         run = ", ".join(self.grids) or "nothing"
         return f"Study({self.lm.name},{name} {pairs}, {self._metric.name}; run: {run})"
+
+    def _repr_html_(self) -> str:
+        return study_picture(repr(self), self.known_total, self.grids)
 
     # --- inside -------------------------------------------------------------------------------
 

@@ -211,3 +211,10 @@ def test_the_next_tokens_of_an_intervention(study: mw.Study) -> None:
     assert tokens["corrupt"][0][0].strip() == pair.wrong
     assert tokens["restored"][0][0] == tokens["clean"][0][0], "a full cut restores the answer"
     assert sum(p for _, p in tokens["clean"]) <= 1.0 + 1e-6
+
+
+def test_a_bare_study_draws_what_was_run(study: mw.Study) -> None:
+    study.intervene(HEAD)
+    html = study._repr_html_()
+    assert "total effect" in html
+    assert html.count('title="not run"') == 23

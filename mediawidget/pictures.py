@@ -61,15 +61,20 @@ def study_picture(title: str, total: Effect, grids: Mapping[str, Effect]) -> str
 def effect_html(effect: Effect) -> str:
     """A heatmap of PIE (or the effect on the clean base) in the metric's unit, as a table."""
     title = f"<div>{escape(repr(effect))}</div>"
-    unit = escape(effect.metric.unit)
     if effect.axes:
+        unit = escape(effect.metric.unit)
         return f"{title}{_table(effect)}<div>{_quantity(effect)} in {unit}; {KEY}</div>"
+    return f"{title}<div>{numbers(effect)}</div>"
+
+
+def numbers(effect: Effect) -> str:
+    """The numbers of an effect without axes, after its label."""
     site = escape(effect.labels[0]) + ": " if effect.labels else ""
     status = Status(int(effect.status))
     if effect.labels and status not in SHOWN:
-        return f"{title}<div>{site}{_WITHOUT_NUMBER[status][1]}</div>"
-    numbers = ", ".join(f"{name} {signed(effect[name])}" for name in effect.quantities())
-    return f"{title}<div>{site}{numbers} {unit}</div>"
+        return site + _WITHOUT_NUMBER[status][1]
+    said = ", ".join(f"{name} {signed(effect[name])}" for name in effect.quantities())
+    return f"{site}{said} {escape(effect.metric.unit)}"
 
 
 def grid_html(

@@ -67,6 +67,7 @@ export function mount(store: Store, el: HTMLElement, parts: Parts, signal: Abort
     ...(parts.below?.(store, signal) ?? []),
     announcer(store, signal),
     overlay,
+    hideSaved(store.model),
   );
   root.addEventListener("keydown", (event) => {
     const targets = { focusCell: sheet.focusCell.bind(sheet), help, helpOpen: () => overlay.open };
@@ -83,6 +84,14 @@ export function mount(store: Store, el: HTMLElement, parts: Parts, signal: Abort
   followTheme(root, signal);
   followWidth(root, sheet, signal);
   signal.addEventListener("abort", () => root.remove());
+}
+
+/** Hides the table that a saved notebook shows in this view's stead (widgets/_saved.py). */
+function hideSaved(model: Model): HTMLElement {
+  const saved = `.mw-saved-${model.get("_saved_as")}`;
+  const rule = (what: string) => `${what}{display:none}`;
+  // A browser drops a rule that it does not know.
+  return h("style", { text: rule(saved) + rule(`.jp-OutputArea-child:has(${saved})`) });
 }
 
 function followWidth(root: HTMLElement, sheet: Sheet, signal: AbortSignal): void {

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import anywidget
 import traitlets as t
+from IPython.display import display
 
 from ..errors import MediationError
 from ..statistics import FEWEST
 from ._desk import Desk
+from ._saved import SavedPicture, in_notebook
 from ._static import study_html
 from .panels import TOKEN_MEDIATORS, Panel, panels_of, with_present_cells
 from .payload import BaseTokens, result_payload, view_payload
@@ -46,6 +48,7 @@ class View(anywidget.AnyWidget):
     view = t.Dict().tag(sync=True)
     result = t.Dict().tag(sync=True)
     direction = t.Enum(["restore", "break", "difference"], "restore").tag(sync=True)
+    _saved_as = t.Unicode().tag(sync=True)
 
     def __init__(self, study: Study, *, direction: str = "restore", mediator: str = "residual"):
         from ..study import Study
@@ -75,7 +78,8 @@ class View(anywidget.AnyWidget):
         self._pair = None if len(study.contrast) > 1 else 0
         self._seq = 0
         self._tokens: tuple[object, BaseTokens] | None = None
-        super().__init__(direction=direction)
+        self._saved = SavedPicture(lambda: study_html(study, self.panels, self._pair))
+        super().__init__(direction=direction, _saved_as=self._saved.name)
         self._refresh_view()
         self._refresh_result()
         self._desk = Desk(self)
@@ -119,6 +123,7 @@ class View(anywidget.AnyWidget):
         """Let go of the study and of the page."""
         if hasattr(self, "_stop"):
             self._stop()
+            self._saved.forget()
         super().close()
 
     # --- what is shown --------------------------------------------------------------------------
@@ -185,6 +190,7 @@ class View(anywidget.AnyWidget):
             self.set_trait(name, value)
         finally:
             self._writing = False
+        self._saved.soon()
 
     @t.validate(*WRITTEN_HERE)
     def _refuse_other_writers(self, proposal: Any) -> Any:
@@ -209,6 +215,15 @@ class View(anywidget.AnyWidget):
             return None
         data, metadata = bundle
         return {**data, "text/html": study_html(self.study, self.panels, self._pair)}, metadata
+
+    def _ipython_display_(self) -> None:
+        """In a notebook: the live view alone, and the table as an output of its own beside it."""
+        bundle = super()._repr_mimebundle_() if in_notebook() else None
+        if bundle is None:
+            raise NotImplementedError  # to IPython: go on with _repr_mimebundle_
+        data, metadata = bundle
+        display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+        self._saved.show()
 
 
 def _check_mediator(name: object) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..pictures import KEY, grid_html, signed
+from ..pictures import KEY, grid_html, numbers, signed
 from .panels import Panel, panel_payload
 from .payload import edit_payload
 
@@ -25,14 +25,26 @@ def study_html(study: Study, panels: Sequence[Panel], pair: int | None) -> str:
         f"<p>clean: {_text(shown.clean_tokens)} &rarr; {answers[0]}<br>"
         f"corrupt: {_text(shown.corrupt_tokens)} &rarr; {answers[1]}</p>"
     )
+    n = len(study.contrast)
+    which = f"mean of {n} pairs" if pair is None else f"pair {pair + 1} of {n}"
     bases = (
         f"<p>{escape(study.metric.label('answer', 'wrong'))}: clean {signed(total['Y11'])}, "
         f"corrupt {signed(total['Y00'])} {escape(study.metric.unit)}; "
-        f"{'mean of ' if pair is None else 'one of '}{len(study.contrast)} pairs; "
-        f"sites set {escape(edit_payload([study.edit])['goal'])}</p>"
+        f"{which}; "
+        f"edit: set {escape(edit_payload([study.edit])['goal'])}</p>"
     )
     grids = "".join(_panel(study, panel, pair) for panel in panels)
-    return f"{prompts}{bases}{grids}<p>{KEY}</p>"
+    return f"{prompts}{bases}{_result(study, pair)}{grids}<p>{KEY}</p>"
+
+
+def _result(study: Study, pair: int | None) -> str:
+    """The intervention that views show now, in a line."""
+    entry = study.history.current
+    if entry is None:
+        return ""
+    goal = escape(edit_payload(entry.edits.values())["goal"])
+    effect = entry.effect if pair is None else entry.effect.pair(pair)
+    return f"<p>selected, set {goal}: {numbers(effect)}</p>"
 
 
 def _panel(study: Study, panel: Panel, pair: int | None) -> str:

@@ -352,9 +352,10 @@ def unnamed(explorer: Explorer) -> list[str]:
           if (!grid.getAttribute("aria-label")) bad.push("grid without a name");
           if (grid.querySelectorAll("[tabindex='0']").length !== 1) bad.push("tab stops");
         }
-        for (const cell of root.querySelectorAll("[role=gridcell]"))
-          if (!/^(out|(L|mlp|attn)\\d+\\S*)( @ .+)?:? .+/.test(cell.getAttribute("aria-label") || ""))
-            bad.push("cell: " + cell.getAttribute("aria-label"));
+        for (const cell of root.querySelectorAll("[role=gridcell]")) {
+          const name = cell.getAttribute("aria-label") || "";
+          if (!/^(out|(L|mlp|attn)\\d+\\S*)( @ .+)?:? .+/.test(name)) bad.push("cell: " + name);
+        }
         return bad; }""",
             [explorer.selector, SUPPRESS],
         )

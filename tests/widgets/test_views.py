@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 import traitlets
+from IPython.core.formatters import DisplayFormatter
 from ipywidgets.widgets.widget import _remove_buffers
 
 import mediawidget as mw
 from mediawidget.effects import Status
+from mediawidget.widgets import _base, _saved
 from tests.small_models import random_model, tokenizer_of
 from tests.widgets.conftest import PAIRS, Page
 
@@ -318,3 +320,46 @@ def test_the_static_picture_holds_numbers_and_escaped_texts(
     assert "&lt;script&gt;" in html
     assert html.count("<table") == 3
     assert "hatched" in html
+
+
+def test_outside_a_notebook_there_is_one_output(study: mw.Study) -> None:
+    """IPython in a terminal, or a page maker: nothing is published beside the bundle."""
+    data, _ = DisplayFormatter().format(mw.HeadGrid(study))  # type: ignore[no-untyped-call]
+    assert {"application/vnd.jupyter.widget-view+json", "text/html"} <= set(data)
+
+
+def test_in_a_notebook_a_table_stands_beside_the_view_and_follows_it(
+    study: mw.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[dict[str, str]] = []
+    updates: list[dict[str, str]] = []
+    monkeypatch.setattr(_base, "in_notebook", lambda: True)
+    monkeypatch.setattr(_base, "display", lambda data, **_: shown.append(data))
+    monkeypatch.setattr(_saved, "display", lambda data, **_: shown.append(data))
+    monkeypatch.setattr(_saved, "update_display", lambda data, **_: updates.append(data))
+    monkeypatch.setattr(_saved, "QUIET", 0.2)
+
+    async def scene() -> None:
+        view = mw.HeadGrid(study)
+        page = Page(view, monkeypatch)
+        assert DisplayFormatter().format(view) == ({}, {})  # type: ignore[no-untyped-call]
+        live, table = shown
+        assert "text/html" not in live
+        assert f'class="mw-saved-{view._saved_as}"' in table["text/html"]
+        for index in range(5):
+            page.request("intervene", cells=[{"panel": "head", "index": index}])
+        await until(lambda: any(m.get("id") == 5 for m in page.messages))
+        # The answers are out, and nothing was drawn on their way.
+        assert updates == []
+        await until(lambda: bool(updates))
+        await asyncio.sleep(0.4)
+        (update,) = updates
+        assert "L1H1: " in update["text/html"]
+        assert update["text/html"].count('title="not run"') == 10
+        # Closed, it stays as it is.
+        study.intervene(mw.Site("head", 0, head=0))
+        view.close()
+        await asyncio.sleep(0.4)
+        assert len(updates) == 1
+
+    asyncio.run(scene())

@@ -1,0 +1,71 @@
+"""A notebook that is opened again, its kernel gone, still shows the numbers."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.notebook import PATIENCE, Notebook
+from tests.browser.test_click_to_patch import EXPLORER, SESSION, START, Explorer
+
+SAVED = "[class^=mw-saved-]"
+SAVE = "window.jupyterapp.commands.execute('docmanager:save')"
+
+
+@pytest.fixture
+def reopened(notebook: Notebook) -> Page:
+    """The page on which the notebook is opened again.
+
+    Not watched: JupyterLab itself writes to the console that the live view's model is gone.
+    """
+    return notebook.page.context.new_page()
+
+
+def test_the_numbers_are_there_without_a_kernel(notebook: Notebook, reopened: Page) -> None:
+    page = notebook.page
+    notebook.open_cells([START.format(n=1), "explorer = mw.Explorer(study)\nexplorer"])
+    notebook.run_all()
+    explorer = Explorer(notebook)
+    explorer.cell("L3H1").click()
+    explorer.settled("L3H1")
+    # One view on the page: the table stands behind it, and follows it.
+    saved = page.locator(SAVED)
+    expect(saved).to_contain_text("L3H1")
+    expect(saved).to_be_hidden()
+    assert page.locator(".jp-OutputArea-child:visible").count() == 1
+    pie = notebook.value("study.last['PIE']")
+    value = f"{pie:+.2f}".replace("-", "\N{MINUS SIGN}")
+    assert saved.locator("td", has_text=value).count() == 1
+
+    page.evaluate(SAVE)
+    page.close()
+    reopened.goto(f"{notebook.server.url}/lab/tree/cells.ipynb?reset", timeout=PATIENCE)
+    # The kernel is still there, and so is the live view.
+    expect(reopened.locator(EXPLORER)).to_be_visible(timeout=PATIENCE)
+    expect(reopened.locator(SAVED)).to_be_hidden()
+
+    reopened.evaluate(SESSION + ".shutdown()")
+    reopened.reload(timeout=PATIENCE)
+    table = reopened.locator(SAVED)
+    expect(table).to_be_visible(timeout=PATIENCE)
+    expect(table.locator("td", has_text=value)).to_be_visible()
+    expect(table).to_contain_text(re.compile(rf"L3H1.*PIE {re.escape(value)}", re.DOTALL))
+    assert reopened.locator(EXPLORER).count() == 0
+
+
+def test_a_cell_that_is_run_again_has_one_view(notebook: Notebook) -> None:
+    notebook.open_cells(
+        [START.format(n=1), "explorer = mw.HeadGrid(study)", "explorer", "explorer"]
+    )
+    notebook.run_all()
+    notebook.run_cell(2)
+    page = notebook.page
+    expect(page.locator(".mw[aria-label='Head grid']")).to_have_count(2)
+    expect(page.locator(SAVED)).to_have_count(2)
+    for i in range(2):
+        expect(page.locator(SAVED).nth(i)).to_be_hidden()
+    # Closed, nothing live is left to see: the numbers are.
+    notebook.execute("explorer.close()")
+    expect(page.locator(SAVED).first).to_be_visible()

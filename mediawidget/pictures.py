@@ -73,7 +73,8 @@ def numbers(effect: Effect) -> str:
     status = Status(int(effect.status))
     if effect.labels and status not in SHOWN:
         return site + _WITHOUT_NUMBER[status][1]
-    said = ", ".join(f"{name} {signed(effect[name])}" for name in effect.quantities())
+    names = effect.quantities() if status in SHOWN else ("Y11", "Y00", "TE")
+    said = ", ".join(f"{name} {signed(effect[name])}" for name in names)
     return f"{site}{said} {escape(effect.metric.unit)}"
 
 

@@ -218,3 +218,9 @@ def test_a_bare_study_draws_what_was_run(study: mw.Study) -> None:
     html = study._repr_html_()
     assert "total effect" in html
     assert html.count('title="not run"') == 23
+
+
+def test_the_bare_total_names_what_it_has(study: mw.Study) -> None:
+    html = study.total._repr_html_()
+    assert "Y11" in html
+    assert "PIE" not in html

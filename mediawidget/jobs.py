@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Generic, Literal, TypeVar
@@ -101,8 +102,14 @@ class Job(Generic[T]):
         Raises:
             whatever a chunk raised; the study keeps what it had before.
         """
+        # Not on stderr, which a notebook keeps as a red bar after this one is gone.
         with tqdm(
-            total=self.total, unit="run", leave=False, delay=BAR_AFTER, disable=not progress
+            total=self.total,
+            unit="run",
+            leave=False,
+            delay=BAR_AFTER,
+            file=sys.stdout,
+            disable=not progress,
         ) as bar:
             bar.update(self.done)
             while self.step():

@@ -125,7 +125,7 @@ export class Sheet {
       const noun = NOUN[key] ?? "site";
       run.hidden = missing === 0 && !stale;
       done.hidden = !run.hidden;
-      setText(done, `${count(now.status.length, noun)}, all run`);
+      setText(done, `${count(now.status.length, noun)}, all done`);
       const words = stale
         ? `Out of date: run again · ${count(now.cost.passes || 1, "pass")}`
         : `Run ${count(missing, noun)} · ${count(now.cost.passes, "pass")} · ${seconds(now.cost.seconds)}`;

@@ -51,7 +51,8 @@ class Outcomes:
         ran: (run, pair) the run has its outcome, be it by construction or NaN.
         implied: (run, pair) the run equals its base by construction, and nothing was run.
         top: (run or base, pair) -> likeliest next tokens, where they were asked for.
-        passes, rows, seconds: what it cost.
+        passes, rows, seconds: what it cost: traced passes and the rows of their batches; the pass
+            over a shared prefix, one row a pair, is in the seconds alone.
     """
 
     bases: NDArray[np.float64]

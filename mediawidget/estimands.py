@@ -18,15 +18,6 @@ Array = NDArray[np.float64]
 
 CORNERS = ("Y11", "Y10", "Y01", "Y00")
 
-FORMULAS: dict[str, str] = {
-    "TE": "Y11 \N{MINUS SIGN} Y00",
-    "TIE": "Y11 \N{MINUS SIGN} Y10",
-    "PIE": "Y01 \N{MINUS SIGN} Y00",
-    "PDE": "Y10 \N{MINUS SIGN} Y00",
-    "TDE": "Y11 \N{MINUS SIGN} Y01",
-    "INT": "Y11 \N{MINUS SIGN} Y10 \N{MINUS SIGN} Y01 + Y00",
-}
-
 _ESTIMANDS: dict[str, Callable[[Mapping[str, Array]], Array]] = {
     "TE": lambda y: y["Y11"] - y["Y00"],
     "TIE": lambda y: y["Y11"] - y["Y10"],

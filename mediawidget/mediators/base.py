@@ -35,8 +35,6 @@ class Mediator:
         point: where in a block it lives.
         per_head: one unit per attention head, else one unit in all.
         after_last: it has one more layer, the value after the last block.
-        complete_cut: all its positions at one layer carry everything that the rest of the
-            network sees, so that patching them all is patching the prompt.
     """
 
     name: str
@@ -44,7 +42,6 @@ class Mediator:
     point: Point
     per_head: bool = False
     after_last: bool = False
-    complete_cut: bool = False
 
     def n_layers(self, shape: Shape) -> int:
         """How many layers of it there are."""

@@ -2,4 +2,4 @@
 
 from .base import Mediator
 
-RESIDUAL = Mediator("residual", "Residual stream", "block_in", after_last=True, complete_cut=True)
+RESIDUAL = Mediator("residual", "Residual stream", "block_in", after_last=True)

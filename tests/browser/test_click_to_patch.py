@@ -288,6 +288,8 @@ def test_linked_views_follow_each_other(notebook: Notebook) -> None:
     expect(heads.root.locator(".mw-strip")).to_contain_text("L2 @ S2")
     assert notebook.value("[s.label() for s in study.selection]") == ["L3H1", "L2 @ 10"]
     expect(heads.cell("L3H1")).to_have_attribute("aria-selected", "true")
+    for view in (heads, tokens):
+        assert notebook.accessibility_violations(view.selector) == []
 
 
 def test_a_restarted_kernel_leaves_the_page_readable(explorer: Explorer) -> None:

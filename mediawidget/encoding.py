@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import MediationError
-from .prompts import PromptPair
+from .prompts import PromptPair, shown
+from .readouts import Readout, token_of
+from .strands import Answer, make_strands
+from .token_pairs import Strand, TokenPair, align, first_difference, refuse_unequal
 
-
-@dataclass(frozen=True)
-class TokenPair:
-    """A prompt pair as the model reads it.
-
-    Attributes:
-        clean, corrupt: token ids of equal length T.
-        clean_tokens, corrupt_tokens: the same as text, a string per token.
-        answer, wrong: token ids.
-        answer_token, wrong_token: the same as text.
-        first_difference: the first position at which the prompts differ.
-    """
-
-    clean: NDArray[np.int64]
-    corrupt: NDArray[np.int64]
-    clean_tokens: tuple[str, ...]
-    corrupt_tokens: tuple[str, ...]
-    answer: int
-    wrong: int
-    answer_token: str
-    wrong_token: str
-    first_difference: int
-
-    def __len__(self) -> int:
-        return len(self.clean)
+__all__ = ["Encoder", "Strand", "TokenPair"]
 
 
 class Encoder:
@@ -45,11 +23,18 @@ class Encoder:
     Args:
         tokenizer: of transformers.
         max_positions: the longest prompt the model reads, None for no limit.
+        labels: of a sequence classifier, label -> index: its answers are labels, not tokens.
     """
 
-    def __init__(self, tokenizer: Any, max_positions: int | None = None) -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        max_positions: int | None = None,
+        labels: Mapping[str, int] | None = None,
+    ) -> None:
         self.tokenizer = tokenizer
         self.max_positions = max_positions
+        self.labels = labels
 
     def ids(self, text: str) -> list[int]:
         """Token ids, with the beginning-of-sequence token wherever the tokenizer puts one.
@@ -59,13 +44,7 @@ class Encoder:
         """
         ids = [int(i) for i in self.tokenizer(text)["input_ids"]]
         self._refuse_unknown(ids, text)
-        if self.max_positions is not None and len(ids) > self.max_positions:
-            raise MediationError(
-                "The prompt is longer than the model reads.",
-                value=f"{len(ids)} tokens",
-                expected=f"at most {self.max_positions}",
-                fix="shorten the prompt",
-            )
+        self._refuse_long(len(ids))
         return ids
 
     def tokens(self, text: str) -> list[str]:
@@ -79,21 +58,19 @@ class Encoder:
     def answer(self, text: str, field: str) -> int:
         """The id of an answer: one token, with a leading space if that makes it one.
 
+        Of a classifier the index of a label, given by its name or as a number.
+
         Raises:
             MediationError: the tokenizer does not know it, or needs several tokens for it.
         """
-        spaced = text if text.startswith(" ") else " " + text
-        tries = [self._plain(candidate) for candidate in dict.fromkeys((spaced, text))]
+        if self.labels is not None:
+            return self._label(text, field)
+        tries = [self._plain(candidate) for candidate in dict.fromkeys((_spaced(text), text))]
         for ids in tries:
             if len(ids) == 1 and ids[0] != self.tokenizer.unk_token_id:
                 return ids[0]
         if any(self.tokenizer.unk_token_id in ids for ids in tries):
-            raise MediationError(
-                "The tokenizer does not know this answer.",
-                value=f"{field}={text!r}",
-                expected="a token of the model's vocabulary",
-                fix="choose a word the model knows; lm.tokens(text) shows how it reads one",
-            )
+            raise _unknown(text, field)
         pieces = [self.token(i) for i in tries[0]]
         raise MediationError(
             "The answer is several tokens.",
@@ -102,44 +79,135 @@ class Encoder:
             fix=f"use its first token that tells the answers apart, e.g. {pieces[:1]}",
         )
 
-    def pair(self, pair: PromptPair) -> TokenPair:
-        """Both prompts and both answers.
+    def column_ids(self, columns: Sequence[str]) -> dict[str, int]:
+        """Column -> token id, for the columns that are one token's logit.
 
         Raises:
-            MediationError: prompts of different token length, equal prompts, and what ``ids``
-                and ``answer`` raise.
+            MediationError: what ``answer`` raises.
+        """
+        tokens = {column: token_of(column) for column in columns}
+        return {
+            column: self.answer(token, "token")
+            for column, token in tokens.items()
+            if token is not None
+        }
+
+    def pair(
+        self,
+        pair: PromptPair,
+        readout: Readout | None = None,
+        *,
+        equal: bool = True,
+        single: bool = True,
+    ) -> TokenPair:
+        """Both prompts, both answers, and the rows they are read off.
+
+        Args:
+            pair: texts.
+            readout: where they are read; default, after the last token.
+            equal: refuse prompts of different token length.
+            single: refuse answers that are sets or several tokens.
+
+        Raises:
+            MediationError: what is refused, equal prompts, answers that are read alike, a
+                position that is not there, and what ``ids`` and ``answer`` raise.
         """
         clean, corrupt = self.ids(pair.clean), self.ids(pair.corrupt)
         clean_tokens, corrupt_tokens = self._shown(clean), self._shown(corrupt)
-        if len(clean) != len(corrupt):
-            raise _unequal(clean_tokens, corrupt_tokens)
-        first = _first_difference(clean, corrupt)
-        if first == len(clean):
+        if equal:
+            refuse_unequal(clean_tokens, corrupt_tokens)
+        if clean == corrupt:
             raise MediationError(
                 "The tokenizer reads both prompts alike, so there is no effect to mediate.",
                 value=f"{pair.clean!r} and {pair.corrupt!r}",
                 expected="prompts that differ in a token",
                 fix="change the word whose influence you study in `corrupt`",
             )
-        answer, wrong = self.answer(pair.answer, "answer"), self.answer(pair.wrong, "wrong")
-        if answer == wrong:
-            raise MediationError(
-                "The tokenizer reads both answers alike.",
-                value=f"answer={pair.answer!r}, wrong={pair.wrong!r}",
-                expected="two different tokens",
-                fix="choose another wrong answer",
-            )
-        return TokenPair(
+        answers = (
+            self._answer(pair.answers, "answer", pair.clean, single),
+            self._answer(pair.wrongs, "wrong", pair.clean, single),
+        )
+        _refuse_alike(pair, *answers)
+        alignment = align(clean, corrupt, pair.alignment)
+        encoded = TokenPair(
             np.array(clean),
             np.array(corrupt),
             clean_tokens,
             corrupt_tokens,
-            answer,
-            wrong,
-            self.token(answer),
-            self.token(wrong),
-            first,
+            (answers[0].ids, answers[1].ids),
+            self._text(answers[0]),
+            self._text(answers[1]),
+            first_difference(clean, corrupt),
+            (),
+            alignment,
         )
+        strands = make_strands(encoded, answers, readout or Readout(), pair.roles)
+        self._refuse_long(max(max(len(s.clean), len(s.corrupt)) for s in strands))
+        return replace(encoded, strands=strands)
+
+    # --- inside -----------------------------------------------------------------------------
+
+    def _answer(self, texts: Sequence[str], field: str, prompt: str, single: bool) -> Answer:
+        if len(texts) == 1:
+            try:
+                return Answer((self.answer(texts[0], field),))
+            except MediationError:
+                ids = () if single or self.labels is not None else self._after(prompt, texts[0])
+                if not ids:
+                    raise
+                if self.tokenizer.unk_token_id in ids:
+                    raise _unknown(texts[0], field) from None
+                return Answer(ids, several=len(ids) > 1)
+        if single:
+            raise MediationError(
+                "The answer is a set of tokens.",
+                value=f"{field}={list(texts)!r}",
+                expected="one token",
+                fix="name one of them",
+            )
+        return Answer(tuple(self._member(text, field) for text in texts))
+
+    def _member(self, text: str, field: str) -> int:
+        try:
+            return self.answer(text, field)
+        except MediationError as error:
+            raise MediationError(
+                f"A set is made of single tokens. {error.message}",
+                value=error.value,
+                expected="members of one token each",
+                fix=f"leave {text!r} out, or give it alone: {field}={text!r}",
+            ) from error
+
+    def _after(self, prompt: str, text: str) -> tuple[int, ...]:
+        """The tokens of ``text`` where it follows the prompt, without a token fed in between.
+
+        Some tokenizers put a space of their own before any text, so the words are read in their
+        place and only if that changes the prompt's own tokens by themselves.
+        """
+        before, whole = self._plain(prompt), self._plain(prompt + _spaced(text))
+        if whole[: len(before)] == before:
+            return tuple(whole[len(before) :])
+        return tuple(self._plain(_spaced(text)))
+
+    def _text(self, answer: Answer) -> str:
+        texts = self._shown(answer.ids)
+        if self.labels is not None:
+            names = {index: name for name, index in self.labels.items()}
+            texts = tuple(names[index] for index in answer.ids)
+        return "".join(texts) if answer.several else shown(texts)
+
+    def _label(self, text: str, field: str) -> int:
+        assert self.labels is not None
+        by_number = {str(index): index for index in self.labels.values()}
+        found = self.labels.get(text, by_number.get(text))
+        if found is None:
+            raise MediationError(
+                "The classifier has no such label.",
+                value=f"{field}={text!r}",
+                expected=", ".join(f"{name} ({index})" for name, index in self.labels.items()),
+                fix="name a label, or give its number as text",
+            )
+        return found
 
     def _shown(self, ids: Sequence[int]) -> tuple[str, ...]:
         return tuple(self.token(i) for i in ids)
@@ -147,6 +215,15 @@ class Encoder:
     def _plain(self, text: str) -> list[int]:
         ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return [int(i) for i in ids]
+
+    def _refuse_long(self, n_tokens: int) -> None:
+        if self.max_positions is not None and n_tokens > self.max_positions:
+            raise MediationError(
+                "The prompt is longer than the model reads.",
+                value=f"{n_tokens} tokens",
+                expected=f"at most {self.max_positions}",
+                fix="shorten the prompt",
+            )
 
     def _refuse_unknown(self, ids: Sequence[int], text: str) -> None:
         unknown = self.tokenizer.unk_token_id
@@ -162,21 +239,38 @@ class Encoder:
         )
 
 
-def _first_difference(clean: Sequence[int], corrupt: Sequence[int]) -> int:
-    shorter = min(len(clean), len(corrupt))
-    return next((i for i in range(shorter) if clean[i] != corrupt[i]), shorter)
+def _spaced(text: str) -> str:
+    return text if text.startswith(" ") else " " + text
 
 
-def _unequal(clean: Sequence[str], corrupt: Sequence[str]) -> MediationError:
-    part = next(
-        (i for i, (a, b) in enumerate(zip(clean, corrupt, strict=False)) if a != b),
-        min(len(clean), len(corrupt)),
-    )
+def _unknown(text: str, field: str) -> MediationError:
     return MediationError(
-        "The two prompts have different numbers of tokens.",
-        value=f"clean {len(clean)}: {'|'.join(clean)}\n"
-        f"            corrupt {len(corrupt)}: {'|'.join(corrupt)}\n"
-        f"            they part at position {part}",
-        expected="as many tokens in both, so that every position has a partner",
-        fix="choose a replacement of as many tokens; lm.tokens(text) shows them",
+        "The tokenizer does not know this answer.",
+        value=f"{field}={text!r}",
+        expected="a token of the model's vocabulary",
+        fix="choose a word the model knows; lm.tokens(text) shows how it reads one",
     )
+
+
+def _refuse_alike(pair: PromptPair, answer: Answer, wrong: Answer) -> None:
+    """Refuse answers that differ as texts and not as tokens."""
+    said = f"answer={pair.answer!r}, wrong={pair.wrong!r}"
+    if answer.several or wrong.several:
+        alike = answer.ids == wrong.ids
+    else:
+        alike = bool({*answer.ids} & {*wrong.ids})
+    if alike:
+        raise MediationError(
+            "The tokenizer reads both answers alike.",
+            value=said,
+            expected="two different tokens",
+            fix="choose another wrong answer",
+        )
+    for one in (answer, wrong):
+        if not one.several and len({*one.ids}) < len(one.ids):
+            raise MediationError(
+                "The tokenizer reads two members of a set alike.",
+                value=said,
+                expected="different tokens in a set",
+                fix="name each token once",
+            )

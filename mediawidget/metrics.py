@@ -1,66 +1,71 @@
 """One number per pair, read off what every run keeps.
 
-A run keeps three numbers per pair, in natural-log units: the answer's logit, the wrong answer's
-logit and the logsumexp over the vocabulary. Every metric here is a function of these, so a change
-of metric runs no model.
+A run keeps some named numbers per pair, in natural-log units: always the answer's logit, the wrong
+answer's and the logsumexp over the vocabulary, and more where a metric asks for more (see
+``readouts``). Every metric here is a function of these, so a change of metric runs no model unless
+it asks for a column that was not kept.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import MediationError
+from .metric_base import Array, Columns, Metric
+from .own_metric import Function, SavedFunction
+from .readouts import ANSWER, BASE_COLUMNS, KL_CLEAN, KL_CORRUPT, LOGSUMEXP, RANK, WRONG
 
-Array = NDArray[np.float64]
+__all__ = [
+    "ANSWER",
+    "BASE_COLUMNS",
+    "KL",
+    "LOGSUMEXP",
+    "METRICS",
+    "WRONG",
+    "Function",
+    "LogOdds",
+    "LogProb",
+    "Logit",
+    "LogitDiff",
+    "Metric",
+    "Prob",
+    "ProbDiff",
+    "Rank",
+    "as_metric",
+    "metric_from_json",
+    "metric_named",
+]
 
-ANSWER, WRONG, LOGSUMEXP = range(3)
-"""Columns of the kept numbers, the last axis."""
-
-
-@dataclass(frozen=True)
-class Metric(ABC):
-    """A number per pair. Subclasses say how it is read and in which unit."""
-
-    name: ClassVar[str]
-    unit: ClassVar[str]
-
-    @abstractmethod
-    def __call__(self, kept: Array) -> Array:
-        """``kept`` of shape (..., 3) to values of shape (...)."""
-
-    @abstractmethod
-    def label(self, answer: str, wrong: str) -> str:
-        """The formula as people read it, for these two answers."""
+_MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
 class LogitDiff(Metric):
     """Logit of the answer minus logit of the wrong answer: their log odds. The default."""
 
-    name: ClassVar[str] = "logit_diff"
-    unit: ClassVar[str] = "logits"
+    name = "logit_diff"
+    unit = "logits"
 
-    def __call__(self, kept: Array) -> Array:
-        return np.asarray(kept[..., ANSWER] - kept[..., WRONG])
+    def compute(self, kept: Columns) -> Array:
+        return kept["answer"] - kept["wrong"]
 
     def label(self, answer: str, wrong: str) -> str:
-        return f"logit({answer}) \N{MINUS SIGN} logit({wrong})"
+        return f"logit({answer}) {_MINUS} logit({wrong})"
 
 
 @dataclass(frozen=True)
 class Logit(Metric):
     """Logit of the answer. Not invariant to a constant added to all logits."""
 
-    name: ClassVar[str] = "logit"
-    unit: ClassVar[str] = "logits"
+    name = "logit"
+    unit = "logits"
 
-    def __call__(self, kept: Array) -> Array:
-        return np.asarray(kept[..., ANSWER])
+    def compute(self, kept: Columns) -> Array:
+        return kept["answer"]
 
     def label(self, answer: str, wrong: str) -> str:  # noqa: ARG002
         return f"logit({answer})"
@@ -70,11 +75,11 @@ class Logit(Metric):
 class LogProb(Metric):
     """Natural log of the answer's probability."""
 
-    name: ClassVar[str] = "log_prob"
-    unit: ClassVar[str] = "nats"
+    name = "log_prob"
+    unit = "nats"
 
-    def __call__(self, kept: Array) -> Array:
-        return np.asarray(kept[..., ANSWER] - kept[..., LOGSUMEXP])
+    def compute(self, kept: Columns) -> Array:
+        return kept["answer"] - kept["logsumexp"]
 
     def label(self, answer: str, wrong: str) -> str:  # noqa: ARG002
         return f"log p({answer})"
@@ -84,23 +89,127 @@ class LogProb(Metric):
 class Prob(Metric):
     """Probability of the answer. Near 0 it cannot show a component that opposes the answer."""
 
-    name: ClassVar[str] = "prob"
-    unit: ClassVar[str] = "probability"
+    name = "prob"
+    unit = "probability"
 
-    def __call__(self, kept: Array) -> Array:
-        return np.asarray(np.exp(kept[..., ANSWER] - kept[..., LOGSUMEXP]))
+    def compute(self, kept: Columns) -> Array:
+        return np.exp(kept["answer"] - kept["logsumexp"])
 
     def label(self, answer: str, wrong: str) -> str:  # noqa: ARG002
         return f"p({answer})"
 
 
+@dataclass(frozen=True)
+class ProbDiff(Metric):
+    """Probability of the answer minus probability of the wrong answer."""
+
+    name = "prob_diff"
+    unit = "probability"
+
+    def compute(self, kept: Columns) -> Array:
+        total = kept["logsumexp"]
+        return np.exp(kept["answer"] - total) - np.exp(kept["wrong"] - total)
+
+    def label(self, answer: str, wrong: str) -> str:
+        return f"p({answer}) {_MINUS} p({wrong})"
+
+
+@dataclass(frozen=True)
+class LogOdds(Metric):
+    """Log odds of the answer against everything else: log p - log(1 - p).
+
+    Unlike a log probability it has no ceiling at p = 1, but for the precision of the kept
+    numbers: where 1 - p is below 2e-16 it is 36.
+    """
+
+    name = "log_odds"
+    unit = "nats"
+
+    def compute(self, kept: Columns) -> Array:
+        # Rounding can put a probability above 1, where there are no odds.
+        log_p = np.minimum(kept["answer"] - kept["logsumexp"], -np.finfo(np.float64).eps)
+        # log(1 - p) without losing 1 - p near p = 1, nor p near 0 (Maechler 2012).
+        near_one = np.log(-np.expm1(log_p))
+        return log_p - np.where(log_p > -np.log(2), near_one, np.log1p(-np.exp(log_p)))
+
+    def label(self, answer: str, wrong: str) -> str:  # noqa: ARG002
+        return f"log odds of {answer}"
+
+
+@dataclass(frozen=True)
+class KL(Metric):
+    """KL(P_base || P_run): how far the run's next-token distribution is from a prompt's own.
+
+    Args:
+        base: the prompt whose distribution is the reference. On its own run the value is 0, so
+            with ``clean`` Y11 = 0 and an edit that restores has a negative effect.
+    """
+
+    base: Literal["clean", "corrupt"] = "clean"
+
+    name = "kl"
+    unit = "nats"
+
+    def __post_init__(self) -> None:
+        if self.base not in ("clean", "corrupt"):
+            raise MediationError(
+                "KL is measured from one of the two prompts.",
+                value=f"base={self.base!r}",
+                expected="'clean' or 'corrupt'",
+                fix="KL('clean')",
+            )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (KL_CLEAN if self.base == "clean" else KL_CORRUPT,)
+
+    def compute(self, kept: Columns) -> Array:
+        return kept[self.columns[0]]
+
+    def label(self, answer: str, wrong: str) -> str:  # noqa: ARG002
+        return f"KL({self.base} || run)"
+
+
+@dataclass(frozen=True)
+class Rank(Metric):
+    """How many tokens the model holds likelier than the answer; 0: the answer comes first.
+
+    Smaller is better, so what supports the answer has a negative effect.
+    """
+
+    name = "rank"
+    unit = "ranks"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (RANK,)
+
+    def compute(self, kept: Columns) -> Array:
+        return kept[RANK]
+
+    def label(self, answer: str, wrong: str) -> str:  # noqa: ARG002
+        return f"rank of {answer}"
+
+
 METRICS: dict[str, type[Metric]] = {
-    metric.name: metric for metric in (LogitDiff, Logit, LogProb, Prob)
+    metric.name: metric for metric in (LogitDiff, Logit, LogProb, Prob, ProbDiff, LogOdds, KL, Rank)
 }
 
 
 def metric_named(name: str) -> Metric:
-    """The metric of that name, as it stands in saved files."""
+    """The metric of that name, with its defaults."""
+    return metric_from_json({"name": name})
+
+
+def metric_from_json(data: Mapping[str, Any] | str) -> Metric:
+    """The inverse of ``Metric.to_json``; a bare name is a metric with its defaults.
+
+    A function of the user's comes back as one that says how to give it again.
+    """
+    options = {"name": data} if isinstance(data, str) else dict(data)
+    name = options.pop("name", None)
+    if name == SavedFunction.kind:
+        return SavedFunction(**{**options, "tokens": tuple(options["tokens"])})
     if name not in METRICS:
         raise MediationError(
             "Unknown metric.",
@@ -108,7 +217,7 @@ def metric_named(name: str) -> Metric:
             expected="one of " + ", ".join(sorted(METRICS)),
             fix="LogitDiff() is the usual choice",
         )
-    return METRICS[name]()
+    return METRICS[name](**options)
 
 
 def as_metric(metric: object) -> Metric:
@@ -117,7 +226,8 @@ def as_metric(metric: object) -> Metric:
         raise MediationError(
             "This is no metric.",
             value=repr(metric),
-            expected="LogitDiff(), Logit(), LogProb() or Prob()",
+            expected=", ".join(f"{kind.__name__}()" for kind in METRICS.values())
+            + " or Function(fn)",
             fix="metric=mw.LogitDiff(), with its parentheses",
         )
     return metric

@@ -8,6 +8,9 @@ from typing import Any, overload
 
 from .errors import MediationError
 
+LONGEST_SET = 4
+"""Members that a label shows of a set before it shortens it."""
+
 
 @dataclass(frozen=True)
 class PromptPair:
@@ -16,12 +19,19 @@ class PromptPair:
     Args:
         clean: the prompt whose answer is ``answer``.
         corrupt: the prompt whose answer is ``wrong``.
-        answer: the next token after the clean prompt; a leading space is added where the
-            tokenizer's words carry one.
-        wrong: the token that the answer is held against: what the corrupt prompt makes likelier,
-            in a symmetric pair its own answer.
-        roles: names of token positions (``{"S2": 9, "END": 14}``), the beginning-of-sequence
-            token counted.
+        answer: what follows the clean prompt: one token, several (teacher-forced), or a list of
+            single tokens (a set: any of them is right). A leading space is added where the
+            tokenizer's words carry one. Kept as a string or as a tuple.
+        wrong: what the answer is held against: what the corrupt prompt makes likelier, in a
+            symmetric pair its own answer.
+        roles: names of token positions (``{"S2": 9, "END": 14}``) in the clean prompt, the
+            beginning-of-sequence token counted.
+        alignment: (clean position, corrupt position) of tokens that are partners, both going up;
+            None lets the encoder find them. Only prompts of unequal length need any.
+
+    Raises:
+        MediationError: empty texts, equal prompts, answers that are the same or overlap, an
+            alignment that does not go up.
 
     Example:
         >>> PromptPair(
@@ -31,24 +41,22 @@ class PromptPair:
         ...     wrong="John",
         ... ).swapped().answer
         'John'
+        >>> PromptPair("a b", "a c", answer=["x", "y"], wrong="z").answer_text
+        '{x, y}'
     """
 
     clean: str
     corrupt: str
-    answer: str
-    wrong: str
+    answer: str | Sequence[str]
+    wrong: str | Sequence[str]
     roles: Mapping[str, int] = field(default_factory=dict, hash=False)
+    alignment: Sequence[tuple[int, int]] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("clean", "corrupt", "answer", "wrong"):
-            value = getattr(self, name)
-            if not isinstance(value, str) or not value:
-                raise MediationError(
-                    f"A pair's {name} is text.",
-                    value=repr(value),
-                    expected="a string that is not empty",
-                    fix=f"pass {name}='...'",
-                )
+        for name in ("clean", "corrupt"):
+            _refuse_no_text(name, getattr(self, name))
+        for name in ("answer", "wrong"):
+            object.__setattr__(self, name, _as_answer(name, getattr(self, name)))
         if self.clean == self.corrupt:
             raise MediationError(
                 "The two prompts are equal, so there is no effect to mediate.",
@@ -56,27 +64,146 @@ class PromptPair:
                 expected="a corrupt prompt that differs from the clean one",
                 fix="change the word whose influence you study in `corrupt`",
             )
-        if self.answer.strip() == self.wrong.strip():
-            raise MediationError(
-                "The answer and the wrong answer are the same token.",
-                value=repr(self.answer),
-                expected="two different next tokens",
-                fix="let `wrong` be what the model should say after the corrupt prompt",
-            )
+        wrongs = {text.strip() for text in self.wrongs}
+        shared = [text for text in self.answers if text.strip() in wrongs]
+        if shared:
+            raise _same_answers(self.answers, self.wrongs, shared)
+        if self.alignment is not None:
+            object.__setattr__(self, "alignment", _as_alignment(self.alignment))
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The members of the answer: one text, unless it is a set."""
+        return _members(self.answer)
+
+    @property
+    def wrongs(self) -> tuple[str, ...]:
+        """The members of the wrong answer."""
+        return _members(self.wrong)
+
+    @property
+    def answer_text(self) -> str:
+        """The answer as one plain text, for labels: ``Mary``, ``{Mary, Anna}``."""
+        return shown(self.answers)
+
+    @property
+    def wrong_text(self) -> str:
+        """The wrong answer as one plain text, for labels."""
+        return shown(self.wrongs)
 
     def swapped(self) -> PromptPair:
-        """The same pair asked from the other side: prompts and answers exchanged."""
-        return PromptPair(self.corrupt, self.clean, self.wrong, self.answer, self.roles)
+        """The same pair asked from the other side: prompts and answers exchanged.
+
+        Roles follow a given alignment; one whose position has no partner is dropped. Without one
+        they stay, as is right for prompts of equal length.
+        """
+        roles, alignment = self.roles, self.alignment
+        if alignment is not None:
+            partner = dict(alignment)
+            roles = {role: partner[at] for role, at in roles.items() if at in partner}
+            alignment = [(corrupt, clean) for clean, corrupt in alignment]
+        return PromptPair(self.corrupt, self.clean, self.wrong, self.answer, roles, alignment)
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary; ``PromptPair(**data)`` reads it back."""
-        return {
+        """A plain dictionary that ``PromptPair.from_json`` reads back."""
+        data: dict[str, Any] = {
             "clean": self.clean,
             "corrupt": self.corrupt,
-            "answer": self.answer,
-            "wrong": self.wrong,
+            "answer": _plain(self.answer),
+            "wrong": _plain(self.wrong),
             "roles": dict(self.roles),
         }
+        if self.alignment is not None:
+            data["alignment"] = [list(partners) for partners in self.alignment]
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> PromptPair:
+        """The inverse of ``to_json``."""
+        return cls(**data)
+
+
+def shown(texts: Sequence[str]) -> str:
+    """An answer as one text: itself, or a set in braces, a long one shortened."""
+    if len(texts) == 1:
+        return texts[0]
+    words = [text.strip() for text in texts]
+    if len(words) > LONGEST_SET:
+        words = [*words[:2], "\N{HORIZONTAL ELLIPSIS}", words[-1]]
+    return "{" + ", ".join(words) + "}"
+
+
+def _members(answer: str | Sequence[str]) -> tuple[str, ...]:
+    return (answer,) if isinstance(answer, str) else tuple(answer)
+
+
+def _plain(answer: str | Sequence[str]) -> str | list[str]:
+    return answer if isinstance(answer, str) else list(answer)
+
+
+def _refuse_no_text(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise MediationError(
+            f"A pair's {name} is text.",
+            value=repr(value),
+            expected="a string that is not empty",
+            fix=f"pass {name}='...'",
+        )
+
+
+def _as_answer(name: str, value: object) -> str | tuple[str, ...]:
+    """A text as it is, a list of texts as a tuple."""
+    if not isinstance(value, list | tuple):
+        _refuse_no_text(name, value)
+        return str(value)
+    texts = [text.strip() for text in value if isinstance(text, str)]
+    if not value or len(texts) < len(value) or not all(value) or len(set(texts)) < len(texts):
+        raise MediationError(
+            f"A pair's {name} is one text, or a list of different texts.",
+            value=repr(value),
+            expected="at least one text, none of them empty, each once",
+            fix=f"pass {name}='...' or {name}=['...', '...']",
+        )
+    return tuple(value)
+
+
+def _as_alignment(given: Any) -> tuple[tuple[int, int], ...]:
+    """Pairs of positions, going up in both prompts."""
+    listed = isinstance(given, Sequence) and not isinstance(given, str)
+    pairs = [tuple(two) if isinstance(two, Sequence) else () for two in given] if listed else [()]
+    whole = all(
+        len(two) == 2 and all(isinstance(i, int) and not isinstance(i, bool) for i in two)
+        for two in pairs
+    )
+    ups = whole and all(
+        a[0] < b[0] and a[1] < b[1] for a, b in zip([(-1, -1), *pairs], pairs, strict=False)
+    )
+    if not pairs or not ups:
+        raise MediationError(
+            "An alignment names partners from left to right.",
+            value=repr(given),
+            expected="(clean position, corrupt position) pairs, both going up from one to the next",
+            fix="alignment=[(0, 0), (1, 1), (2, 3)], or leave it out",
+        )
+    return tuple((two[0], two[1]) for two in pairs)
+
+
+def _same_answers(
+    answers: Sequence[str], wrongs: Sequence[str], shared: Sequence[str]
+) -> MediationError:
+    if len(answers) == len(wrongs) == 1:
+        return MediationError(
+            "The answer and the wrong answer are the same token.",
+            value=repr(answers[0]),
+            expected="two different next tokens",
+            fix="let `wrong` be what the model should say after the corrupt prompt",
+        )
+    return MediationError(
+        "The answer and the wrong answer overlap.",
+        value=f"in both: {', '.join(map(repr, shared))}",
+        expected="two sets without a common member",
+        fix="leave the common ones out of one of them",
+    )
 
 
 @dataclass(frozen=True)
@@ -148,7 +275,7 @@ class Contrast(Sequence[PromptPair]):
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Contrast:
         """The inverse of ``to_json``."""
-        pairs = [PromptPair(**pair) for pair in data["pairs"]]
+        pairs = [PromptPair.from_json(pair) for pair in data["pairs"]]
         return cls(pairs, data.get("name", ""), data.get("dropped", 0))
 
 

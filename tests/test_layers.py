@@ -10,12 +10,15 @@ PACKAGE = Path(__file__).parent.parent / "mediawidget"
 
 #: From the bottom up: what stands directly in mediawidget/, module or folder.
 LAYERS = (
-    ("errors", "sites", "prompts", "metrics", "estimands", "statistics", "validity"),
+    (
+        *("errors", "sites", "prompts", "readouts", "metric_base", "own_metric", "metrics"),
+        *("estimands", "statistics", "validity"),
+    ),
     ("mediators", "edits", "tasks"),
     ("runs", "plan", "effects", "effect_files", "pictures"),
     (
-        *("architectures", "encoding", "lm", "memory", "models"),
-        *("precision", "prefix", "trace", "plain", "jobs", "engine"),
+        *("architectures", "token_pairs", "strands", "encoding", "lm", "memory", "models"),
+        *("precision", "prefix", "trace", "plain", "jobs", "engine", "reading"),
     ),
     ("naming", "results", "checks", "history", "study"),
     ("widgets", "charts"),

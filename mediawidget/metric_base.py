@@ -1,0 +1,106 @@
+"""What every metric has in common: one number per pair, read off named columns."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import MediationError
+from .readouts import BASE_COLUMNS
+
+Array = NDArray[np.float64]
+Columns = Mapping[str, Array]
+"""Column name -> values of shape (...)."""
+
+
+class Metric(ABC):
+    """A number per pair. Subclasses say how it is read and in which unit.
+
+    Attributes:
+        name: what files and views call it.
+        unit: of its numbers.
+    """
+
+    name: str
+    unit: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of kept numbers it reads."""
+        return BASE_COLUMNS
+
+    @abstractmethod
+    def compute(self, kept: Columns) -> Array:
+        """Its ``columns``, each of shape (...), to values of shape (...)."""
+
+    @abstractmethod
+    def label(self, answer: str, wrong: str) -> str:
+        """The formula as people read it, for these two answers."""
+
+    def read(self, kept: Array, columns: Sequence[str] = BASE_COLUMNS) -> Array:
+        """``kept`` of shape (..., K), its last axis named by ``columns``, to values (...).
+
+        Raises:
+            MediationError: a column that the metric needs was not kept.
+        """
+        self.refuse_missing(columns)
+        return np.asarray(
+            self.compute({name: kept[..., columns.index(name)] for name in self.columns})
+        )
+
+    def __call__(self, kept: Array) -> Array:
+        """The same for ``kept`` that begins with the base columns: (..., 3 or more) to (...)."""
+        return self.read(kept)
+
+    def refuse_missing(self, columns: Sequence[str]) -> None:
+        """Raise unless all that the metric needs is among ``columns``."""
+        missing = [name for name in self.columns if name not in columns]
+        if missing:
+            raise MediationError(
+                f"These runs did not keep what {self.name} is read from.",
+                value=f"kept: {', '.join(columns)}",
+                expected=f"{', '.join(missing)} among them",
+                fix=f"run again under it: Study(lm, pairs, metric={type(self).__name__}(...))",
+            )
+
+    def over(self, columns: Sequence[str]) -> Metric:
+        """The same metric, called on numbers kept under ``columns``."""
+        self.refuse_missing(columns)
+        return _Over(self, tuple(columns))
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that ``metric_from_json`` reads back."""
+        return {"name": self.name, **vars(self)}
+
+
+@dataclass(frozen=True)
+class _Over(Metric):
+    """A metric that knows the columns of what it will be called on."""
+
+    metric: Metric
+    kept_columns: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.metric.name)
+        object.__setattr__(self, "unit", self.metric.unit)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.metric.columns
+
+    def compute(self, kept: Columns) -> Array:
+        return self.metric.compute(kept)
+
+    def label(self, answer: str, wrong: str) -> str:
+        return self.metric.label(answer, wrong)
+
+    def __call__(self, kept: Array) -> Array:
+        return self.metric.read(kept, self.kept_columns)
+
+    def to_json(self) -> dict[str, Any]:
+        return self.metric.to_json()

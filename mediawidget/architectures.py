@@ -1,73 +1,16 @@
-"""Where each architecture keeps what we intervene on: one table, checked when a model loads."""
+"""The modules of a loaded model: found by the table of architectures, checked, and measured."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
 
 from .errors import MediationError
+from .paths import ARCHITECTURES, VARIANTS, ModulePaths
 
-
-@dataclass(frozen=True)
-class ModulePaths:
-    """Dotted module paths; all but ``blocks`` and ``final_norm`` are relative to a block.
-
-    Args:
-        blocks: the list of blocks.
-        attn_proj: the linear map after attention. Its input is the heads' z side by side, shape
-            (row, position, n_heads * d_head); its output is what attention adds to the residual.
-        mlp: what the block adds after attention; None for a network without MLPs.
-        norm_before_mlp: the norm whose input is the residual between attention and MLP; None if
-            the MLP reads something else. Known, it lets the last layer skip positions that no
-            one reads.
-        final_norm: what reads the residual stream after the last block.
-        caches: attention takes the keys and values of earlier positions from
-            ``past_key_values``, so that a prefix shared by two prompts is computed once.
-        activation: the MLP's activation function. Where there is one that torch has as a single
-            kernel, that computes it.
-    """
-
-    blocks: str
-    attn_proj: str
-    mlp: str | None
-    norm_before_mlp: str | None
-    final_norm: str
-    caches: bool = True
-    activation: str | None = None
-
-
-_LLAMA = ModulePaths(
-    blocks="model.layers",
-    attn_proj="self_attn.o_proj",
-    mlp="mlp",
-    norm_before_mlp="post_attention_layernorm",
-    final_norm="model.norm",
-)
-
-ARCHITECTURES: dict[str, ModulePaths] = {
-    "gpt2": ModulePaths(
-        blocks="transformer.h",
-        attn_proj="attn.c_proj",
-        mlp="mlp",
-        norm_before_mlp="ln_2",
-        final_norm="transformer.ln_f",
-        activation="mlp.act",
-    ),
-    "llama": _LLAMA,
-    "mistral": _LLAMA,
-    "qwen2": _LLAMA,
-    "qwen3": _LLAMA,
-    "mediawidget_induction": ModulePaths(
-        blocks="model.layers",
-        attn_proj="self_attn.o_proj",
-        mlp=None,
-        norm_before_mlp=None,
-        final_norm="model.norm",
-        caches=False,
-    ),
-}
+__all__ = ["ARCHITECTURES", "ModulePaths", "Sizes", "follow", "module_paths", "sizes"]
 
 
 def module_paths(module: nn.Module, paths: ModulePaths | None) -> ModulePaths:
@@ -76,7 +19,8 @@ def module_paths(module: nn.Module, paths: ModulePaths | None) -> ModulePaths:
     Raises:
         MediationError: the architecture is not in the table, or a path leads nowhere.
     """
-    model_type = getattr(getattr(module, "config", None), "model_type", None)
+    config: Any = getattr(module, "config", None)
+    model_type = getattr(config, "model_type", None)
     if paths is None:
         if model_type not in ARCHITECTURES:
             raise MediationError(
@@ -88,12 +32,39 @@ def module_paths(module: nn.Module, paths: ModulePaths | None) -> ModulePaths:
                 "final_norm='model.norm')), with the names that print(model) shows",
             )
         paths = ARCHITECTURES[model_type]
-    blocks = follow(module, paths.blocks)
-    follow(module, paths.final_norm)
-    for block in blocks:
-        for path in (paths.attn_proj, paths.mlp, paths.norm_before_mlp):
-            if path is not None:
-                follow(block, path)
+        if model_type in VARIANTS:
+            paths = VARIANTS[model_type](config, paths)
+        paths = _without_replaced(module, paths)
+    _check(module, paths)
+    return paths
+
+
+_IN_MODEL = ("final_norm", "embed", "head")
+_IN_BLOCK = (
+    *("attn_proj", "mlp", "norm_before_mlp", "attention", "query", "key", "value"),
+    *("attn_out", "mlp_in", "neurons"),
+)
+
+
+def _check(module: nn.Module, paths: ModulePaths) -> None:
+    for name in _IN_MODEL:
+        if getattr(paths, name) is not None:
+            follow(module, getattr(paths, name))
+    for block in follow(module, paths.blocks):
+        for name in _IN_BLOCK:
+            if getattr(paths, name) is not None:
+                follow(block, getattr(paths, name))
+
+
+def _without_replaced(module: nn.Module, paths: ModulePaths) -> ModulePaths:
+    """An MLP that somebody put in the place of the architecture's own need not have neurons."""
+    if paths.neurons is None:
+        return paths
+    try:
+        for block in follow(module, paths.blocks):
+            follow(block, paths.neurons)
+    except MediationError:
+        return replace(paths, neurons=None)
     return paths
 
 
@@ -105,7 +76,7 @@ def follow(root: Any, path: str) -> Any:
     """
     here = root
     for step in path.split("."):
-        if not hasattr(here, step):
+        if getattr(here, step, None) is None:
             named: Any = getattr(here, "named_children", list)
             raise MediationError(
                 "A module path leads nowhere.",
@@ -115,3 +86,89 @@ def follow(root: Any, path: str) -> Any:
             )
         here = getattr(here, step)
     return here
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large a model is, as far as interventions go.
+
+    Attributes:
+        n_layers: blocks.
+        n_heads, n_kv_heads: query heads and key-value heads of a block.
+        d_model: the residual stream's width.
+        d_head: a head's width, which need not be ``d_model / n_heads``.
+        d_mlp: neurons of a block's MLP, or of one expert.
+        vocabulary: logits.
+    """
+
+    n_layers: int
+    n_heads: int
+    n_kv_heads: int
+    d_model: int
+    d_head: int
+    d_mlp: int
+    vocabulary: int
+
+
+_HEAD_COUNTS = ("num_attention_heads", "n_head", "num_heads", "n_heads")
+
+
+def sizes(module: nn.Module, paths: ModulePaths) -> Sizes:
+    """The sizes of a model, measured on its modules where they show, else from its config.
+
+    Raises:
+        MediationError: the number of heads is not known, or the heads are not equally wide.
+    """
+    config: Any = getattr(module, "config", None)
+    block = follow(module, paths.blocks)[0]
+    n_heads = _named(config, _HEAD_COUNTS)
+    if n_heads is None:
+        raise MediationError(
+            "The number of heads is not known.",
+            value=f"{type(module).__name__}.config",
+            expected="one of " + ", ".join(_HEAD_COUNTS),
+            fix="model.config.num_attention_heads = ...",
+        )
+    width, d_model = _widths(follow(block, paths.attn_proj))
+    if width % n_heads:
+        raise MediationError(
+            "The attention width is no multiple of the number of heads.",
+            value=f"width {width}, {n_heads} heads",
+            expected="heads of equal width",
+            fix="pass paths=ModulePaths(attn_proj=...) naming the attention's output map",
+        )
+    n_kv_heads = _named(config, ("num_key_value_heads",)) or n_heads
+    if paths.key is not None:
+        out = _widths(follow(block, paths.key))[1]
+        keys = out if paths.qkv == "separate" else (out - width) // 2
+        n_kv_heads = keys * n_heads // width
+    d_mlp = _named(config, ("intermediate_size", "n_inner", "ffn_dim")) or 4 * d_model
+    if paths.neurons is not None:
+        d_mlp = _widths(follow(block, paths.neurons))[0]
+    vocabulary = _named(config, ("vocab_size",))
+    if vocabulary is None:
+        vocabulary = _widths(follow(module, paths.head or "lm_head"))[1]
+    return Sizes(
+        n_layers=len(follow(module, paths.blocks)),
+        n_heads=n_heads,
+        n_kv_heads=n_kv_heads,
+        d_model=d_model,
+        d_head=width // n_heads,
+        d_mlp=d_mlp,
+        vocabulary=vocabulary,
+    )
+
+
+def _named(config: Any, names: tuple[str, ...]) -> int | None:
+    found = (getattr(config, name, None) for name in names)
+    return next((int(value) for value in found if value), None)
+
+
+def _widths(module: nn.Module) -> tuple[int, int]:
+    """What a linear map reads and returns; a norm reads what it returns."""
+    shape = tuple(module.weight.shape)  # type: ignore[arg-type]
+    if len(shape) == 1:
+        return shape[0], shape[0]
+    # GPT-2's Conv1D keeps (in, out), a Linear (out, in).
+    first, second = shape
+    return (first, second) if type(module).__name__ == "Conv1D" else (second, first)

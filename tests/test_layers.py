@@ -17,7 +17,17 @@ LAYERS = (
     ("mediators", "edits", "tasks"),
     ("runs", "plan", "effects", "effect_files", "pictures"),
     (
-        *("architectures", "token_pairs", "strands", "encoding", "lm", "memory", "models"),
+        *(
+            "paths",
+            "architectures",
+            "calls",
+            "token_pairs",
+            "strands",
+            "encoding",
+            "lm",
+            "memory",
+            "models",
+        ),
         *("precision", "prefix", "trace", "plain", "jobs", "engine", "reading"),
     ),
     ("naming", "results", "checks", "history", "study"),

@@ -1,0 +1,144 @@
+"""How a model is called so that its batch may grow from block to block.
+
+What a model derives from its arguments once, before the first block, must hold for every row of a
+batch that is larger later on. So masks and positions are made here with one row, which broadcasts
+(prompts are never padded, so all rows have the same), and what an architecture makes by itself
+with a row for each row of the first batch is fitted to the rows there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from .errors import MediationError
+from .paths import ModulePaths
+
+if TYPE_CHECKING:
+    from .lm import LM
+
+_LAYER_TYPES = ("full_attention", "sliding_attention")
+
+
+def forward_arguments(lm: LM, ids: Tensor, start: int, stop: int) -> dict[str, Any]:
+    """The keywords of the model's forward for positions ``start`` to ``stop`` of ``ids``.
+
+    Positions before ``start`` are left to ``past_key_values``, which the caller adds.
+
+    Args:
+        lm: the model.
+        ids: (row, position) token ids, at least ``stop`` positions.
+        start: the first position to compute.
+        stop: the position after the last.
+
+    Raises:
+        MediationError: the model's attention is not causal, or of a kind that is not known.
+    """
+    return {
+        "input_ids": ids[:, start:stop],
+        "attention_mask": _masks(lm, len(ids), start, stop),
+        "position_ids": torch.arange(start, stop, device=lm.device)[None],
+        "use_cache": False,
+    }
+
+
+def causal_mask(lm: LM, start: int, stop: int, window: int | None = None) -> Tensor:
+    """Additive, (1, 1, stop - start, stop): 0 where a query sees a key, else the least number.
+
+    A query sees itself and the keys before it; with a ``window`` the last ``window`` of these.
+    """
+    hidden = torch.finfo(lm.dtype).min
+    shape = (stop - start, stop)
+    mask = torch.full(shape, hidden, dtype=lm.dtype, device=lm.device).triu(start + 1)
+    if window is not None and window < stop:
+        past = torch.ones(shape, dtype=torch.bool, device=lm.device).tril(start - window)
+        mask.masked_fill_(past, hidden)
+    return mask[None, None]
+
+
+def fit_arguments(
+    kwargs: Mapping[str, Any], n_rows: int, n_heads: int, paths: ModulePaths
+) -> dict[str, Any]:
+    """The keywords of an attention module (or its block) for a batch of ``n_rows`` rows.
+
+    Args:
+        kwargs: as the model passed them, for the batch that it began with.
+        n_rows: of the batch as it is now.
+        n_heads: query heads.
+        paths: whose ``batched`` says what must be fitted; the rest is handed back as it is.
+    """
+    fitted = dict(kwargs)
+    for name, per_row in paths.batched:
+        value = fitted.get(name)
+        if value is None:
+            continue
+        if per_row == "row":
+            fitted[name] = value[:1].expand(n_rows, *value.shape[1:])
+        else:
+            fitted[name] = value[:n_heads].repeat(n_rows, *(1,) * (value.ndim - 1))
+    return fitted
+
+
+@contextmanager
+def attention(lm: LM, implementation: str) -> Iterator[None]:
+    """Compute attention by ``implementation`` ("eager", "sdpa") inside, as before afterwards.
+
+    Only eager attention has an attention pattern. In half precision it rounds otherwise, so
+    what is compared belongs under one implementation.
+    """
+    config: Any = getattr(lm.hf, "config", None)
+    before = getattr(config, "_attn_implementation", None)
+    if before is None or before == implementation:
+        yield
+        return
+    # The model's own method refuses those that look the implementation up in the config
+    # themselves (falcon), and every module of a decoder shares this config.
+    config._attn_implementation = implementation  # noqa: SLF001
+    try:
+        yield
+    finally:
+        config._attn_implementation = before  # noqa: SLF001
+
+
+def _masks(lm: LM, n_rows: int, start: int, stop: int) -> Tensor | dict[str, Tensor]:
+    """What the model takes as its ``attention_mask``."""
+    config: Any = getattr(lm.hf, "config", None)
+    if getattr(config, "use_bidirectional_attention", False) or not getattr(
+        config, "is_causal", True
+    ):
+        raise MediationError(
+            "This model's attention is not causal.",
+            value=type(lm.hf).__name__,
+            expected="a model whose tokens see the tokens before them only",
+            fix="load a causal language model",
+        )
+    if lm.paths.masks == "own":
+        # It is asked for which tokens are padding, for every row; none is.
+        return torch.ones(n_rows, stop, dtype=torch.long, device=lm.device)
+    if lm.paths.masks == "one":
+        return causal_mask(lm, start, stop, _window(config))
+    types = dict.fromkeys(config.layer_types)
+    if not set(types) <= set(_LAYER_TYPES):
+        raise MediationError(
+            "This kind of attention is not known.",
+            value=", ".join(types),
+            expected=" or ".join(_LAYER_TYPES),
+            fix="load a model whose layers have no other attention",
+        )
+    return {
+        kind: causal_mask(
+            lm, start, stop, config.sliding_window if kind == "sliding_attention" else None
+        )
+        for kind in types
+    }
+
+
+def _window(config: Any) -> int | None:
+    """The attention window of a model whose blocks share one."""
+    if not getattr(config, "use_sliding_window", True):
+        return None
+    return getattr(config, "sliding_window", None) or None

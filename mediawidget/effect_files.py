@@ -13,20 +13,27 @@ import numpy as np
 from .edits import edit_from_json
 from .effects import Effect
 from .errors import MediationError
-from .metrics import metric_named
+from .metrics import BASE_COLUMNS, metric_from_json
 from .validity import Check
 
-FORMAT = "mediawidget-effect-1"
+FORMAT = "mediawidget-effect-2"
+_EARLIER = "mediawidget-effect-1"
+"""Kept the base columns alone, and a metric by its bare name."""
+
 _ARRAYS = {"bases": np.float64, "edited": np.float64, "status": np.uint8}
 
 
 def save(effect: Effect, path: Path) -> Path:
-    """Write ``effect`` to ``path``, by its ending."""
+    """Write ``effect`` to ``path``, by its ending.
+
+    A function of the user's is written by its name; the numbers it reads are all there.
+    """
     header: dict[str, Any] = {
         "format": FORMAT,
         "axes": {name: list(labels) for name, labels in effect.axes.items()},
         "edit": effect.edit.to_json(),
-        "metric": effect.metric.name,
+        "metric": effect.metric.to_json(),
+        "columns": list(effect.columns),
         "labels": list(effect.labels),
         "checks": [asdict(check) for check in effect.checks],
         "facts": dict(effect.facts),
@@ -65,15 +72,16 @@ def load(path: Path) -> Effect:
         raise
     except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
-    if header.get("format") != FORMAT:
+    if header.get("format") not in (FORMAT, _EARLIER):
         raise _unreadable(path, f"its format is {header.get('format')!r}")
     return Effect(
         axes={name: tuple(labels) for name, labels in header["axes"].items()},
         edit=edit_from_json(header["edit"]),
-        metric=metric_named(header["metric"]),
+        metric=metric_from_json(header["metric"]),
         labels=tuple(header["labels"]),
         checks=tuple(Check(**check) for check in header["checks"]),
         facts=header["facts"],
+        columns=tuple(header.get("columns", BASE_COLUMNS)),
         **arrays,
     )
 

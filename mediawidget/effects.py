@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .edits import Edit, Patch
 from .errors import MediationError
 from .estimands import ESTIMANDS, estimand
-from .metrics import LogitDiff, Metric
+from .metrics import BASE_COLUMNS, LogitDiff, Metric, SavedFunction
 from .statistics import bootstrap_mean
 from .validity import PREMISES, Check, premises, too_near_zero
 
@@ -43,15 +43,20 @@ class Effect:
 
     Attributes:
         axes: name -> coordinates, in order; empty for a single number.
-        bases: what the unedited runs kept, (pair, 2, 3): clean, corrupt.
-        edited: what the edited runs kept, (pair, 2, *axes, 3): on the clean base, on the corrupt
-            base. NaN where not run. The last axis is answer logit, wrong logit, logsumexp.
+        bases: what the unedited runs kept, (pair, 2, K): clean, corrupt.
+        edited: what the edited runs kept, (pair, 2, *axes, K): on the clean base, on the corrupt
+            base. NaN where not run.
         status: per cell, shape of the axes.
         edit: what the sites were set to; it decides which quantities exist.
         metric: how kept numbers become one number a pair.
         labels: the sites' labels in row-major order.
         checks: what was verified.
         facts: model, prompts, counts, seconds: what a reader needs to trust or repeat it.
+        columns: what the K kept numbers are: answer logit, wrong logit, logsumexp, and what else a
+            metric asked for.
+
+    Raises:
+        MediationError: kept numbers that are not as many as the columns.
     """
 
     axes: Mapping[str, tuple[int | str, ...]]
@@ -63,6 +68,18 @@ class Effect:
     labels: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    columns: tuple[str, ...] = BASE_COLUMNS
+
+    def __post_init__(self) -> None:
+        named = len(self.columns)
+        if self.bases.shape[-1] != named or self.edited.shape[-1] != named:
+            raise MediationError(
+                "An effect names every number that its runs kept.",
+                value=f"columns {', '.join(self.columns)}; bases {self.bases.shape}, "
+                f"edited {self.edited.shape}",
+                expected="a last axis as long as the columns",
+                fix="Effect(..., columns=(...))",
+            )
 
     # --- numbers ---------------------------------------------------------------------------
 
@@ -124,10 +141,19 @@ class Effect:
         """
         return bootstrap_mean(self.pairs(key), level, resamples, seed)
 
+    def scores(self, kept: Array) -> Array:
+        """The metric of kept numbers, ``bases`` or ``edited``: (..., K) to (...)."""
+        return self.metric.read(kept, self.columns)
+
     def rescore(self, metric: Metric) -> Effect:
-        """The same runs read by another metric. Runs no model."""
+        """The same runs read by another metric. Runs no model.
+
+        Raises:
+            MediationError: the metric is read from numbers that these runs did not keep.
+        """
+        metric.refuse_missing(self.columns)
         others = (check for check in self.checks if check.name not in PREMISES)
-        checks = (*premises(self.bases, metric), *others) if self.checks else ()
+        checks = (*premises(self.bases, metric.over(self.columns)), *others) if self.checks else ()
         return replace(self, metric=metric, checks=checks)
 
     def pair(self, index: int) -> Effect:
@@ -219,22 +245,22 @@ class Effect:
 
     def __repr__(self) -> str:
         axes = " x ".join(f"{name} {len(labels)}" for name, labels in self.axes.items())
+        named = f"{axes or 'one number'}; {self.edit.kind}; {self.metric.name}; n={self.n_pairs}"
+        if isinstance(self.metric, SavedFunction):
+            return f"Effect({named}; give the function again: effect.rescore(Function(...)))"
         y11, y00 = self._base_values().mean(axis=0)
-        return (
-            f"Effect({axes or 'one number'}; {self.edit.kind}; {self.metric.name}; "
-            f"n={self.n_pairs}; clean {y11:+.3f}, corrupt {y00:+.3f}, TE {y11 - y00:+.3f})"
-        )
+        return f"Effect({named}; clean {y11:+.3f}, corrupt {y00:+.3f}, TE {y11 - y00:+.3f})"
 
     # --- inside --------------------------------------------------------------------------------
 
     def _base_values(self) -> Array:
         """(pair, 2): the metric on the clean and on the corrupt prompt."""
-        return self.metric(self.bases)
+        return self.scores(self.bases)
 
     def _corners(self) -> dict[str, Array]:
         ones = (1,) * len(self.axes)
         base = self._base_values()
-        edited = self.metric(self.edited)
+        edited = self.scores(self.edited)
         return {
             "Y11": base[:, 0].reshape(-1, *ones),
             "Y10": edited[:, 0],

@@ -35,6 +35,7 @@ __all__ = [
     "Prob",
     "ProbDiff",
     "Rank",
+    "SavedFunction",
     "as_metric",
     "metric_from_json",
     "metric_named",

@@ -37,7 +37,7 @@ class Function(Metric):
     fn: Callable[[Columns], Any]
     name: str = ""
     unit: str = "logits"
-    tokens: tuple[str, ...] = ()
+    tokens: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         fn: object = self.fn
@@ -79,7 +79,7 @@ class Function(Metric):
 
     def to_json(self) -> dict[str, Any]:
         """All but the function itself, which a file cannot hold."""
-        return SavedFunction(self.name, self.unit, self.tokens).to_json()
+        return SavedFunction(self.name, self.unit, tuple(self.tokens)).to_json()
 
 
 @dataclass(frozen=True)

@@ -155,9 +155,9 @@ def align(
 ) -> Alignment:
     """Which positions of two prompts are partners.
 
-    Prompts of one length: every position with itself. Else runs of equal tokens, and replaced runs
-    of equal length between them (``difflib.SequenceMatcher``). The last positions, where answers
-    are read, are always partners.
+    Prompts of one length: every position with itself. Else what both begin with, then runs of
+    equal tokens, and replaced runs of equal length between them (``difflib.SequenceMatcher``). The
+    last positions, where answers are read, are always partners.
 
     Args:
         clean: token ids.
@@ -190,10 +190,15 @@ def align(
 
 
 def _blocks(clean: Sequence[int], corrupt: Sequence[int]) -> Iterator[tuple[int, int]]:
-    matcher = SequenceMatcher(None, clean, corrupt, autojunk=False)
+    # The longest run of equal tokens may begin later; but before the first difference a causal
+    # model does the same on both prompts, so there every position is its own partner.
+    same = first_difference(clean, corrupt)
+    yield from ((i, i) for i in range(same))
+    matcher = SequenceMatcher(None, clean[same:], corrupt[same:], autojunk=False)
     for kind, i, i_end, j, j_end in matcher.get_opcodes():
         if kind == "equal" or (kind == "replace" and i_end - i == j_end - j):
-            yield from zip(range(i, i_end), range(j, j_end), strict=True)
+            partners = zip(range(i, i_end), range(j, j_end), strict=True)
+            yield from ((same + a, same + b) for a, b in partners)
 
 
 def first_difference(clean: Sequence[int], corrupt: Sequence[int]) -> int:

@@ -1,15 +1,24 @@
 """The oracle: plain PyTorch hooks, one prompt and one forward pass per number.
 
-It shares no code with the package. An edit is a (site, how) pair: the site is anything with
-``mediator``, ``layer``, ``head`` and ``position``; how is ``"clean"`` or ``"corrupt"`` (take the
-value of that prompt), ``"zero"``, ``"mean:clean"`` or ``"mean:corrupt"`` (mean over the prompts of
-that name of all pairs of the same length, position by position).
+It shares no code with the package. An edit is a (site, how) pair. The site is anything with
+``mediator``, ``layer``, ``head``, ``position`` and, where it matters, ``unit`` and ``key``. How is
+
+- ``"clean"`` or ``"corrupt"``: the value of that prompt; ``("patch", base, alpha)``: a part of
+  the way there;
+- ``"zero"``; ``("scale", f)``; ``("add", vector)``; ``("value", tensor)``;
+- ``"mean:clean"`` or ``"mean:corrupt"``: the mean over the prompts of that name of all pairs of
+  the same length, position by position;
+- ``("knockout",)`` for attention edges: cut before the softmax. Any other edit of an edge is of
+  its probability.
+
+``freeze`` names kinds of mediator, or holds sites, that stay at the unedited base's values wherever
+no edit is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,8 +26,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tests.anatomy import Key, anatomy, modules_of
+from tests.hooks import Change, attending, between, rewriting
+
+__all__ = ["Kept", "Key", "Oracle", "key_of", "logit_diff", "modules_of"]
+
 Kept = np.ndarray
-Key = tuple[str, int]
+How = str | tuple[Any, ...]
+Edits = Iterable[tuple[Any, How]]
+
+#: In this order a block computes them, and hooks that meet at one module must act.
+ORDER = (
+    *("embedding", "residual", "query", "key", "value", "pattern", "head", "attn_out"),
+    *("residual_mid", "neuron", "mlp_out", "residual_post"),
+)
+#: Mediators that are a part of another one's value.
+PART_OF = {"embedding_unit": "embedding", "mlp_unit": "mlp_out", "edge": "pattern"}
 
 
 class Place(Protocol):
@@ -42,49 +65,9 @@ class Pair(Protocol):
     @property
     def corrupt(self) -> str: ...
     @property
-    def answer(self) -> str: ...
+    def answer(self) -> Any: ...
     @property
-    def wrong(self) -> str: ...
-
-
-def modules_of(model: nn.Module) -> dict[Key, tuple[nn.Module, str]]:
-    """Where each value lives: the module, and whether it is its input or its output."""
-    core: Any = getattr(model, "transformer", None) or getattr(model, "model", None)
-    gpt2 = hasattr(core, "h")
-    blocks = list(core.h if gpt2 else core.layers)
-    found: dict[Key, tuple[nn.Module, str]] = {}
-    for layer, block in enumerate(blocks):
-        projection = block.attn.c_proj if gpt2 else block.self_attn.o_proj
-        found["residual", layer] = (block, "input")
-        found["head", layer] = (projection, "input")
-        found["attn_out", layer] = (projection, "output")
-        if hasattr(block, "mlp"):
-            found["mlp_out", layer] = (block.mlp, "output")
-    found["residual", len(blocks)] = (core.ln_f if gpt2 else core.norm, "input")
-    return found
-
-
-@contextmanager
-def rewriting(module: nn.Module, side: str, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Pass what enters or leaves ``module`` through ``change``."""
-
-    def before(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if args:
-            return (change(args[0]), *args[1:]), kwargs
-        return args, {**kwargs, "hidden_states": change(kwargs["hidden_states"])}
-
-    def after(_: nn.Module, __: Any, output: Any) -> Any:
-        assert isinstance(output, Tensor), f"{type(output)} is no plain tensor"
-        return change(output)
-
-    if side == "input":
-        handle = module.register_forward_pre_hook(before, with_kwargs=True)
-    else:
-        handle = module.register_forward_hook(after)
-    try:
-        yield
-    finally:
-        handle.remove()
+    def wrong(self) -> Any: ...
 
 
 @dataclass
@@ -98,10 +81,18 @@ class Oracle:
     _captured: dict[tuple[int, ...], dict[Key, Tensor]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        config: Any = self.model.config
+        self.body = anatomy(self.model)
         self.places = modules_of(self.model)
-        self.n_heads = int(config.num_attention_heads)
-        self.n_layers = int(config.num_hidden_layers)
+        self.n_heads = self.body.n_heads
+        self.n_kv_heads = self.body.n_kv_heads
+        self.n_layers = len(self.body.blocks)
+        layers = range(self.n_layers)
+        self.keys = list(self.places)
+        self.keys += [("pattern", i) for i in layers if self.body.blocks[i].softmax]
+        self.keys += [("residual_mid", i) for i in layers if self.body.blocks[i].mid]
+        self.keys.sort(key=_order)
+
+    # --- prompts ----------------------------------------------------------------------------
 
     def ids(self, text: str) -> tuple[int, ...]:
         """The prompt's tokens, special ones included."""
@@ -121,56 +112,34 @@ class Oracle:
         clean, corrupt = self.ids(self.pairs[index].clean), self.ids(self.pairs[index].corrupt)
         return next(i for i, token in enumerate(clean) if token != corrupt[i])
 
+    # --- runs -------------------------------------------------------------------------------
+
     def values(self, text: str) -> dict[Key, Tensor]:
-        """Every value of one unedited run, each (position, width)."""
+        """Every value of one unedited run: (position, width), patterns (head, query, key)."""
         ids = self.ids(text)
         if ids not in self._captured:
-            store: dict[Key, Tensor] = {}
-
-            def keep(key: Key) -> Callable[[Tensor], Tensor]:
-                def change(x: Tensor) -> Tensor:
-                    store[key] = x[0].clone()
-                    return x
-
-                return change
-
-            with ExitStack() as stack:
-                for key, (module, side) in self.places.items():
-                    stack.enter_context(rewriting(module, side, keep(key)))
-                self._forward(ids)
-            self._captured[ids] = store
+            self._captured[ids] = self._capture(ids, {})
         return self._captured[ids]
 
-    def _forward(self, ids: tuple[int, ...]) -> Tensor:
-        self.forwards += 1
-        with torch.no_grad():
-            output: Any = self.model(input_ids=torch.tensor([list(ids)]), use_cache=False)
-        logits: Tensor = output.logits[0, -1]
-        return logits
+    def values_in(
+        self, base: str, edits: Edits, index: int = 0, freeze: Sequence[Any] = ()
+    ) -> dict[Key, Tensor]:
+        """Every value of an edited run, as it is after the edits."""
+        changes = self._changes(base, list(edits), index, freeze)
+        return self._capture(self.ids(getattr(self.pairs[index], base)), changes)
 
-    def new_value(self, key: Key, how: str, index: int) -> Tensor | None:
-        """The (position, width) value an edit writes; None for zero."""
-        if how == "zero":
-            return None
-        if how.startswith("mean:"):
-            name = how.removeprefix("mean:")
-            same = [i for i in range(len(self.pairs)) if self.length(i) == self.length(index)]
-            prompts = [self.values(getattr(self.pairs[i], name))[key] for i in same]
-            return torch.stack(prompts).mean(0)
-        return self.values(getattr(self.pairs[index], how))[key]
+    def logits(
+        self, base: str, edits: Edits = (), index: int = 0, freeze: Sequence[Any] = ()
+    ) -> Tensor:
+        """The logits of a run at every position, (position, vocabulary)."""
+        # All values first: a hook that is already on would edit the runs they are taken from.
+        changes = self._changes(base, list(edits), index, freeze)
+        return self._forward(self.ids(getattr(self.pairs[index], base)), changes)
 
-    def run(self, base: str, edits: Iterable[tuple[Place, str]] = (), index: int = 0) -> Kept:
+    def run(self, base: str, edits: Edits = (), index: int = 0, freeze: Sequence[Any] = ()) -> Kept:
         """Answer logit, wrong logit and logsumexp at the last position, float64."""
         pair = self.pairs[index]
-        # All values first: a hook that is already on would edit the runs they are taken from.
-        planned = [
-            (site, self.new_value((site.mediator, site.layer), how, index)) for site, how in edits
-        ]
-        with ExitStack() as stack:
-            for site, new in planned:
-                module, side = self.places[site.mediator, site.layer]
-                stack.enter_context(rewriting(module, side, self._writer(site, new)))
-            logits = self._forward(self.ids(getattr(pair, base))).double()
+        logits = self.logits(base, edits, index, freeze)[-1].double()
         return np.array(
             [
                 logits[self.token(pair.answer)].item(),
@@ -179,24 +148,7 @@ class Oracle:
             ]
         )
 
-    def _writer(self, site: Place, new: Tensor | None) -> Callable[[Tensor], Tensor]:
-        def change(x: Tensor) -> Tensor:
-            assert x.shape[0] == 1
-            x = x.clone()
-            columns = slice(None)
-            if site.mediator == "head":
-                assert site.head is not None
-                width = x.shape[-1] // self.n_heads
-                columns = slice(site.head * width, (site.head + 1) * width)
-            where = site.position
-            every = range(x.shape[1]) if where is None else np.atleast_1d(where)
-            for position in every:
-                x[0, position, columns] = 0 if new is None else new[position, columns]
-            return x
-
-        return change
-
-    def corners(self, sites: Place | Sequence[Place], index: int = 0) -> dict[str, Kept]:
+    def corners(self, sites: Any, index: int = 0) -> dict[str, Kept]:
         """The four corners of a joint patch, as kept numbers."""
         joint: Sequence[Any] = sites if isinstance(sites, Sequence) else [sites]
         return {
@@ -206,11 +158,170 @@ class Oracle:
             "Y01": self.run("corrupt", [(site, "clean") for site in joint], index),
         }
 
-    def edited(self, base: str, edits: Mapping[Any, str], index: int = 0) -> Kept:
+    def edited(
+        self, base: str, edits: Mapping[Any, How], index: int = 0, freeze: Sequence[Any] = ()
+    ) -> Kept:
         """``run`` with edits given as a mapping."""
-        return self.run(base, list(edits.items()), index)
+        return self.run(base, list(edits.items()), index, freeze)
+
+    # --- inside -----------------------------------------------------------------------------
+
+    def new_value(self, key: Key, how: str, index: int) -> Tensor | None:
+        """The whole value an edit takes its numbers from; None for zero."""
+        if how == "zero":
+            return None
+        if how.startswith("mean:"):
+            name = how.removeprefix("mean:")
+            same = [i for i in range(len(self.pairs)) if self.length(i) == self.length(index)]
+            prompts = [self.values(getattr(self.pairs[i], name))[key] for i in same]
+            return torch.stack(prompts).mean(0)
+        return self.values(getattr(self.pairs[index], how))[key]
+
+    def _changes(
+        self, base: str, edits: list[tuple[Any, How]], index: int, freeze: Sequence[Any]
+    ) -> dict[Key, Change]:
+        """What happens to each value, knockouts under ``("scores", layer)``."""
+        writes: dict[Key, list[Callable[[Tensor, Tensor], None]]] = {}
+        held = self.values(getattr(self.pairs[index], base)) if freeze else {}
+        for frozen in freeze:
+            for key in self.keys:
+                if isinstance(frozen, str) and key[0] == frozen:
+                    writes.setdefault(key, []).append(_hold(held[key], None))
+                elif not isinstance(frozen, str) and key == key_of(frozen):
+                    writes.setdefault(key, []).append(_hold(held[key], self._cells_of(frozen)))
+        for site, how in edits:
+            key = key_of(site)
+            if how == ("knockout",):
+                key = ("scores", site.layer)
+            writes.setdefault(key, []).append(self._writer(site, how, index))
+        return {key: _all_of(several) for key, several in writes.items()}
+
+    def _writer(self, site: Place, how: How, index: int) -> Callable[[Tensor, Tensor], None]:
+        key, cells_of = key_of(site), self._cells_of(site)
+        source: Tensor | None = None
+        if isinstance(how, str):
+            source = self.new_value(key, how, index)
+        elif how[0] == "patch":
+            source = self.new_value(key, how[1], index)
+
+        def write(own: Tensor, new: Tensor) -> None:
+            for cells in cells_of(own):
+                taken = None if source is None else source[cells]
+                new[cells] = _edited(own[cells], how, taken)
+
+        return write
+
+    def _cells_of(self, site: Any) -> Callable[[Tensor], list[tuple[Any, ...]]]:
+        """Which numbers of a value are the site's, as indices."""
+
+        def cells(x: Tensor) -> list[tuple[Any, ...]]:
+            rows = _some(site.position, x.shape[-2])[:, None]
+            if key_of(site)[0] == "pattern":
+                columns = _some(getattr(site, "key", None), x.shape[-1])[None]
+                heads = range(self.n_heads) if site.head is None else [site.head]
+                return [(head, rows, columns) for head in heads]
+            unit, n_units = getattr(site, "unit", None), x.shape[-1]
+            if site.head is not None:
+                keyed = site.mediator in ("key", "value")
+                unit, n_units = site.head, self.n_kv_heads if keyed else self.n_heads
+            width = x.shape[-1] // n_units
+            first, last = (0, x.shape[-1]) if unit is None else (unit * width, (unit + 1) * width)
+            return [(rows, torch.arange(first, last)[None])]
+
+        return cells
+
+    def _capture(self, ids: tuple[int, ...], changes: Mapping[Key, Change]) -> dict[Key, Tensor]:
+        store: dict[Key, Tensor] = {}
+
+        def keeping(key: Key) -> Change:
+            change = changes.get(key)
+
+            def keep(x: Tensor) -> Tensor:
+                after = x if change is None else change(x)
+                store[key] = after.clone()
+                return after
+
+            return keep
+
+        scores = {key: change for key, change in changes.items() if key[0] == "scores"}
+        self._forward(ids, {key: keeping(key) for key in self.keys} | scores)
+        return store
+
+    def _forward(self, ids: tuple[int, ...], changes: Mapping[Key, Change]) -> Tensor:
+        self.forwards += 1
+        with ExitStack() as stack:
+            for key in sorted(changes, key=_order):
+                stack.enter_context(self._applying(key, changes[key]))
+            with torch.no_grad():
+                model: Any = self.model
+                logits: Tensor = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
+        return logits
+
+    def _applying(self, key: Key, change: Change) -> AbstractContextManager[None]:
+        name, layer = key
+        if name in ("pattern", "scores"):
+            return attending(self.body.blocks[layer].attention, name, change)
+        if name == "residual_mid":
+            block = self.body.blocks[layer]
+            return between(block.block, block.attn_added, change)
+        module, side = self.places[key]
+        return rewriting(module, side, change, self.body.columns.get(name))
+
+
+def key_of(site: Place) -> Key:
+    """The value that a site is a part of."""
+    name = PART_OF.get(site.mediator, site.mediator)
+    return name, 0 if name == "embedding" else site.layer
 
 
 def logit_diff(kept: Kept) -> float:
     """Answer minus wrong, from kept numbers."""
     return float(kept[..., 0] - kept[..., 1])
+
+
+def _order(key: Key) -> tuple[int, int]:
+    name, layer = key
+    return layer, ORDER.index("pattern" if name == "scores" else name)
+
+
+def _some(positions: Any, length: int) -> Tensor:
+    return torch.arange(length) if positions is None else torch.tensor(positions).reshape(-1)
+
+
+def _hold(
+    value: Tensor, cells_of: Callable[[Tensor], list[tuple[Any, ...]]] | None
+) -> Callable[[Tensor, Tensor], None]:
+    def write(own: Tensor, new: Tensor) -> None:
+        for cells in [(...,)] if cells_of is None else cells_of(own):
+            new[cells] = value[cells]
+
+    return write
+
+
+def _all_of(writes: list[Callable[[Tensor, Tensor], None]]) -> Change:
+    """One after the other; each reads what was there before all of them."""
+
+    def change(own: Tensor) -> Tensor:
+        new = own.clone()
+        for write in writes:
+            write(own, new)
+        return new
+
+    return change
+
+
+def _edited(own: Tensor, how: How, taken: Tensor | None) -> Any:
+    if isinstance(how, str):
+        return 0.0 if taken is None else taken
+    kind, *rest = how
+    if kind == "patch":
+        assert taken is not None
+        return own + rest[1] * (taken - own)
+    if kind == "scale":
+        return own * rest[0]
+    if kind == "add":
+        return own + torch.as_tensor(rest[0], dtype=own.dtype)
+    if kind == "value":
+        return torch.as_tensor(rest[0], dtype=own.dtype).expand(own.shape)
+    assert kind == "knockout", how
+    return float("-inf")

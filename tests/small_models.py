@@ -9,19 +9,20 @@ from __future__ import annotations
 import copy
 import math
 from functools import lru_cache
+from typing import Any
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers, processors
 from tokenizers import models as token_models
 from torch import Tensor, nn
 from transformers import (
-    GPT2Config,
-    GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
+    AutoConfig,
+    AutoModelForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
+
+from tests.small_configs import CONFIGS
 
 _WORDS = """
 ant bee cat dog eel fox gnu hen ibis jay kite lark mole newt owl pig quail rat seal toad
@@ -32,6 +33,10 @@ UNKNOWN = "<unk>"
 START = "<s>"
 
 KINDS = ("gpt2", "llama")
+ALL_KINDS = tuple(CONFIGS)
+
+#: These compute attention in single precision, whatever the precision of their weights.
+SINGLE_PRECISION_ATTENTION = ("gpt_neo", "gptj")
 
 
 @lru_cache
@@ -65,7 +70,7 @@ def tokenizer_of(kind: str) -> PreTrainedTokenizerFast:
 
 
 def random_model(kind: str, dtype: torch.dtype = torch.float64, seed: int = 0) -> PreTrainedModel:
-    """A fresh copy, in eval mode, of the random model of that kind (``gpt2`` or ``llama``)."""
+    """A fresh copy, in eval mode, of the random model of that kind (one of ``ALL_KINDS``)."""
     model = copy.deepcopy(_made(kind, seed))
     nn.Module.to(model, dtype)
     nn.Module.eval(model)
@@ -74,55 +79,27 @@ def random_model(kind: str, dtype: torch.dtype = torch.float64, seed: int = 0) -
 
 @lru_cache
 def _made(kind: str, seed: int) -> PreTrainedModel:
-    model = {"gpt2": _gpt2, "llama": _llama}[kind]()
+    model_type, sizes = CONFIGS[kind]
+    words = {"vocab_size": len(WORDS) + 2, "bos_token_id": 0, "eos_token_id": 0}
+    build: Any = AutoModelForCausalLM.from_config
+    model = build(AutoConfig.for_model(model_type, pad_token_id=None, **words, **sizes)).double()
     noise = torch.Generator().manual_seed(seed)
-    model = model.double()
     with torch.no_grad():
         for name, parameter in sorted(model.named_parameters()):
             draw = torch.randn(parameter.shape, generator=noise, dtype=torch.float64)
-            parameter.copy_(_scaled(name, draw))
-    return model
+            parameter.copy_(_scaled(model_type, name, draw))
+    made: PreTrainedModel = model
+    return made
 
 
-def _scaled(name: str, draw: Tensor) -> Tensor:
+def _scaled(model_type: str, name: str, draw: Tensor) -> Tensor:
     if draw.dim() == 1:
-        # Norms near 1, biases near 0, neither exactly, so that forgetting one shows.
-        gain = 1.0 if name.endswith("weight") else 0.0
+        # Norms near 1, biases near 0, neither exactly, so that forgetting one shows. Gemma adds
+        # the 1 itself.
+        gain = 1.0 if name.endswith("weight") and not model_type.startswith("gemma") else 0.0
         return gain + 0.2 * draw
     if "wte" in name or "embed" in name or "lm_head" in name:
         return draw
-    fan_in = draw.shape[0 if "c_" in name else 1]
+    # GPT-2 keeps (in, out), all others (out, in).
+    fan_in = draw.shape[0 if model_type == "gpt2" and "c_" in name else -1]
     return draw * (1.6 / math.sqrt(fan_in))
-
-
-def _gpt2() -> PreTrainedModel:
-    return GPT2LMHeadModel(
-        GPT2Config(
-            vocab_size=len(WORDS) + 2,
-            n_positions=24,
-            n_embd=24,
-            n_layer=5,
-            n_head=3,
-            n_inner=40,
-            bos_token_id=0,
-            eos_token_id=0,
-        )
-    )
-
-
-def _llama() -> PreTrainedModel:
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(WORDS) + 2,
-            hidden_size=30,
-            intermediate_size=44,
-            num_hidden_layers=5,
-            num_attention_heads=6,
-            num_key_value_heads=3,
-            head_dim=10,
-            max_position_embeddings=24,
-            bos_token_id=0,
-            eos_token_id=0,
-            tie_word_embeddings=False,
-        )
-    )

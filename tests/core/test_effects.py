@@ -1,13 +1,16 @@
 """Effects: quantities, axes, what is refused, files that come back whole."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import mediawidget as mw
 from mediawidget.effects import Effect, Status
+from mediawidget.metrics import KL, Function, Rank
 from mediawidget.validity import Check
 
 RNG = np.random.default_rng(0)
@@ -109,6 +112,52 @@ def test_rescoring_reads_the_same_runs() -> None:
     assert prob.edited is effect.edited
 
 
+WIDER = ("answer", "wrong", "logsumexp", "rank", "logit:<b>")
+
+
+def wider(metric: mw.Metric | None = None) -> Effect:
+    """The grid whose runs kept two more numbers each."""
+    plain = grid()
+    more = [np.concatenate([a, a[..., :2] + 7.0], axis=-1) for a in (plain.bases, plain.edited)]
+    effect = replace(plain, bases=more[0], edited=more[1], columns=WIDER)
+    return effect.rescore(metric or mw.LogitDiff())
+
+
+def test_a_metric_reads_its_column_of_bases_and_cells() -> None:
+    effect = wider(Rank())
+    np.testing.assert_allclose(effect.pairs("Y01"), effect.edited[:, 1, ..., 3])
+    expected = effect.edited[:, 1, ..., 3] - effect.bases[:, 1, 3, None, None]
+    np.testing.assert_allclose(effect.pairs("PIE"), expected)
+    np.testing.assert_allclose(effect.scores(effect.bases), effect.bases[..., 3])
+    assert "ranks" in next(check.words for check in effect.checks if check.name == "total effect")
+    back = effect.rescore(mw.LogitDiff())
+    diff = back.edited[..., 0] - back.edited[..., 1]
+    np.testing.assert_allclose(back.pairs("Y10"), diff[:, 0])
+    assert effect.cell(0, 1).columns == effect.pair(2).columns == WIDER
+
+
+def test_a_function_is_rescored_without_a_run() -> None:
+    against = Function(lambda kept: kept["answer"] - kept["logit:<b>"], tokens=["<b>"])
+    effect = wider().rescore(against)
+    kept = effect.edited[:, 0]
+    np.testing.assert_allclose(effect.pairs("Y10"), kept[..., 0] - kept[..., 4])
+
+
+@pytest.mark.parametrize("metric", [KL(), Rank(), Function(dict, "mine", tokens=["<b>"])])
+def test_what_was_not_kept_cannot_be_read(metric: mw.Metric) -> None:
+    with pytest.raises(mw.MediationError, match="did not keep") as caught:
+        grid().rescore(metric)
+    assert metric.columns[-1] in caught.value.expected
+    assert "Study(lm, pairs, metric=" in caught.value.fix
+
+
+def test_as_many_names_as_numbers() -> None:
+    with pytest.raises(mw.MediationError, match="names every number"):
+        replace(wider(), columns=WIDER[:3])
+    with pytest.raises(mw.MediationError, match="names every number"):
+        replace(wider(), bases=wider().bases[..., :3])
+
+
 def test_the_interval_holds_the_mean_and_narrows_with_pairs() -> None:
     few, many = grid(n_pairs=8), grid(n_pairs=200)
     for effect in (few, many):
@@ -132,6 +181,54 @@ def test_files_come_back_whole(tmp_path: Path, name: str) -> None:
     np.testing.assert_array_equal(back.status, effect.status)
     for field in ("axes", "edit", "metric", "labels", "checks", "facts"):
         assert getattr(back, field) == getattr(effect, field), field
+
+
+@pytest.mark.parametrize("name", ["effect.json", "effect.npz"])
+@pytest.mark.parametrize("metric", [KL("corrupt"), Rank(), mw.Prob()])
+def test_columns_and_options_of_a_metric_come_back(
+    tmp_path: Path, name: str, metric: mw.Metric
+) -> None:
+    columns = ("answer", "wrong", "logsumexp", "rank", "kl_corrupt")
+    effect = replace(wider(), columns=columns).rescore(metric)
+    back = Effect.load(effect.save(tmp_path / name))
+    assert (back.metric, back.columns) == (metric, columns)
+    np.testing.assert_array_equal(back["PIE"], effect["PIE"])
+
+
+@pytest.mark.parametrize("name", ["effect.json", "effect.npz"])
+def test_a_function_is_not_in_the_file_and_its_numbers_are(tmp_path: Path, name: str) -> None:
+    mine = Function(lambda kept: 2 * kept["logit:<b>"], "mine", "nats", ["<b>"])
+    effect = wider(mine)
+    back = Effect.load(effect.save(tmp_path / name))
+    np.testing.assert_array_equal(back.edited, effect.edited)
+    assert (back.metric.name, back.metric.unit) == ("mine", "nats")
+    assert "mine" in repr(back)
+    with pytest.raises(mw.MediationError, match="a file cannot hold a function") as caught:
+        back["PIE"]
+    assert "rescore(Function(fn, name='mine', tokens=['<b>'])" in caught.value.fix
+    np.testing.assert_array_equal(back.rescore(mine)["PIE"], effect["PIE"])
+    again = Effect.load(back.save(tmp_path / f"again-{name}"))
+    assert again.metric == back.metric
+
+
+@pytest.mark.parametrize("name", ["effect.json", "effect.npz"])
+def test_a_file_from_before_there_were_columns_opens(tmp_path: Path, name: str) -> None:
+    effect = grid()
+    path = effect.save(tmp_path / name)
+    if path.suffix == ".json":
+        header = json.loads(path.read_text())
+        path.write_text(json.dumps(_of_version_1(header)))
+    else:
+        with np.load(path) as stored:
+            arrays = dict(stored)
+        header = json.loads(str(arrays.pop("header")))
+        np.savez(path, allow_pickle=False, header=json.dumps(_of_version_1(header)), **arrays)
+    np.testing.assert_array_equal(Effect.load(path)["TIE"], effect["TIE"])
+
+
+def _of_version_1(header: dict[str, Any]) -> dict[str, Any]:
+    del header["columns"]
+    return {**header, "format": "mediawidget-effect-1", "metric": "logit_diff"}
 
 
 @pytest.mark.parametrize("name", ["x.pickle", "x.json", "x.npz"])

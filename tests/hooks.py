@@ -103,7 +103,8 @@ def attending(attention: nn.Module, what: str, change: Change) -> Iterator[None]
 
     handles = [
         attention.register_forward_pre_hook(enter),
-        attention.register_forward_hook(leave, always_call=True),
+        # Nested, the last to enter is the first to leave.
+        attention.register_forward_hook(leave, always_call=True, prepend=True),
     ]
     try:
         yield

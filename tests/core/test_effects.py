@@ -149,6 +149,8 @@ def test_what_was_not_kept_cannot_be_read(metric: mw.Metric) -> None:
         grid().rescore(metric)
     assert metric.columns[-1] in caught.value.expected
     assert "Study(lm, pairs, metric=" in caught.value.fix
+    with pytest.raises(mw.MediationError, match="did not keep"):
+        replace(grid(), checks=()).rescore(metric)
 
 
 def test_as_many_names_as_numbers() -> None:

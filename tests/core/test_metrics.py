@@ -83,6 +83,9 @@ def test_log_odds_far_out_are_finite() -> None:
     sure, never = LogOdds()(np.array([[50.0, 0.0, 50.0], [-900.0, 0.0, 0.0]]))
     assert sure == pytest.approx(36.04, abs=0.01)
     assert never == -900.0
+    # 1 - p = 1e-12 is known to 12 digits, though p itself shows only 4 of them.
+    near = LogOdds()(np.array([-1e-12, 0.0, 0.0]))
+    assert near == pytest.approx(12 * np.log(10), abs=1e-9)
 
 
 def test_metrics_read_columns_by_name_wherever_they_stand() -> None:

@@ -27,7 +27,8 @@ _LAYER_TYPES = ("full_attention", "sliding_attention")
 def forward_arguments(lm: LM, ids: Tensor, start: int, stop: int) -> dict[str, Any]:
     """The keywords of the model's forward for positions ``start`` to ``stop`` of ``ids``.
 
-    Positions before ``start`` are left to ``past_key_values``, which the caller adds.
+    Positions before ``start`` are left to ``past_key_values``, which the caller adds. A model that
+    makes its own masks asks it for ``get_mask_sizes``.
 
     Args:
         lm: the model.
@@ -40,7 +41,7 @@ def forward_arguments(lm: LM, ids: Tensor, start: int, stop: int) -> dict[str, A
     """
     return {
         "input_ids": ids[:, start:stop],
-        "attention_mask": _masks(lm, len(ids), start, stop),
+        "attention_mask": _masks(lm, start, stop),
         "position_ids": torch.arange(start, stop, device=lm.device)[None],
         "use_cache": False,
     }
@@ -104,7 +105,7 @@ def attention(lm: LM, implementation: str) -> Iterator[None]:
         config._attn_implementation = before  # noqa: SLF001
 
 
-def _masks(lm: LM, n_rows: int, start: int, stop: int) -> Tensor | dict[str, Tensor]:
+def _masks(lm: LM, start: int, stop: int) -> Tensor | dict[str, Tensor] | None:
     """What the model takes as its ``attention_mask``."""
     config: Any = getattr(lm.hf, "config", None)
     if getattr(config, "use_bidirectional_attention", False) or not getattr(
@@ -117,8 +118,7 @@ def _masks(lm: LM, n_rows: int, start: int, stop: int) -> Tensor | dict[str, Ten
             fix="load a causal language model",
         )
     if lm.paths.masks == "own":
-        # It is asked for which tokens are padding, for every row; none is.
-        return torch.ones(n_rows, stop, dtype=torch.long, device=lm.device)
+        return None
     if lm.paths.masks == "one":
         return causal_mask(lm, start, stop, _window(config))
     types = dict.fromkeys(config.layer_types)

@@ -1,7 +1,7 @@
 # Thin targets over scripts/; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check setup bench model clean
+.PHONY: help demo test test-remote check setup bench model clean
 
 python := sh scripts/with_python.sh
 venv := .venv/bin/python
@@ -13,7 +13,7 @@ token := $(if $(filter command,$(origin TOKEN)),--token='$(TOKEN)')
 export PYTHON TORCH TORCH_INDEX_URL CHROMIUM
 
 help: ## list the targets and their settings
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
 	@echo
 	@echo '  Settings: PYTHON=python3.12          the Python for .venv (3.11 or newer)'
 	@echo '            TORCH=cpu|cuda             the build of torch'
@@ -31,6 +31,9 @@ endif
 
 test: setup ## everything: lint, types, Python, JavaScript and browser tests
 	@$(venv) scripts/checks.py all $(ONLY)
+
+test-remote: setup ## run traces in the sandbox of a real NDIF server (minutes; needs pip's index once)
+	@$(venv) scripts/remote.py
 
 check: setup ## the quick part of it (under 90 s)
 	@$(venv) scripts/checks.py quick $(ONLY)

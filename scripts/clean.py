@@ -15,7 +15,7 @@ BUILT = (
     ".hypothesis",
     "tests/browser/out",
 )
-ENVIRONMENTS = (".venv", ".venv-bench", "js/node_modules", ".cache")
+ENVIRONMENTS = (".venv", ".venv-bench", ".venv-remote", "js/node_modules", ".cache")
 
 
 def main() -> None:

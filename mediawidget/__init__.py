@@ -17,35 +17,67 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import models, tasks
     from .architectures import ModulePaths
-    from .edits import Edit, Mean, Patch, Zero
+    from .edits import (
+        Edit,
+        Knockout,
+        Mean,
+        Noise,
+        Patch,
+        Resample,
+        Scale,
+        Steer,
+        Values,
+        Zero,
+    )
     from .effects import Effect, Status
     from .engine import Engine
     from .errors import MediationError
     from .history import Intervention
     from .jobs import Job
     from .lm import LM, load
-    from .metrics import Logit, LogitDiff, LogProb, Metric, Prob
+    from .metrics import (
+        KL,
+        Function,
+        Logit,
+        LogitDiff,
+        LogOdds,
+        LogProb,
+        Metric,
+        Prob,
+        ProbDiff,
+        Rank,
+    )
     from .prompts import Contrast, PromptPair
-    from .runs import Run, Sweep
+    from .readouts import Readout
+    from .runs import Run
     from .sites import Site
     from .study import Study
+    from .sweeps import Sweep
     from .validity import Check
     from .widgets import Explorer, HeadGrid, TokenHeatmap
 
 _HOMES = {
     "architectures": ["ModulePaths"],
-    "edits": ["Edit", "Mean", "Patch", "Zero"],
+    "edits": [
+        *("Edit", "Knockout", "Mean", "Noise", "Patch"),
+        *("Resample", "Scale", "Steer", "Values", "Zero"),
+    ],
     "effects": ["Effect", "Status"],
     "engine": ["Engine"],
     "errors": ["MediationError"],
     "history": ["Intervention"],
     "jobs": ["Job"],
     "lm": ["LM", "load"],
-    "metrics": ["LogProb", "Logit", "LogitDiff", "Metric", "Prob"],
+    "metrics": [
+        *("KL", "Function", "LogOdds", "LogProb", "Logit"),
+        *("LogitDiff", "Metric", "Prob", "ProbDiff", "Rank"),
+    ],
     "prompts": ["Contrast", "PromptPair"],
-    "runs": ["Run", "Sweep"],
+    "readouts": ["Readout"],
+    "runs": ["Run"],
     "sites": ["Site"],
     "study": ["Study"],
+    "sweeps": ["Sweep"],
     "validity": ["Check"],
     "widgets": ["Explorer", "HeadGrid", "TokenHeatmap"],
 }
@@ -53,6 +85,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = ("models", "tasks")
 
 __all__ = [
+    "KL",
     "LM",
     "Check",
     "Contrast",
@@ -60,9 +93,12 @@ __all__ = [
     "Effect",
     "Engine",
     "Explorer",
+    "Function",
     "HeadGrid",
     "Intervention",
     "Job",
+    "Knockout",
+    "LogOdds",
     "LogProb",
     "Logit",
     "LogitDiff",
@@ -70,15 +106,23 @@ __all__ = [
     "MediationError",
     "Metric",
     "ModulePaths",
+    "Noise",
     "Patch",
     "Prob",
+    "ProbDiff",
     "PromptPair",
+    "Rank",
+    "Readout",
+    "Resample",
     "Run",
+    "Scale",
     "Site",
     "Status",
+    "Steer",
     "Study",
     "Sweep",
     "TokenHeatmap",
+    "Values",
     "Zero",
     "load",
     "models",

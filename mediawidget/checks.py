@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .edits import Edit, Patch
+from .edits import Edit, Mean, Patch
 from .edits.base import BASES
 from .effects import Effect, Status
-from .encoding import TokenPair
-from .engine import Outcomes
+from .engine import Engine
 from .lm import LM
+from .outcomes import Outcomes
 from .plain import plain_run
 from .precision import tolerance
-from .runs import Run
+from .runs import Freeze, Run
 from .sites import Site
 from .validity import Check, fired, premises
 
@@ -28,32 +28,33 @@ MANY = 64
 
 
 def proofs(
-    lm: LM, pairs: Sequence[TokenPair], effect: Effect, outcomes: Outcomes, cells: Sequence[Edits]
+    engine: Engine, effect: Effect, outcomes: Outcomes, cells: Sequence[Edits], freeze: Freeze = ()
 ) -> list[Check]:
     """What shows that the engine computes what it says: it may be trusted only if all hold.
 
     Args:
-        lm: the model.
-        pairs: of the contrast; the engine is checked on the first ones.
-        effect: of ``cells``, in row-major order of its axes.
+        engine: which is checked, on its first pairs.
+        effect: of ``cells``, in row-major order of its axes, those that are possible.
         outcomes: of both directions of every cell, then of ``check_runs``.
         cells: what each cell sets, ``{site: edit}``.
+        freeze: what every run held at its base.
     """
     return [
-        *_engine_checks(lm, cells, outcomes),
-        _plain_check(lm, pairs, effect, cells),
+        *_engine_checks(engine, cells, outcomes),
+        _plain_check(engine, effect, cells, freeze),
     ]
 
 
 def with_checks(effect: Effect, outcomes: Outcomes, proven: Sequence[Check]) -> Effect:
     """The effect with all its checks; without its numbers where the engine failed one."""
-    n_runs = 2 * int(np.prod(effect.shape))
+    n_runs = 2 * int((effect.status != Status.IMPOSSIBLE).sum())
     moved = fired(outcomes.fired[:n_runs], outcomes.implied[:n_runs])
     checks = (*premises(effect.bases, effect.metric), moved, *_broken(effect), *proven)
     effect = replace(effect, checks=checks)
     if all(check.ok is not False for check in proven):
         return effect
-    failed = np.where(effect.status == Status.NOT_RUN, Status.NOT_RUN, Status.FAILED)
+    empty = np.isin(effect.status, (Status.NOT_RUN, Status.IMPOSSIBLE))
+    failed = np.where(empty, effect.status, Status.FAILED)
     nothing = np.full_like(effect.edited, np.nan)
     return replace(effect, edited=nothing, status=np.asarray(failed, dtype=np.uint8))
 
@@ -67,45 +68,55 @@ def _broken(effect: Effect) -> list[Check]:
     return [Check("finite numbers", ok=False, words=words)]
 
 
-def _plain_check(
-    lm: LM, pairs: Sequence[TokenPair], effect: Effect, cells: Sequence[Edits]
-) -> Check:
+def _plain_check(engine: Engine, effect: Effect, cells: Sequence[Edits], freeze: Freeze) -> Check:
     """The strongest cell of the first pair once more, by a plain forward pass."""
-    ran = (effect.status == Status.EXACT).reshape(-1)
+    possible = (effect.status != Status.IMPOSSIBLE).reshape(-1)
+    ran = (effect.status == Status.EXACT).reshape(-1)[possible]
     if not ran.any():
         return Check("plain forward", None, "Nothing was run that could be compared.")
-    if effect.edit.source_kind == "mean" and len(pairs) > MANY:
-        words = f"Not compared: a plain pass would first average {len(pairs)} prompts one by one."
+    if isinstance(effect.edit, Mean) and effect.n_pairs > MANY:
+        words = f"Not compared: a plain pass would first average {effect.n_pairs} prompts singly."
         return Check("plain forward", None, words)
-    on_corrupt = effect.edited[0, 1].reshape(-1, 3)
-    moved = effect.metric(on_corrupt) - effect.metric(effect.bases[0, 1])
+    columns = effect.columns
+    on_corrupt = effect.edited[0, 1].reshape(-1, len(columns))[possible]
+    base = effect.metric.read(effect.bases[0, 1], columns)
+    moved = effect.metric.read(on_corrupt, columns) - base
     cell = int(np.argmax(np.where(ran, np.abs(moved), -1.0)))
-    slow = plain_run(lm, pairs[0], Run("corrupt", cells[cell]), pairs)
+    slow = plain_run(engine, Run("corrupt", cells[cell], freeze))
     gap = float(np.abs(on_corrupt[cell] - slow).max())
-    label = effect.labels[cell] if effect.labels else "The strongest cell"
+    where = int(np.flatnonzero(possible)[cell])
+    label = effect.labels[where] if effect.labels else "The strongest cell"
     return _agreement(
         "plain forward",
         f"{label} run alone by a plain forward pass",
         "the same logits",
         gap,
-        tolerance(lm, slow),
+        tolerance(engine.lm, slow),
     )
 
 
 def _checked_site(cells: Sequence[Edits]) -> Site:
     """The one in the middle, at all positions, so that it is never zero by construction."""
-    return replace(next(iter(cells[len(cells) // 2])), position=None)
+    site = next(iter(cells[len(cells) // 2]))
+    if site.mediator in ("pattern", "edge"):
+        # Through the heads, for the pattern may be had under another kind of attention alone.
+        return Site("head", site.layer, head=site.head or 0)
+    return replace(site, position=None, key=None)
 
 
-def check_runs(lm: LM, cells: Sequence[Edits]) -> list[Run]:
-    """Runs whose outcome is known, on both bases: a self-patch of a site and a full cut."""
+def check_runs(lm: LM, cells: Sequence[Edits], equal: bool = True) -> list[Run]:
+    """Runs whose outcome is known, on both bases: a self-patch of a site and a full cut.
+
+    Where prompts are not ``equal`` in length some positions have no partner, so that only the
+    stream after the last block, of which one position is read, is a full cut.
+    """
     site = _checked_site(cells)
-    cut = Site("residual", layer=lm.n_layers // 2)
+    cut = Site("residual", layer=lm.n_layers // 2 if equal else lm.n_layers)
     self_patches = [Run(base, {site: Patch(base)}) for base in BASES]
     return self_patches + [Run(base, {cut: Patch()}) for base in BASES]
 
 
-def _engine_checks(lm: LM, cells: Sequence[Edits], outcomes: Outcomes) -> list[Check]:
+def _engine_checks(engine: Engine, cells: Sequence[Edits], outcomes: Outcomes) -> list[Check]:
     """Read the outcome of ``check_runs``, which stand behind both directions of ``cells``."""
     known = outcomes.kept[2 * len(cells) :]
     site = _checked_site(cells)
@@ -116,8 +127,10 @@ def _engine_checks(lm: LM, cells: Sequence[Edits], outcomes: Outcomes) -> list[C
     bases = outcomes.bases[done].transpose(1, 0, 2)
     self_gap = float(np.abs(known[:2, done] - bases).max())
     cut_gap = float(np.abs(known[2:, done] - bases[::-1]).max())
-    allowed = tolerance(lm, bases)
-    cut = f"Patching the whole residual stream before layer {lm.n_layers // 2}"
+    allowed = tolerance(engine.lm, bases)
+    cut = f"Patching the whole residual stream before layer {engine.lm.n_layers // 2}"
+    if not engine.equal:
+        cut = "Patching the residual stream after the last layer"
     own = f"Patching {site.label()} with its own value"
     return [
         _agreement("self-patch", own, "its own run's logits", self_gap, allowed),

@@ -3,71 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .edits import Edit
+from . import chunks
+from .banks import fill_bank, observed
+from .chunks import Chunk, cut
+from .constants import Bank
+from .edits import Edit, Values, Zero
+from .edits.base import BASES
 from .encoding import TokenPair
 from .errors import MediationError
+from .groups import Group, make_groups, refuse_lonely, spans
 from .jobs import Job
 from .lm import LM
 from .mediators import mediator_named
-from .memory import budget_bytes
-from .metrics import Metric
-from .plan import Frame, Ints, Template, make_program, make_template
+from .outcomes import Outcomes, filed
+from .plan import Template, make_template
+from .plan.frame import Ints
 from .precision import tolerance
-from .runs import Run
-from .trace import Means, capture, run_program
-
-CPU_TOKENS = 8192
-"""Positions a chunk has on a CPU, where matrix products gain nothing from more."""
-
-PREFIX_PAYS = 256
-"""Positions that a prefix must save to be worth a forward pass of its own."""
-
-
-@dataclass(frozen=True)
-class Group:
-    """Pairs of one length. ``ids`` is (pair, 2, position), ``answers`` (pair, 2)."""
-
-    members: Ints
-    ids: torch.Tensor
-    answers: torch.Tensor
-    frame: Frame
-
-
-@dataclass
-class Outcomes:
-    """What runs came to. NaN where not run.
-
-    Attributes:
-        bases: (pair, 2, 3) what the clean and the corrupt prompt kept.
-        kept: (run, pair, 3) what each run kept: answer logit, wrong logit, logsumexp.
-        fired: (run, pair) the largest change its edits made to any value; 0 changed nothing.
-        ran: (run, pair) the run has its outcome, be it by construction or NaN.
-        implied: (run, pair) the run equals its base by construction, and nothing was run.
-        top: (run or base, pair) -> likeliest next tokens, where they were asked for.
-        passes, rows, seconds: what it cost: traced passes and the rows of their batches; the pass
-            over a shared prefix, one row a pair, is in the seconds alone.
-    """
-
-    bases: NDArray[np.float64]
-    kept: NDArray[np.float64]
-    fired: NDArray[np.float64]
-    ran: NDArray[np.bool_]
-    implied: NDArray[np.bool_]
-    top: dict[tuple[int | str, int], list[tuple[int, float]]] = field(default_factory=dict)
-    passes: int = 0
-    rows: int = 0
-    seconds: float = 0.0
-
-    def values(self, metric: Metric) -> NDArray[np.float64]:
-        """The metric of every run: (run, pair)."""
-        return metric(self.kept)
+from .readouts import BASE_COLUMNS
+from .runner import Batch
+from .runs import Run, roles_named
+from .sites import Site
 
 
 class Engine:
@@ -77,14 +39,31 @@ class Engine:
         lm: the model.
         pairs: as token ids; grouped by length, so nothing is ever padded.
         budget: bytes a chunk may take; None asks the machine each time.
+        roles: per pair the names of its positions.
+        columns: what is kept of every run (``readouts.joined``).
     """
 
-    def __init__(self, lm: LM, pairs: Sequence[TokenPair], budget: int | None = None) -> None:
+    def __init__(
+        self,
+        lm: LM,
+        pairs: Sequence[TokenPair],
+        budget: int | None = None,
+        *,
+        roles: Sequence[Mapping[str, Any]] = (),
+        columns: tuple[str, ...] = BASE_COLUMNS,
+    ) -> None:
         self.lm = lm
         self.pairs = tuple(pairs)
         self.budget = budget
-        lengths = np.array([len(pair) for pair in self.pairs])
-        self.groups = [self._group(np.flatnonzero(lengths == n)) for n in np.unique(lengths)]
+        self.columns = columns
+        self._roles = [spans(named) for named in roles] or [{} for _ in self.pairs]
+        self._groups: dict[frozenset[str], list[Group]] = {}
+        self.groups = self._grouped(frozenset())
+
+    @property
+    def equal(self) -> bool:
+        """Whether the prompts of every pair are of one length."""
+        return all(len(pair.clean) == len(pair.corrupt) for pair in self.pairs)
 
     def evaluate(self, runs: Sequence[Run], *, top: int = 0) -> Outcomes:
         """Evaluate runs on every pair, here and now.
@@ -102,39 +81,122 @@ class Engine:
         """The same in chunks. ``once``: further runs, on the first pairs only (checks)."""
         _refuse_other_than_runs(runs)
         everything = [*runs, *once]
-        templates = [make_template(everything, self._checked(everything, g)) for g in self.groups]
-        n = len(self.pairs)
-        outcomes = Outcomes(
-            bases=np.full((n, 2, 3), np.nan),
-            kept=np.full((len(everything), n, 3), np.nan),
-            fired=np.full((len(everything), n), np.nan),
-            ran=np.zeros((len(everything), n), dtype=bool),
-            implied=np.zeros((len(everything), n), dtype=bool),
-        )
-        chunks = self._chunks(templates, len(runs), outcomes, top)
-        return Job(chunks, len(runs) * n, lambda: outcomes)
+        self._refuse_impossible(everything)
+        outcomes = Outcomes.empty(len(everything), len(self.pairs), self.columns)
+        groups = self._grouped(roles_named(everything))
+        work = [self._work(group, everything, len(runs), outcomes) for group in groups]
+        done = self._chunks(work, outcomes, top)
+        return Job(done, len(runs) * len(self.pairs), lambda: outcomes)
+
+    def values(self, site: Site, run: Run) -> Values:
+        """What a site is in a run, on every pair: (pair, position, width).
+
+        Raises:
+            MediationError: what ``evaluate`` raises, and pairs on which the site is of several
+                widths in positions.
+        """
+        mediator = mediator_named(site.mediator)
+        self._refuse_impossible([run, Run(run.base, {site: Zero()})])
+        found: dict[int, NDArray[Any]] = {}
+        for group in self._grouped(roles_named([run, Run(run.base, {site: Zero()})])):
+            if run.base in group.frame.bases and group.gives != "wrong":
+                mediator.check(site, group.frame.shape, group.frame.n_named, group.frame.roles)
+                part = observed(self.lm, group, site, run, self.budget)
+                found |= dict(zip(group.members.tolist(), part, strict=True))
+        shapes = {part.shape for part in found.values()}
+        if len(shapes) > 1:
+            raise MediationError(
+                "The pairs have different numbers of positions there.",
+                value=f"{site!r}: {sorted(shape[0] for shape in shapes)} positions",
+                expected="as many in every pair",
+                fix="name the position, or a role that every pair has",
+            )
+        array = np.stack([found[i] for i in range(len(self.pairs))])
+        return Values(site, array, run.base if not run.edits else repr(run))
 
     # --- chunks -----------------------------------------------------------------------------
 
+    def _work(
+        self, group: Group, runs: Sequence[Run], n_asked: int, outcomes: Outcomes | None
+    ) -> tuple[Group, Template, Ints, int]:
+        """A group's own runs as a template, which of all runs they are, and how many are checks."""
+        which = [i for i, run in enumerate(runs) if run.base in group.frame.bases]
+        template = make_template([runs[i] for i in which], group.frame)
+        index = np.array(which, dtype=np.int64)
+        n_once = int((index >= n_asked).sum())
+        if outcomes is None:
+            return group, template, index, n_once
+        rows = index[:, None]
+        np.add.at(outcomes.left, (rows, group.members), 1)
+        implied = template.implied[: len(which), None]
+        outcomes.implied[rows, group.members] &= implied
+        return group, template, index, n_once
+
     def _chunks(
-        self, templates: list[Template], n_runs: int, outcomes: Outcomes, top: int
+        self, work: list[tuple[Group, Template, Ints, int]], outcomes: Outcomes, top: int
     ) -> Iterator[int]:
         """Do one chunk a step; yield how many (run, pair) it finished."""
-        first, version = True, self.lm.version()
-        for group, template in zip(self.groups, templates, strict=True):
+        version = self.lm.version()
+        for group, template, index, n_once in work:
             began = time.perf_counter()
-            means = self._means(template, group, outcomes)
-            outcomes.implied[:, group.members] = template.implied[:, None]
+            bank = fill_bank(self.lm, template, group, outcomes, self.budget)
             outcomes.seconds += time.perf_counter() - began
-            for pairs, runs in self.cut(template, n_runs, len(group.members)):
-                extra = np.arange(n_runs, len(template.base)) if first else runs[:0]
-                first = False
+            share = len(group.frame.bases) / 2 / (1 if group.gives == "both" else 2)
+            n = len(group.members)
+            for chunk in cut(self.lm, template, n, n_once=n_once, budget=self.budget):
                 began = time.perf_counter()
-                chunk = np.concatenate([runs, extra])
-                self._do_chunk(group, template, pairs, chunk, means, outcomes, top)
+                self._halving(group, template, index, chunk, bank, outcomes, top)
                 outcomes.seconds += time.perf_counter() - began
-                yield len(runs) * len(pairs)
+                asked = int((chunk.runs < len(index) - n_once).sum()) + len(chunk.idle)
+                yield round(asked * len(chunk.pairs) * share)
                 self._refuse_changed(version)
+
+    def _halving(
+        self, group: Group, template: Template, index: Ints, chunk: Chunk, *rest: Any
+    ) -> None:
+        """Do a chunk; where the device runs out of memory, its halves."""
+        try:
+            self._do(group, template, index, chunk, *rest)
+        except torch.OutOfMemoryError as error:
+            halves = chunk.halves()
+            if halves is None:
+                raise _too_large(group, error) from error
+        else:
+            return
+        # Outside the handler, which would keep the failed pass's tensors alive.
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        for half in halves:
+            self._halving(group, template, index, half, *rest)
+
+    def _do(
+        self,
+        group: Group,
+        template: Template,
+        index: Ints,
+        chunk: Chunk,
+        bank: Bank,
+        outcomes: Outcomes,
+        top: int,
+    ) -> None:
+        result = Batch(self.lm, group, template, bank, chunk.pairs).run(chunk, top)
+        here, there = filed(group.gives, len(self.columns))
+        columns = np.arange(len(self.columns))[here]
+        members = group.members[chunk.pairs]
+        bases = result.bases[..., there]
+        at = (members[:, None, None], group.bases[None, :, None], columns)
+        self._refuse_moved(outcomes.bases[at], bases)
+        outcomes.bases[at] = bases
+        runs = np.concatenate([chunk.runs, chunk.idle])
+        rows = index[runs][:, None]
+        outcomes.kept[rows[..., None], members[:, None], columns] = result.kept[runs][..., there]
+        outcomes.left[rows, members] -= 1
+        fired = np.nan_to_num(outcomes.fired[rows, members])
+        outcomes.fired[rows, members] = np.maximum(fired, result.fired[runs])
+        outcomes.passes += 1
+        outcomes.rows += result.rows
+        if top and group.gives != "wrong":
+            _keep_top(outcomes, result, group, index, runs, members)
 
     def _refuse_changed(self, version: object) -> None:
         """One result is of one set of weights."""
@@ -147,130 +209,50 @@ class Engine:
         if known.any() and not np.abs(before - now)[known].max() <= tolerance(self.lm, now):
             raise _changed(self.lm)
 
-    def _do_chunk(
-        self,
-        group: Group,
-        template: Template,
-        pairs: Ints,
-        runs: Ints,
-        means: Means,
-        outcomes: Outcomes,
-        top: int,
-    ) -> None:
-        prefix = self._prefix(template, runs, len(pairs))
-        program = make_program(template, runs, len(pairs), prefix)
-        result = run_program(
-            self.lm,
-            program,
-            group.ids[pairs].flatten(0, 1),
-            answers=group.answers[pairs],
-            means=means,
-            top=top,
-        )
-        members = group.members[pairs]
-        bases = result.kept[: 2 * len(pairs)].reshape(-1, 2, 3)
-        self._refuse_moved(outcomes.bases[members], bases)
-        outcomes.bases[members] = bases
-        outcomes.ran[runs[:, None], members] = True
-        rows = program.row_of_run[runs]
-        outcomes.kept[runs[:, None], members] = result.kept[rows]
-        outcomes.fired[runs[:, None], members] = 0.0
-        where = (program.entry_run, members[program.entry_pair])
-        np.maximum.at(outcomes.fired, where, result.moved)
-        outcomes.passes += 1
-        outcomes.rows += program.rows_at[-1]
-        if top:
-            _keep_top(outcomes, result.top_ids, result.top_logprobs, rows, runs, members)
+    # --- parts ------------------------------------------------------------------------------
 
-    def cut(self, template: Template, n_runs: int, n_pairs: int) -> Iterator[tuple[Ints, Ints]]:
-        """Chunks of pairs, or of runs where those of one pair are too many, of equal size.
+    def cost(self, runs: Sequence[Run], once: Sequence[Run] = ()) -> tuple[int, int]:
+        """How many runs on how many passes a job would be, as it would be cut.
 
-        Runs that are what they are by construction cost nothing and go with the first chunk.
+        Raises:
+            MediationError: what ``job`` raises.
         """
-        order = np.argsort(template.start[:n_runs], kind="stable")
-        idle = template.implied[order]
-        live = order[~idle]
-        # Both base runs of a pair come along, and in the first chunk the checks' runs.
-        n_once = len(template.base) - n_runs
-        room = max(1, self.max_rows(template) - 2 - n_once)
-        pairs_at_once = max(1, min(n_pairs, (room + 2 + n_once) // (len(live) + 2 + n_once)))
-        parts = max(1, -(-len(live) // room)) if pairs_at_once == 1 else 1
-        for pairs in np.array_split(np.arange(n_pairs), -(-n_pairs // pairs_at_once)):
-            for part, some in enumerate(np.array_split(live, parts)):
-                yield pairs, np.concatenate([some, order[idle]]) if part == 0 else some
-
-    def _prefix(self, template: Template, runs: Ints, n_pairs: int) -> int:
-        """How many positions to compute once per pair instead of once per row."""
-        saved = template.shared * (len(runs) + 1) * n_pairs
-        return template.shared if self.lm.lends_prefix and saved >= PREFIX_PAYS else 0
+        everything = [*runs, *once]
+        self._refuse_impossible(everything)
+        groups = self._grouped(roles_named(everything))
+        work = [self._work(group, everything, len(runs), None) for group in groups]
+        live = passes = 0
+        for group, template, _, n_once in work:
+            n = len(group.members)
+            parts = list(cut(self.lm, template, n, n_once=n_once, budget=self.budget))
+            passes += len(parts)
+            live += sum(len(part.pairs) * len(part.runs) for part in parts)
+            live -= len(parts[0].pairs) * n_once
+        return live, passes
 
     def max_rows(self, template: Template) -> int:
         """How many rows fit the budget at the positions this template computes."""
-        lm, positions = self.lm, template.frame.n_positions
-        computed = positions - (template.shared if lm.lends_prefix else 0)
-        size = torch.empty((), dtype=lm.dtype).element_size()
-        # The widest moment is inside an MLP or its activation, beside keys, values and residual.
-        per_position = 4 * lm.d_mlp + 6 * lm.d_model
-        cached = 2 * lm.n_kv_heads * lm.d_head * positions
-        per_row = size * (computed * per_position + cached + 3 * lm.vocabulary)
-        budget = budget_bytes(lm.device) if self.budget is None else self.budget
-        limit = budget // per_row
-        if lm.device.type == "cpu":
-            limit = min(limit, CPU_TOKENS // computed)
-        return max(3, int(limit))
+        return chunks.max_rows(self.lm, template, self.budget)
 
-    # --- parts ------------------------------------------------------------------------------
+    def _grouped(self, roles: frozenset[str]) -> list[Group]:
+        """The pairs in groups of one length, in which these roles lie alike."""
+        if roles not in self._groups:
+            some = [{n: at for n, at in named.items() if n in roles} for named in self._roles]
+            self._groups[roles] = make_groups(self.lm, self.pairs, some, self.columns)
+        return self._groups[roles]
 
-    def _group(self, members: Ints) -> Group:
-        pairs = [self.pairs[i] for i in members]
-        ids = np.stack([np.stack([pair.clean, pair.corrupt]) for pair in pairs])
-        answers = np.array([[pair.answer, pair.wrong] for pair in pairs])
-        frame = Frame(
-            shape=self.lm.shape,
-            n_positions=ids.shape[2],
-            first_difference=min(pair.first_difference for pair in pairs),
-        )
-        device = self.lm.device
-        return Group(
-            members,
-            torch.from_numpy(ids).to(device),
-            torch.from_numpy(answers).to(device),
-            frame,
-        )
-
-    def _checked(self, runs: Sequence[Run], group: Group) -> Frame:
-        """The group's frame, after refusing what its pairs or this model cannot answer."""
-        for run in runs:
-            for site, edit in run.edits:
-                self.lm.refuse_missing(mediator_named(site.mediator))
-                self.refuse_edit(edit)
-        return group.frame
+    def _refuse_impossible(self, runs: Sequence[Run]) -> None:
+        """Refuse what the pairs or this model cannot answer."""
+        kinds = {site.mediator for run in runs for site, _ in run.edits}
+        kinds |= {h if isinstance(h, str) else h.mediator for run in runs for h in run.freeze}
+        for kind in sorted(kinds):
+            self.lm.refuse_missing(mediator_named(kind))
+        for edit in {edit for run in runs for _, edit in run.edits}:
+            self.refuse_edit(edit)
 
     def refuse_edit(self, edit: Edit) -> None:
         """Raise where these pairs cannot give the edit its value."""
-        for group in self.groups:
-            if edit.source_kind == "mean" and len(group.members) < 2:
-                raise MediationError(
-                    "A mean over prompts needs several prompts of one length.",
-                    value=f"{len(group.members)} pair of {group.frame.n_positions} tokens",
-                    expected="at least two pairs of every length in the contrast",
-                    fix="use Contrast([...]) with more pairs, or another edit",
-                )
-
-    def _means(self, template: Template, group: Group, outcomes: Outcomes) -> Means:
-        """The means that the template's edits ask for, over all pairs of the group."""
-        places = template.means()
-        if not places:
-            return {}
-        n_pairs = len(group.members)
-        at_once = max(1, self.max_rows(template) // 2)
-        sums: Means = {}
-        for pairs in np.array_split(np.arange(n_pairs), -(-n_pairs // at_once)):
-            part = capture(self.lm, places, group.ids[pairs].flatten(0, 1))
-            sums = {place: value + sums.get(place, 0) for place, value in part.items()}
-            outcomes.passes += 1
-            outcomes.rows += 2 * len(pairs)
-        return {place: (value / n_pairs).to(self.lm.dtype) for place, value in sums.items()}
+        refuse_lonely(self.groups, edit)
 
 
 def _changed(lm: LM) -> MediationError:
@@ -279,6 +261,15 @@ def _changed(lm: LM) -> MediationError:
         value=lm.name,
         expected="weights that stay as they are until the result is there",
         fix="run it again",
+    )
+
+
+def _too_large(group: Group, error: BaseException) -> MediationError:
+    return MediationError(
+        "A single run on a single pair does not fit the device's memory.",
+        value=f"a prompt of {group.frame.n_positions} tokens: {str(error).splitlines()[0]}",
+        expected="memory for one forward pass beside the weights",
+        fix="a shorter prompt, a smaller dtype, or load(..., device='cpu')",
     )
 
 
@@ -293,17 +284,17 @@ def _refuse_other_than_runs(runs: object) -> None:
 
 
 def _keep_top(
-    outcomes: Outcomes,
-    ids: NDArray[np.int64],
-    logprobs: NDArray[np.float64],
-    rows: Ints,
-    runs: Ints,
-    members: Ints,
+    outcomes: Outcomes, result: Any, group: Group, index: Ints, runs: Ints, members: Ints
 ) -> None:
-    """File the likeliest tokens of the base rows and of each run under its pair."""
-    for column, member in enumerate(members):
-        named = [("clean", 2 * column), ("corrupt", 2 * column + 1)]
-        named += [(int(run), int(rows[i, column])) for i, run in enumerate(runs)]  # type: ignore[misc]
+    """File the likeliest tokens of the bases and of each run under its pair."""
+    for column, member in enumerate(members.tolist()):
+        named = [
+            (BASES[b], int(rows[column]))
+            for b, rows in zip(group.bases, result.base_rows, strict=True)
+        ]
+        named += [(int(index[run]), int(result.end[run, column])) for run in runs]  # type: ignore[misc]
         for name, row in named:
-            both = zip(ids[row].tolist(), np.exp(logprobs[row]).tolist(), strict=True)
-            outcomes.top[(name, int(member))] = list(both)
+            both = zip(
+                result.top_ids[row].tolist(), np.exp(result.top_logprobs[row]).tolist(), strict=True
+            )
+            outcomes.top[(name, member)] = list(both)

@@ -12,10 +12,12 @@ import torch
 from nnsight import NNsight
 from torch import nn
 
-from .architectures import ModulePaths, follow, module_paths
+from .architectures import ModulePaths, follow, module_paths, sizes
 from .encoding import Encoder, TokenPair
 from .errors import MediationError
-from .mediators import POINTS, Mediator, Shape
+from .mediators import Mediator, Point, Shape
+from .readouts import Readout
+from .taps import Tap, module_path, no_module, tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,18 +60,15 @@ class LM:
         self.traced = NNsight(module)
         config: Any = getattr(module, "config", None)
         self._config = config
-        self.n_layers = len(follow(module, self.paths.blocks))
-        self.n_heads = int(config.num_attention_heads)
-        self.n_kv_heads = int(getattr(config, "num_key_value_heads", None) or self.n_heads)
-        self.d_model = int(config.hidden_size)
-        self.d_mlp = _mlp_width(config, self.d_model)
-        self.vocabulary = int(getattr(config, "vocab_size", None) or len(tokenizer))
+        size = sizes(module, self.paths)
+        self.n_layers, self.n_heads, self.n_kv_heads = size.n_layers, size.n_heads, size.n_kv_heads
+        self.d_model, self.d_head, self.d_mlp = size.d_model, size.d_head, size.d_mlp
+        self.vocabulary = size.vocabulary
         weight = next(module.parameters())
         self.device, self.dtype = weight.device, weight.dtype
-        self.d_head = self._attention_width() // self.n_heads
-        self._check_width()
         limit = getattr(config, "max_position_embeddings", None)
-        self.encoder = Encoder(tokenizer, limit)
+        labels = getattr(config, "label2id", None) if self.classifies else None
+        self.encoder = Encoder(tokenizer, limit, labels)
 
     # --- text -------------------------------------------------------------------------------
 
@@ -82,15 +81,29 @@ class LM:
     @property
     def shape(self) -> Shape:
         """The sizes that sites are checked against."""
-        return Shape(self.n_layers, self.n_heads)
+        return Shape(
+            self.n_layers,
+            self.n_heads,
+            self.n_kv_heads,
+            self.d_model,
+            self.d_mlp,
+            self.paths.qkv,
+        )
 
-    @property
-    def sliding_window(self) -> int | None:
-        """The shortest attention window of any layer; None where all positions are seen."""
-        if not getattr(self._config, "use_sliding_window", True):
-            return None
-        window = getattr(self._config, "sliding_window", None)
-        return int(window) if window else None
+    def width_at(self, point: Point, n_positions: int) -> int:
+        """How many columns an activation has at a point."""
+        heads, keys = self.n_heads * self.d_head, self.n_kv_heads * self.d_head
+        widths: dict[str, int] = {
+            "mask": self.n_heads * n_positions,
+            "pattern": self.n_heads * n_positions,
+            "query": heads,
+            "key": keys,
+            "value": keys,
+            "qkv": heads + 2 * keys,
+            "attn_z": heads,
+            "neurons": self.d_mlp,
+        }
+        return widths.get(point, self.d_model)
 
     @property
     def lends_prefix(self) -> bool:
@@ -102,6 +115,33 @@ class LM:
         rope = getattr(self._config, "rope_parameters", None) or {}
         return self.paths.caches and rope.get("rope_type") not in _LENGTH_DEPENDENT_ROPE
 
+    @property
+    def classifies(self) -> bool:
+        """Whether the logits are of labels (a sequence classifier), not of tokens."""
+        return type(self.hf).__name__.endswith("ForSequenceClassification")
+
+    @property
+    def trims_head(self) -> bool:
+        """Whether the map to the logits may be given the positions that are read alone.
+
+        A classifier looks for its last token among them by itself, so it gets them all.
+        """
+        return self.paths.head is not None and not self.classifies
+
+    def logits(self, reads: Sequence[int]) -> Any:
+        """Inside a trace: the logits of the positions that are read, (row, read, logit)."""
+        if self.classifies:
+            # The model's own output is of the last token that it takes for no padding.
+            return follow(self.traced, self.paths.head or "score").output[:, list(reads)]
+        logits = self.traced.output.logits
+        return logits if self.trims_head else logits[:, list(reads)]
+
+    def logits_at(self, ids: Any, position: int) -> Any:
+        """Logits (row, vocabulary) of prompts (row, position) as they are, at one position."""
+        with self.lock, torch.no_grad():
+            out: Any = self.hf(ids[:, : position + 1], use_cache=False)
+        return out.logits if self.classifies else out.logits[:, -1]
+
     def refuse_training_mode(self) -> None:
         """Raise where dropout would make two equal runs differ."""
         if self.hf.training:
@@ -112,29 +152,20 @@ class LM:
                 fix="lm.hf.eval()",
             )
 
+    def has(self, mediator: Mediator) -> bool:
+        """Whether the model has the module behind ``mediator``, and it is known."""
+        point = mediator.cut(self.shape, 0)[0] if mediator.cut else mediator.point
+        return module_path(self.paths, 1, self.n_layers, point) is not None
+
     def refuse_missing(self, mediator: Mediator) -> None:
         """Raise unless the model has the module behind ``mediator``."""
-        if mediator.point == "mlp_out" and self.paths.mlp is None:
-            raise MediationError(
-                f"This model has no module for the mediator {mediator.name!r}.",
-                value=f"{self.name}: {type(self.hf).__name__}",
-                expected="a mediator that the model has: head, attn_out, residual",
-                fix="sweep another mediator, or pass paths=ModulePaths(mlp=...) to load",
-            )
+        if not self.has(mediator):
+            point = mediator.cut(self.shape, 0)[0] if mediator.cut else mediator.point
+            raise no_module(point, mediator.name, f"{self.name}: {type(self.hf).__name__}")
 
-    def envoys(self) -> dict[str, list[Any]]:
-        """The traced modules behind each point, a list over layers (blocks: and the norm)."""
-        blocks = list(follow(self.traced, self.paths.blocks))
-        proj = [follow(block, self.paths.attn_proj) for block in blocks]
-        mlp = [follow(block, self.paths.mlp) for block in blocks] if self.paths.mlp else []
-        by_point = dict(
-            zip(
-                POINTS,
-                ([*blocks, follow(self.traced, self.paths.final_norm)], proj, proj, mlp),
-                strict=True,
-            )
-        )
-        return {str(point): envoys for point, envoys in by_point.items()}
+    def tap(self, stage: int, point: Point) -> Tap:
+        """The traced place behind a point."""
+        return tap(self.traced, self.paths, stage, self.n_layers, point)
 
     # --- identity ---------------------------------------------------------------------------
 
@@ -171,12 +202,12 @@ class LM:
 
     # --- inside -----------------------------------------------------------------------------
 
-    def encode(self, pairs: Sequence[Any]) -> list[TokenPair]:
+    def encode(self, pairs: Sequence[Any], readout: Readout | None = None) -> list[TokenPair]:
         """Every pair as token ids; the first mistake names its pair."""
         encoded = []
         for index, pair in enumerate(pairs):
             try:
-                encoded.append(self.encoder.pair(pair))
+                encoded.append(self.encoder.pair(pair, readout, equal=False, single=False))
             except MediationError as error:
                 if len(pairs) == 1:
                     raise
@@ -187,23 +218,6 @@ class LM:
                     fix=error.fix,
                 ) from error
         return encoded
-
-    def _attention_width(self) -> int:
-        """The width of all heads' z together: the input width of the output projection."""
-        block = follow(self.hf, self.paths.blocks)[0]
-        weight = follow(block, self.paths.attn_proj).weight
-        # GPT-2's Conv1D keeps (in, out), a Linear (out, in).
-        conv = type(follow(block, self.paths.attn_proj)).__name__ == "Conv1D"
-        return int(weight.shape[0 if conv else 1])
-
-    def _check_width(self) -> None:
-        if self._attention_width() % self.n_heads:
-            raise MediationError(
-                "The attention width is no multiple of the number of heads.",
-                value=f"width {self._attention_width()}, {self.n_heads} heads",
-                expected="heads of equal width",
-                fix="pass paths=ModulePaths(attn_proj=...) naming the attention's output map",
-            )
 
 
 def load(
@@ -270,12 +284,6 @@ def _quiet_loading() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
-
-
-def _mlp_width(config: Any, d_model: int) -> int:
-    """The widest activation of an MLP, by whichever name the architecture has for it."""
-    named = (getattr(config, name, None) for name in ("intermediate_size", "n_inner"))
-    return int(next((width for width in named if width), 4 * d_model))
 
 
 def _module_name(module: nn.Module) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from .encoding import TokenPair
 from .prompts import Contrast
@@ -18,9 +19,22 @@ def position_names(contrast: Contrast, pairs: Sequence[TokenPair]) -> tuple[str,
     return tuple(_name(contrast, pairs, position) for position in range(len(pairs[0])))
 
 
+def common_roles(contrast: Contrast) -> tuple[str, ...]:
+    """The roles that every pair names, in the order of the first."""
+    first, *rest = (pair.roles for pair in contrast)
+    return tuple(name for name in first if all(name in roles for roles in rest))
+
+
 def _name(contrast: Contrast, pairs: Sequence[TokenPair], position: int) -> str:
     tokens = {pair.clean_tokens[position] for pair in pairs}
     if len(tokens) == 1:
         return tokens.pop()
-    roles = ({role for role, at in pair.roles.items() if at == position} for pair in contrast)
+    roles = (
+        {role for role, at in pair.roles.items() if position in spanned(at)} for pair in contrast
+    )
     return next(iter(sorted(set.intersection(*roles))), str(position))
+
+
+def spanned(at: Any) -> tuple[int, ...]:
+    """A role's positions: one, or a span of several."""
+    return (at,) if isinstance(at, int) else tuple(at)

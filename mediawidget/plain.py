@@ -1,25 +1,32 @@
 """One run by the slow road: no trace, no grown batch, no cache, one prompt at a time.
 
-It shares nothing with the engine but the table of module paths, so that it can contradict it.
+It shares with the engine the table of module paths and what is drawn at random, and nothing of how
+runs are laid out in a batch, so that it can contradict it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from .architectures import follow
-from .edits import Edit
-from .edits.base import Base
-from .encoding import TokenPair
-from .lm import LM
-from .mediators import mediator_named
+from .constants import noise_draw
+from .edits import Edit, Knockout, Values
+from .edits.base import Base, Donor, MeanOf, NoiseOf, Recipe, Vector
+from .engine import Engine
+from .groups import Group
+from .mediators import Place, Point, mediator_named
+from .outcomes import filed
+from .plain_hooks import at_point
+from .reading import read
+from .readouts import KL_CLEAN, KL_CORRUPT
+from .runner import drawn_pairs
 from .runs import Run
 from .sites import Site
 
@@ -32,101 +39,223 @@ class _SeenError(Exception):
         self.value = value
 
 
-def plain_run(
-    lm: LM, pair: TokenPair, run: Run, pairs: Sequence[TokenPair] = ()
-) -> NDArray[np.float64]:
-    """What the run keeps, (3,): answer logit, wrong logit, logsumexp.
-
-    ``pairs`` are those that a mean edit averages; others than of ``pair``'s length are left out.
-    """
-    values = [(site, _value(lm, pair, site, edit, run.base, pairs)) for site, edit in run.edits]
-    with ExitStack() as hooks:
-        for site, value in values:
-            hooks.callback(_hook(lm, site, _setter(lm, site, value)))
-        logits = _forward(lm, getattr(pair, run.base))
-    answers = logits[[pair.answer, pair.wrong]]
-    return torch.cat([answers, logits.logsumexp(-1, keepdim=True)]).double().cpu().numpy()
+def plain_run(engine: Engine, run: Run, pair: int = 0) -> NDArray[np.float64]:
+    """What a run keeps of one pair: (K,), as the engine's columns name them."""
+    kept = np.full(len(engine.columns), np.nan)
+    for group in engine.groups:
+        for at in np.flatnonzero(group.members == pair):
+            if run.base in group.frame.bases:
+                here, there = filed(group.gives, len(kept))
+                kept[here] = _Plain(engine, group, int(at)).run(run)[there]
+    return kept
 
 
-def _value(
-    lm: LM, pair: TokenPair, site: Site, edit: Edit, base: Base, pairs: Sequence[TokenPair]
-) -> Tensor | None:
-    """The activation that the edit writes, None for zero."""
-    source = edit.taken_from(base)
-    if source is None:
-        return None
-    alike = [p for p in pairs if len(p) == len(pair)] if edit.source_kind == "mean" else [pair]
-    return torch.stack([_read(lm, getattr(p, source), site) for p in alike]).mean(dim=0)
+@dataclass(frozen=True)
+class _Set:
+    """One thing that is set: positions and columns of a point, and how."""
+
+    place: Place
+    positions: tuple[int, ...]
+    columns: NDArray[np.int64]
+    change: Callable[[Tensor], Tensor | float]
 
 
-def _forward(lm: LM, ids: NDArray[np.int64]) -> Tensor:
-    with lm.lock, torch.no_grad():
-        out = lm.hf(torch.from_numpy(ids)[None].to(lm.device), use_cache=False, logits_to_keep=1)
-    logits: Tensor = out.logits[0, -1]
-    return logits if logits.dtype == torch.float64 else logits.float()
+@dataclass(frozen=True)
+class _Plain:
+    """Runs on one strand of one group."""
+
+    engine: Engine
+    group: Group
+    at: int
+
+    def run(self, run: Run) -> NDArray[np.float64]:
+        """What the run keeps: (K,)."""
+        reads = list(self.group.frame.read_at)
+        logits = self._logits(run, self._ids(run.base))[reads][None]
+        references = None
+        if {KL_CLEAN, KL_CORRUPT} & set(self.group.reading.columns):
+            references = (self._reference("clean"), self._reference("corrupt"))
+        one = torch.zeros(1, dtype=torch.int64, device=logits.device)
+        reading = self.group.reading.of(torch.tensor([self.at], device=logits.device))
+        kept = read(logits, reading, one, (one, one), references)
+        return kept[0].double().cpu().numpy()
+
+    def _reference(self, base: Base) -> Tensor:
+        """(1, vocabulary): the logits of a prompt as it is, where it is read first."""
+        frame = self.group.frame
+        first = frame.read_at[0]
+        at = first if base in frame.bases else frame.partners[first]
+        return self._logits(Run(base), self._ids(base))[at : at + 1]
+
+    # --- forward passes ---------------------------------------------------------------------
+
+    def _ids(self, base: Base, at: int | None = None) -> Tensor:
+        at = self.at if at is None else at
+        if base in self.group.frame.bases:
+            return self.group.ids[self.group.frame.bases.index(base), at]
+        assert self.group.others is not None
+        return self.group.others[at]
+
+    def _logits(self, run: Run, ids: Tensor) -> Tensor:
+        """(position, vocabulary), under the run's edits."""
+        lm = self.engine.lm
+        with ExitStack() as hooks, lm.lock, torch.no_grad():
+            for (stage, point), sets in self._sets(run, len(ids)).items():
+                hooks.enter_context(at_point(lm, stage, point, _setter(sets)))
+            return self._forward(ids)
+
+    def _forward(self, ids: Tensor) -> Tensor:
+        lm = self.engine.lm
+        out: Any = lm.hf(ids[None], use_cache=False)
+        logits: Tensor = out.logits
+        if lm.classifies:  # one row of labels, read at the last token
+            return logits.expand(len(ids), -1)
+        return logits[0] if logits.dtype == torch.float64 else logits[0].float()
+
+    def _seen(self, run: Run, place: Place, ids: Tensor) -> Tensor:
+        """The whole activation (position, columns) at a place, under the run's edits."""
+        lm = self.engine.lm
+        sets = self._sets(run, len(ids))
+        own = sets.pop((place.stage, place.point), None)
+
+        def look(value: Tensor) -> None:
+            changed = _setter(own)(value) if own else value
+            raise _SeenError(changed.clone())
+
+        with ExitStack() as hooks, lm.lock, torch.no_grad():
+            for (stage, point), some in sets.items():
+                hooks.enter_context(at_point(lm, stage, point, _setter(some)))
+            hooks.enter_context(at_point(lm, place.stage, place.point, look))
+            try:
+                self._forward(ids)
+            except _SeenError as seen:
+                return seen.value
+        raise AssertionError(f"the pass never came to {place}")
+
+    # --- what is set --------------------------------------------------------------------------
+
+    def _sets(self, run: Run, n: int) -> dict[tuple[int, Point], list[_Set]]:
+        frame = self.group.frame
+        found: dict[tuple[int, Point], list[_Set]] = {}
+        frozen = [self._frozen(site, run, n) for site in _held(run, frame.shape)]
+        for one in [*frozen, *(self._edited(site, edit, run, n) for site, edit in run.edits)]:
+            found.setdefault((one.place.stage, one.place.point), []).append(one)
+        return found
+
+    def _frozen(self, site: Site, run: Run, n: int) -> _Set:
+        place, columns = self._where(site, n)
+        own = self._seen(Run(run.base), place, self._ids(run.base))
+        positions = self._positions(site)
+        value = own[list(positions)][:, columns]
+        return _Set(place, positions, columns, lambda _: value)
+
+    def _edited(self, site: Site, edit: Edit, run: Run, n: int) -> _Set:
+        place, columns = self._where(site, n)
+        if isinstance(edit, Knockout):
+            place = replace(place, point="mask")
+            return _Set(place, self._positions(site), columns, lambda _: -torch.inf)
+        recipe = edit.recipe(run.base, site)
+        positions = self._positions(site)
+        other = isinstance(recipe.source, str) and recipe.source not in self.group.frame.bases
+        if other:
+            partners = self.group.frame.partners
+            positions = tuple(p for p in positions if p in partners)
+            source = self._source(recipe, place, [partners[p] for p in positions], columns)
+        else:
+            source = self._source(recipe, place, list(positions), columns)
+        constant = self._constant(recipe, place, positions, columns)
+
+        def change(old: Tensor) -> Tensor:
+            new = old * recipe.keep if recipe.keep else torch.zeros_like(old)
+            new = new if source is None else new + recipe.take * source
+            return new if constant is None else new + recipe.add * constant(old)
+
+        return _Set(place, positions, columns, change)
+
+    def _source(
+        self, recipe: Recipe, place: Place, positions: list[int], columns: Any
+    ) -> Tensor | None:
+        source = recipe.source
+        if source is None:
+            return None
+        if isinstance(source, Donor):
+            drawn = int(drawn_pairs(self.group, source.seed)[self.at])
+            seen = self._seen(Run(source.base), place, self._ids(source.base, drawn))
+        elif isinstance(source, Run):
+            seen = self._seen(source, place, self._ids(source.base))
+        else:
+            seen = self._seen(Run(source), place, self._ids(source))  # type: ignore[arg-type]
+        return seen[positions][:, columns]
+
+    def _constant(
+        self, recipe: Recipe, place: Place, positions: tuple[int, ...], columns: Any
+    ) -> Callable[[Tensor], Tensor] | None:
+        constant, lm = recipe.constant, self.engine.lm
+        if constant is None:
+            return None
+        rows = list(positions)
+        if isinstance(constant, MeanOf):
+            prompts = [self._ids(constant.base, at) for at in range(len(self.group.members))]
+            seen = [self._seen(Run(constant.base), place, ids) for ids in prompts]
+            mean = torch.stack(seen).mean(dim=0)[rows][:, columns]
+            return lambda _: mean
+        if isinstance(constant, NoiseOf):
+            own = self._seen(Run(constant.base), place, self._ids(constant.base))
+            spread = own[rows][:, columns].double().std(correction=0)
+            drawn = noise_draw(constant, np.array(rows), len(columns))
+            return lambda old: (spread * drawn.to(lm.device)).to(old.dtype)
+        if isinstance(constant, Vector):
+            vector = torch.tensor(constant.numbers, device=lm.device)
+            return lambda old: vector.to(old.dtype).expand_as(old)
+        return self._given(constant, rows)
+
+    def _given(self, values: Values, rows: list[int]) -> Callable[[Tensor], Tensor]:
+        frame = self.group.frame
+        held = frame.positions(values.site.position)
+        part = values.array[self.group.members[self.at], [held.index(p) for p in rows]]
+        return lambda old: torch.from_numpy(part).to(old)
+
+    # --- where --------------------------------------------------------------------------------
+
+    def _positions(self, site: Site) -> tuple[int, ...]:
+        return self.group.frame.positions(site.position)
+
+    def _where(self, site: Site, n: int) -> tuple[Place, NDArray[np.int64]]:
+        """The place of a site and its columns there."""
+        lm, frame = self.engine.lm, self.group.frame
+        mediator = mediator_named(site.mediator)
+        place = mediator.place(site, frame.shape)
+        if mediator.keyed:
+            heads = range(lm.n_heads) if site.head is None else [site.head]
+            keys = frame.positions(site.key)
+            return place, np.array([h * n + k for h in heads for k in keys])
+        width = lm.width_at(place.point, n) // place.n_units
+        return place, np.arange(place.unit * width, (place.unit + 1) * width)
 
 
-def _read(lm: LM, ids: NDArray[np.int64], site: Site) -> Tensor:
-    """The activation at the site. What comes after it in the pass is of no use and is not run."""
+def _setter(sets: list[_Set]) -> Callable[[Tensor], Tensor]:
+    """All that is set at one point, every new value made from the activation as it came."""
 
-    def look(value: Tensor) -> None:
-        raise _SeenError(value.clone())
+    def change(value: Tensor) -> Tensor:
+        new = value.clone()
+        for one in sets:
+            grid = np.ix_(one.positions, one.columns)
+            new[grid] = torch.as_tensor(one.change(value[grid]), dtype=value.dtype)
+        return new
 
-    remove = _hook(lm, site, look)
-    try:
-        _forward(lm, ids)
-    except _SeenError as seen:
-        return seen.value
-    finally:
-        remove()
-    raise AssertionError(f"the pass never came to {site}")
+    return change
 
 
-def _setter(lm: LM, site: Site, value: Tensor | None) -> Callable[[Tensor], Tensor]:
-    def write(activation: Tensor) -> Tensor:
-        changed = activation.clone()
-        positions: Any = slice(None) if site.position is None else site.position
-        positions = list(positions) if isinstance(positions, tuple) else positions
-        columns = slice(None)
-        if site.head is not None:
-            columns = slice(site.head * lm.d_head, (site.head + 1) * lm.d_head)
-        changed[:, positions, columns] = 0 if value is None else value[:, positions, columns]
-        return changed
-
-    return write
-
-
-def _hook(lm: LM, site: Site, act: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
-    """Run ``act`` on the activation at the site; a tensor that it returns takes its place."""
-    point = mediator_named(site.mediator).point
-    if site.layer == lm.n_layers:
-        module, on_input = follow(lm.hf, lm.paths.final_norm), True
-    else:
-        block: nn.Module = follow(lm.hf, lm.paths.blocks)[site.layer]
-        path = {
-            "block_in": None,
-            "attn_z": lm.paths.attn_proj,
-            "attn_out": lm.paths.attn_proj,
-            "mlp_out": lm.paths.mlp,
-        }[point]
-        module = block if path is None else follow(block, path)
-        on_input = point in ("block_in", "attn_z")
-    if on_input:
-
-        def before(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            if args:
-                new = act(args[0])
-                return None if new is None else ((new, *args[1:]), kwargs)
-            new = act(kwargs["hidden_states"])
-            return None if new is None else (args, {**kwargs, "hidden_states": new})
-
-        remove: Callable[[], None] = module.register_forward_pre_hook(
-            before, with_kwargs=True
-        ).remove
-        return remove
-
-    def after(_: nn.Module, __: Any, output: Tensor) -> Tensor | None:
-        return act(output)
-
-    removed: Callable[[], None] = module.register_forward_hook(after).remove
-    return removed
+def _held(run: Run, shape: Any) -> list[Site]:
+    """Every frozen site, one by one."""
+    found = []
+    for held in run.freeze:
+        if isinstance(held, Site):
+            found.append(held)
+            continue
+        mediator = mediator_named(held)
+        for layer in range(mediator.n_layers(shape)):
+            for unit in range(mediator.units(shape)):
+                where = {mediator.index: unit} if mediator.index else {}
+                found.append(Site(held, layer, **where))
+    return found

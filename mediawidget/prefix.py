@@ -1,4 +1,4 @@
-"""Keys and values of the tokens that two prompts share, computed once and lent to every row."""
+"""Keys and values of positions that no run of a batch changes, computed once and lent to rows."""
 
 from __future__ import annotations
 
@@ -8,28 +8,32 @@ import torch
 from torch import Tensor
 from transformers import Cache
 
+from .calls import forward_arguments
 from .lm import LM
+
+KeysValues = list[tuple[Tensor, Tensor]]
+"""Per layer keys and values, (row, kv head, position, d_head)."""
 
 
 class PrefixCache(Cache):
     """A read-only cache whose rows follow a batch that grows from block to block.
 
     Args:
-        layers: per layer the keys and values of the prefix, (pair, kv head, position, d_head).
-        pair_of_row: per layer which pair each row of the batch belongs to.
+        layers: per layer the keys and values of the prefix.
+        rows: per layer which of the prefix's rows each row of the batch continues.
     """
 
-    def __init__(self, layers: list[tuple[Tensor, Tensor]], pair_of_row: list[Tensor]) -> None:
+    def __init__(self, layers: KeysValues, rows: list[Tensor]) -> None:
         super().__init__(layers=[])
         self._prefix = layers
-        self._pair_of_row = pair_of_row
+        self._rows = rows
 
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any
     ) -> tuple[Tensor, Tensor]:
-        """The prefix of each row's pair before the new keys and values. Stores nothing."""
+        """The prefix of each row before the new keys and values. Stores nothing."""
         keys, values = self._prefix[layer_idx]
-        rows = self._pair_of_row[layer_idx]
+        rows = self._rows[layer_idx]
         return (
             torch.cat([keys.index_select(0, rows), key_states], dim=2),
             torch.cat([values.index_select(0, rows), value_states], dim=2),
@@ -40,10 +44,34 @@ class PrefixCache(Cache):
         return int(self._prefix[layer_idx][0].shape[2])
 
 
-def prefix_layers(lm: LM, ids: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Keys and values of ``ids`` (pair, position), per layer."""
+class _Recorder(Cache):
+    """Keeps all keys and values, also those that a sliding window would soon let go."""
+
+    def __init__(self) -> None:
+        super().__init__(layers=[])
+        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any
+    ) -> tuple[Tensor, Tensor]:
+        self.kept[layer_idx] = (key_states, value_states)
+        return key_states, value_states
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:  # noqa: ARG002
+        return 0
+
+
+def keys_values(lm: LM, ids: Tensor) -> KeysValues:
+    """Keys and values of ``ids`` (row, position), per layer."""
     model: Any = lm.hf
-    with torch.no_grad():
+    recorder = _Recorder()
+    call = forward_arguments(lm, ids, 0, ids.shape[1])
+    with lm.lock, torch.no_grad():
         # The body without the head: nobody asks what comes after the prefix.
-        cache = model.base_model(ids, use_cache=True).past_key_values
-    return [(layer.keys, layer.values) for layer in cache.layers]
+        model.base_model(**{**call, "use_cache": True, "past_key_values": recorder})
+    return [recorder.kept[layer] for layer in range(lm.n_layers)]
+
+
+def first_positions(prefix: KeysValues, n: int) -> KeysValues:
+    """The same for the first ``n`` positions."""
+    return [(keys[:, :, :n], values[:, :, :n]) for keys, values in prefix]

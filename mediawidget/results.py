@@ -2,45 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .edits import Edit
 from .edits.base import BASES
 from .effects import Effect, Status
-from .engine import Outcomes
 from .history import NextTokens
 from .lm import LM
 from .metrics import Metric
+from .outcomes import Outcomes
 from .prompts import Contrast
 from .sites import Site
 
 Axes = Mapping[str, tuple[int, ...]]
 
 
-def assemble(outcomes: Outcomes, n_runs: int, axes: Axes, edit: Edit, metric: Metric) -> Effect:
-    """The effect of ``n_runs`` runs: of every cell one on the corrupt base, one on the clean."""
+def assemble(
+    outcomes: Outcomes,
+    axes: Axes,
+    edit: Edit,
+    metric: Metric,
+    possible: NDArray[np.bool_] | None = None,
+) -> Effect:
+    """The effect of runs: for every cell that can be run one on the corrupt base, one on the clean.
+
+    Args:
+        outcomes: of these runs, and perhaps of others after them.
+        axes: of the effect.
+        edit: what it is an effect of.
+        metric: how it is read.
+        possible: per cell, in row-major order, whether there is anything to run; default all.
+    """
     shape = tuple(len(labels) for labels in axes.values())
-    n_pairs = len(outcomes.bases)
-    cells = n_runs // 2
+    cells = np.flatnonzero(np.ones(shape, dtype=bool) if possible is None else possible)
+    n_runs, n_pairs, k = 2 * len(cells), len(outcomes.bases), len(outcomes.columns)
 
     def by_base(of_runs: Any) -> Any:
         """(run, pair, ...) to (base, cell, pair, ...), the clean base first."""
-        return of_runs[:n_runs].reshape(cells, 2, *of_runs.shape[1:]).swapaxes(0, 1)[::-1]
+        return of_runs[:n_runs].reshape(len(cells), 2, *of_runs.shape[1:]).swapaxes(0, 1)[::-1]
 
     both = by_base(outcomes.kept)
-    edited = both.transpose(2, 0, 1, 3).reshape(n_pairs, 2, *shape, 3)
     missing = ~by_base(outcomes.ran).all(axis=(0, 2))
     broken = ~missing & ~np.isfinite(both).all(axis=(0, 2, 3))
     implied = by_base(outcomes.implied).all(axis=(0, 2))
     status = np.where(implied, Status.IMPLIED_ZERO, Status.EXACT)
     status = np.where(broken, Status.FAILED, np.where(missing, Status.NOT_RUN, status))
-    edited = np.where((missing | broken).reshape(*shape, 1), np.nan, edited)
+    everywhere = np.full(int(np.prod(shape)), Status.IMPOSSIBLE, dtype=np.uint8)
+    everywhere[cells] = status
+    edited = np.full((n_pairs, 2, len(everywhere), k), np.nan)
+    seen = np.where((missing | broken)[:, None], np.nan, both.transpose(2, 0, 1, 3))
+    edited[:, :, cells] = seen
     return Effect(
-        axes, outcomes.bases, edited, status.reshape(shape).astype(np.uint8), edit, metric
+        axes,
+        outcomes.bases,
+        edited.reshape(n_pairs, 2, *shape, k),
+        everywhere.reshape(shape),
+        edit,
+        metric,
+        columns=outcomes.columns,
     )
 
 
@@ -53,6 +77,14 @@ def facts(lm: LM, contrast: Contrast, outcomes: Outcomes) -> dict[str, Any]:
         "rows": outcomes.rows,
         "seconds": round(outcomes.seconds, 4),
     }
+
+
+def frozen_facts(freeze: Sequence[str | Site]) -> dict[str, Any]:
+    """Whether what follows an edit was recomputed or held: two different quantities."""
+    if not freeze:
+        return {"downstream": "recomputed"}
+    held = [h if isinstance(h, str) else h.label() for h in freeze]
+    return {"downstream": "frozen: " + ", ".join(held)}
 
 
 def next_tokens(lm: LM, outcomes: Outcomes) -> tuple[NextTokens, ...]:
@@ -80,7 +112,7 @@ def empty_grid(axes: Axes, like: Effect, labels: tuple[str, ...]) -> Effect:
         checks=(),
         facts={},
         axes=axes,
-        edited=np.full((like.n_pairs, 2, *shape, 3), np.nan),
+        edited=np.full((like.n_pairs, 2, *shape, len(like.columns)), np.nan),
         status=np.full(shape, Status.NOT_RUN, dtype=np.uint8),
         labels=labels,
     )
@@ -99,9 +131,7 @@ def completed(effect: Effect, earlier: Effect) -> Effect:
 def with_cell(grid: Effect, site: Site, effect: Effect) -> Effect:
     """The grid with one cell set to an effect without axes."""
     coordinates: dict[str, Any] = {
-        "layer": site.layer,
-        "head": site.head,
-        "position": site.position,
+        name: getattr(site, name) for name in ("layer", "head", "unit", "position", "key")
     }
     axes: Mapping[str, tuple[Any, ...]] = grid.axes
     index: tuple[int, ...] = tuple(labels.index(coordinates[name]) for name, labels in axes.items())

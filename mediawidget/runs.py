@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import product
+from dataclasses import dataclass
 from typing import Any
 
-from .edits import Edit, Patch, edit_from_json
-from .edits.base import BASES, Base, check_base
+from .edits import Edit, edit_from_json
+from .edits.base import BASES, SOURCES, Base, check_base
 from .errors import MediationError
-from .mediators import Shape, mediator_named
+from .mediators import mediator_named
 from .sites import Site
 
 Sites = Site | Sequence[Site] | Mapping[Site, Edit]
 """One site, several to be set by the same edit, or each with its own."""
+
+Freeze = str | Site | Sequence[str | Site]
+"""What is held at the base's values: kinds of mediator, or sites."""
 
 
 @dataclass(frozen=True)
@@ -23,17 +25,24 @@ class Run:
 
     Args:
         base: "clean" or "corrupt".
-        edits: what each site is set to. A bare edit is applied to the site that names it.
+        edits: what each site is set to.
+        freeze: what does not follow but is held at its value on the unedited ``base``: a kind of
+            mediator ("head": every head that is not edited), several, or sites. Frozen and
+            recomputed answer different questions: the effect along the paths that do not run
+            through what is frozen, or along all.
 
     Example:
-        >>> Run("corrupt", {Site("head", 3, head=1): Patch("clean")}).base
-        'corrupt'
+        >>> Run("corrupt", {Site("head", 3, head=1): Patch("clean")}, freeze=("head",)).freeze
+        ('head',)
     """
 
     base: Base
     edits: tuple[tuple[Site, Edit], ...] = ()
+    freeze: tuple[str | Site, ...] = ()
 
-    def __init__(self, base: Base, edits: Mapping[Site, Edit] | None = None) -> None:
+    def __init__(
+        self, base: Base, edits: Mapping[Site, Edit] | None = None, freeze: Freeze = ()
+    ) -> None:
         check_base(base)
         items = tuple((edits or {}).items())
         for site, edit in items:
@@ -42,16 +51,19 @@ class Run:
                 raise MediationError(
                     "A run maps sites to edits.",
                     value=f"{site!r}: {edit!r}",
-                    expected="{Site(...): Patch() | Zero() | Mean()}",
+                    expected="{Site(...): an edit, such as Patch(), Zero() or Mean()}",
                     fix="Run('corrupt', {Site('head', layer=3, head=1): Patch()})",
                 )
+            edit.check(site)
         object.__setattr__(self, "base", base)
         object.__setattr__(self, "edits", items)
+        object.__setattr__(self, "freeze", as_freeze(freeze))
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that ``Run.from_json`` reads back."""
         edits = [{"site": site.to_json(), "edit": edit.to_json()} for site, edit in self.edits]
-        return {"base": self.base, "edits": edits}
+        freeze = [held if isinstance(held, str) else held.to_json() for held in self.freeze]
+        return {"is": "run", "base": self.base, "edits": edits, "freeze": freeze}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Run:
@@ -59,63 +71,46 @@ class Run:
         return cls(
             data["base"],
             {Site.from_json(e["site"]): edit_from_json(e["edit"]) for e in data["edits"]},
+            [held if isinstance(held, str) else Site.from_json(held) for held in data["freeze"]],
         )
 
 
-@dataclass(frozen=True)
-class Sweep:
-    """One edit tried at every site of a kind: an axis per coordinate.
+SOURCES["run"] = Run.from_json
 
-    Args:
-        mediator: which kind.
-        edit: what each site is set to.
-        by: "position" adds a position axis; None edits all positions at once.
 
-    A sweep of n sites is 2n runs: each site on the corrupt base and on the clean base, in
-    row-major order of the axes.
+def as_freeze(freeze: Freeze) -> tuple[str | Site, ...]:
+    """What is frozen, as a tuple.
+
+    Raises:
+        MediationError: an unknown kind, or something that is neither a kind nor a site.
     """
-
-    mediator: str
-    edit: Edit = field(default_factory=Patch)
-    by: str | None = None
-
-    def __post_init__(self) -> None:
-        mediator_named(self.mediator)
-        if self.by not in (None, "position"):
+    several = (freeze,) if isinstance(freeze, str | Site) else tuple(freeze)
+    for held in several:
+        if isinstance(held, str):
+            _check_freezable(held)
+        elif not isinstance(held, Site):
             raise MediationError(
-                "A sweep is over whole components or by position.",
-                value=f"by={self.by!r}",
-                expected="None or 'position'",
-                fix=f"study.sweep({self.mediator!r}, by='position')",
+                "What is frozen is a kind of mediator or a site.",
+                value=repr(held),
+                expected="names such as 'head' and 'mlp_out', or Site(...)",
+                fix="Run('corrupt', {...}, freeze=('head', 'mlp_out'))",
             )
-
-    @property
-    def key(self) -> str:
-        """Its name among a study's grids: ``head``, ``residual@position``."""
-        return self.mediator if self.by is None else f"{self.mediator}@{self.by}"
-
-    def axes(self, shape: Shape, n_positions: int) -> dict[str, tuple[int, ...]]:
-        """Axis names to coordinates, in row-major order."""
-        mediator = mediator_named(self.mediator)
-        axes = {"layer": tuple(range(mediator.n_layers(shape)))}
-        if mediator.per_head:
-            axes["head"] = tuple(range(shape.n_heads))
-        if self.by == "position":
-            axes["position"] = tuple(range(n_positions))
-        return axes
-
-    def sites(self, shape: Shape, n_positions: int) -> list[Site]:
-        """Every site of the sweep in row-major order of its axes."""
-        axes = self.axes(shape, n_positions)
-        return [
-            Site(self.mediator, **dict(zip(axes, coordinates, strict=True)))
-            for coordinates in product(*axes.values())
-        ]
+    return several
 
 
-def both_directions(edits: Sequence[dict[Site, Edit]]) -> list[Run]:
+def _check_freezable(name: str) -> None:
+    if mediator_named(name).keyed:
+        raise MediationError(
+            "Edges are frozen as patterns.",
+            value=repr(name),
+            expected="'pattern'",
+            fix="freeze=('pattern',)",
+        )
+
+
+def both_directions(edits: Sequence[Mapping[Site, Edit]], freeze: Freeze = ()) -> list[Run]:
     """Each set of edits on the corrupt base and then on the clean base, neighbours."""
-    return [Run(base, edit) for edit in edits for base in reversed(BASES)]
+    return [Run(base, edit, freeze) for edit in edits for base in reversed(BASES)]
 
 
 def as_edits(sites: Sites, edit: Edit) -> dict[Site, Edit]:
@@ -149,3 +144,17 @@ def as_edits(sites: Sites, edit: Edit) -> dict[Site, Edit]:
 def common_edit(edits: Mapping[Site, Edit]) -> Edit:
     """The edit whose quantities exist for the whole set: corners only if all edits have them."""
     return next((edit for edit in edits.values() if not edit.corners), next(iter(edits.values())))
+
+
+def roles_named(runs: Sequence[Run]) -> frozenset[str]:
+    """The roles by which sites of these runs, and of runs they take values from, are placed."""
+    found: set[str] = set()
+    for run in runs:
+        sites = [site for site, _ in run.edits] + [h for h in run.freeze if isinstance(h, Site)]
+        for site in sites:
+            for place in (site.position, site.key):
+                several = place if isinstance(place, tuple) else (place,)
+                found |= {one for one in several if isinstance(one, str)}
+        lenders = [edit.source for _, edit in run.edits if hasattr(edit, "source")]
+        found |= roles_named([lender for lender in lenders if isinstance(lender, Run)])
+    return frozenset(found)

@@ -9,9 +9,26 @@ from typing import Any
 
 from .errors import MediationError
 
-Position = int | tuple[int, ...] | None
+Position = int | str | tuple[int | str, ...] | None
+"""A token position, the name of a role that every pair has, several of them, or all."""
 
-_PREFIX = {"residual": "L", "attn_out": "attn", "mlp_out": "mlp", "head": "L"}
+_NAMES = {
+    "embedding": "embed",
+    "embedding_unit": "embed[{unit}]",
+    "residual": "L{layer}",
+    "residual_mid": "L{layer}.mid",
+    "residual_post": "L{layer}.post",
+    "attn_out": "attn{layer}",
+    "mlp_out": "mlp{layer}",
+    "mlp_unit": "mlp{layer}[{unit}]",
+    "neuron": "L{layer}N{unit}",
+    "head": "L{layer}H{head}",
+    "query": "L{layer}H{head}.q",
+    "key": "L{layer}H{head}.k",
+    "value": "L{layer}H{head}.v",
+    "pattern": "L{layer}H{head}.pattern",
+    "edge": "L{layer}H{head}",
+}
 
 
 @dataclass(frozen=True, order=False)
@@ -22,9 +39,13 @@ class Site:
         mediator: the kind of component, a name registered in ``mediawidget.mediators``.
         layer: counted from 0. The residual stream has one more: ``n_layers`` is its value after
             the last block.
-        head: which attention head, for mediators that come per head.
-        position: one token position, several, or ``None`` for all of them. Positions count from
-            0 and include the beginning-of-sequence token.
+        head: which attention head (for keys and values, which key-value head), for mediators that
+            come per head.
+        position: one token position, several, or ``None`` for all of them; a name is a role of
+            the pair (``PromptPair.roles``). Positions count from 0 and include the
+            beginning-of-sequence token. For attention, the position that attends.
+        unit: which single number, for mediators that come per unit (neurons).
+        key: for an attention edge, the positions attended to; ``None`` for all.
 
     Example:
         >>> Site("head", layer=3, head=1).label()
@@ -37,13 +58,19 @@ class Site:
     layer: int
     head: int | None = None
     position: Position = None
+    unit: int | None = None
+    key: Position = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layer", _whole(self.layer, "layer"))
-        if self.head is not None:
-            object.__setattr__(self, "head", _whole(self.head, "head"))
-        if self.position is not None:
-            object.__setattr__(self, "position", _positions(self.position))
+        for name in ("head", "unit"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, _whole(value, name))
+        for name in ("position", "key"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, _positions(value, name))
 
     def label(self, tokens: Sequence[str] | None = None, n_layers: int | None = None) -> str:
         """The name people read: ``L3H1``, ``mlp2 @ store``, ``L2 @ John(9)``, ``out @ to``.
@@ -51,36 +78,28 @@ class Site:
         With ``tokens`` a position shows as its token, numbered where the token occurs twice; with
         ``n_layers`` the residual stream after the last block is ``out``.
         """
-        name = f"{_PREFIX.get(self.mediator, self.mediator)}{self.layer}"
+        name = _NAMES.get(self.mediator, self.mediator + "{layer}")
+        if self.head is None:
+            name = name.replace("H{head}", "")
+        name = name.format(layer=self.layer, head=self.head, unit=self.unit)
         if self.mediator == "residual" and self.layer == n_layers:
             name = "out"
-        if self.head is not None:
-            name += f"H{self.head}"
-        if self.position is None:
-            return name
-        positions = (self.position,) if isinstance(self.position, int) else self.position
-        return f"{name} @ " + ", ".join(_position_label(p, tokens) for p in positions)
+        if self.position is not None:
+            name += f" @ {_positions_label(self.position, tokens)}"
+        if self.key is not None:
+            name += f" \N{LEFTWARDS ARROW} {_positions_label(self.key, tokens)}"
+        return name
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary that ``Site.from_json`` reads back."""
-        position = list(self.position) if isinstance(self.position, tuple) else self.position
-        return {
-            "mediator": self.mediator,
-            "layer": self.layer,
-            "head": self.head,
-            "position": position,
-        }
+        """A plain dictionary that ``Site.from_json`` reads back; what is not set is left out."""
+        named = {name: getattr(self, name) for name in ("head", "position", "unit", "key")}
+        given = {name: value for name, value in named.items() if value is not None}
+        return {"mediator": self.mediator, "layer": self.layer, **given}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Site:
         """The inverse of ``to_json``."""
-        position = data.get("position")
-        return cls(
-            mediator=data["mediator"],
-            layer=data["layer"],
-            head=data.get("head"),
-            position=tuple(position) if isinstance(position, list) else position,
-        )
+        return cls(**data)
 
 
 def _whole(value: object, name: str) -> int:
@@ -98,19 +117,26 @@ def _whole(value: object, name: str) -> int:
     )
 
 
-def _positions(value: object) -> Position:
-    """One position as an int, several as a tuple of ints."""
-    if not isinstance(value, Iterable) or isinstance(value, str):
-        return _whole(value, "position")
-    several = tuple(_whole(position, "position") for position in value)
+def _positions(value: object, name: str) -> Position:
+    """One position as an int or a role's name, several as a tuple of them."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, Iterable):
+        return _whole(value, name)
+    several = tuple(p if isinstance(p, str) else _whole(p, name) for p in value)
     if not several or len(set(several)) < len(several):
         raise MediationError(
             "A site's positions are different from each other, and there is at least one.",
-            value=f"position={value!r}",
-            expected="an int, a tuple of different ints, or None for all positions",
+            value=f"{name}={value!r}",
+            expected="an int, a role's name, a tuple of different ones, or None for all positions",
             fix="Site('residual', layer=2, position=(3, 4))",
         )
     return several
+
+
+def _positions_label(position: Position, tokens: Sequence[str] | None) -> str:
+    several = position if isinstance(position, tuple) else (position,)
+    return ", ".join(p if isinstance(p, str) else _position_label(p, tokens) for p in several)  # type: ignore[arg-type]
 
 
 def _position_label(position: int, tokens: Sequence[str] | None) -> str:

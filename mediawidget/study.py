@@ -9,21 +9,34 @@ from typing import Any
 import numpy as np
 
 from .checks import check_runs, proofs, with_checks
-from .edits import Edit, Patch, as_edit
+from .edits import Edit, Patch, Values, as_edit
+from .edits.base import Base
 from .effects import Effect, Status
-from .engine import Engine, Outcomes
+from .engine import Engine
 from .errors import MediationError
 from .history import History, Intervention
 from .jobs import Job
 from .lm import LM
+from .mediators import mediator_named
 from .metrics import LogitDiff, Metric, as_metric
-from .naming import position_names
+from .naming import common_roles, position_names
+from .outcomes import Outcomes
 from .pictures import study_picture
 from .precision import tolerance
 from .prompts import Contrast, PromptPair, as_contrast
-from .results import assemble, completed, empty_grid, facts, next_tokens, with_cell
-from .runs import Sites, Sweep, as_edits, both_directions, common_edit
+from .readouts import Readout, joined
+from .results import (
+    assemble,
+    completed,
+    empty_grid,
+    facts,
+    frozen_facts,
+    next_tokens,
+    with_cell,
+)
+from .runs import Freeze, Run, Sites, as_edits, as_freeze, both_directions, common_edit
 from .sites import Site
+from .sweeps import Sweep
 from .validity import Check, premises
 
 TOP = 5
@@ -38,6 +51,7 @@ class Study:
         pairs: a prompt pair, several, or a contrast.
         metric: one number per pair; a change of it runs nothing.
         edit: what sweeps and clicks set sites to.
+        readout: at which position the answers are read, and what one of several tokens is worth.
 
     Attributes:
         contrast: the pairs. token_pairs: the same as the model reads them.
@@ -62,14 +76,16 @@ class Study:
         pairs: PromptPair | Sequence[PromptPair],
         metric: Metric | None = None,
         edit: Edit | None = None,
+        readout: Readout | None = None,
     ) -> None:
         self.lm = lm
+        self.readout = readout or Readout()
         self.revision = 0
         self._metric = as_metric(metric or LogitDiff())
         self._edit = as_edit(edit or Patch())
         self._watchers: list[Callable[[str], None]] = []
         self._grids: dict[tuple[Edit, str], Effect] = {}
-        self._proven: dict[frozenset[tuple[str, Edit]], list[Check]] = {}
+        self._proven: dict[Any, list[Check]] = {}
         self._total: Effect | None = None
         self._last: Effect | None = None
         self._set_contrast(as_contrast(pairs))
@@ -78,12 +94,20 @@ class Study:
 
     @property
     def metric(self) -> Metric:
-        """One number per pair. Setting it reads every result anew and runs nothing."""
+        """One number per pair. Setting it reads every result anew and runs nothing.
+
+        But for metrics that read what was not kept (KL, rank, further tokens): results that lack
+        it are dropped, and what is asked next keeps it.
+        """
         return self._metric
 
     @metric.setter
     def metric(self, metric: Metric) -> None:
         self._metric = as_metric(metric)
+        if not set(metric.columns) <= set(self.engine.columns):
+            self._set_contrast(self.contrast)
+            self._tell("prompts")
+            return
         self._grids = {key: effect.rescore(metric) for key, effect in self._grids.items()}
         self._total = self._total.rescore(metric) if self._total else None
         self._last = self._last.rescore(metric) if self._last else None
@@ -131,6 +155,11 @@ class Study:
         return self._total
 
     @property
+    def roles(self) -> tuple[str, ...]:
+        """The names of positions that every pair has."""
+        return common_roles(self.contrast)
+
+    @property
     def position_names(self) -> tuple[str, ...]:
         """A name per position: the token, the role where pairs differ, or the bare number."""
         return position_names(self.contrast, self.token_pairs)
@@ -151,47 +180,51 @@ class Study:
         current = self.history.current
         return current.sites if current else ()
 
-    def sweep(
-        self,
-        mediator: str,
-        by: str | None = None,
-        edit: Edit | None = None,
-        *,
-        progress: bool = True,
-    ) -> Effect:
+    def sweep(self, mediator: str, by: Any = None, edit: Edit | None = None, **more: Any) -> Effect:
         """Edit every site of a kind, one at a time, on both bases.
 
         Args:
-            mediator: "head", "residual", "attn_out" or "mlp_out".
-            by: "position" edits one position at a time; None all at once.
+            mediator: "head", "residual", "attn_out", "mlp_out", "query", "neuron" and so on
+                (``mediawidget.mediators``).
+            by: "position" edits one position at a time, "role" one role of the pairs, a mapping
+                {name: positions} one of these groups; None all positions at once.
             edit: default, the study's.
-            progress: show a bar.
+            more: ``window``, ``layers``, ``freeze`` as in ``Sweep``; ``progress=False`` shows no
+                bar.
 
         Returns:
-            Axes (layer,), (layer, head), (layer, position) or (layer, head, position).
+            Axes layer, then head, unit or nothing, then position (and key), then sample.
         """
-        return self.job(mediator, by, edit).result(progress=progress)
+        progress = more.pop("progress", True)
+        return self.job(mediator, by, edit, **more).result(progress=progress)
 
-    def start(self, mediator: str, by: str | None = None, edit: Edit | None = None) -> Job[Effect]:
+    def start(
+        self, mediator: str, by: Any = None, edit: Edit | None = None, **more: Any
+    ) -> Job[Effect]:
         """The same without waiting: ``job.progress``, ``job.cancel()``, ``job.result()``."""
-        return self.job(mediator, by, edit).start()
+        return self.job(mediator, by, edit, **more).start()
 
-    def job(self, mediator: str, by: str | None = None, edit: Edit | None = None) -> Job[Effect]:
+    def job(
+        self, mediator: str, by: Any = None, edit: Edit | None = None, **more: Any
+    ) -> Job[Effect]:
         """The same, not yet started: every ``job.step()`` runs one chunk."""
-        sweep = Sweep(mediator, self._edit if edit is None else edit, by)
-        n_positions = self._n_positions(sweep)
-        sites = sweep.sites(self.lm.shape, n_positions)
-        cells = [{site: sweep.edit} for site in sites]
-        runs = both_directions(cells)
-        axes = sweep.axes(self.lm.shape, n_positions)
+        sweep = Sweep(mediator, self._edit if edit is None else edit, by, **more)
+        self.lm.refuse_missing(mediator_named(mediator))
+        n_positions, roles = self._n_positions(sweep), self.roles
+        axes = sweep.axes(self.lm.shape, n_positions, roles)
+        everything = sweep.cells(self.lm.shape, n_positions, roles)
+        everything = [None if cell and self._lonely(cell) else cell for cell in everything]
+        possible = np.array([cell is not None for cell in everything])
+        cells = [cell for cell in everything if cell is not None]
+        runs = both_directions(cells, sweep.freeze)
+        labels = self.labels(sweep.sites(self.lm.shape, n_positions, roles))
         revision = self.revision
 
         def finish(outcomes: Outcomes) -> Effect:
-            effect = assemble(outcomes, len(runs), axes, sweep.edit, self._metric)
-            effect = replace(
-                effect, labels=self.labels(sites), facts=facts(self.lm, self.contrast, outcomes)
-            )
-            proven = proofs(self.lm, self.token_pairs, effect, outcomes, cells)
+            effect = assemble(outcomes, axes, sweep.edit, self._metric, possible)
+            found = facts(self.lm, self.contrast, outcomes) | sweep.facts()
+            effect = replace(effect, labels=labels, facts=found)
+            proven = proofs(self.engine, effect, outcomes, cells, sweep.freeze)
             effect = with_checks(effect, outcomes, proven)
             if self.revision == revision and not np.isnan(outcomes.bases).any():
                 self._admit(outcomes.bases)
@@ -203,9 +236,9 @@ class Study:
                 self._tell(f"grid:{sweep.key}")
             return effect
 
-        return self.engine.job(runs, once=check_runs(self.lm, cells)).then(finish)
+        return self.engine.job(runs, once=self._checks(cells)).then(finish)
 
-    def intervene(self, sites: Sites) -> Effect:
+    def intervene(self, sites: Sites, freeze: Freeze = ()) -> Effect:
         """Edit sites jointly, on both bases; every view of the study shows it.
 
         The first intervention of a kind proves the engine on these prompts and weights; the next
@@ -213,26 +246,25 @@ class Study:
 
         Args:
             sites: one site, several (set by the study's edit), or ``{site: edit}``.
+            freeze: what is held at the base instead of being recomputed, as in ``Run``.
 
         Returns:
             An effect without axes.
         """
-        edits = as_edits(sites, self._edit)
-        kinds = frozenset((site.mediator, edit) for site, edit in edits.items())
+        edits, held = as_edits(sites, self._edit), as_freeze(freeze)
+        kinds = (frozenset((site.mediator, edit) for site, edit in edits.items()), held)
         proven = self._proven.get(kinds)
-        runs = both_directions([edits])
-        once = [] if proven else check_runs(self.lm, [edits])
+        runs = both_directions([edits], held)
+        once = [] if proven else self._checks([edits])
         outcomes = self.engine.job(runs, once=once, top=TOP).result()
         if self._admit(outcomes.bases) and proven:
-            return self.intervene(edits)  # what was proven is of weights that are no more
-        effect = assemble(outcomes, len(runs), {}, common_edit(edits), self._metric)
-        effect = replace(
-            effect,
-            labels=(" + ".join(self.labels(tuple(edits))),),
-            facts=facts(self.lm, self.contrast, outcomes),
-        )
+            return self.intervene(edits, held)  # what was proven is of weights that are no more
+        effect = assemble(outcomes, {}, common_edit(edits), self._metric)
+        name = " + ".join(self.labels(tuple(edits)))
+        found = facts(self.lm, self.contrast, outcomes) | frozen_facts(held)
+        effect = replace(effect, labels=(name,), facts=found)
         if not proven:
-            proven = proofs(self.lm, self.token_pairs, effect, outcomes, [edits])
+            proven = proofs(self.engine, effect, outcomes, [edits], held)
             # Only what was really compared, and held, goes for the next ones too.
             if int(effect.status) == Status.EXACT and all(
                 check.ok is not False for check in proven
@@ -242,11 +274,27 @@ class Study:
         entry = Intervention(edits, effect, next_tokens(self.lm, outcomes))
         self.history.add(entry)
         self._last = effect
-        if len(edits) == 1:
+        if len(edits) == 1 and not held:
             ((site, edit),) = edits.items()
             self._fill_cell(site, edit, effect)
         self._tell("result")
         return effect
+
+    def activations(self, site: Site, base: Base | Run = "clean") -> Values:
+        """What a site is on every pair: to look at, or as the source of ``Patch(values)``.
+
+        Args:
+            site: where.
+            base: on which prompt, or in which run.
+
+        Returns:
+            ``Values`` of shape (pair, position, width), one entry per position of the site.
+
+        Raises:
+            MediationError: pairs of several lengths at all positions, and what ``Run`` raises.
+        """
+        run = base if isinstance(base, Run) else Run(base)
+        return self.engine.values(site, run)
 
     # --- history ------------------------------------------------------------------------------
 
@@ -286,8 +334,13 @@ class Study:
     # --- inside -------------------------------------------------------------------------------
 
     def _set_contrast(self, contrast: Contrast) -> None:
-        token_pairs = self.lm.encode(contrast)
-        engine = Engine(self.lm, token_pairs)
+        token_pairs = self.lm.encode(contrast, self.readout)
+        engine = Engine(
+            self.lm,
+            token_pairs,
+            roles=[pair.roles for pair in contrast],
+            columns=joined(self._metric.columns),
+        )
         engine.refuse_edit(self._edit)
         self.contrast, self.token_pairs, self.engine = contrast, token_pairs, engine
         self._forget()
@@ -321,7 +374,8 @@ class Study:
                 edited=np.full_like(bases, np.nan),
                 status=np.array(Status.NOT_RUN, dtype=np.uint8),
                 metric=self._metric,
-                checks=tuple(premises(bases, self._metric)),
+                checks=tuple(premises(bases, self._metric.over(self.engine.columns))),
+                columns=self.engine.columns,
             )
         return changed
 
@@ -332,7 +386,8 @@ class Study:
 
     def _n_positions(self, sweep: Sweep) -> int:
         lengths = sorted({len(pair) for pair in self.token_pairs})
-        if sweep.by == "position" and len(lengths) > 1:
+        positional = sweep.by == "position" or mediator_named(sweep.mediator).keyed
+        if positional and len(lengths) > 1:
             raise MediationError(
                 "A sweep by position needs prompts of one length.",
                 value=f"lengths {lengths}",
@@ -341,10 +396,23 @@ class Study:
             )
         return lengths[-1]
 
+    def _checks(self, cells: Sequence[dict[Site, Edit]]) -> list[Run]:
+        if self.engine.equal:
+            return check_runs(self.lm, cells)
+        return check_runs(self.lm, cells, equal=False)
+
+    def _lonely(self, cell: Mapping[Site, Edit]) -> bool:
+        """Whether a cell is at a position that a pair's other prompt has nothing for."""
+        alone = {p for pair in self.token_pairs for p in pair.lonely("clean")}
+        named = [site.position for site in cell if site.position is not None]
+        several = [p if isinstance(p, tuple) else (p,) for p in named]
+        return bool(alone) and any(one in alone for some in several for one in some)
+
     def _fill_cell(self, site: Site, edit: Edit, effect: Effect) -> None:
         """A click on one site is that cell of its grid, whether or not the grid was swept."""
         sweep = Sweep(site.mediator, edit, None if site.position is None else "position")
-        if isinstance(site.position, tuple) or (sweep.by and not self.position_names):
+        named = isinstance(site.position, tuple | str) or edit.samples > 1 or site.key is not None
+        if named or (sweep.by and not self.position_names):
             return
         grid = self._grids.get((edit, sweep.key))
         if grid is None:

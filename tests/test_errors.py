@@ -21,21 +21,19 @@ def test_the_valid_pair_is_valid() -> None:
     assert study(kind="llama").total["TE"] != 0
 
 
-def test_unequal_token_lengths_show_both_tokenisations() -> None:
-    error = raised(lambda: study(pair(corrupt="ant bee owl dog eel hen")).total)
-    text = str(error)
-    for word in ("cat", "owl", "hen"):
-        assert word in text
+def test_a_sweep_by_position_needs_pairs_of_one_length() -> None:
+    both = study(pair(), pair(clean="ant bee cat dog eel hen", corrupt="ant bee owl dog eel hen"))
+    text = str(raised(lambda: both.sweep("head", by="position")))
     assert re.search(r"\b5\b", text)
     assert re.search(r"\b6\b", text)
-    # Where they part: at token 2, the third.
-    assert re.search(r"\b2\b", text)
 
 
-def test_unequal_lengths_in_a_contrast_show_the_pair() -> None:
-    longer = pair(corrupt="ant owl cat dog eel hen")
-    text = str(raised(lambda: study(pair(), pair(answer="hay"), longer).total))
-    assert "hen" in text
+def test_a_position_without_a_partner_is_named() -> None:
+    longer = study(pair(corrupt="ant bee owl hay dog eel"))
+    site = mw.Site("head", 1, head=0, position=2)
+    error = raised(lambda: longer.intervene(site))
+    assert "partner" in str(error)
+    assert "2" in str(error.value)
 
 
 @pytest.mark.parametrize("which", ["answer", "wrong"])
@@ -44,16 +42,6 @@ def test_an_answer_the_tokenizer_does_not_know(kind: str, which: str) -> None:
     error = raised(lambda: study(pair(**{which: "zeppelin"}), kind=kind).total)
     assert "zeppelin" in str(error.value)
     assert which in str(error)
-
-
-@pytest.mark.parametrize("which", ["answer", "wrong"])
-@pytest.mark.parametrize("kind", ["gpt2", "llama"])
-def test_an_answer_of_several_tokens(kind: str, which: str) -> None:
-    error = raised(lambda: study(pair(**{which: "fox hen"}), kind=kind).total)
-    text = str(error)
-    assert "fox" in text
-    assert "hen" in text
-    assert re.search(r"one token|single token|1 token", text)
 
 
 def test_a_prompt_word_the_tokenizer_does_not_know() -> None:

@@ -46,10 +46,10 @@ def introduction(lm: LM, contrast: Contrast, effect: Effect) -> Iterable[str]:
     yield lm.describe()
     yield ""
     yield "Which attention heads carry the answer?"
-    yield f"  clean    {pair.clean} ... {pair.answer}"
-    yield f"  corrupt  {pair.corrupt} ... {pair.wrong}"
+    yield f"  clean    {pair.clean} ... {pair.answer_text}"
+    yield f"  corrupt  {pair.corrupt} ... {pair.wrong_text}"
     yield f"  (the first of {effect.n_pairs} pairs; every number is their mean)"
-    yield f"  {effect.metric.label(str(pair.answer).strip(), str(pair.wrong).strip())}"
+    yield f"  {effect.metric.label(pair.answer_text.strip(), pair.wrong_text.strip())}"
     yield (
         f"    clean {effect['Y11'].flat[0]:+.2f}, corrupt {effect['Y00'].flat[0]:+.2f}, "
         f"total effect {effect['TE'].flat[0]:+.2f}"

@@ -1,8 +1,27 @@
 """What a site is set to. One kind of edit a file."""
 
 from .base import Edit, as_edit, edit_from_json
+from .knockout import Knockout
 from .mean import Mean
+from .noise import Noise
 from .patch import Patch
+from .resample import Resample
+from .scale import Scale
+from .steer import Steer
+from .values import Values
 from .zero import Zero
 
-__all__ = ["Edit", "Mean", "Patch", "Zero", "as_edit", "edit_from_json"]
+__all__ = [
+    "Edit",
+    "Knockout",
+    "Mean",
+    "Noise",
+    "Patch",
+    "Resample",
+    "Scale",
+    "Steer",
+    "Values",
+    "Zero",
+    "as_edit",
+    "edit_from_json",
+]

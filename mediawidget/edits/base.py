@@ -1,22 +1,83 @@
-"""What every edit has in common."""
+"""What every edit has in common: the arithmetic that makes the new value."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from ..errors import MediationError
+from ..sites import Site
 
 Base = Literal["clean", "corrupt"]
 BASES: tuple[Base, Base] = ("clean", "corrupt")
 
 _KINDS: dict[str, type[Edit]] = {}
+SOURCES: dict[str, Callable[[Mapping[str, Any]], Any]] = {}
+"""How to read back, from JSON, a source that is no base: its kind to its reader."""
 
 
 def other(base: Base) -> Base:
     """The prompt of the pair that is not ``base``."""
     return "corrupt" if base == "clean" else "clean"
+
+
+@runtime_checkable
+class RunLike(Protocol):
+    """Another run, as a source: its base, its edits, what it holds frozen."""
+
+    base: Base
+    edits: tuple[tuple[Site, Any], ...]
+    freeze: tuple[Any, ...]
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Donor:
+    """The prompt ``base`` of another pair of the same length, drawn with ``seed``."""
+
+    base: Base
+    seed: int
+
+
+@dataclass(frozen=True)
+class MeanOf:
+    """The mean over the prompts ``base`` of all pairs of one length."""
+
+    base: Base
+
+
+@dataclass(frozen=True)
+class NoiseOf:
+    """Standard normal numbers times the standard deviation of a site's own value on ``base``.
+
+    The deviation is over all numbers of ``site`` of one prompt, so no pair's noise depends on
+    its neighbours; the draw is the same for every pair.
+    """
+
+    base: Base
+    site: Site
+    seed: int
+    draw: int
+
+
+@dataclass(frozen=True)
+class Vector:
+    """The same numbers at every position."""
+
+    numbers: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The new value is keep * (the run's own) + take * (the source's) + add * (the constant)."""
+
+    keep: float = 0.0
+    take: float = 0.0
+    add: float = 0.0
+    source: Base | Donor | RunLike | None = None
+    constant: Any = None
 
 
 @dataclass(frozen=True)
@@ -25,12 +86,9 @@ class Edit:
 
     Attributes:
         kind: its name in views and files.
-        source_kind: where the new value comes from: ``row``, another run of the same pass;
-            ``constant``, the same number everywhere; ``mean``, a mean over prompts.
     """
 
     kind: ClassVar[str]
-    source_kind: ClassVar[Literal["row", "constant", "mean"]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -44,13 +102,37 @@ class Edit:
         """
         return False
 
-    def taken_from(self, base: Base) -> Base | None:  # noqa: ARG002
-        """Which prompt the value is taken from in a run on ``base``; None for a constant."""
-        return None
+    @property
+    def pairwise(self) -> bool:
+        """Whether a pair's value is made from other pairs, so that there must be some."""
+        return False
+
+    @property
+    def samples(self) -> int:
+        """Over how many draws a sweep is to be repeated; 1 has no axis for it."""
+        return 1
+
+    def sample(self, index: int) -> Edit:  # noqa: ARG002
+        """The edit of one draw."""
+        return self
+
+    def recipe(self, base: Base, site: Site) -> Recipe:
+        """How the value is made in a run on ``base`` at ``site``."""
+        raise NotImplementedError
+
+    def check(self, site: Site) -> None:
+        """Raise where this edit makes no sense at a site of that kind."""
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that ``edit_from_json`` reads back."""
-        return {"kind": self.kind, **asdict(self)}
+        return {"kind": self.kind} | {f.name: plain(getattr(self, f.name)) for f in fields(self)}
+
+
+def plain(value: Any) -> Any:
+    """A field of an edit as JSON."""
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def edit_from_json(data: Mapping[str, Any]) -> Edit:
@@ -63,6 +145,9 @@ def edit_from_json(data: Mapping[str, Any]) -> Edit:
             expected="one of " + ", ".join(sorted(_KINDS)),
             fix="mw.Patch() sets a site to its value on the pair's other prompt",
         )
+    source = arguments.get("source")
+    if isinstance(source, Mapping):
+        arguments["source"] = SOURCES[source["is"]](source)
     return _KINDS[data["kind"]](**arguments)
 
 
@@ -72,7 +157,7 @@ def as_edit(edit: object) -> Edit:
         raise MediationError(
             "This is no edit.",
             value=repr(edit),
-            expected="Patch(), Zero() or Mean()",
+            expected="an edit: " + ", ".join(f"{kind.__name__}()" for kind in _KINDS.values()),
             fix="edit=mw.Patch(), with its parentheses",
         )
     return edit
@@ -80,10 +165,37 @@ def as_edit(edit: object) -> Edit:
 
 def check_base(base: object) -> None:
     """Raise unless ``base`` names a prompt of the pair."""
-    if base not in BASES:
+    if not isinstance(base, str) or base not in BASES:
         raise MediationError(
             "Unknown base prompt.",
             value=repr(base),
             expected="'clean' or 'corrupt'",
             fix="Run('corrupt', {site: Patch('clean')})",
+        )
+
+
+def check_number(value: object, name: str, edit: str) -> float:
+    """A finite number as a float."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = float("nan")
+    if isinstance(value, bool) or not abs(number) < float("inf"):
+        raise MediationError(
+            f"{name} of {edit} is a finite number.",
+            value=f"{name}={value!r}",
+            expected="a float",
+            fix=f"{edit}({name}=0.5)",
+        )
+    return number
+
+
+def check_seed(value: object, name: str, edit: str, least: int = 0) -> None:
+    """Raise unless ``value`` is a whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise MediationError(
+            f"{name} of {edit} is a whole number.",
+            value=f"{name}={value!r}",
+            expected=f"an int, at least {least}",
+            fix=f"{edit}({name}={least})",
         )

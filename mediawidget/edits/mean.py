@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from .base import Base, Edit, check_base
+from ..sites import Site
+from .base import Base, Edit, MeanOf, Recipe, check_base
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,6 @@ class Mean(Edit):
     """
 
     kind: ClassVar[str] = "mean"
-    source_kind: ClassVar[Literal["mean"]] = "mean"
 
     base: Base | None = None
 
@@ -26,5 +26,9 @@ class Mean(Edit):
         if self.base is not None:
             check_base(self.base)
 
-    def taken_from(self, base: Base) -> Base:
-        return self.base or base
+    @property
+    def pairwise(self) -> bool:
+        return True
+
+    def recipe(self, base: Base, site: Site) -> Recipe:  # noqa: ARG002
+        return Recipe(add=1.0, constant=MeanOf(self.base or base))

@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from .base import Base, Edit, check_base, other
+from ..errors import MediationError
+from ..sites import Site
+from .base import BASES, Base, Edit, Recipe, RunLike, check_number, other
+from .values import Values
 
 
 @dataclass(frozen=True)
 class Patch(Edit):
-    """The site's value is the one it takes on ``source`` (default: the pair's other prompt).
+    """The site's value is the one it takes on ``source``, or moves a part of the way there.
+
+    Args:
+        source: a prompt of the pair, another ``Run``, or captured ``Values``; default: the pair's
+            other prompt.
+        alpha: 1 replaces the value, 0.5 goes half the way, 0 changes nothing.
 
     Source: Vig et al. 2020; Meng et al. 2022; Geiger et al. 2021 (interchange intervention).
     """
 
     kind: ClassVar[str] = "patch"
-    source_kind: ClassVar[Literal["row"]] = "row"
 
-    source: Base | None = None
+    source: Base | RunLike | Values | None = None
+    alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.source is not None:
-            check_base(self.source)
+        given = self.source
+        named = isinstance(given, str) and given in BASES
+        known = given is None or named or isinstance(given, Values | RunLike)
+        if not known:
+            raise MediationError(
+                "Unknown base prompt.",
+                value=repr(given),
+                expected="'clean' or 'corrupt', a Run, or Values",
+                fix="Run('corrupt', {site: Patch('clean')})",
+            )
+        object.__setattr__(self, "alpha", check_number(self.alpha, "alpha", "Patch"))
 
     @property
     def corners(self) -> bool:
         # A fixed source is, on its own prompt, no change at all.
-        return self.source is None
+        return self.source is None and self.alpha == 1.0
 
-    def taken_from(self, base: Base) -> Base:
-        return self.source or other(base)
+    def recipe(self, base: Base, site: Site) -> Recipe:  # noqa: ARG002
+        rest = 1.0 - self.alpha
+        if isinstance(self.source, Values):
+            return Recipe(keep=rest, add=self.alpha, constant=self.source)
+        return Recipe(keep=rest, take=self.alpha, source=self.source or other(base))

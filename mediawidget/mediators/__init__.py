@@ -2,12 +2,21 @@
 
 from ..errors import MediationError
 from .attn_out import ATTN_OUT
-from .base import POINTS, Mediator, Point, Shape
+from .base import POINTS, Layout, Mediator, Place, Point, Shape
+from .embedding import EMBEDDING, EMBEDDING_UNIT
 from .head import HEAD
-from .mlp_out import MLP_OUT
-from .residual import RESIDUAL
+from .mlp_out import MLP_OUT, MLP_UNIT
+from .neuron import NEURON
+from .pattern import EDGE, PATTERN
+from .query_key_value import KEY, QUERY, VALUE
+from .residual import RESIDUAL, RESIDUAL_MID, RESIDUAL_POST
 
-MEDIATORS: dict[str, Mediator] = {m.name: m for m in (RESIDUAL, ATTN_OUT, MLP_OUT, HEAD)}
+_ALL = (
+    *(RESIDUAL, RESIDUAL_MID, RESIDUAL_POST, EMBEDDING, EMBEDDING_UNIT),
+    *(ATTN_OUT, HEAD, QUERY, KEY, VALUE, PATTERN, EDGE),
+    *(MLP_OUT, MLP_UNIT, NEURON),
+)
+MEDIATORS: dict[str, Mediator] = {mediator.name: mediator for mediator in _ALL}
 
 
 def mediator_named(name: str) -> Mediator:
@@ -16,7 +25,7 @@ def mediator_named(name: str) -> Mediator:
     Raises:
         MediationError: no mediator has it.
     """
-    if name not in MEDIATORS:
+    if not isinstance(name, str) or name not in MEDIATORS:
         raise MediationError(
             "Unknown mediator.",
             value=repr(name),
@@ -26,4 +35,4 @@ def mediator_named(name: str) -> Mediator:
     return MEDIATORS[name]
 
 
-__all__ = ["MEDIATORS", "POINTS", "Mediator", "Point", "Shape", "mediator_named"]
+__all__ = ["MEDIATORS", "POINTS", "Layout", "Mediator", "Place", "Point", "Shape", "mediator_named"]

@@ -2,4 +2,4 @@
 
 from .base import Mediator
 
-HEAD = Mediator("head", "Attention head", "attn_z", per_head=True)
+HEAD = Mediator("head", "Attention head", "attn_z", index="head", units=lambda shape: shape.n_heads)

@@ -15,12 +15,12 @@ from ..checks import check_runs
 from ..effects import Effect, Status
 from ..errors import MediationError
 from ..mediators import mediator_named
-from ..plan import make_template
-from ..runs import Sweep, both_directions
+from ..runs import both_directions
 from ..sites import Site
 
 if TYPE_CHECKING:
     from ..study import Study
+from ..sweeps import Sweep
 
 TITLES = {
     "head": "Heads",
@@ -48,7 +48,8 @@ class Panel:
 
     def sweep(self, study: Study) -> Sweep:
         """The sweep that fills it."""
-        return Sweep(self.mediator, study.edit, self.by)
+        # A view shows one draw of what is random; sweeps in Python have an axis for them.
+        return Sweep(self.mediator, study.edit.sample(0), self.by)
 
     def sites(self, study: Study) -> list[Site]:
         """The site of every cell, row-major."""
@@ -70,8 +71,7 @@ def panels_of(study: Study, keys: tuple[str, ...], tokens: str) -> list[Panel]:
     panels = []
     for key in keys:
         panel = Panel(key, tokens, "position") if key == "tokens" else Panel(key, key)
-        missing = mediator_named(panel.mediator).point == "mlp_out" and not study.lm.paths.mlp
-        if not missing and (panel.by is None or one_length):
+        if study.lm.has(mediator_named(panel.mediator)) and (panel.by is None or one_length):
             panels.append(panel)
     return panels
 
@@ -140,25 +140,18 @@ def _corners(grid: Effect | None, cells: int, pair: int | None) -> tuple[Any, An
         nothing = np.full(cells, np.nan)
         return nothing, nothing, np.full(cells, Status.NOT_RUN)
     shown = grid if pair is None else grid.pair(pair)
-    values = shown.metric(shown.edited).mean(axis=0).reshape(2, -1)
+    values = shown.scores(shown.edited).mean(axis=0).reshape(2, -1)
     return values[1], values[0], shown.status.reshape(-1)
 
 
 def _cost(study: Study, sweep: Sweep, rate: float) -> dict[str, Any]:
     """Runs, forward passes and seconds of the whole sweep, as the engine would cut it."""
-    engine = study.engine
-    sites = sweep.sites(study.lm.shape, len(study.token_pairs[0]))
-    cells = [{site: sweep.edit} for site in sites]
-    runs = both_directions(cells)
-    everything = [*runs, *check_runs(study.lm, cells)]
-    total, passes = 0, 0
+    cells = sweep.cells(study.lm.shape, len(study.token_pairs[0]))
+    possible = [cell for cell in cells if cell]
+    runs = both_directions(possible)
     try:
-        templates = [make_template(everything, group.frame) for group in engine.groups]
+        total, passes = study.engine.cost(runs, check_runs(study.lm, possible, study.engine.equal))
     except MediationError:
         # The edit is refused for these pairs; running it says why.
         return {"runs": len(runs), "passes": 1, "seconds": 0.0}
-    for group, template in zip(engine.groups, templates, strict=True):
-        live = int((~template.implied[: len(runs)]).sum())
-        passes += sum(1 for _ in engine.cut(template, len(runs), len(group.members)))
-        total += live * len(group.members)
     return {"runs": total, "passes": passes, "seconds": round(total * rate, 3)}

@@ -7,6 +7,7 @@ no kernel. Numbers are in the metric's unit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,8 +105,8 @@ def result_payload(
     if entry is None:
         return {"history": where}
     effect = entry.effect if pair is None else entry.effect.pair(pair)
-    edited = effect.metric(effect.edited).mean(axis=0)
-    base = effect.metric(effect.bases).mean(axis=0)
+    edited = effect.scores(effect.edited).mean(axis=0)
+    base = effect.scores(effect.bases).mean(axis=0)
     tops = entry.next_tokens[pair or 0] if entry.next_tokens else {}
     return {
         "revision": study.revision,
@@ -197,8 +198,16 @@ def _edit_choice(study: Study, edit: Edit) -> dict[str, Any]:
     except MediationError:
         why = "needs several pairs of each length"
     named = _kind(edit) == "source"
-    label = f"{edit.kind} ({edit.taken_from('clean')})" if named else edit.kind
+    label = f"{edit.kind} ({_settings(edit)})" if named else edit.kind
     return {"kind": _kind(edit), "label": label, "why": why}
+
+
+def _settings(edit: Edit) -> str:
+    """What sets an edit apart from the plain one of its kind."""
+    given = {f.name: getattr(edit, f.name) for f in fields(edit) if f.name != "vector"}
+    plain = {f.name: f.default for f in fields(edit)}
+    told = {name: value for name, value in given.items() if value != plain[name]}
+    return ", ".join(str(v) if isinstance(v, str) else f"{n} {v}" for n, v in told.items())
 
 
 def _kind(edit: Edit) -> str:

@@ -10,13 +10,14 @@ import pytest
 import torch
 
 import mediawidget as mw
+from mediawidget.chunks import cut
 from mediawidget.commands.study import strongest_heads
 from mediawidget.effects import Status
 from mediawidget.jobs import Job
 from mediawidget.mediators import Shape
 from mediawidget.plain import plain_run
 from mediawidget.plan import Frame, make_template
-from mediawidget.runs import Sweep, both_directions
+from mediawidget.runs import both_directions
 
 HEAD = mw.Site("head", layer=3, head=1)
 
@@ -144,7 +145,7 @@ def test_a_module_put_in_after_loading_is_traced(own: mw.LM) -> None:
     block.mlp.c_fc.weight.data.mul_(1.5)
     effect = study.sweep("mlp_out", progress=False)
     run = mw.Run("corrupt", {mw.Site("mlp_out", 1): mw.Patch()})
-    plain = plain_run(own, study.token_pairs[0], run)
+    plain = plain_run(study.engine, run)
     np.testing.assert_allclose(effect.edited[0, 1, 1], plain, atol=1e-3)
 
 
@@ -155,17 +156,15 @@ def test_a_module_put_in_after_loading_is_traced(own: mw.LM) -> None:
 def test_chunks_hold_every_run_once_and_no_more_rows_than_fit(
     lm: mw.LM, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
-    study = study_of(lm, n=3)
-    monkeypatch.setattr(type(study.engine), "max_rows", lambda *_: room)
+    monkeypatch.setattr("mediawidget.chunks.max_rows", lambda *_: room)
     shape = Shape(lm.n_layers, lm.n_heads)
-    sites = Sweep("residual", by="position").sites(shape, 15)
+    sites = mw.Sweep("residual", by="position").sites(shape, 15)
     runs = both_directions([{site: mw.Patch()} for site in sites])
     template = make_template(runs, Frame(shape, n_positions=15, first_difference=10))
     seen = np.zeros((len(runs), 3), dtype=int)
-    for pairs, some in study.engine.cut(template, len(runs), 3):
-        seen[np.ix_(some, pairs)] += 1
-        live = int((~template.implied[some]).sum())
-        assert len(pairs) * (live + 2) <= max(room, 3)
+    for chunk in cut(lm, template, 3):
+        seen[np.ix_(np.concatenate([chunk.runs, chunk.idle]), chunk.pairs)] += 1
+        assert len(chunk.pairs) * (len(chunk.runs) + 2) <= max(room, 3)
     assert (seen == 1).all()
 
 

@@ -31,7 +31,7 @@ EXACT, IMPLIED_ZERO = 1, 3
 def prefix(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small cases are never worth the reuse of a prefix, so it is forced here, and forbidden."""
     pays = 0 if request.param == "prefix reused" else 10**9
-    monkeypatch.setattr("mediawidget.engine.PREFIX_PAYS", pays)
+    monkeypatch.setattr("mediawidget.chunks.PREFIX_PAYS", pays)
 
 
 def compare(

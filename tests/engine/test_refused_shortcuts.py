@@ -28,7 +28,7 @@ FIRST = 5
 @pytest.fixture(autouse=True)
 def _force_shortcuts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small cases are never worth the reuse of a prefix; here it is taken wherever it may be."""
-    monkeypatch.setattr("mediawidget.engine.PREFIX_PAYS", 0)
+    monkeypatch.setattr("mediawidget.chunks.PREFIX_PAYS", 0)
 
 
 @pytest.mark.parametrize("mediator", ["head", "residual", "attn_out", "mlp_out"])

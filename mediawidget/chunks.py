@@ -1,0 +1,136 @@
+"""How runs are cut into batches: by what fits in memory and what positions they change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .lm import LM
+from .memory import budget_bytes
+from .plan import Template
+from .plan.frame import Ints
+
+CPU_TOKENS = 8192
+"""Positions a chunk has on a CPU, where matrix products gain nothing from more."""
+
+PREFIX_PAYS = 256
+"""Positions that a prefix must save to be worth a forward pass of its own."""
+
+BAND_TOKENS = 2048
+"""Positions of a batch below which it is not cut further by where its runs begin to differ."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Runs on some pairs of a group, for one batch.
+
+    Attributes:
+        pairs: indices into the group's members.
+        runs: indices into the template's runs.
+        idle: runs that are what they are by construction; nothing is computed for them.
+        prefix: positions that none of the runs changes.
+    """
+
+    pairs: Ints
+    runs: Ints
+    idle: Ints
+    prefix: int
+
+    def halves(self) -> tuple[Chunk, Chunk] | None:
+        """The same work in two, by pairs or else by runs; None for a single run on a pair."""
+        if len(self.pairs) > 1:
+            one, two = np.array_split(self.pairs, 2)
+            return tuple(Chunk(p, self.runs, self.idle, self.prefix) for p in (one, two))  # type: ignore[return-value]
+        if len(self.runs) > 1:
+            one, two = np.array_split(self.runs, 2)
+            first = Chunk(self.pairs, one, self.idle, self.prefix)
+            return first, Chunk(self.pairs, two, self.idle[:0], self.prefix)
+        return None
+
+
+def cut(
+    lm: LM, template: Template, n_pairs: int, *, n_once: int = 0, budget: int | None = None
+) -> Iterator[Chunk]:
+    """Chunks of pairs, or of runs where those of one pair are too many, of equal size.
+
+    Runs that are what they are by construction cost nothing and go with the first chunk; so do
+    the last ``n_once`` runs, on the first pairs alone. Runs are taken in the order of the first
+    position that they change, and where that saves more than it costs in bands of it: what comes
+    before a band is computed once for each prompt.
+    """
+    asked = np.arange(template.n_runs - n_once)
+    live = asked[~template.implied[asked]]
+    idle = asked[template.implied[asked]]
+    once = np.arange(template.n_runs - n_once, template.n_runs)
+    extra = template.n_bases + _n_lenders(template)
+    n_positions = template.frame.n_positions
+    room = max_rows(lm, template, budget)
+    at_once = max(1, min(n_pairs, room // (len(live) + len(once) + extra)))
+    first = True
+    for pairs in np.array_split(np.arange(n_pairs), -(-n_pairs // at_once)):
+        for band in _bands(lm, template, live, len(pairs)):
+            per_part = max(1, room // len(pairs) - extra - len(once))
+            for some in np.array_split(band, max(1, -(-len(band) // per_part))):
+                runs = np.concatenate([some, once]) if first else some
+                start = int(min(template.first[runs], default=n_positions))
+                prefix = _prefix(lm, template, start, len(runs) * len(pairs))
+                yield Chunk(pairs, runs, idle, prefix)
+                first, idle = False, idle[:0]
+        idle = asked[template.implied[asked]]
+
+
+def _bands(lm: LM, template: Template, live: Ints, n_pairs: int) -> list[Ints]:
+    """Runs that begin to differ at about the same position, so that little is computed twice."""
+    keys = [(template.first[r], template.start[r], template.paths[r]) for r in live.tolist()]
+    order = live[sorted(range(len(keys)), key=keys.__getitem__)] if len(live) else live
+    if not lm.lends_prefix or not len(live):
+        return [order]
+    n = template.frame.n_positions
+    bands: list[Ints] = []
+    start = 0
+    for stop in range(1, len(order) + 1):
+        tokens = (stop - start) * n_pairs * (n - template.first[order[start]])
+        ended = stop == len(order)
+        apart = not ended and template.first[order[stop]] > template.first[order[stop - 1]]
+        if ended or (apart and tokens >= BAND_TOKENS):
+            bands.append(order[start:stop])
+            start = stop
+    return bands
+
+
+def _prefix(lm: LM, template: Template, start: int, n_rows: int) -> int:
+    """How many positions to compute once per prompt instead of once per row."""
+    start = min(start, *template.frame.read_at, template.frame.n_positions - 1)
+    return start if lm.lends_prefix and start * n_rows >= PREFIX_PAYS else 0
+
+
+def _n_lenders(template: Template) -> int:
+    return len(template.base) - template.n_runs
+
+
+def max_rows(lm: LM, template: Template, budget: int | None = None) -> int:
+    """How many rows fit the budget at the positions this template computes."""
+    limit = (budget_bytes(lm.device) if budget is None else budget) // row_bytes(lm, template)
+    if lm.device.type == "cpu":
+        limit = min(limit, CPU_TOKENS // _computed(lm, template))
+    return max(3, int(limit))
+
+
+def row_bytes(lm: LM, template: Template) -> int:
+    """Bytes of one row at the widest moment of a pass."""
+    positions, computed = template.frame.n_positions, _computed(lm, template)
+    size = torch.empty((), dtype=lm.dtype).element_size()
+    # Inside an MLP or its activation, beside queries, keys, values and the residual stream.
+    per_position = 4 * lm.d_mlp + 6 * lm.d_model
+    cached = 2 * lm.n_kv_heads * lm.d_head * positions
+    scores = 3 * lm.n_heads * positions * computed
+    logits = 3 * lm.vocabulary * len(template.frame.read_at)
+    return size * (computed * per_position + cached + scores + logits)
+
+
+def _computed(lm: LM, template: Template) -> int:
+    shared = template.shared if lm.lends_prefix else 0
+    return max(1, template.frame.n_positions - shared)

@@ -1,0 +1,56 @@
+"""Captured values of a site, to look at or to patch in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import MediationError
+from ..sites import Site
+from .base import SOURCES
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """What a site was, on every pair.
+
+    Attributes:
+        site: where they were read.
+        array: (pair, position, width), one entry per position of the site.
+        origin: the run they come from, in words.
+    """
+
+    site: Site
+    array: NDArray[Any]
+    origin: str = ""
+
+    def __post_init__(self) -> None:
+        array = np.asarray(self.array)
+        if array.ndim != 3 or not np.isfinite(array).all():
+            raise MediationError(
+                "Values are finite numbers per pair, position and column.",
+                value=f"shape {array.shape}",
+                expected="an array of three dimensions (pair, position, width), no NaN",
+                fix="study.activations(site) gives them",
+            )
+        object.__setattr__(self, "array", array)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that reads back with its numbers."""
+        array = self.array.tolist()
+        return {"is": "values", "site": self.site.to_json(), "array": array, "origin": self.origin}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Values:
+        """The inverse of ``to_json``."""
+        return cls(Site.from_json(data["site"]), np.array(data["array"]), data["origin"])
+
+    def __repr__(self) -> str:
+        return f"Values({self.site.label()}, {self.array.shape}, from {self.origin or 'you'})"
+
+
+SOURCES["values"] = Values.from_json

@@ -1,0 +1,321 @@
+"""A program as what happens at each module, in the order of the forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import gelu
+from transformers.activations import NewGELUActivation
+
+from .architectures import follow
+from .calls import fit_arguments
+from .lm import LM
+from .mediators import Point
+from .plan import Program
+from .taps import Tap
+
+if TYPE_CHECKING:
+    from .trace import Call
+
+TRIMMED = ("attn_out", "neurons", "mlp_out")
+"""Points after the last block dropped the positions that nobody reads."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """Edits at one place of ``value[row, position, unit]``.
+
+    They become keep * (old) + take * value[source, position, unit] + added. ``keep`` is None where
+    nothing is kept and all is taken: a patch, which copies bit by bit.
+    """
+
+    n_units: int
+    row: Tensor
+    position: Tensor
+    unit: Tensor
+    source: Tensor
+    keep: Tensor | None
+    take: Tensor | None
+    added: Tensor | None
+
+
+@dataclass(frozen=True)
+class Op:
+    """What happens at one module.
+
+    Attributes:
+        tap: where.
+        grow: rows of the batch so far that make the new one.
+        given: what enters instead of what came, before it grows.
+        writes: edits, one after another.
+        capture: rows whose activation is wanted, as it is after the edits.
+        trim: positions to keep of what came.
+        widen: (positions, n): the positions were trimmed, and what follows adds all n of them.
+        n_rows: of the batch.
+        fit: the model whose attention needs its keywords fitted to ``n_rows``.
+        skip: the module is not called: its input is its output.
+        fused: the module is not called: one kernel does what it does.
+    """
+
+    tap: Tap
+    n_rows: int
+    grow: Tensor | None = None
+    given: Tensor | None = None
+    writes: tuple[Write, ...] = ()
+    capture: Tensor | None = None
+    trim: Tensor | None = None
+    widen: tuple[Tensor, int] | None = None
+    fit: LM | None = None
+    skip: bool = False
+    fused: bool = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing happens."""
+        some = (self.grow, self.given, self.capture, self.trim, self.widen, self.fit)
+        return not self.writes and not self.skip and all(part is None for part in some)
+
+
+# --- in the trace ---------------------------------------------------------------------------
+
+
+def apply_op(op: Op, moved: list[Tensor], seen: list[Tensor]) -> None:
+    """Do it, inside a trace."""
+    tap = op.tap
+    if op.fused:
+        tap.envoy.skip(gelu(tap.envoy.input, approximate="tanh"))
+    elif op.skip:
+        tap.envoy.skip(tap.envoy.input)
+    elif tap.side == "arguments":
+        _apply_to_arguments(op, moved)
+    elif tap.side == "source":
+        inner = tap.envoy
+        for name in tap.source:
+            inner = getattr(inner.source, name)
+        rows = inner.output.transpose(1, 2).clone(memory_format=torch.contiguous_format)
+        new = _changed(op, rows.flatten(2), moved, seen)
+        inner.output = new.view(rows.shape).transpose(1, 2)
+    elif tap.side == "input":
+        value = tap.envoy.input
+        new = _changed(op, value, moved, seen)
+        if new is not value:
+            tap.envoy.input = new
+    else:
+        tap.envoy.output = _changed(op, tap.envoy.output, moved, seen)
+
+
+def _changed(op: Op, value: Tensor, moved: list[Tensor], seen: list[Tensor]) -> Tensor:
+    """The value after all that the op does to it."""
+    if op.given is not None:
+        value = op.given
+    if op.grow is not None:
+        value = value.index_select(0, op.grow)
+    shape = value.shape
+    if op.writes:
+        # A residual stream is added to later on, so those who hold it must see the edit.
+        value = value if op.tap.in_place else value.clone()
+    rows = value.unflatten(0, (op.n_rows, -1)) if op.tap.flat else value
+    moved.extend(_written(rows, write) for write in op.writes)
+    if op.capture is not None:
+        seen.append(rows.index_select(0, op.capture).clone())
+    value = rows.reshape(shape) if op.tap.flat else rows
+    if op.trim is not None:
+        value = value.index_select(1, op.trim)
+    if op.widen is not None:
+        positions, n = op.widen
+        full = value.new_zeros(value.shape[0], n, value.shape[2])
+        value = full.index_copy(1, positions, value)
+    return value
+
+
+def _written(rows: Tensor, write: Write) -> Tensor:
+    """Write into ``rows``; return the largest change that each entry made."""
+    w = write
+    units = rows.unflatten(-1, (w.n_units, -1))
+    old = units[w.row, w.position, w.unit]
+    new = units[w.source, w.position, w.unit]
+    if w.keep is not None and w.take is not None:
+        # Multiplied only where asked for: 0 times infinity would be no number.
+        new = torch.where(w.take == 0, 0.0, new * w.take) + torch.where(
+            w.keep == 0, 0.0, old * w.keep
+        )
+    if w.added is not None:
+        new = new + w.added
+    units[w.row, w.position, w.unit] = new
+    return (new - old).abs().amax(-1)
+
+
+def _apply_to_arguments(op: Op, moved: list[Tensor]) -> None:
+    """Fit the attention's keywords to the batch, and hide knocked out edges in its mask."""
+    arguments, keywords = op.tap.envoy.inputs
+    if op.fit is not None:
+        keywords = fit_arguments(keywords, op.n_rows, op.fit.n_heads, op.fit.paths)
+    for write in op.writes:
+        keywords = {**keywords, "attention_mask": _hidden(op, keywords, write, moved)}
+    op.tap.envoy.inputs = (arguments, keywords)
+
+
+def _hidden(op: Op, keywords: Any, write: Write, moved: list[Tensor]) -> Tensor:
+    """The additive mask per row and head, (row, head, query, key), without the edges' keys."""
+    assert write.added is not None
+    mask, least = keywords["attention_mask"], torch.finfo(write.added.dtype).min
+    if mask.dtype == torch.bool:
+        mask = torch.zeros_like(mask, dtype=write.added.dtype).masked_fill(~mask, least)
+    n_keys = mask.shape[-1]
+    n_heads = write.n_units // n_keys
+    mask = mask.expand(op.n_rows, n_heads, -1, -1).clone()
+    head, key = write.unit // n_keys, write.unit % n_keys
+    moved.append((mask[write.row, head, write.position, key] > least).to(mask.dtype))
+    mask[write.row, head, write.position, key] = least
+    return mask
+
+
+# --- before the trace -----------------------------------------------------------------------
+
+
+def make_ops(lm: LM, program: Program, call: Call) -> list[Op]:
+    """The program's growth, edits and captures as tensors, in the order of the forward pass.
+
+    In the last block nothing but the positions that are read is read any more once attention has
+    mixed the positions, so the rest is dropped there, and what is added to the residual stream
+    leaves its other positions meaningless, for nobody reads those.
+    """
+    return list(_Builder(lm, program, call).ops())
+
+
+class _Builder:
+    """Goes through the points of a model in forward order."""
+
+    def __init__(self, lm: LM, program: Program, call: Call) -> None:
+        self.lm, self.program, self.call = lm, program, call
+        self.reads = self._index(np.array(call.reads) - program.prefix)
+        self.n_positions = call.ids.shape[1] - program.prefix
+        self.trims = lm.paths.last_mlp_in is not None and not call.captures
+        self.steps: dict[tuple[int, Point], list[int]] = {}
+        for index, step in enumerate(program.steps):
+            self.steps.setdefault((step.stage, step.point), []).append(index)
+
+    def ops(self) -> Iterator[Op]:
+        begin, n_layers = self.program.begin, self.lm.n_layers
+        yield from (op for op in self._embedding() if not op.idle)
+        for stage in range(1, n_layers + 2):
+            if stage < begin:
+                yield Op(self.lm.tap(stage, "block_in"), 0, skip=True)
+                continue
+            yield from (op for op in self._entering(stage) if not op.idle)
+            if stage <= n_layers:
+                yield from (op for op in self._inside(stage) if not op.idle or op.fused)
+
+    # --- parts ------------------------------------------------------------------------------
+
+    def _embedding(self) -> Iterator[Op]:
+        first = self.program.begin == 0
+        if first and (self.lm.paths.embed is not None or self._grown(0) is not None):
+            yield self._op(0, "embed", grow=self._grown(0))
+
+    def _entering(self, stage: int) -> Iterator[Op]:
+        given = self.call.given if stage == self.program.begin else None
+        yield self._op(stage, "block_in", grow=self._grown(stage), given=given)
+        if stage > self.lm.n_layers and self.lm.trims_head:
+            # After the norm, for some models put its output into a shape they made before it.
+            head = follow(self.lm.traced, str(self.lm.paths.head))
+            yield Op(Tap(head, "input"), self._rows(stage), trim=self.reads)
+
+    def _inside(self, stage: int) -> Iterator[Op]:
+        last = stage == self.lm.n_layers and self.trims
+        if self._grew(stage) and self.lm.paths.batched:
+            yield self._op(stage, "mask", fit=self.lm)
+        elif (stage, "mask") in self.steps:
+            yield self._op(stage, "mask")
+        for point in ("query", "key", "value", "qkv", "pattern"):
+            if self._wanted(stage, point):
+                yield self._op(stage, point)  # type: ignore[arg-type]
+        yield self._op(stage, "attn_z", trim=self.reads if last else None)
+        yield self._op(stage, "attn_out", widen=self._widened() if last else None)
+        if self._wanted(stage, "mid"):
+            yield self._op(stage, "mid")
+        if last:
+            yield self._mlp_in(stage)
+        yield from self._fused(stage)
+        if self._wanted(stage, "neurons"):
+            yield self._op(stage, "neurons")
+        if self.lm.paths.mlp is not None:
+            yield self._op(stage, "mlp_out", widen=self._widened() if last else None)
+
+    def _mlp_in(self, stage: int) -> Op:
+        block = self.lm.tap(stage, "block_in").envoy
+        norm = follow(block, str(self.lm.paths.last_mlp_in))
+        return Op(Tap(norm, "input"), self._rows(stage), trim=self.reads)
+
+    def _fused(self, stage: int) -> Iterator[Op]:
+        """The activation function of a block as one kernel, where that is the same function.
+
+        GPT-2's is written in eight steps, each of which reads and writes the widest tensor there
+        is: up to a fifth of a sweep. One that somebody hooked or subclassed is left alone.
+        """
+        path = self.lm.paths.activation
+        if path is None:
+            return
+        # The module may be gone: an MLP that somebody replaced need not have it.
+        block = follow(self.lm.hf, self.lm.paths.blocks)[stage - 1]
+        module = dict(block.named_modules()).get(path)
+        if type(module) is not NewGELUActivation:
+            return
+        if module._forward_hooks or module._forward_pre_hooks:  # noqa: SLF001 - no public way
+            return
+        envoy = follow(self.lm.tap(stage, "block_in").envoy, path)
+        yield Op(Tap(envoy, "input"), self._rows(stage), fused=True)
+
+    # --- pieces -----------------------------------------------------------------------------
+
+    def _op(self, stage: int, point: Point, **more: Any) -> Op:
+        capture = self.call.captures.get((stage, point))
+        return Op(
+            self.lm.tap(stage, point),
+            self._rows(stage),
+            writes=tuple(self._write(i) for i in self.steps.get((stage, point), [])),
+            capture=None if capture is None else self._index(capture),
+            **more,
+        )
+
+    def _wanted(self, stage: int, point: str) -> bool:
+        return (stage, point) in self.steps or (stage, point) in self.call.captures
+
+    def _rows(self, stage: int) -> int:
+        return len(self.program.base_of_row[stage - self.program.begin])
+
+    def _grew(self, stage: int) -> bool:
+        return self._rows(stage) != len(self.call.ids)
+
+    def _grown(self, stage: int) -> Tensor | None:
+        grow = self.program.grow[stage - self.program.begin]
+        return None if grow is None else self._index(grow)
+
+    def _widened(self) -> tuple[Tensor, int] | None:
+        # One position broadcasts against all of them.
+        return (self.reads, self.n_positions) if len(self.reads) > 1 else None
+
+    def _index(self, array: Any) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.lm.device)
+
+    def _write(self, index: int) -> Write:
+        step, added = self.program.steps[index], self.call.constants[index]
+        position = step.position
+        if self.trims and step.stage == self.lm.n_layers and step.point in TRIMMED:
+            reads = np.array(self.call.reads) - self.program.prefix
+            position = np.searchsorted(reads, position)
+        keep = take = None
+        if step.point == "mask":
+            added = torch.empty(0, dtype=self.lm.dtype)
+        elif not (step.keep == 0).all() or not (step.take == 1).all():
+            keep, take = (self._weight(weights) for weights in (step.keep, step.take))
+        columns = (step.row, position, step.unit, step.source)
+        return Write(step.n_units, *(self._index(c) for c in columns), keep, take, added)
+
+    def _weight(self, weights: Any) -> Tensor:
+        return self._index(weights)[:, None].to(self.lm.dtype)

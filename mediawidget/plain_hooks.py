@@ -1,0 +1,115 @@
+"""Hooks that look at, or change, the activation at one point of a model that is not traced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from .architectures import follow
+from .calls import attention
+from .lm import LM
+from .mediators import Point
+from .taps import module_path
+
+Act = Callable[[Tensor], Tensor | None]
+"""An activation (position, columns) to its replacement, or to None if it was only looked at."""
+
+_INPUTS = ("block_in", "attn_z", "mid", "neurons")
+
+
+@contextmanager
+def at_point(lm: LM, stage: int, point: Point, act: Act) -> Iterator[None]:
+    """Run ``act`` on the activation at a point, whenever a forward pass comes to it."""
+    path = module_path(lm.paths, stage, lm.n_layers, point)
+    assert path is not None, f"the model has nothing at {point}"
+    if point == "embed" or stage > lm.n_layers:
+        module: nn.Module = follow(lm.hf, path)
+    else:
+        block = follow(lm.hf, lm.paths.blocks)[stage - 1]
+        module = follow(block, path) if path else block
+    if point in ("mask", "pattern"):
+        with attention(lm, "eager"), _at_softmax(module, point, act):
+            yield
+        return
+    if point in _INPUTS or stage > lm.n_layers:
+        handle = module.register_forward_pre_hook(_before(act, point), with_kwargs=True)
+    else:
+        handle = module.register_forward_hook(lambda _, __, output: _changed(act, output))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _changed(act: Act, value: Tensor) -> Tensor:
+    """``value``, (1, position, columns) or (position, columns), as ``act`` leaves it."""
+    new = act(value.reshape(-1, value.shape[-1]))
+    return value if new is None else new.reshape(value.shape)
+
+
+def _before(act: Act, point: Point) -> Any:
+    def before(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        value = args[0] if args else kwargs["hidden_states"]
+        new = _changed(act, value)
+        if point == "mid":
+            value.copy_(new)  # the block adds to this very tensor later on
+            return None
+        return ((new, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": new})
+
+    return before
+
+
+class _Softmax(TorchFunctionMode):
+    """Passes what enters, or leaves, a softmax through ``act``, as (query, head * key)."""
+
+    def __init__(self, point: Point, act: Act) -> None:
+        super().__init__()
+        self.point, self.act = point, act
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func not in (torch.nn.functional.softmax, torch.softmax, Tensor.softmax):
+            return func(*args, **(kwargs or {}))
+        scores = args[0]
+        if self.point == "mask":
+            return func(self._through(scores), *args[1:], **(kwargs or {}))
+        return self._through(func(*args, **(kwargs or {})))
+
+    def _through(self, value: Tensor) -> Tensor:
+        one = value.reshape(-1, *value.shape[-2:])  # (head, query, key)
+        rows = one.transpose(0, 1).reshape(one.shape[1], -1)
+        new = self.act(rows)
+        if new is None:
+            return value
+        return new.reshape(one.shape[1], one.shape[0], -1).transpose(0, 1).reshape(value.shape)
+
+
+@contextmanager
+def _at_softmax(module: nn.Module, point: Point, act: Act) -> Iterator[None]:
+    """The same for the softmax that is called inside ``module``."""
+    modes: list[_Softmax] = []
+
+    def enter(*_: Any) -> None:
+        modes.append(_Softmax(point, act))
+        modes[-1].__enter__()
+
+    def leave(*_: Any) -> None:
+        modes.pop().__exit__(None, None, None)
+
+    handles = (
+        module.register_forward_pre_hook(enter),
+        module.register_forward_hook(leave, always_call=True),
+    )
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+        while modes:
+            leave()

@@ -1,0 +1,129 @@
+"""Which rows a batch has at each stage: a tree of runs that share a row until they part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .frame import Ints
+from .template import Template
+
+
+@dataclass
+class Layout:
+    """Rows as nodes of a tree, whose roots are the base rows.
+
+    A node holds what all runs through it have in common: it is born at the stage where their next
+    edit lies, as a copy of its parent, and dies when nothing needs it any more.
+
+    Attributes:
+        parent, birth, death: per node; a node is in the batch at the stages birth to death - 1.
+        root: per node the base that it started from.
+        owner: per node the first run through it, whose entries it is made with.
+        ends: run -> the node that holds it at last.
+        made: (run, stage) -> the node that a run's edits at that stage make.
+        slots: per stage, node -> its place in the batch; -1 where it is not in it.
+    """
+
+    template: Template
+    parent: list[int] = field(default_factory=list)
+    birth: list[int] = field(default_factory=list)
+    death: list[int] = field(default_factory=list)
+    root: list[int] = field(default_factory=list)
+    owner: list[int] = field(default_factory=list)
+    ends: dict[int, int] = field(default_factory=dict)
+    made: dict[tuple[int, int], int] = field(default_factory=dict)
+    slots: list[Ints] = field(default_factory=list)
+
+    def holder(self, run: int, stage: int) -> int:
+        """The node that holds a run inside a stage."""
+        before = [s for s, _ in self.template.paths[run] if s <= stage]
+        return self.made[run, before[-1]] if before else int(self.template.base[run])
+
+    def alive(self, stage: int) -> NDArray[np.bool_]:
+        """Which nodes are in the batch at a stage; before the first, the roots."""
+        birth, death = np.array(self.birth), np.array(self.death)
+        return (birth <= stage) & (stage < death)
+
+
+def lay_out(template: Template, runs: Iterable[int], keep_bases: bool, begin: int = 0) -> Layout:
+    """The tree for chosen runs.
+
+    Args:
+        template: of all runs.
+        runs: those whose outcome is asked for.
+        keep_bases: whether the pair's own prompts are followed to the end.
+        begin: the stage from which the batch is computed; no run may edit before it.
+    """
+    layout = Layout(template)
+    last = template.frame.n_stages
+    own = len(template.frame.bases)
+    for base in range(template.n_bases):
+        _node(layout, -1, begin, base, NO_RUN)
+        layout.death[base] = last if keep_bases and base < own else begin
+    asked = list(runs)
+    children: dict[tuple[int, int, tuple[int, int]], int] = {}
+    for run in [*asked, *_lenders_of(template, asked)]:
+        node = int(template.base[run])
+        for stage, mark in template.paths[run]:
+            child = children.get((node, stage, mark))
+            if child is None:
+                child = _node(layout, node, stage, layout.root[node], run)
+                children[node, stage, mark] = child
+                layout.death[node] = max(layout.death[node], stage)
+            layout.made[run, stage] = node = child
+        layout.ends[run] = node
+    for run in asked:
+        layout.death[layout.ends[run]] = last
+    _keep_sources(layout)
+    _number(layout, begin)
+    return layout
+
+
+NO_RUN = -1
+
+
+def _node(layout: Layout, parent: int, birth: int, root: int, owner: int) -> int:
+    layout.parent.append(parent)
+    layout.birth.append(birth)
+    layout.death.append(birth)
+    layout.root.append(root)
+    layout.owner.append(owner)
+    return len(layout.birth) - 1
+
+
+def _lenders_of(template: Template, runs: list[int]) -> list[int]:
+    """The runs that chosen runs take values from, theirs included, each once."""
+    found: dict[int, None] = {}
+    open_ = list(runs)
+    while open_:
+        for lender in template.lenders[open_.pop()]:
+            if lender not in found:
+                found[lender] = None
+                open_.append(lender)
+    return list(found)
+
+
+def _keep_sources(layout: Layout) -> None:
+    """Rows live as long as others take values from them."""
+    entries = layout.template.entries
+    used = np.isin(entries.run, np.unique(layout.owner)) & (entries.source != -1)
+    columns = (entries.run[used], entries.source[used], entries.stage[used])
+    needed: dict[tuple[int, int], None] = {}
+    for run, source, stage in dict.fromkeys(zip(*(c.tolist() for c in columns), strict=True)):
+        if layout.owner[layout.made[run, stage]] == run:
+            needed[source, stage] = None
+    for source, stage in needed:
+        node = source if source >= 0 else layout.holder(-2 - source, stage)
+        layout.death[node] = max(layout.death[node], stage + 1)
+
+
+def _number(layout: Layout, begin: int) -> None:
+    # A row that is needed as a parent or source is in the batch from its birth on.
+    for stage in range(begin, layout.template.frame.n_stages):
+        alive = layout.alive(stage)
+        slots = np.where(alive, np.cumsum(alive) - 1, -1)
+        layout.slots.append(slots.astype(np.int64))

@@ -1,0 +1,177 @@
+"""Sweeps: one edit tried at every site of a kind, as named axes of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from .edits import Edit, Knockout, Patch, as_edit
+from .errors import MediationError
+from .mediators import Shape, mediator_named
+from .mediators.base import positions_of
+from .runs import Freeze, as_freeze
+from .sites import Position, Site
+
+Cell = dict[Site, Edit]
+Groups = tuple[tuple[str, Position], ...]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One edit tried at every site of a kind: an axis per coordinate.
+
+    Args:
+        mediator: which kind.
+        edit: what each site is set to.
+        by: "position" adds a position axis, "role" one of the roles that all pairs have, a
+            mapping {name: positions} one of these groups; None edits all positions at once.
+        window: how many neighbouring layers are edited together, the named one in the middle;
+            at the ends fewer, as in Meng et al. 2022.
+        layers: only these; default all.
+        freeze: what every run holds at its base.
+
+    An edit of several samples adds the axis "sample". Attention edges come by position and key,
+    and edges to later tokens, or the only one of a token, have no cell to run.
+
+    A sweep of n cells is 2n runs: each cell on the corrupt base and on the clean base, in
+    row-major order of the axes.
+    """
+
+    mediator: str
+    edit: Edit = field(default_factory=Patch)
+    by: str | Groups | None = None
+    window: int = 1
+    layers: tuple[int, ...] | None = None
+    freeze: tuple[str | Site, ...] = ()
+
+    def __init__(
+        self,
+        mediator: str,
+        edit: Edit | None = None,
+        by: str | Mapping[str, Position] | Groups | None = None,
+        *,
+        window: int = 1,
+        layers: Sequence[int] | int | None = None,
+        freeze: Freeze = (),
+    ) -> None:
+        mediator_named(mediator)
+        groups = tuple(by.items()) if isinstance(by, Mapping) else by
+        if isinstance(by, str) and by not in ("position", "role"):
+            raise MediationError(
+                "A sweep is over whole components or by position.",
+                value=f"by={by!r}",
+                expected="None, 'position', 'role', or {name: positions}",
+                fix=f"study.sweep({mediator!r}, by='position')",
+            )
+        if isinstance(window, bool) or not isinstance(window, int) or window < 1:
+            raise MediationError(
+                "A window is a number of layers.",
+                value=f"window={window!r}",
+                expected="an int, at least 1",
+                fix=f"study.sweep({mediator!r}, window=3)",
+            )
+        chosen = (layers,) if isinstance(layers, int) else layers
+        object.__setattr__(self, "mediator", mediator)
+        object.__setattr__(self, "edit", as_edit(Patch() if edit is None else edit))
+        object.__setattr__(self, "by", groups)
+        object.__setattr__(self, "window", window)
+        object.__setattr__(self, "layers", None if chosen is None else tuple(chosen))
+        object.__setattr__(self, "freeze", as_freeze(freeze))
+
+    @property
+    def key(self) -> str:
+        """Its name among a study's grids: ``head``, ``residual@position``, ``mlp_out~3``."""
+        name = self.mediator
+        if isinstance(self.by, str):
+            name += f"@{self.by}"
+        elif self.by:
+            name += "@" + "|".join(f"{label}={place}" for label, place in self.by)
+        name += f"~{self.window}" if self.window > 1 else ""
+        name += f":{','.join(map(str, self.layers))}" if self.layers is not None else ""
+        held = [h if isinstance(h, str) else h.label() for h in self.freeze]
+        return name + (f" frozen {'+'.join(held)}" if held else "")
+
+    def facts(self) -> dict[str, Any]:
+        """What a reader must know of its runs beside their edit."""
+        held = [h if isinstance(h, str) else h.label() for h in self.freeze]
+        following = "frozen: " + ", ".join(held) if held else "recomputed"
+        return {"downstream": following, "window": self.window}
+
+    def axes(
+        self, shape: Shape, n_positions: int, roles: Sequence[str] = ()
+    ) -> dict[str, tuple[int | str, ...]]:
+        """Axis names to coordinates, in row-major order."""
+        mediator = mediator_named(self.mediator)
+        axes: dict[str, tuple[int | str, ...]] = {"layer": self._layers(shape)}
+        if mediator.index:
+            axes[mediator.index] = tuple(range(mediator.units(shape)))
+        if mediator.keyed:
+            axes["position"] = axes["key"] = tuple(range(n_positions))
+        elif self.by == "position":
+            axes["position"] = tuple(range(n_positions))
+        elif self.by == "role":
+            axes["position"] = tuple(roles)
+        elif self.by:
+            axes["position"] = tuple(name for name, _ in self.by)
+        if self.edit.samples > 1:
+            axes["sample"] = tuple(range(self.edit.samples))
+        return axes
+
+    def cells(self, shape: Shape, n_positions: int, roles: Sequence[str] = ()) -> list[Cell | None]:
+        """What each cell sets, in row-major order of the axes; None where nothing could be."""
+        axes = self.axes(shape, n_positions, roles)
+        places = dict(self.by) if isinstance(self.by, tuple) else {}
+        edits = [self.edit.sample(index) for index in range(self.edit.samples)]
+        stop = mediator_named(self.mediator).n_layers(shape)
+        found: list[Cell | None] = []
+        for coordinates in product(*axes.values()):
+            at: dict[str, Any] = dict(zip(axes, coordinates, strict=True))
+            edit = edits[at.pop("sample", 0)]
+            at["position"] = places.get(at.get("position", ""), at.get("position"))
+            window = self._window(at.pop("layer"), stop)
+            sites = [Site(self.mediator, layer, **at) for layer in window]
+            possible = "key" not in at or self._visible(at["position"], at["key"])
+            found.append(dict.fromkeys(sites, edit) if possible else None)
+        return found
+
+    def sites(self, shape: Shape, n_positions: int, roles: Sequence[str] = ()) -> list[Site]:
+        """The site that names each cell: of a window its middle, of samples the same again."""
+        axes = self.axes(shape, n_positions, roles)
+        places = dict(self.by) if isinstance(self.by, tuple) else {}
+        sites = []
+        for coordinates in product(*axes.values()):
+            at: dict[str, Any] = dict(zip(axes, coordinates, strict=True))
+            at.pop("sample", None)
+            at["position"] = places.get(at.get("position", ""), at.get("position"))
+            sites.append(Site(self.mediator, **at))
+        return sites
+
+    def _layers(self, shape: Shape) -> tuple[int, ...]:
+        n_layers = mediator_named(self.mediator).n_layers(shape)
+        for layer in self.layers or ():
+            mediator_named(self.mediator)
+            if isinstance(layer, bool) or not isinstance(layer, int) or not 0 <= layer < n_layers:
+                raise MediationError(
+                    "There is no such layer.",
+                    value=f"layers={self.layers}",
+                    expected=f"whole numbers from 0 to {n_layers - 1}",
+                    fix=f"study.sweep({self.mediator!r}, layers=[0])",
+                )
+        return tuple(range(n_layers)) if self.layers is None else self.layers
+
+    def _window(self, layer: int, stop: int) -> range:
+        """The layers that cell edits: Meng et al. centre an even window one to the left."""
+        first = layer - self.window // 2
+        return range(max(0, first), min(stop, first + self.window))
+
+    def _visible(self, query: int, key: int) -> bool:
+        alone = isinstance(self.edit, Knockout) and query == 0
+        return key <= query and not alone
+
+
+def check_positions(sweep: Sweep, n_positions: int, roles: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise unless the groups of a sweep are positions of the prompts."""
+    for _, place in sweep.by if isinstance(sweep.by, tuple) else ():
+        positions_of(place, n_positions, roles)

@@ -14,7 +14,7 @@ from . import chunks
 from .banks import fill_bank, observed
 from .chunks import Chunk, cut
 from .constants import Bank
-from .edits import Edit, Values, Zero
+from .edits import Edit, Knockout, Values, Zero
 from .edits.base import BASES
 from .encoding import TokenPair
 from .errors import MediationError
@@ -243,10 +243,14 @@ class Engine:
 
     def _refuse_impossible(self, runs: Sequence[Run]) -> None:
         """Refuse what the pairs or this model cannot answer."""
-        kinds = {site.mediator for run in runs for site, _ in run.edits}
-        kinds |= {h if isinstance(h, str) else h.mediator for run in runs for h in run.freeze}
-        for kind in sorted(kinds):
-            self.lm.refuse_missing(mediator_named(kind))
+        kinds = {
+            (site.mediator, "mask" if isinstance(edit, Knockout) else None)
+            for run in runs
+            for site, edit in run.edits
+        }
+        held = {h if isinstance(h, str) else h.mediator for run in runs for h in run.freeze}
+        for kind, point in kinds | {(kind, None) for kind in held}:
+            self.lm.refuse_missing(mediator_named(kind), point)  # type: ignore[arg-type]
         for edit in {edit for run in runs for _, edit in run.edits}:
             self.refuse_edit(edit)
 

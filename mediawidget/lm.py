@@ -152,16 +152,18 @@ class LM:
                 fix="lm.hf.eval()",
             )
 
-    def has(self, mediator: Mediator) -> bool:
+    def has(self, mediator: Mediator, point: Point | None = None) -> bool:
         """Whether the model has the module behind ``mediator``, and it is known."""
-        point = mediator.cut(self.shape, 0)[0] if mediator.cut else mediator.point
-        return module_path(self.paths, 1, self.n_layers, point) is not None
+        return module_path(self.paths, 1, self.n_layers, point or self._point(mediator)) is not None
 
-    def refuse_missing(self, mediator: Mediator) -> None:
-        """Raise unless the model has the module behind ``mediator``."""
-        if not self.has(mediator):
-            point = mediator.cut(self.shape, 0)[0] if mediator.cut else mediator.point
+    def refuse_missing(self, mediator: Mediator, point: Point | None = None) -> None:
+        """Raise unless the model has the module behind ``mediator``, or a point of its own."""
+        point = point or self._point(mediator)
+        if not self.has(mediator, point):
             raise no_module(point, mediator.name, f"{self.name}: {type(self.hf).__name__}")
+
+    def _point(self, mediator: Mediator) -> Point:
+        return mediator.cut(self.shape, 0)[0] if mediator.cut else mediator.point
 
     def tap(self, stage: int, point: Point) -> Tap:
         """The traced place behind a point."""

@@ -59,6 +59,7 @@ class Op:
         n_rows: of the batch.
         fit: the model whose attention needs its keywords fitted to ``n_rows``.
         skip: the module is not called: its input is its output.
+        tuple_output: and that is the first entry of a tuple.
         fused: the module is not called: one kernel does what it does.
     """
 
@@ -72,6 +73,7 @@ class Op:
     widen: tuple[Tensor, int] | None = None
     fit: LM | None = None
     skip: bool = False
+    tuple_output: bool = False
     fused: bool = False
 
     @property
@@ -90,7 +92,8 @@ def apply_op(op: Op, moved: list[Tensor], seen: list[Tensor]) -> None:
     if op.fused:
         tap.envoy.skip(gelu(tap.envoy.input, approximate="tanh"))
     elif op.skip:
-        tap.envoy.skip(tap.envoy.input)
+        entered = tap.envoy.input
+        tap.envoy.skip((entered, None) if op.tuple_output else entered)
     elif tap.side == "arguments":
         _apply_to_arguments(op, moved)
     elif tap.side == "source":
@@ -99,7 +102,7 @@ def apply_op(op: Op, moved: list[Tensor], seen: list[Tensor]) -> None:
             inner = getattr(inner.source, name)
         rows = inner.output.transpose(1, 2).clone(memory_format=torch.contiguous_format)
         new = _changed(op, rows.flatten(2), moved, seen)
-        inner.output = new.view(rows.shape).transpose(1, 2)
+        inner.output = new.view(rows.shape).transpose(1, 2).contiguous()
     elif tap.side == "input":
         value = tap.envoy.input
         new = _changed(op, value, moved, seen)
@@ -146,6 +149,8 @@ def _written(rows: Tensor, write: Write) -> Tensor:
         )
     if w.added is not None:
         new = new + w.added
+    # A pattern is in single precision whatever the model is in.
+    new = new.to(units.dtype)
     units[w.row, w.position, w.unit] = new
     return (new - old).abs().amax(-1)
 
@@ -205,7 +210,8 @@ class _Builder:
         yield from (op for op in self._embedding() if not op.idle)
         for stage in range(1, n_layers + 2):
             if stage < begin:
-                yield Op(self.lm.tap(stage, "block_in"), 0, skip=True)
+                several = self.lm.paths.tuple_output
+                yield Op(self.lm.tap(stage, "block_in"), 0, skip=True, tuple_output=several)
                 continue
             yield from (op for op in self._entering(stage) if not op.idle)
             if stage <= n_layers:

@@ -43,6 +43,14 @@ class PrefixCache(Cache):
         """How many positions the prefix has."""
         return int(self._prefix[layer_idx][0].shape[2])
 
+    def get_query_offset(self, layer_idx: int = 0) -> int:
+        """The position of the first query."""
+        return self.get_seq_length(layer_idx)
+
+    def get_mask_sizes(self, query_length: int, layer_idx: int) -> tuple[int, int]:
+        """How many keys a mask has, and at which position they begin."""
+        return self.get_seq_length(layer_idx) + query_length, 0
+
 
 class _Recorder(Cache):
     """Keeps all keys and values, also those that a sliding window would soon let go."""

@@ -209,7 +209,6 @@ class Study:
     ) -> Job[Effect]:
         """The same, not yet started: every ``job.step()`` runs one chunk."""
         sweep = Sweep(mediator, self._edit if edit is None else edit, by, **more)
-        self.lm.refuse_missing(mediator_named(mediator))
         n_positions, roles = self._n_positions(sweep), self.roles
         axes = sweep.axes(self.lm.shape, n_positions, roles)
         everything = sweep.cells(self.lm.shape, n_positions, roles)

@@ -1,6 +1,6 @@
-"""Queries, keys and values as their projections write them: before any rotation or norm of them.
+"""Queries, keys and values as their projections write them: before any rotation.
 
-For patches that makes no difference, since rotation is the same for both prompts at one position.
+A norm over one head comes later too; one over all heads together (OLMo 2) before. For patches that makes no difference, since rotation is the same for both prompts at one position.
 Keys and values come per key-value head, which several heads may read.
 """
 

@@ -27,9 +27,10 @@ from .plan import Template, make_template
 from .plan.frame import Ints
 from .precision import tolerance
 from .readouts import BASE_COLUMNS
-from .runner import Batch
+from .runner import Batch, Result
 from .runs import Run, roles_named
 from .sites import Site
+from .sources import Sources, fit_to_keep, sources_of
 
 
 class Engine:
@@ -58,6 +59,7 @@ class Engine:
         self.columns = columns
         self._roles = [spans(named) for named in roles] or [{} for _ in self.pairs]
         self._groups: dict[frozenset[str], list[Group]] = {}
+        self._kept: dict[int, Sources] = {}
         self.groups = self._grouped(frozenset())
 
     @property
@@ -87,6 +89,39 @@ class Engine:
         work = [self._work(group, everything, len(runs), outcomes) for group in groups]
         done = self._chunks(work, outcomes, top)
         return Job(done, len(runs) * len(self.pairs), lambda: outcomes)
+
+    def recall(self, runs: Sequence[Run], *, top: int = 0) -> Outcomes:
+        """The same as ``evaluate``, for few runs asked one after another: a click.
+
+        What the prompts themselves compute is kept between calls, as long as the weights are the
+        same to the last bit, so that only the runs' own rows are computed, from the first block
+        that they change.
+        """
+        _refuse_other_than_runs(runs)
+        self._refuse_impossible(runs)
+        groups = self._grouped(roles_named(runs))
+        if not all(fit_to_keep(self.lm, group) for group in groups):
+            return self.evaluate(runs, top=top)
+        outcomes = Outcomes.empty(len(runs), len(self.pairs), self.columns)
+        work = [self._work(group, runs, len(runs), outcomes) for group in groups]
+        if any(not _recallable(group, template) for group, template, _, _ in work):
+            return self.evaluate(runs, top=top)
+        began = time.perf_counter()
+        mark = (top, self.lm.fingerprint())
+        for group, template, index, _ in work:
+            everyone = np.arange(len(group.members))
+            bank = fill_bank(self.lm, template, group, outcomes, self.budget)
+            batch = Batch(self.lm, group, template, bank, everyone)
+            result = batch.run_from(self._sources(group, top, mark), top)
+            self._file(group, index, everyone, np.arange(len(index)), result, outcomes, top)
+        outcomes.seconds += time.perf_counter() - began
+        return outcomes
+
+    def _sources(self, group: Group, top: int, mark: Any) -> Sources:
+        kept = self._kept.get(id(group))
+        if kept is None or kept.mark != mark:
+            kept = self._kept[id(group)] = sources_of(self.lm, group, top, mark)
+        return kept
 
     def values(self, site: Site, run: Run) -> Values:
         """What a site is in a run, on every pair: (pair, position, width).
@@ -180,14 +215,27 @@ class Engine:
         top: int,
     ) -> None:
         result = Batch(self.lm, group, template, bank, chunk.pairs).run(chunk, top)
+        runs = np.concatenate([chunk.runs, chunk.idle])
+        self._file(group, index, chunk.pairs, runs, result, outcomes, top)
+
+    def _file(
+        self,
+        group: Group,
+        index: Ints,
+        pairs: Ints,
+        runs: Ints,
+        result: Result,
+        outcomes: Outcomes,
+        top: int,
+    ) -> None:
+        """Put what some runs of a group came to on some pairs where it belongs."""
         here, there = filed(group.gives, len(self.columns))
         columns = np.arange(len(self.columns))[here]
-        members = group.members[chunk.pairs]
+        members = group.members[pairs]
         bases = result.bases[..., there]
         at = (members[:, None, None], group.bases[None, :, None], columns)
         self._refuse_moved(outcomes.bases[at], bases)
         outcomes.bases[at] = bases
-        runs = np.concatenate([chunk.runs, chunk.idle])
         rows = index[runs][:, None]
         outcomes.kept[rows[..., None], members[:, None], columns] = result.kept[runs][..., there]
         outcomes.left[rows, members] -= 1
@@ -257,6 +305,11 @@ class Engine:
     def refuse_edit(self, edit: Edit) -> None:
         """Raise where these pairs cannot give the edit its value."""
         refuse_lonely(self.groups, edit)
+
+
+def _recallable(group: Group, template: Template) -> bool:
+    """Whether runs can start from what is kept: after the embedding, from their own prompts."""
+    return not template.donors and group.others is None and int(template.start.min()) > 0
 
 
 def _changed(lm: LM) -> MediationError:

@@ -16,9 +16,10 @@ from .groups import Group
 from .lm import LM
 from .plan import Program, Template, make_program
 from .plan.frame import Ints, OtherPrompt
-from .prefix import KeysValues, keys_values
+from .prefix import KeysValues, first_positions, keys_values
 from .reading import Reading
 from .readouts import BASE_COLUMNS, KL_CLEAN, KL_CORRUPT
+from .sources import Sources
 from .trace import Call, Kept, run_program
 
 
@@ -61,6 +62,56 @@ class Batch:
         program = make_program(self.template, chunk.runs, len(self.pairs), prefix)
         result = run_program(self.lm, program, self._call(program, top))
         return _result(self.template, program, result)
+
+    def run_from(self, sources: Sources, top: int = 0) -> Result:
+        """Evaluate all runs, with what is known of the prompts themselves left out.
+
+        Only for templates that begin after the embedding and take nothing from other pairs.
+        """
+        template, n_pairs = self.template, len(self.pairs)
+        runs = np.flatnonzero(~template.implied)
+        rows = np.arange(len(template.frame.bases) * n_pairs).reshape(-1, n_pairs)
+        kept = np.tile(np.nan, (len(template.base), n_pairs, sources.kept.shape[2]))
+        kept[:] = sources.kept[:, template.base].swapaxes(0, 1)
+        known = Result(
+            sources.kept, kept, np.zeros(kept.shape[:2]), 0, rows, rows[template.base], *sources.top
+        )
+        if not len(runs):
+            return known
+        program = make_program(
+            template,
+            runs,
+            n_pairs,
+            template.shared if sources.prefix is not None else 0,
+            keep_bases=False,
+            begin=int(template.start.min()),
+        )
+        done = run_program(self.lm, program, self._call_from(sources, program, top))
+        return _after(known, _result(template, program, done), runs)
+
+    def _call_from(self, sources: Sources, program: Program, top: int) -> Call:
+        call = self._call(replace(program, prefix=0), top)
+        given = sources.given[program.begin - 1][:, :, program.prefix :].flatten(0, 1)
+        bank = replace(self.bank, prefix=program.prefix)
+        prefix = None
+        if program.prefix and sources.prefix is not None:
+            layers = first_positions(sources.prefix, program.prefix)
+            blocks = range(1, self.lm.n_layers + 1)
+            prefix = (layers, [self._continued(program, stage) for stage in blocks])
+        return replace(
+            call,
+            ids=call.ids[:1],
+            constants=[bank.of_step(step, self.pairs, {}) for step in program.steps],
+            given=given,
+            prefix=prefix,
+            references=sources.logits,
+        )
+
+    def _continued(self, program: Program, stage: int) -> Tensor:
+        """Which prompt's keys and values each row of a stage continues."""
+        bases = program.base_of_row[max(stage - program.begin, 0)]
+        pair = np.tile(np.arange(program.n_pairs), len(bases) // program.n_pairs)
+        return torch.from_numpy(bases * program.n_pairs + pair).to(self.lm.device)
 
     def observe(self, places: list[tuple[int, str]]) -> dict[tuple[int, str], Tensor]:
         """Whole activations in the first run: (stage, point) -> (pair, position, columns)."""
@@ -172,6 +223,23 @@ def _result(template: Template, program: Program, kept: Kept) -> Result:
         end=program.end,
         top_ids=kept.top_ids,
         top_logprobs=kept.top_logprobs,
+    )
+
+
+def _after(known: Result, done: Result, runs: Ints) -> Result:
+    """What is known of the prompts, and what was done of the runs."""
+    kept, fired, end = known.kept.copy(), done.fired, known.end.copy()
+    kept[runs] = done.kept[runs]
+    # The likeliest tokens of the runs stand after those of the prompts.
+    end[runs] = done.end[runs] + len(known.top_ids)
+    return replace(
+        known,
+        kept=kept,
+        fired=fired,
+        rows=done.rows,
+        end=end,
+        top_ids=np.vstack([known.top_ids, done.top_ids]),
+        top_logprobs=np.vstack([known.top_logprobs, done.top_logprobs]),
     )
 
 

@@ -254,8 +254,10 @@ class Study:
         kinds = (frozenset((site.mediator, edit) for site, edit in edits.items()), held)
         proven = self._proven.get(kinds)
         runs = both_directions([edits], held)
-        once = [] if proven else self._checks([edits])
-        outcomes = self.engine.job(runs, once=once, top=TOP).result()
+        if proven:
+            outcomes = self.engine.recall(runs, top=TOP)
+        else:
+            outcomes = self.engine.job(runs, once=self._checks([edits]), top=TOP).result()
         if self._admit(outcomes.bases) and proven:
             return self.intervene(edits, held)  # what was proven is of weights that are no more
         effect = assemble(outcomes, {}, common_edit(edits), self._metric)

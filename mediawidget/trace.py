@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .calls import attention, forward_arguments
 from .lm import LM
+from .mediators import POINTS
 from .ops import Write, apply_op, make_ops
 from .plan import Program
 from .prefix import KeysValues, PrefixCache
@@ -32,6 +33,8 @@ class Kept:
         moved: (entry,) the largest change that each edit made to its unit's value.
         top_ids, top_logprobs: (row, k) the likeliest next tokens, first the likeliest.
         captured: (stage, point) -> (row, position, columns), what was asked for.
+        first_logits: (row, vocabulary) at the first position that is read, where anything was
+            captured; else empty.
     """
 
     kept: NDArray[np.float64]
@@ -39,6 +42,7 @@ class Kept:
     top_ids: NDArray[np.int64]
     top_logprobs: NDArray[np.float64]
     captured: Mapping[tuple[int, str], Tensor]
+    first_logits: Tensor
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
         arguments["past_key_values"] = PrefixCache(*call.prefix)
     pair_of_row = torch.from_numpy(program.pair_of_row).to(lm.device)
     bases = _base_rows(lm, program, call)
+    # In the order in which a forward pass meets them.
+    ordered = sorted(call.captures, key=lambda place: (place[0], POINTS.index(place[1])))  # type: ignore[arg-type]
     moved: list[Tensor] = []
     seen: list[Tensor] = []
     eager = any(step.point == "pattern" for step in program.steps) or any(
@@ -100,12 +106,14 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
         scale = save(first.logsumexp(-1, keepdim=True) if call.top else first[:, :1])
         change = save(torch.cat(moved) if moved else first[:0, 0])
         values = save(seen)
+        whole = save(logits[:, 0].clone() if call.captures else logits[:0, 0])
     return Kept(
         kept.double().cpu().numpy(),
         change.double().cpu().numpy(),
         likely.indices.cpu().numpy(),
         (likely.values - scale).double().cpu().numpy(),
-        dict(zip(call.captures, values, strict=True)),
+        dict(zip(ordered, values, strict=True)),
+        whole,
     )
 
 

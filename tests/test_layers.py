@@ -29,7 +29,7 @@ LAYERS = (
             "outcomes",
             "chunks",
             "runner",
-            "plain_hooks",
+            *("plain_hooks", "sources"),
         ),
     ),
     ("naming", "results", "checks", "history", "study"),

@@ -1,7 +1,8 @@
 """Queries, keys and values as their projections write them: before any rotation.
 
-A norm over one head comes later too; one over all heads together (OLMo 2) before. For patches that makes no difference, since rotation is the same for both prompts at one position.
-Keys and values come per key-value head, which several heads may read.
+A norm over one head comes later too; one over all heads together (OLMo 2) before. For patches that
+makes no difference, since rotation is the same for both prompts at one position. Keys and values
+come per key-value head, which several heads may read.
 """
 
 from .base import Mediator, Point, Shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -75,6 +75,13 @@ class Program:
         base = [np.zeros(n_rows, dtype=np.int64)] * n_stages
         rows = np.arange(n_rows)[None]
         return cls(0, 0, n_rows, [None] * n_stages, [], base, none, rows, none[:, 0], {}, [])
+
+    @classmethod
+    def of_bases(cls, n_bases: int, n_pairs: int, n_stages: int) -> Program:
+        """A pass over the bases alone."""
+        whole = cls.of_rows(n_bases * n_pairs, n_stages)
+        rows = np.arange(n_bases * n_pairs).reshape(n_bases, n_pairs)
+        return replace(whole, n_pairs=n_pairs, bases=rows)
 
     def rows_of(self, run: int, stage: int) -> Ints:
         """(pair,) the rows that hold a run inside a stage."""

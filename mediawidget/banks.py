@@ -28,6 +28,8 @@ def fill_bank(
     """The constants that a template's edits ask for, over all pairs of the group."""
     bank = Bank(lm, template, group.members, {}, {})
     wanted = [*places_of(template, MeanOf), *places_of(template, NoiseOf)]
+    if not wanted:
+        return bank
     n_pairs = len(group.members)
     at_once = max_rows(lm, template, budget)
     for base in dict.fromkeys(constant.base for _, constant, _ in wanted):

@@ -106,6 +106,8 @@ def places_of(template: Template, kind: type) -> list[tuple[int, Any, tuple[int,
     """(index, constant, (stage, point)) of every constant of one kind, each place once."""
     entries = template.entries
     wanted = [i for i, constant in enumerate(template.constants) if isinstance(constant, kind)]
+    if not wanted:
+        return []
     asked = np.isin(entries.constant, wanted)
     columns = (entries.constant[asked], entries.stage[asked], entries.point[asked])
     places = dict.fromkeys(zip(*(column.tolist() for column in columns), strict=True))

@@ -100,7 +100,7 @@ class Engine:
         _refuse_other_than_runs(runs)
         self._refuse_impossible(runs)
         groups = self._grouped(roles_named(runs))
-        if not all(fit_to_keep(self.lm, group) for group in groups):
+        if not all(id(g) in self._kept or fit_to_keep(self.lm, g) for g in groups):
             return self.evaluate(runs, top=top)
         outcomes = Outcomes.empty(len(runs), len(self.pairs), self.columns)
         work = [self._work(group, runs, len(runs), outcomes) for group in groups]

@@ -16,6 +16,7 @@ from .architectures import ModulePaths, follow, module_paths, sizes
 from .encoding import Encoder, TokenPair
 from .errors import MediationError
 from .mediators import Mediator, Point, Shape
+from .memory import use_cpu_share
 from .readouts import Readout
 from .taps import Tap, module_path, no_module, tap
 
@@ -178,12 +179,8 @@ class LM:
             self._children = self._child_ids()
             self.traced = NNsight(self.hf)
         marks = list(self._children)
-        for module in self._modules:
-            # The public iterators walk the whole tree by name, which takes as long as a click.
-            for tensors in (module._parameters, module._buffers):  # noqa: SLF001
-                for t in tensors.values():
-                    if t is not None:
-                        marks += (id(t), t.data_ptr(), t._version)  # noqa: SLF001
+        for t in self._tensors():
+            marks += (id(t), t.data_ptr(), t._version)  # noqa: SLF001
         return tuple(marks)
 
     def fingerprint(self) -> tuple[Any, ...]:
@@ -191,7 +188,8 @@ class LM:
 
         It reads every weight once, about a quarter of a forward pass over a short prompt on a CPU.
         """
-        sums = [_sums(t) for t in (*self.hf.parameters(), *self.hf.buffers())]
+        version = self.version()
+        sums = [_sums(tensor) for tensor in self._tensors()]
         hooks = [
             (id(module), *map(id, hooked.values()))
             for module in self._modules
@@ -200,7 +198,14 @@ class LM:
         ]
         own = [id(m.__dict__["forward"]) for m in self._modules if "forward" in m.__dict__]
         summed = hash(torch.cat(sums).cpu().numpy().tobytes())
-        return (self.version(), tuple(hooks), tuple(own), summed)
+        return (version, tuple(hooks), tuple(own), summed)
+
+    def _tensors(self) -> Iterator[torch.Tensor]:
+        """Every parameter and buffer, by each of its names."""
+        for module in self._modules:
+            # The public iterators walk the whole tree by name, which takes as long as a click.
+            for tensors in (module._parameters, module._buffers):  # noqa: SLF001
+                yield from (t for t in tensors.values() if t is not None)
 
     def _child_ids(self) -> list[int]:
         return [id(child) for m in self._modules for child in m._modules.values()]  # noqa: SLF001
@@ -264,6 +269,7 @@ def load(
     """
     if isinstance(source, nn.Module):
         module = source.to(device=device, dtype=dtype) if device or dtype else source
+        use_cpu_share()
         return LM(module, tokenizer, name=_module_name(module), paths=paths)
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -286,6 +292,7 @@ def load(
     # The teaching model answers sooner on a CPU than a kernel launch takes.
     default = "cuda" if source and torch.cuda.is_available() else "cpu"
     module.to(device or default)
+    use_cpu_share()
     return LM(module, tokenizer, name=str(source) if source else "teaching model", paths=paths)
 
 
@@ -314,8 +321,9 @@ def _sums(weight: torch.Tensor) -> torch.Tensor:
     whole = len(raw) // 8 * 8
     bits, rest = raw[:whole].view(torch.int64), raw[whole:].to(torch.int64)
     n = len(bits) // _COLUMNS * _COLUMNS
-    sums = bits[:n].view(-1, _COLUMNS).sum(0) if n else bits[:0]
-    return torch.cat([sums, bits[n:], rest])
+    if not n and not len(rest):
+        return bits
+    return torch.cat([bits[:n].view(-1, _COLUMNS).sum(0), bits[n:], rest])
 
 
 def _module_name(module: nn.Module) -> str:

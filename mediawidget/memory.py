@@ -1,7 +1,9 @@
-"""How much memory a chunk of runs may take."""
+"""How much of the machine is ours: the memory that a chunk of runs may take, and the cores."""
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 
 import psutil
@@ -13,6 +15,12 @@ _CGROUP_LIMITS = (
         "/sys/fs/cgroup/memory/memory.limit_in_bytes",
         "/sys/fs/cgroup/memory/memory.usage_in_bytes",
     ),
+)
+
+_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
+_CPU_CFS = (
+    Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
+    Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
 )
 
 SHARE = 0.5
@@ -33,6 +41,33 @@ def budget_bytes(device: torch.device) -> int:
         if limit is not None and used is not None:
             free = min(free, max(limit - used, 0))
     return int(free * SHARE)
+
+
+def cpu_share() -> int:
+    """How many cores this process may use: those it is bound to, within the container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    quota = _quota()
+    return max(1, min(cores or 1, math.ceil(quota) if quota else 1 << 16))
+
+
+def use_cpu_share() -> None:
+    """Let torch use no more threads than there are cores for them; never more than it uses now.
+
+    It counts the machine's cores, and threads that wait for a container's share of them make
+    matrix products slower, not faster.
+    """
+    torch.set_num_threads(min(torch.get_num_threads(), cpu_share()))
+
+
+def _quota() -> float | None:
+    """The container's limit in cores, None without one."""
+    try:
+        quota, period = _CPU_MAX.read_text(encoding="ascii").split()
+        return None if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError):
+        pass
+    limit, period_v1 = (_number(path) for path in _CPU_CFS)
+    return limit / period_v1 if limit and period_v1 else None
 
 
 def _number(path: Path) -> int | None:

@@ -166,6 +166,10 @@ def _named(config: Any, names: tuple[str, ...]) -> int | None:
 
 def _widths(module: nn.Module) -> tuple[int, int]:
     """What a linear map reads and returns; a norm reads what it returns."""
+    # A quantised map says so itself, for its weight may be packed.
+    named = getattr(module, "in_features", None), getattr(module, "out_features", None)
+    if named[0] and named[1]:
+        return int(named[0]), int(named[1])
     shape = tuple(module.weight.shape)  # type: ignore[arg-type]
     if len(shape) == 1:
         return shape[0], shape[0]

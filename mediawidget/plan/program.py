@@ -201,9 +201,9 @@ def _steps(
 ) -> tuple[list[Step], Ints]:
     """Cut the entries at every change of stage, point or slicing and tile them over pairs.
 
-    What takes its value from another run comes after that run's own edits at the same point.
+    What takes its value from another run comes after that run's own edits at the same stage.
     """
-    depth = np.where(entries.source < -1, _depths(template)[entries.run], 0)
+    depth = _depths(template.entries, entries)
     order = np.lexsort((entries.run, entries.n_units, depth, entries.point, entries.stage))
     some, nodes = entries.take_rows(order), nodes[order]
     keys = np.stack([some.stage, some.point, depth[order], some.n_units])
@@ -244,13 +244,26 @@ def _step(
     )
 
 
-def _depths(template: Template) -> Ints:
-    """How many runs deep each run's values come from other runs."""
-    found: dict[int, int] = {}
+def _depths(everything: Entries, some: Entries) -> Ints:
+    """Per entry, how many runs deep its value comes from other runs' edits at the same stage.
 
-    def depth(run: int) -> int:
-        if run not in found:
-            found[run] = 1 + max((depth(lender) for lender in template.lenders[run]), default=-1)
-        return found[run]
+    By stage, for runs that share a row there may take values from further runs elsewhere.
+    """
+    lent = everything.source < -1
+    columns = (everything.run[lent], everything.stage[lent], everything.source[lent])
+    lenders: dict[tuple[int, int], set[int]] = {}
+    for run, stage, source in zip(*(column.tolist() for column in columns), strict=True):
+        lenders.setdefault((run, stage), set()).add(-2 - source)
+    found: dict[tuple[int, int], int] = {}
 
-    return np.array([depth(run) for run in range(len(template.base))], dtype=np.int64)
+    def depth(run: int, stage: int) -> int:
+        key = (run, stage)
+        if key not in found:
+            deepest = max((depth(lender, stage) for lender in lenders.get(key, ())), default=-1)
+            found[key] = 1 + deepest
+        return found[key]
+
+    depths = np.zeros(len(some), dtype=np.int64)
+    for index in np.flatnonzero(some.source < -1).tolist():
+        depths[index] = depth(int(some.run[index]), int(some.stage[index]))
+    return depths

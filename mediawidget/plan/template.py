@@ -26,7 +26,8 @@ class Template:
     Attributes:
         n_runs: how many were asked for; runs that only lend values come after them.
         base: which base each run starts from.
-        first: the first position a run changes; ``n_positions`` for a run that changes nothing.
+        first: the first position that a run, or one that it takes values from, changes;
+            ``n_positions`` for a run that changes nothing.
         start: the first stage a run edits; ``n_stages`` for a run that changes nothing.
         implied: the run equals its base by construction, so it is not run.
         paths: per run the stages it edits, each with a mark of what it does there.
@@ -82,15 +83,16 @@ def make_template(runs: Sequence[Run], frame: Frame) -> Template:
     np.minimum.at(first, entries.run, entries.position)
     np.minimum.at(start, entries.run, entries.stage)
     found = signatures(entries)
+    lenders = _lenders(entries, n)
     return Template(
         frame=frame,
         n_runs=len(runs),
         base=np.array([frame.bases.index(run.base) for run in everything], dtype=np.int64),
-        first=first,
+        first=_first_of_all(first, lenders),
         start=start,
         implied=start == frame.n_stages,
         paths=tuple(tuple(found.get(index, ())) for index in range(n)),
-        lenders=_lenders(entries, n),
+        lenders=lenders,
         donors=tuple(recorder.donors),
         constants=tuple(recorder.constants),
         entries=entries,
@@ -120,6 +122,18 @@ def _lenders(entries: Entries, n: int) -> tuple[tuple[int, ...], ...]:
     for run, lender in sorted(pairs):
         found[run].append(lender)
     return tuple(tuple(lenders) for lenders in found)
+
+
+def _first_of_all(first: Ints, lenders: tuple[tuple[int, ...], ...]) -> Ints:
+    """Per run the first position changed by it or by any run that it takes values from."""
+    known: dict[int, int] = {}
+
+    def least(run: int) -> int:
+        if run not in known:
+            known[run] = min([int(first[run]), *(least(lender) for lender in lenders[run])])
+        return known[run]
+
+    return np.array([least(run) for run in range(len(first))], dtype=np.int64)
 
 
 def _clashing(run: Run) -> MediationError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from ..errors import MediationError
 from ..sites import Site
 from .base import Base, Edit, NoiseOf, Recipe, check_number, check_seed
 
@@ -35,6 +36,15 @@ class Noise(Edit):
         check_seed(self.samples, "samples", "Noise", least=1)
         check_seed(self.seed, "seed", "Noise")
         check_seed(self.first, "first", "Noise")
+
+    def check(self, site: Site) -> None:
+        if site.mediator == "edge":
+            raise MediationError(
+                "Noise on attention is added to whole rows of a pattern.",
+                value=repr(site),
+                expected="a site of the mediator 'pattern'",
+                fix="Site('pattern', layer=3, head=1, position=7)",
+            )
 
     def sample(self, index: int) -> Noise:
         return replace(self, samples=1, first=self.first + index)

@@ -17,6 +17,8 @@ from ..sites import Site
 from .entries import NOTHING, Record
 from .frame import Frame, Ints, OtherPrompt, no_partner
 
+_Where = tuple[int, str]
+
 _AFTER_MIXING = ("pattern", "mask", "attn_z", "attn_out", "mid", "neurons", "mlp_out")
 
 
@@ -41,6 +43,7 @@ class Recorder:
         """Record what the run changes, as far as that can reach what is read."""
         own = self.frame.bases.index(run.base)
         edits = [self._record(index, run, site, edit) for site, edit in run.edits]
+        _refuse_cut_off(edits, self.frame.shape.n_heads)
         first = min((self._first_changed(r, own) for r in edits), default=self.frame.n_positions)
         found = [self._effective(r, min(first, self.frame.first_difference)) for r in edits]
         if edits and run.freeze:
@@ -56,6 +59,8 @@ class Recorder:
         edit.check(site)
         recipe = self._across(edit.recipe(run.base, site))
         place = mediator.place(site, frame.shape)
+        if isinstance(recipe.constant, OtherPrompt) and place.point == "pattern":
+            raise _other_keys(site)
         if mediator.keyed:
             place, positions, units = self._edges(site, place, edit)
         else:
@@ -111,8 +116,6 @@ class Recorder:
         if not any(k <= q for q in frame.positions(site.position) for k in keys):
             raise _no_edge(site, "a token attends to itself and to earlier ones")
         knockout = isinstance(edit, Knockout)
-        if knockout and any(set(keys) >= set(range(q + 1)) for q in queries.tolist()):
-            raise _no_edge(site, "a token must have something left to attend to")
         edges = [(q, h * n + k) for q in queries.tolist() for h in heads for k in keys if k <= q]
         table = np.array(edges, dtype=np.int64).reshape(-1, 2)
         n_units = frame.shape.n_heads * n
@@ -122,39 +125,62 @@ class Recorder:
     # --- what is frozen -----------------------------------------------------------------------
 
     def _frozen(self, index: int, run: Run, own: int, edits: list[Record]) -> Iterator[Record]:
-        """Every frozen place after the first edit, but for what is edited there."""
+        """Every frozen number after the first edit, but for what is edited."""
         begin = min((r.place.stage, POINTS.index(r.place.point)) for r in edits)
-        for site, whole in self._held(run, edits):
-            mediator = mediator_named(site.mediator)
-            mediator.check(site, self.frame.shape, self.frame.n_named, self.frame.roles)
-            place = mediator.place(site, self.frame.shape)
-            if (place.stage, POINTS.index(place.point)) < begin:
-                continue
-            place = replace(place, n_units=1) if whole else place
-            positions = self._reaching(mediator, place, site)
-            for edit in edits:
-                positions = np.setdiff1d(positions, _overlap(edit, place))
-            units = np.full(len(positions), place.unit)
-            yield Record(index, place, positions, units, own, NOTHING, 0.0, 1.0, 0.0)
+        held: dict[_Where, list[tuple[Place, Ints]]] = {}
+        for place, mediator, site in self._held(run):
+            if (place.stage, POINTS.index(place.point)) >= begin:
+                positions = self._reaching(mediator, place, site)
+                held.setdefault((place.stage, place.point), []).append((place, positions))
+        for where, several in held.items():
+            here = [r for r in edits if (r.place.stage, r.place.point) == where]
+            if any((r.place.stage, r.place.point) == (where[0], "mask") for r in edits):
+                _refuse_undone(where)
+            yield from self._rest(index, own, several, here)
 
-    def _held(self, run: Run, edits: list[Record]) -> Iterator[tuple[Site, bool]]:
-        """The sites that a run freezes, each with whether it stands for its whole layer."""
+    def _rest(
+        self, index: int, own: int, held: list[tuple[Place, Ints]], edits: list[Record]
+    ) -> Iterator[Record]:
+        """What is held at one point, without what is edited there, in as few units as can be."""
+        n_units = max([place.n_units for place, _ in held] + [r.place.n_units for r in edits])
+        grid = np.zeros((self.frame.n_positions, n_units), dtype=bool)
+        for place, positions in held:
+            size = n_units // place.n_units
+            grid[positions, place.unit * size : (place.unit + 1) * size] = True
+        for record in edits:
+            size = n_units // record.place.n_units
+            units = record.units[:, None] * size + np.arange(size)
+            grid[record.positions[:, None], units] = False
+        place = held[0][0]
+        whole = np.flatnonzero(grid.all(axis=1))
+        grid[whole] = False
+        parts = np.argwhere(grid)
+        for n, positions, units in [
+            (1, whole, np.zeros(len(whole), dtype=np.int64)),
+            (n_units, parts[:, 0], parts[:, 1]),
+        ]:
+            where = replace(place, n_units=n, unit=0)
+            yield Record(index, where, positions, units, own, NOTHING, 0.0, 1.0, 0.0)
+
+    def _held(self, run: Run) -> Iterator[tuple[Place, Mediator, Site]]:
+        """The places that a run freezes; a kind that fills a point is one place a layer."""
         shape = self.frame.shape
-        touched = {(edit.place.stage, edit.place.point) for edit in edits}
         for held in run.freeze:
+            name = held if isinstance(held, str) else held.mediator
+            mediator = mediator_named(name)
             if isinstance(held, Site):
-                yield held, False
+                mediator.check(held, shape, self.frame.n_named, self.frame.roles)
+                yield mediator.place(held, shape), mediator, held
                 continue
-            mediator = mediator_named(held)
             n_units = mediator.units(shape)
             for layer in range(mediator.n_layers(shape)):
-                where = [
-                    {mediator.index: unit} if mediator.index else {} for unit in range(n_units)
-                ]
-                place = mediator.place(Site(held, layer, **where[0]), shape)
-                whole = place.n_units == n_units and (place.stage, place.point) not in touched
-                for unit in where[:1] if whole else where:
-                    yield Site(held, layer, **unit), whole
+                for unit in range(n_units):
+                    site = Site(held, layer, **({mediator.index: unit} if mediator.index else {}))
+                    place = mediator.place(site, shape)
+                    if place.n_units == n_units:
+                        yield replace(place, n_units=1, unit=0), mediator, site
+                        break
+                    yield place, mediator, site
 
     # --- what cannot matter -------------------------------------------------------------------
 
@@ -206,14 +232,39 @@ def _pure_patch(record: Record) -> bool:
     return record.take == 1.0 and record.keep == 0.0 and record.constant == NOTHING
 
 
-def _overlap(edit: Record, place: Place) -> Ints:
-    """The positions at which an edit sets columns of a place."""
-    if (edit.place.stage, edit.place.point) != (place.stage, place.point):
-        return np.empty(0, dtype=np.int64)
-    n = edit.place.n_units
-    left, right = place.unit / place.n_units, (place.unit + 1) / place.n_units
-    meets = (edit.units / n < right - 1e-9) & ((edit.units + 1) / n > left + 1e-9)
-    return edit.positions[meets]
+def _refuse_undone(where: _Where) -> None:
+    """A pattern that is held has every edge, so one that is knocked out would come back."""
+    if where[1] == "pattern":
+        raise MediationError(
+            "An edge is knocked out of a pattern that is frozen.",
+            value=f"layer {where[0] - 1}",
+            expected="patterns that are recomputed, or edges that are cut after the softmax",
+            fix="Zero() on the edge instead of Knockout(), or freeze something else",
+        )
+
+
+def _refuse_cut_off(records: list[Record], n_heads: int) -> None:
+    """Several knockouts together may leave a token nothing to attend to."""
+    cut: dict[tuple[int, int, int], set[int]] = {}
+    for record in records:
+        if record.place.point == "mask":
+            n_keys = record.place.n_units // n_heads
+            for query, unit in zip(record.positions.tolist(), record.units.tolist(), strict=True):
+                head, key = divmod(unit, n_keys)
+                cut.setdefault((record.place.stage, head, query), set()).add(key)
+    for (stage, head, query), keys in cut.items():
+        if len(keys) > query:
+            site = Site("edge", stage - 1, head=head, position=query, key=tuple(sorted(keys)))
+            raise _no_edge(site, "a token must have something left to attend to")
+
+
+def _other_keys(site: Site) -> MediationError:
+    return MediationError(
+        "Attention patterns of prompts of unequal length have other keys.",
+        value=repr(site),
+        expected="prompts of one length, or an edit that takes nothing from the other prompt",
+        fix="patch the head instead: Site('head', layer=3, head=1)",
+    )
 
 
 def _no_edge(site: Site, why: str) -> MediationError:

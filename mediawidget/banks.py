@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,34 +28,49 @@ def fill_bank(
 ) -> Bank:
     """The constants that a template's edits ask for, over all pairs of the group."""
     bank = Bank(lm, template, group.members, {}, {})
-    wanted = [*places_of(template, MeanOf), *places_of(template, NoiseOf)]
+    wanted = [(kind, found) for kind in (MeanOf, NoiseOf) if (found := places_of(template, kind))]
     if not wanted:
         return bank
-    n_pairs = len(group.members)
     at_once = max_rows(lm, template, budget)
-    for base in dict.fromkeys(constant.base for _, constant, _ in wanted):
-        places = list(dict.fromkeys(p for _, constant, p in wanted if constant.base == base))
-        for pairs in np.array_split(np.arange(n_pairs), -(-n_pairs // at_once)):
-            ids = group.ids[group.frame.bases.index(base), torch.from_numpy(pairs)]
-            _add(bank, base, observe(lm, ids, places), n_pairs)
-            outcomes.passes += 1
-            outcomes.rows += len(pairs)
+    for kind, constants in wanted:
+        for base in dict.fromkeys(constant.base for _, constant, _ in constants):
+            places = list(dict.fromkeys(p for _, constant, p in constants if constant.base == base))
+            for ids, n in _prompts(group, base, at_once, whole=kind is MeanOf):
+                seen = observe(lm, ids, places)
+                if kind is MeanOf:
+                    _add_means(bank, base, seen, n)
+                else:
+                    _add_spreads(bank, base, seen)
+                outcomes.passes += 1
+                outcomes.rows += len(ids)
     return bank
 
 
-def _add(bank: Bank, base: Base, seen: dict[tuple[int, str], Tensor], n_pairs: int) -> None:
-    """Put one part of the pairs into the means and spreads."""
+def _prompts(
+    group: Group, base: Base, at_once: int, *, whole: bool
+) -> Iterator[tuple[Tensor, int]]:
+    """Parts of the group's own prompts, or of the whole pool, each with how many there are."""
+    ids = group.pools[base].ids if whole else group.ids[group.frame.bases.index(base)]
+    for part in np.array_split(np.arange(len(ids)), -(-len(ids) // at_once)):
+        yield ids[torch.from_numpy(part)], len(ids)
+
+
+def _add_means(bank: Bank, base: Base, seen: dict[tuple[int, str], Tensor], n: int) -> None:
+    """Put a part of the ``n`` prompts into the means."""
     wide = torch.promote_types(bank.lm.dtype, torch.float32)
-    for _, constant, place in places_of(bank.template, MeanOf):
-        if constant.base == base and place in seen:
-            key = (*place, base)
-            part = (seen[place].sum(0, dtype=wide) / n_pairs).to(bank.lm.dtype)
-            bank.means[key] = bank.means[key] + part if key in bank.means else part
+    for place, value in seen.items():
+        part = (value.sum(0, dtype=wide) / n).to(bank.lm.dtype)
+        key = (*place, base)
+        bank.means[key] = bank.means[key] + part if key in bank.means else part
+
+
+def _add_spreads(bank: Bank, base: Base, seen: dict[tuple[int, str], Tensor]) -> None:
+    """Append a part of the prompts' standard deviations."""
     for index, constant, place in places_of(bank.template, NoiseOf):
         if constant.base == base:
             part = noise_spread(seen[place], constant, bank.template.frame)
-            before = bank.spreads.get(index)
             part = part.to(bank.lm.dtype).cpu()
+            before = bank.spreads.get(index)
             bank.spreads[index] = part if before is None else torch.cat([before, part])
 
 

@@ -22,6 +22,21 @@ Roles = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
+class Pool:
+    """Prompts of one name and length, which means and other pairs' values are made of.
+
+    Of all pairs that have them, wherever these are read and whatever their roles.
+
+    Attributes:
+        members: (prompt,) which pair each belongs to.
+        ids: (prompt, position) token ids.
+    """
+
+    members: Ints
+    ids: Tensor
+
+
+@dataclass(frozen=True)
 class Group:
     """Strands of one length, read alike: nothing is ever padded.
 
@@ -32,6 +47,7 @@ class Group:
         others: where the other prompt has another length, its ids (strand, position).
         reading: what is asked of the logits.
         frame: for planning.
+        pools: of prompts as long as these, the clean and the corrupt ones.
     """
 
     members: Ints
@@ -40,6 +56,7 @@ class Group:
     others: Tensor | None
     reading: Reading
     frame: Frame
+    pools: Mapping[Base, Pool]
 
     @property
     def bases(self) -> Ints:
@@ -56,7 +73,24 @@ def make_groups(
         for strand in pair.strands:
             for bases in _batches(strand):
                 alike.setdefault(_key(strand, roles[index], bases), []).append((index, strand))
-    return [_group(lm, key, alike[key], roles, columns) for key in sorted(alike, key=repr)]
+    everyone = [(index, strand) for index, pair in enumerate(pairs) for strand in pair.strands]
+    pools: dict[Any, Mapping[Base, Pool]] = {}
+    groups = []
+    for key in sorted(alike, key=repr):
+        length, gives = key[0], key[3]
+        if (length, gives) not in pools:
+            some = [(index, strand) for index, strand in everyone if strand.gives == gives]
+            pools[length, gives] = {base: _pool(lm, some, base, length) for base in BASES}
+        groups.append(_group(lm, key, alike[key], roles, columns, pools[length, gives]))
+    return groups
+
+
+def _pool(lm: LM, strands: Sequence[tuple[int, Strand]], base: Base, length: int) -> Pool:
+    """The prompts ``base`` of that length, in the order of their pairs."""
+    found = [(i, ids) for i, strand in strands if len(ids := getattr(strand, base)) == length]
+    members = np.array([index for index, _ in found], dtype=np.int64)
+    ids = np.array([ids for _, ids in found], dtype=np.int64).reshape(-1, length)
+    return Pool(members, torch.from_numpy(ids).to(lm.device))
 
 
 def _batches(strand: Strand) -> tuple[tuple[Base, ...], ...]:
@@ -79,6 +113,7 @@ def _group(
     strands: Sequence[tuple[int, Strand]],
     roles: Sequence[Roles],
     columns: Sequence[str],
+    pools: Mapping[Base, Pool],
 ) -> Group:
     bases, reads = key[1], key[2]
     members = np.array([index for index, _ in strands])
@@ -102,7 +137,7 @@ def _group(
     )
     reading = make_reading(some, columns, lm.device, lm.encoder.column_ids(columns))
     ids = torch.from_numpy(prompts).to(lm.device)
-    return Group(members, some[0].gives, ids, others, reading, frame)
+    return Group(members, some[0].gives, ids, others, reading, frame, pools)
 
 
 def _aligned(prompts: list[Any], lm: LM) -> Tensor:
@@ -123,13 +158,28 @@ def spans(roles: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     }
 
 
+def drawn_prompts(group: Group, base: Base, seed: int) -> Ints:
+    """For every strand of a group a prompt of its pool, of another pair, drawn uniformly.
+
+    A pair's draw is its own, so it does not depend on which pairs it shares a batch with.
+    """
+    pool = group.pools[base].members
+    drawn = np.empty(len(group.members), dtype=np.int64)
+    for i, member in enumerate(group.members.tolist()):
+        others = np.flatnonzero(pool != member)
+        drawn[i] = others[np.random.default_rng([seed, member]).integers(len(others))]
+    return drawn
+
+
 def refuse_lonely(groups: Sequence[Group], edit: Any) -> None:
     """Raise where an edit is made from other pairs and there are none of a length."""
-    for group in groups:
-        if edit.pairwise and len(set(group.members.tolist())) < 2:
-            raise MediationError(
-                f"A {edit.kind} over prompts needs several prompts of one length.",
-                value=f"{len(group.members)} pair of {group.frame.n_positions} tokens",
-                expected="at least two pairs of every length in the contrast",
-                fix="use Contrast([...]) with more pairs, or another edit",
-            )
+    for group in groups if edit.pairwise else ():
+        for base in group.frame.bases if edit.base is None else (edit.base,):
+            n = len(set(group.pools[base].members.tolist()))
+            if n < 2:
+                raise MediationError(
+                    f"A {edit.kind} over prompts needs several prompts of one length.",
+                    value=f"{n} pair{'' if n == 1 else 's'} of {group.frame.n_positions} tokens",
+                    expected="at least two pairs of every length in the contrast",
+                    fix="use Contrast([...]) with more pairs, or another edit",
+                )

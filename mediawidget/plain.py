@@ -20,13 +20,12 @@ from .constants import noise_draw
 from .edits import Edit, Knockout, Values
 from .edits.base import Base, Donor, MeanOf, NoiseOf, Recipe, Vector
 from .engine import Engine
-from .groups import Group
+from .groups import Group, drawn_prompts
 from .mediators import Place, Point, mediator_named
 from .outcomes import filed
 from .plain_hooks import at_point
 from .reading import read
 from .readouts import KL_CLEAN, KL_CORRUPT
-from .runner import drawn_pairs
 from .runs import Run, roles_named
 from .sites import Site
 
@@ -89,12 +88,11 @@ class _Plain:
 
     # --- forward passes ---------------------------------------------------------------------
 
-    def _ids(self, base: Base, at: int | None = None) -> Tensor:
-        at = self.at if at is None else at
+    def _ids(self, base: Base) -> Tensor:
         if base in self.group.frame.bases:
-            return self.group.ids[self.group.frame.bases.index(base), at]
+            return self.group.ids[self.group.frame.bases.index(base), self.at]
         assert self.group.others is not None
-        return self.group.others[at]
+        return self.group.others[self.at]
 
     def _logits(self, run: Run, ids: Tensor) -> Tensor:
         """(position, vocabulary), under the run's edits."""
@@ -179,8 +177,9 @@ class _Plain:
         if source is None:
             return None
         if isinstance(source, Donor):
-            drawn = int(drawn_pairs(self.group, source.seed)[self.at])
-            seen = self._seen(Run(source.base), place, self._ids(source.base, drawn))
+            drawn = int(drawn_prompts(self.group, source.base, source.seed)[self.at])
+            ids = self.group.pools[source.base].ids[drawn]
+            seen = self._seen(Run(source.base), place, ids)
         elif isinstance(source, Run):
             seen = self._seen(source, place, self._ids(source.base))
         else:
@@ -195,7 +194,7 @@ class _Plain:
             return None
         rows = list(positions)
         if isinstance(constant, MeanOf):
-            prompts = [self._ids(constant.base, at) for at in range(len(self.group.members))]
+            prompts = self.group.pools[constant.base].ids
             seen = [self._seen(Run(constant.base), place, ids) for ids in prompts]
             mean = torch.stack(seen).mean(dim=0)[rows][:, columns]
             return lambda _: mean

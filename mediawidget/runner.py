@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .chunks import Chunk
 from .constants import Bank, places_of
-from .groups import Group
+from .groups import Group, drawn_prompts
 from .lm import LM
 from .plan import Program, Template, make_program
 from .plan.frame import Ints, OtherPrompt
@@ -59,7 +59,8 @@ class Batch:
     def run(self, chunk: Chunk, top: int = 0) -> Result:
         """Evaluate a chunk in one traced pass (and one over its prefix, if it has one)."""
         prefix = chunk.prefix if self.lm.lends_prefix else 0
-        program = make_program(self.template, chunk.runs, len(self.pairs), prefix)
+        n_pairs, late = len(self.pairs), self.lm.late_stages
+        program = make_program(self.template, chunk.runs, n_pairs, prefix, late=late)
         result = run_program(self.lm, program, self._call(program, top))
         return _result(self.template, program, result)
 
@@ -85,6 +86,7 @@ class Batch:
             template.shared if sources.prefix is not None else 0,
             keep_bases=False,
             begin=int(template.start.min()),
+            late=self.lm.late_stages,
         )
         done = run_program(self.lm, program, self._call_from(sources, program, top))
         return _after(known, _result(template, program, done), runs)
@@ -155,21 +157,9 @@ def _prompts(group: Group, template: Template, pairs: Ints) -> Tensor:
     index = torch.from_numpy(pairs).to(group.ids.device)
     prompts = [group.ids[:, index]]
     for donor in template.donors:
-        base = group.frame.bases.index(donor.base)
-        drawn = torch.from_numpy(drawn_pairs(group, donor.seed)[pairs]).to(group.ids.device)
-        prompts.append(group.ids[base, drawn][None])
+        drawn = torch.from_numpy(drawn_prompts(group, donor.base, donor.seed)[pairs])
+        prompts.append(group.pools[donor.base].ids[drawn.to(group.ids.device)][None])
     return torch.cat(prompts)
-
-
-def drawn_pairs(group: Group, seed: int) -> Ints:
-    """For every strand of a group another one, of another pair, drawn uniformly."""
-    random = np.random.default_rng(seed)
-    n = len(group.members)
-    drawn = np.empty(n, dtype=np.int64)
-    for i, member in enumerate(group.members):
-        others = np.flatnonzero(group.members != member)
-        drawn[i] = others[random.integers(len(others))]
-    return drawn
 
 
 def _prefix(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
 
+from .errors import MediationError
 from .lm import LM
-from .memory import budget_bytes
+from .memory import budget_bytes, out_of_memory
 from .plan import Template
 from .plan.frame import Ints
+
+Work = TypeVar("Work")
+Done = TypeVar("Done")
 
 CPU_TOKENS = 8192
 """Positions a chunk has on a CPU, where matrix products gain nothing from more."""
@@ -49,6 +54,57 @@ class Chunk:
             first = Chunk(self.pairs, one, self.idle, self.prefix)
             return first, Chunk(self.pairs, two, self.idle[:0], self.prefix)
         return None
+
+
+def in_halves(
+    work: Sequence[Work],
+    do: Callable[[Work], Done],
+    halves: Callable[[Work], tuple[Work, ...] | None],
+    n_positions: int,
+) -> Iterator[tuple[Work, Done]]:
+    """Do each piece of work; where the device runs out of memory, its halves in its place.
+
+    Args:
+        work: in order.
+        do: leaves nothing behind where it fails.
+        halves: of a piece; None where it cannot be cut.
+        n_positions: of the prompts, for the message.
+
+    Raises:
+        MediationError: a piece that cannot be cut does not fit.
+    """
+    left = list(reversed(work))
+    while left:
+        piece = left.pop()
+        try:
+            done = do(piece)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            parts = halves(piece)
+            if parts is None:
+                raise _too_large(n_positions, error) from error
+        else:
+            yield piece, done
+            continue
+        # Outside the handler, which would keep the failed pass's tensors alive.
+        left += reversed(parts)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def half_of(pairs: Ints) -> tuple[Ints, ...] | None:
+    """Some pairs in two parts; None for one."""
+    return tuple(np.array_split(pairs, 2)) if len(pairs) > 1 else None
+
+
+def _too_large(n_positions: int, error: BaseException) -> MediationError:
+    return MediationError(
+        "A single run on a single pair does not fit the device's memory.",
+        value=f"a prompt of {n_positions} tokens: {(str(error).splitlines() or [''])[0]}",
+        expected="memory for one forward pass beside the weights",
+        fix="a shorter prompt, a smaller dtype, or load(..., device='cpu')",
+    )
 
 
 def cut(

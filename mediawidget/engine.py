@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from . import chunks
 from .banks import fill_bank, observed
-from .chunks import Chunk, cut
+from .chunks import Chunk, cut, in_halves
 from .constants import Bank
 from .edits import Edit, Knockout, Values, Zero
 from .edits.base import BASES
@@ -23,7 +22,7 @@ from .groups import Group, make_groups, refuse_lonely, spans
 from .jobs import Job
 from .lm import LM
 from .mediators import mediator_named
-from .memory import budget_bytes
+from .memory import budget_bytes, out_of_memory
 from .outcomes import Outcomes, filed
 from .plan import Template, make_template
 from .plan.frame import Ints
@@ -108,6 +107,19 @@ class Engine:
         work = [self._work(group, runs, len(runs), outcomes) for group in groups]
         if any(not _recallable(group, template) for group, template, _, _ in work):
             return self.evaluate(runs, top=top)
+        try:
+            self._recall(work, outcomes, top)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+        else:
+            return outcomes
+        self._kept.clear()
+        return self.evaluate(runs, top=top)
+
+    def _recall(
+        self, work: list[tuple[Group, Template, Ints, int]], outcomes: Outcomes, top: int
+    ) -> None:
         began = time.perf_counter()
         mark = (top, self.lm.fingerprint())
         for group, template, index, _ in work:
@@ -117,7 +129,6 @@ class Engine:
             result = batch.run_from(self._sources(group, top, mark), top)
             self._file(group, index, everyone, np.arange(len(index)), result, outcomes, top)
         outcomes.seconds += time.perf_counter() - began
-        return outcomes
 
     def _sources(self, group: Group, top: int, mark: Any) -> Sources:
         kept = self._kept.get(id(group))
@@ -133,6 +144,13 @@ class Engine:
                 widths in positions.
         """
         mediator = mediator_named(site.mediator)
+        if mediator.keyed:
+            raise MediationError(
+                "Attention edges are read as whole rows of a pattern.",
+                value=repr(site),
+                expected="a site of the mediator 'pattern'",
+                fix=f"Site('pattern', layer={site.layer}, head=0, position=7)",
+            )
         self._refuse_impossible([run, Run(run.base, {site: Zero()})])
         found: dict[int, NDArray[Any]] = {}
         for group in self.groups_of(roles_named([run, Run(run.base, {site: Zero()})])):
@@ -182,29 +200,11 @@ class Engine:
             n = len(group.members)
             for chunk in cut(self.lm, template, n, n_once=n_once, budget=self.budget):
                 began = time.perf_counter()
-                self._halving(group, template, index, chunk, bank, outcomes, top)
+                self._do(group, template, index, chunk, bank, outcomes, top)
                 outcomes.seconds += time.perf_counter() - began
                 asked = int((chunk.runs < len(index) - n_once).sum()) + len(chunk.idle)
                 yield round(asked * len(chunk.pairs) * share)
                 self._refuse_changed(version)
-
-    def _halving(
-        self, group: Group, template: Template, index: Ints, chunk: Chunk, *rest: Any
-    ) -> None:
-        """Do a chunk; where the device runs out of memory, its halves."""
-        try:
-            self._do(group, template, index, chunk, *rest)
-        except torch.OutOfMemoryError as error:
-            halves = chunk.halves()
-            if halves is None:
-                raise _too_large(group, error) from error
-        else:
-            return
-        # Outside the handler, which would keep the failed pass's tensors alive.
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        for half in halves:
-            self._halving(group, template, index, half, *rest)
 
     def _do(
         self,
@@ -216,9 +216,12 @@ class Engine:
         outcomes: Outcomes,
         top: int,
     ) -> None:
-        result = Batch(self.lm, group, template, bank, chunk.pairs).run(chunk, top)
-        runs = np.concatenate([chunk.runs, chunk.idle])
-        self._file(group, index, chunk.pairs, runs, result, outcomes, top)
+        def do(part: Chunk) -> Result:
+            return Batch(self.lm, group, template, bank, part.pairs).run(part, top)
+
+        for part, result in in_halves([chunk], do, Chunk.halves, group.frame.n_positions):
+            runs = np.concatenate([part.runs, part.idle])
+            self._file(group, index, part.pairs, runs, result, outcomes, top)
 
     def _file(
         self,
@@ -330,15 +333,6 @@ def _changed(lm: LM) -> MediationError:
         value=lm.name,
         expected="weights that stay as they are until the result is there",
         fix="run it again",
-    )
-
-
-def _too_large(group: Group, error: BaseException) -> MediationError:
-    return MediationError(
-        "A single run on a single pair does not fit the device's memory.",
-        value=f"a prompt of {group.frame.n_positions} tokens: {str(error).splitlines()[0]}",
-        expected="memory for one forward pass beside the weights",
-        fix="a shorter prompt, a smaller dtype, or load(..., device='cpu')",
     )
 
 

@@ -23,6 +23,9 @@ _CPU_CFS = (
     Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
 )
 
+_NO_MEMORY = ("out of memory", "DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED")
+"""What torch's other errors say: of a CPU's allocator, of a GPU's libraries, of Apple's devices."""
+
 SHARE = 0.5
 """Of what is free; the rest is for the kernel's other work."""
 
@@ -41,6 +44,13 @@ def budget_bytes(device: torch.device) -> int:
         if limit is not None and used is not None:
             free = min(free, max(limit - used, 0))
     return int(free * SHARE)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a pass failed for want of memory, whatever its device calls that."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
 
 
 def cpu_share() -> int:

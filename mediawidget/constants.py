@@ -64,11 +64,11 @@ class Bank:
         position = step.position[rows] + self.prefix
         if isinstance(constant, MeanOf):
             mean = self.means[step.stage, step.point, constant.base]
-            return mean.unflatten(-1, (step.n_units, -1))[position, unit]
+            return torch.unflatten(mean, -1, (step.n_units, -1))[position, unit]
         if isinstance(constant, OtherPrompt):
             value = captured[step.stage, step.point, constant.base]
             partner = np.array([self.template.frame.partners[p] for p in position.tolist()])
-            return value.unflatten(-1, (step.n_units, -1))[pair, partner, unit]
+            return torch.unflatten(value, -1, (step.n_units, -1))[pair, partner, unit]
         if isinstance(constant, NoiseOf):
             spread = self.spreads[index][torch.from_numpy(pairs[pair])]
             drawn = noise_draw(constant, position, width).to(self.lm.device, self.lm.dtype)
@@ -98,7 +98,7 @@ def noise_spread(value: Tensor, constant: NoiseOf, frame: Frame) -> Tensor:
     """The standard deviation over a site's own numbers, per pair: (pair,)."""
     place = mediator_named(constant.site.mediator).place(constant.site, frame.shape)
     positions = frame.positions(constant.site.position)
-    own = value.unflatten(-1, (place.n_units, -1))[:, list(positions), place.unit]
+    own = torch.unflatten(value, -1, (place.n_units, -1))[:, list(positions), place.unit]
     return own.flatten(1).double().std(dim=1, correction=0)
 
 

@@ -55,7 +55,7 @@ class Outcomes:
     @property
     def ran(self) -> NDArray[np.bool_]:
         """(run, pair) the run has its outcome, be it by construction or NaN."""
-        return self.left == 0
+        return np.asarray(self.left == 0)
 
     def values(self, metric: Metric) -> NDArray[np.float64]:
         """The metric of every run: (run, pair)."""

@@ -238,7 +238,7 @@ def _setter(sets: list[_Set]) -> Callable[[Tensor], Tensor]:
     def change(value: Tensor) -> Tensor:
         new = value.clone()
         for one in sets:
-            grid = np.ix_(one.positions, one.columns)
+            grid = np.ix_(np.array(one.positions, dtype=np.int64), one.columns)
             new[grid] = torch.as_tensor(one.change(value[grid]), dtype=value.dtype)
         return new
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -93,11 +93,12 @@ class _Softmax(TorchFunctionMode):
 @contextmanager
 def _at_softmax(module: nn.Module, point: Point, act: Act) -> Iterator[None]:
     """The same for the softmax that is called inside ``module``."""
-    modes: list[_Softmax] = []
+    modes: list[AbstractContextManager[Any]] = []
 
     def enter(*_: Any) -> None:
-        modes.append(_Softmax(point, act))
-        modes[-1].__enter__()
+        mode: AbstractContextManager[Any] = _Softmax(point, act)
+        mode.__enter__()
+        modes.append(mode)
 
     def leave(*_: Any) -> None:
         modes.pop().__exit__(None, None, None)

@@ -10,7 +10,6 @@ from typing import Any
 from .edits import Edit, Knockout, Patch, as_edit
 from .errors import MediationError
 from .mediators import Shape, mediator_named
-from .mediators.base import positions_of
 from .runs import Freeze, as_freeze
 from .sites import Position, Site
 
@@ -65,7 +64,8 @@ class Sweep:
                 expected="None, 'position', 'role', or {name: positions}",
                 fix=f"study.sweep({mediator!r}, by='position')",
             )
-        if isinstance(window, bool) or not isinstance(window, int) or window < 1:
+        width: object = window
+        if isinstance(width, bool) or not isinstance(width, int) or width < 1:
             raise MediationError(
                 "A window is a number of layers.",
                 value=f"window={window!r}",
@@ -73,6 +73,13 @@ class Sweep:
                 fix=f"study.sweep({mediator!r}, window=3)",
             )
         chosen = (layers,) if isinstance(layers, int) else layers
+        if groups == () or (chosen is not None and not len(chosen)):
+            raise MediationError(
+                "A sweep needs something to sweep over.",
+                value=f"by={by!r}, layers={layers!r}",
+                expected="at least one layer, and at least one group of positions",
+                fix=f"study.sweep({mediator!r}) sweeps all layers",
+            )
         object.__setattr__(self, "mediator", mediator)
         object.__setattr__(self, "edit", as_edit(Patch() if edit is None else edit))
         object.__setattr__(self, "by", groups)
@@ -112,8 +119,8 @@ class Sweep:
         elif self.by == "position":
             axes["position"] = tuple(range(n_positions))
         elif self.by == "role":
-            axes["position"] = tuple(roles)
-        elif self.by:
+            axes["position"] = _some_roles(roles)
+        elif isinstance(self.by, tuple):
             axes["position"] = tuple(name for name, _ in self.by)
         if self.edit.samples > 1:
             axes["sample"] = tuple(range(self.edit.samples))
@@ -150,8 +157,8 @@ class Sweep:
 
     def _layers(self, shape: Shape) -> tuple[int, ...]:
         n_layers = mediator_named(self.mediator).n_layers(shape)
-        for layer in self.layers or ():
-            mediator_named(self.mediator)
+        asked: Sequence[object] = self.layers or ()
+        for layer in asked:
             if isinstance(layer, bool) or not isinstance(layer, int) or not 0 <= layer < n_layers:
                 raise MediationError(
                     "There is no such layer.",
@@ -171,7 +178,12 @@ class Sweep:
         return key <= query and not alone
 
 
-def check_positions(sweep: Sweep, n_positions: int, roles: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise unless the groups of a sweep are positions of the prompts."""
-    for _, place in sweep.by if isinstance(sweep.by, tuple) else ():
-        positions_of(place, n_positions, roles)
+def _some_roles(roles: Sequence[str]) -> tuple[str, ...]:
+    if not roles:
+        raise MediationError(
+            "The pairs have no role in common.",
+            value="by='role'",
+            expected="roles of one name in every pair",
+            fix="PromptPair(..., roles={'subject': 1, 'END': 7}), or by='position'",
+        )
+    return tuple(roles)

@@ -26,9 +26,12 @@ def other(base: Base) -> Base:
 class RunLike(Protocol):
     """Another run, as a source: its base, its edits, what it holds frozen."""
 
-    base: Base
-    edits: tuple[tuple[Site, Any], ...]
-    freeze: tuple[Any, ...]
+    @property
+    def base(self) -> Base: ...
+    @property
+    def edits(self) -> tuple[tuple[Site, Any], ...]: ...
+    @property
+    def freeze(self) -> tuple[Any, ...]: ...
 
     def to_json(self) -> dict[str, Any]: ...
 

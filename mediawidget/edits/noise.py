@@ -27,7 +27,7 @@ class Noise(Edit):
     kind: ClassVar[str] = "noise"
 
     sigma: float = 3.0
-    samples: int = 1  # type: ignore[assignment]
+    samples: int = 1
     seed: int = 0
     first: int = 0
 

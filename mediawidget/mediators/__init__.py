@@ -25,7 +25,8 @@ def mediator_named(name: str) -> Mediator:
     Raises:
         MediationError: no mediator has it.
     """
-    if not isinstance(name, str) or name not in MEDIATORS:
+    known: object = name
+    if not isinstance(known, str) or known not in MEDIATORS:
         raise MediationError(
             "Unknown mediator.",
             value=repr(name),

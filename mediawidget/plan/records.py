@@ -84,7 +84,7 @@ class Recorder:
         """A value of a prompt that is in another batch comes as a constant."""
         if recipe.source in self.frame.bases or recipe.source not in BASES:
             return recipe
-        other = OtherPrompt(recipe.source)  # type: ignore[arg-type]
+        other = OtherPrompt(recipe.source)
         return replace(recipe, take=0.0, add=recipe.take, source=None, constant=other)
 
     def _partnered(self, site: Site, positions: Ints) -> Ints:
@@ -217,7 +217,7 @@ class Recorder:
             if source not in self.donors:
                 self.donors.append(source)
             return len(self.frame.bases) + self.donors.index(source)
-        return self.frame.bases.index(source)  # type: ignore[arg-type]
+        return self.frame.bases.index(source)
 
     def _constant(self, recipe: Recipe) -> int:
         if recipe.constant is None:

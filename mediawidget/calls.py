@@ -9,11 +9,12 @@ with a row for each row of the first batch is fitted to the rows there are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from .errors import MediationError
 from .paths import ModulePaths
@@ -89,7 +90,8 @@ def attention(lm: LM, implementation: str) -> Iterator[None]:
     """Compute attention by ``implementation`` ("eager", "sdpa") inside, as before afterwards.
 
     Only eager attention has an attention pattern. In half precision it rounds otherwise, so
-    what is compared belongs under one implementation.
+    what is compared belongs under one implementation. In double precision its softmax is taken
+    in double precision too, which the models themselves take in single.
     """
     config: Any = getattr(lm.hf, "config", None)
     before = getattr(config, "_attn_implementation", None)
@@ -100,9 +102,22 @@ def attention(lm: LM, implementation: str) -> Iterator[None]:
     # themselves (falcon), and every module of a decoder shares this config.
     config._attn_implementation = implementation  # noqa: SLF001
     try:
-        yield
+        with _DoubleSoftmax() if lm.dtype == torch.float64 else nullcontext():
+            yield
     finally:
         config._attn_implementation = before  # noqa: SLF001
+
+
+class _DoubleSoftmax(TorchFunctionMode):
+    """Takes a softmax of double precision numbers in double precision."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        options = kwargs or {}
+        if func is torch.nn.functional.softmax and args and args[0].dtype == torch.float64:
+            options = {**options, "dtype": None}
+        return func(*args, **options)
 
 
 def _masks(lm: LM, start: int, stop: int) -> Tensor | dict[str, Tensor] | None:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .chunks import max_rows
+from .chunks import half_of, in_halves, max_rows
 from .constants import Bank, noise_spread, places_of
 from .edits.base import Base, MeanOf, NoiseOf
 from .groups import Group
@@ -18,6 +18,7 @@ from .lm import LM
 from .mediators import mediator_named
 from .outcomes import Outcomes
 from .plan import Template, make_template
+from .plan.frame import Ints
 from .runner import Batch, observe
 from .runs import Run
 from .sites import Site
@@ -35,24 +36,28 @@ def fill_bank(
     for kind, constants in wanted:
         for base in dict.fromkeys(constant.base for _, constant, _ in constants):
             places = list(dict.fromkeys(p for _, constant, p in constants if constant.base == base))
-            for ids, n in _prompts(group, base, at_once, whole=kind is MeanOf):
-                seen = observe(lm, ids, places)
+            own = kind is not MeanOf
+            prompts = group.ids[group.frame.bases.index(base)] if own else group.pools[base].ids
+            for part, seen in _seen(lm, prompts, places, at_once):
                 if kind is MeanOf:
-                    _add_means(bank, base, seen, n)
+                    _add_means(bank, base, seen, len(prompts))
                 else:
                     _add_spreads(bank, base, seen)
                 outcomes.passes += 1
-                outcomes.rows += len(ids)
+                outcomes.rows += len(part)
     return bank
 
 
-def _prompts(
-    group: Group, base: Base, at_once: int, *, whole: bool
-) -> Iterator[tuple[Tensor, int]]:
-    """Parts of the group's own prompts, or of the whole pool, each with how many there are."""
-    ids = group.pools[base].ids if whole else group.ids[group.frame.bases.index(base)]
-    for part in np.array_split(np.arange(len(ids)), -(-len(ids) // at_once)):
-        yield ids[torch.from_numpy(part)], len(ids)
+def _seen(
+    lm: LM, prompts: Tensor, places: list[tuple[int, str]], at_once: int
+) -> Iterator[tuple[Ints, dict[tuple[int, str], Tensor]]]:
+    """Which prompts, and what they are at some places: in parts that fit, one after another."""
+
+    def see(part: Ints) -> dict[tuple[int, str], Tensor]:
+        return observe(lm, prompts[torch.from_numpy(part)], places)
+
+    parts = np.array_split(np.arange(len(prompts)), -(-len(prompts) // at_once))
+    return in_halves(parts, see, half_of, prompts.shape[1])
 
 
 def _add_means(bank: Bank, base: Base, seen: dict[tuple[int, str], Tensor], n: int) -> None:
@@ -81,10 +86,13 @@ def observed(lm: LM, group: Group, site: Site, run: Run, budget: int | None) -> 
     place = mediator_named(site.mediator).place(site, group.frame.shape)
     positions = group.frame.positions(site.position)
     n = len(group.members)
-    parts = []
-    for pairs in np.array_split(np.arange(n), -(-n // max_rows(lm, template, budget))):
+
+    def see(pairs: Ints) -> Tensor:
         at = (place.stage, place.point)
-        seen = Batch(lm, group, template, bank, pairs).observe([at])[at]
-        unit = seen.unflatten(-1, (place.n_units, -1))[:, list(positions), place.unit]
-        parts.append(unit.float() if unit.dtype == torch.bfloat16 else unit)
-    return torch.cat(parts).cpu().numpy()
+        seen: Tensor = Batch(lm, group, template, bank, pairs).observe([at])[at]
+        unit = seen.reshape(*seen.shape[:-1], place.n_units, -1)[:, list(positions), place.unit]
+        return unit.float() if unit.dtype == torch.bfloat16 else unit
+
+    parts = np.array_split(np.arange(n), -(-n // max_rows(lm, template, budget)))
+    found = in_halves(parts, see, half_of, group.frame.n_positions)
+    return torch.cat([part for _, part in found]).cpu().numpy()

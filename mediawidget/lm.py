@@ -130,6 +130,11 @@ class LM:
         """
         return self.paths.head is not None and not self.classifies
 
+    @property
+    def late_stages(self) -> range:
+        """The stages within which a run may be born: not the last block, which drops positions."""
+        return range(1, self.n_layers if self.paths.adds_in_turn else 1)
+
     def logits(self, reads: Sequence[int]) -> Any:
         """Inside a trace: the logits of the positions that are read, (row, read, logit)."""
         if self.classifies:

@@ -61,6 +61,9 @@ class Op:
         skip: the module is not called: its input is its output.
         tuple_output: and that is the first entry of a tuple.
         fused: the module is not called: one kernel does what it does.
+        late: rows that are born here, as copies of these.
+        early: how many rows there are from the block's entrance on, where others are born inside.
+        point: where this is, for what late rows need.
     """
 
     tap: Tap
@@ -75,18 +78,21 @@ class Op:
     skip: bool = False
     tuple_output: bool = False
     fused: bool = False
+    late: Tensor | None = None
+    early: int | None = None
+    point: Point | None = None
 
     @property
     def idle(self) -> bool:
         """Whether nothing happens."""
-        some = (self.grow, self.given, self.capture, self.trim, self.widen, self.fit)
+        some = (self.grow, self.given, self.capture, self.trim, self.widen, self.fit, self.early)
         return not self.writes and not self.skip and all(part is None for part in some)
 
 
 # --- in the trace ---------------------------------------------------------------------------
 
 
-def apply_op(op: Op, moved: list[Tensor], seen: list[Tensor]) -> None:
+def apply_op(op: Op, moved: list[Tensor], seen: list[Tensor], late: LateRows) -> None:
     """Do it, inside a trace."""
     tap = op.tap
     if op.fused:
@@ -104,12 +110,70 @@ def apply_op(op: Op, moved: list[Tensor], seen: list[Tensor]) -> None:
         new = _changed(op, rows.flatten(2), moved, seen)
         inner.output = new.view(rows.shape).transpose(1, 2).contiguous()
     elif tap.side == "input":
-        value = tap.envoy.input
+        value = late.joined(op, tap.envoy.input)
         new = _changed(op, value, moved, seen)
-        if new is not value:
+        if op.early is not None:
+            late.keep(op, new, tap.envoy.input)
+        if new is not value or op.early is not None:
             tap.envoy.input = new
     else:
-        tap.envoy.output = _changed(op, tap.envoy.output, moved, seen)
+        new = _changed(op, late.joined(op, tap.envoy.output), moved, seen)
+        tap.envoy.output = late.parted(op, new)
+
+
+class LateRows:
+    """Rows that are born inside a block, beside those that are there from its entrance on.
+
+    The block itself carries on with the early rows. The late ones are handed to its maps behind
+    them, and what is added to their residual stream is added here.
+    """
+
+    def __init__(self) -> None:
+        self.entered: Tensor | None = None
+        self.added: Tensor | None = None
+        self.middle: Tensor | None = None
+        self.pending: Tensor | None = None
+        self.parents: list[Tensor] = []
+
+    def joined(self, op: Op, value: Tensor) -> Tensor:
+        """The value of all rows there are at this point."""
+        if op.point == "block_in" and self.pending is not None:
+            value, self.pending = torch.cat([value, self.pending]), None
+        if op.early is None:
+            return value
+        if op.point == "mid" and self.added is not None:
+            born = torch.cat(self.parents)
+            assert self.entered is not None
+            value = torch.cat([value, self.entered.index_select(0, born) + self.added])
+            self.added, self.parents = None, []
+        if op.late is not None:
+            value = torch.cat([value, value.index_select(0, op.late)])
+            self.parents.append(op.late)
+        return value
+
+    def keep(self, op: Op, value: Tensor, own: Tensor) -> None:
+        """What late rows will need of the residual stream."""
+        if op.point == "block_in":
+            self.entered = value
+        if op.point == "mid":
+            self.middle, self.parents = value, []
+            if op.writes:
+                # A residual stream is added to later on, so those who hold it must see the edit.
+                own.copy_(value[: op.early])
+
+    def parted(self, op: Op, value: Tensor) -> Tensor:
+        """The early rows of what a block adds; the late ones are kept."""
+        if op.early is None or op.point not in ("attn_out", "mlp_out"):
+            return value
+        late = value[op.early :]
+        if op.point == "attn_out":
+            self.added = late if len(late) else None
+        elif len(late):
+            assert self.middle is not None
+            rest = [self.middle.index_select(0, parents) for parents in self.parents]
+            self.pending = torch.cat([self.middle[op.early :], *rest]) + late
+            self.parents, self.middle, self.entered = [], None, None
+        return value[: op.early]
 
 
 def _changed(op: Op, value: Tensor, moved: list[Tensor], seen: list[Tensor]) -> Tensor:
@@ -121,7 +185,7 @@ def _changed(op: Op, value: Tensor, moved: list[Tensor], seen: list[Tensor]) -> 
     shape = value.shape
     if op.writes:
         # A residual stream is added to later on, so those who hold it must see the edit.
-        value = value if op.tap.in_place else value.clone()
+        value = value if op.tap.in_place and op.early is None else value.clone()
     rows = value.unflatten(0, (op.n_rows, -1)) if op.tap.flat else value
     moved.extend(_written(rows, write) for write in op.writes)
     if op.capture is not None:
@@ -243,7 +307,7 @@ class _Builder:
                 yield self._op(stage, point)  # type: ignore[arg-type]
         yield self._op(stage, "attn_z", trim=self.reads if last else None)
         yield self._op(stage, "attn_out", widen=self._widened() if last else None)
-        if self._wanted(stage, "mid"):
+        if self._wanted(stage, "mid") or self._late(stage):
             yield self._op(stage, "mid")
         if last:
             yield self._mlp_in(stage)
@@ -281,9 +345,13 @@ class _Builder:
 
     def _op(self, stage: int, point: Point, **more: Any) -> Op:
         capture = self.call.captures.get((stage, point))
+        born = dict(self._late(stage)).get(point)
         return Op(
             self.lm.tap(stage, point),
             self._rows(stage),
+            late=None if born is None else self._index(born),
+            early=self._rows(stage) if self._late(stage) else None,
+            point=point,
             writes=tuple(self._write(i) for i in self.steps.get((stage, point), [])),
             capture=None if capture is None else self._index(capture),
             **more,
@@ -294,6 +362,9 @@ class _Builder:
 
     def _rows(self, stage: int) -> int:
         return len(self.program.base_of_row[stage - self.program.begin])
+
+    def _late(self, stage: int) -> list[tuple[Point, Any]]:
+        return self.program.late[stage - self.program.begin]
 
     def _grew(self, stage: int) -> bool:
         return self._rows(stage) != len(self.call.ids)

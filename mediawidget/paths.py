@@ -48,6 +48,8 @@ class ModulePaths:
         batched: the keywords of ``attention`` that are as long as the batch the forward pass
             began with, each with the number of entries that belong to a row: "row" (one) or
             "heads" (one for each head).
+        plain: a block's output is its input, plus what ``attn_proj`` returns, plus what ``mlp``
+            returns for the norm of that, and nothing else.
     """
 
     blocks: str
@@ -72,6 +74,13 @@ class ModulePaths:
     pattern: tuple[str, ...] | None = None
     masks: Literal["one", "types", "own"] = "one"
     batched: tuple[tuple[str, Literal["row", "heads"]], ...] = ()
+    plain: bool = False
+
+    @property
+    def adds_in_turn(self) -> bool:
+        """Whether runs may be born inside a block: what they add is known at every point of it."""
+        parts = self.plain and self.norm_before_mlp is not None and self.mlp is not None
+        return parts and self.attn_out is None and not self.flat_mlp
 
     @property
     def last_mlp_in(self) -> str | None:
@@ -97,6 +106,7 @@ _GPT2 = ModulePaths(
     qkv="thirds",
     neurons="mlp.c_proj",
     pattern=_EAGER,
+    plain=True,
 )
 _GPTJ = replace(
     _GPT2,
@@ -179,6 +189,7 @@ _LLAMA = ModulePaths(
     value="self_attn.v_proj",
     neurons="mlp.down_proj",
     pattern=_EAGER,
+    plain=True,
 )
 _GEMMA = replace(
     _LLAMA,

@@ -15,7 +15,7 @@ from torch import Tensor
 from .calls import attention, forward_arguments
 from .lm import LM
 from .mediators import POINTS
-from .ops import Write, apply_op, make_ops
+from .ops import LateRows, Write, apply_op, make_ops
 from .plan import Program
 from .prefix import KeysValues, PrefixCache
 from .reading import Reading, read
@@ -87,6 +87,7 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
     ordered = sorted(call.captures, key=lambda place: (place[0], POINTS.index(place[1])))  # type: ignore[arg-type]
     moved: list[Tensor] = []
     seen: list[Tensor] = []
+    late = LateRows()
     eager = any(step.point == "pattern" for step in program.steps) or any(
         point == "pattern" for _, point in call.captures
     )
@@ -97,7 +98,7 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
         lm.traced.trace(**arguments),
     ):
         for op in ops:
-            apply_op(op, moved, seen)
+            apply_op(op, moved, seen, late)
         # The model's own output, for softcapping and scaling come after the head module.
         logits = lm.logits([at - program.prefix for at in call.reads])
         kept = save(read(logits, call.reading, pair_of_row, bases, call.references))

@@ -42,6 +42,9 @@ POINTS: tuple[Point, ...] = (
 )
 """The points of one block in the order in which a forward pass meets them."""
 
+LATE: tuple[Point, ...] = ("attn_z", "attn_out", "mid", "neurons", "mlp_out")
+"""Points of a block behind attention: a run that is edited first there need not pass through it."""
+
 Layout = Literal["separate", "thirds", "grouped"]
 """How queries, keys and values lie beside each other: in three maps; in one, all queries first,
 then all keys, then all values; or per key-value head its queries, its key, its value."""

@@ -98,6 +98,17 @@ def first_clash(entries: Entries) -> int | None:
     return int(keys[0, 1:][clash][0]) if clash.any() else None
 
 
+def first_points(entries: Entries, n_stages: int) -> dict[tuple[int, int], int]:
+    """(run, stage) -> the first point that the run edits there."""
+    keys, where = np.unique(entries.run * n_stages + entries.stage, return_inverse=True)
+    points = np.full(len(keys), len(POINTS))
+    np.minimum.at(points, where, entries.point)
+    return {
+        divmod(key, n_stages): point
+        for key, point in zip(keys.tolist(), points.tolist(), strict=True)
+    }
+
+
 def signatures(entries: Entries) -> dict[int, list[tuple[int, tuple[int, int]]]]:
     """Per run, in forward order, the stages it edits, each with a mark of what it does there.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,7 +47,9 @@ class Program:
             where it stays as it is.
         steps: edits in forward order. Positions count from the prefix.
         first_rows: (row,) base of each row before ``begin``.
-        base_of_row: per stage (row,) the base that each row started from.
+        base_of_row: per stage (row,) the base that each row started from, those that are there
+            from its entrance on.
+        late: per stage (point, rows) of those that are born inside it, as copies of these rows.
         n_pairs: pairs in the batch.
         end: (run, pair) the row that holds the run at last; -1 for runs that are not in it.
         bases: (base, pair) the rows of the pair's prompts at last; -1 where not followed.
@@ -61,6 +64,7 @@ class Program:
     grow: list[Ints | None]
     steps: list[Step]
     base_of_row: list[Ints]
+    late: list[list[tuple[Point, Ints]]]
     end: Ints
     bases: Ints
     node_of_entry: Ints
@@ -74,7 +78,8 @@ class Program:
         none = np.empty((0, n_rows), dtype=np.int64)
         base = [np.zeros(n_rows, dtype=np.int64)] * n_stages
         rows = np.arange(n_rows)[None]
-        return cls(0, 0, n_rows, [None] * n_stages, [], base, none, rows, none[:, 0], {}, [])
+        late: list[list[tuple[Point, Ints]]] = [[] for _ in range(n_stages)]
+        return cls(0, 0, n_rows, [None] * n_stages, [], base, late, none, rows, none[:, 0], {}, [])
 
     @classmethod
     def of_bases(cls, n_bases: int, n_pairs: int, n_stages: int) -> Program:
@@ -92,7 +97,11 @@ class Program:
     @property
     def rows(self) -> int:
         """Rows at the end, and so about at their most."""
-        return max(len(bases) for bases in self.base_of_row)
+        return max(self.rows_in(index) for index in range(len(self.base_of_row)))
+
+    def rows_in(self, index: int) -> int:
+        """Rows of a stage, counted from ``begin``, with those that are born inside it."""
+        return len(self.base_of_row[index]) + sum(len(rows) for _, rows in self.late[index])
 
     @property
     def pair_of_row(self) -> Ints:
@@ -108,6 +117,7 @@ def make_program(
     *,
     keep_bases: bool = True,
     begin: int = 0,
+    late: Collection[int] = (),
 ) -> Program:
     """Lay chosen runs of a template out over ``n_pairs`` pairs as one growing batch.
 
@@ -118,11 +128,12 @@ def make_program(
         prefix: positions that are left to a cache; at most the first that a chosen run changes.
         keep_bases: whether the outcome of the bases themselves is asked for.
         begin: the stage to begin at, for batches whose base rows before it are known.
+        late: the stages within which rows may be born at the point of their first edit.
     """
     live = run_index[~template.implied[run_index]]
-    layout = lay_out(template, live.tolist(), keep_bases, begin)
+    layout = lay_out(template, live.tolist(), keep_bases, begin, late)
     pairs = np.arange(n_pairs)
-    grow, base_of_row = _growth(layout, begin, pairs)
+    grow, base_of_row, born = _growth(layout, begin, pairs)
     entries = _made_entries(template, layout)
     last = layout.slots[-1]
     end = np.full((len(template.base), n_pairs), -1, dtype=np.int64)
@@ -141,6 +152,7 @@ def make_program(
         grow=grow,
         steps=steps,
         base_of_row=base_of_row,
+        late=born,
         end=end,
         bases=bases,
         node_of_entry=nodes[order],
@@ -150,24 +162,37 @@ def make_program(
     )
 
 
-def _growth(layout: Layout, begin: int, pairs: Ints) -> tuple[list[Ints | None], list[Ints]]:
-    """Per stage, the rows of the batch before that make the new one, and their bases."""
+def _growth(
+    layout: Layout, begin: int, pairs: Ints
+) -> tuple[list[Ints | None], list[Ints], list[list[tuple[Point, Ints]]]]:
+    """Per stage, the rows of the batch before that make the new one, their bases, the late rows."""
     parent, birth = np.array(layout.parent), np.array(layout.birth)
-    root = np.array(layout.root)
+    root, point = np.array(layout.root), np.array(layout.point)
     n_bases, n_pairs = layout.template.n_bases, len(pairs)
     before = np.where(np.arange(len(parent)) < n_bases, np.arange(len(parent)), -1)
     grow: list[Ints | None] = []
-    base_of_row = []
+    base_of_row, late = [], []
+    whole = True
     for index, slots in enumerate(layout.slots):
-        nodes = np.flatnonzero(slots >= 0)
+        nodes = np.argsort(slots)[(slots < 0).sum() :]
         fresh = (birth[nodes] == begin + index) & (parent[nodes] >= 0)
-        taken = before[np.where(fresh, parent[nodes], nodes)]
-        same = len(taken) == (before >= 0).sum() and (taken == np.arange(len(taken))).all()
-        rows = (taken[:, None] * n_pairs + pairs).reshape(-1)
-        grow.append(None if same else rows)
-        base_of_row.append(root[nodes].repeat(n_pairs))
-        before = slots
-    return grow, base_of_row
+        born = np.where(fresh, point[nodes], 0)
+        early = nodes[born == 0]
+        taken = before[np.where(fresh, parent[nodes], nodes)[born == 0]]
+        same = (
+            whole and len(taken) == (before >= 0).sum() and (np.diff(taken, prepend=-1) == 1).all()
+        )
+        grow.append(None if same else _tiled(taken, pairs))
+        base_of_row.append(root[early].repeat(n_pairs))
+        inside = [(POINTS[p], slots[parent[nodes[born == p]]]) for p in np.unique(born[born > 0])]
+        late.append([(name, _tiled(rows, pairs)) for name, rows in inside])
+        before, whole = slots, not inside
+    return grow, base_of_row, late
+
+
+def _tiled(rows: Ints, pairs: Ints) -> Ints:
+    """Rows of nodes as rows of the batch, each with its pairs as neighbours."""
+    return (rows[:, None] * len(pairs) + pairs).reshape(-1)
 
 
 def _made_entries(template: Template, layout: Layout) -> Entries:
@@ -215,6 +240,11 @@ def _steps(
     return steps, order
 
 
+def _lender(layout: Layout, source: int, stage: int, point: int) -> int:
+    """The node of a source: a base, or what holds another run at that point."""
+    return max(source, 0) if source >= -1 else layout.holder(-2 - source, stage, point)
+
+
 def _step(
     some: Entries, nodes: Ints, layout: Layout, prefix: int, begin: int, n_pairs: int
 ) -> Step:
@@ -223,9 +253,7 @@ def _step(
     slots = layout.slots[stage - begin]
     row = slots[nodes]
     lenders = np.unique(some.source)
-    holders = np.array(
-        [s if s >= 0 else 0 if s == -1 else layout.holder(-2 - s, stage) for s in lenders.tolist()]
-    )
+    holders = np.array([_lender(layout, s, stage, int(some.point[0])) for s in lenders.tolist()])
     source = slots[holders[np.searchsorted(lenders, some.source)]]
     source = np.where(some.source == -1, row, source)
     return Step(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..edits.base import Donor
 from ..errors import MediationError
 from ..runs import Run
-from .entries import Entries, first_clash, signatures, table
+from .entries import Entries, first_clash, first_points, signatures, table
 from .frame import Frame, Ints
 from .records import Recorder
 
@@ -35,6 +35,7 @@ class Template:
         donors: prompts of other pairs that lend values: the bases after the pair's own.
         constants: what edits add.
         entries: the effective edits, sorted in forward order.
+        points: (run, stage) -> the first point that the run edits there.
     """
 
     frame: Frame
@@ -48,6 +49,7 @@ class Template:
     donors: tuple[Donor, ...]
     constants: tuple[Any, ...]
     entries: Entries
+    points: Mapping[tuple[int, int], int]
 
     @property
     def n_bases(self) -> int:
@@ -96,6 +98,7 @@ def make_template(runs: Sequence[Run], frame: Frame) -> Template:
         donors=tuple(recorder.donors),
         constants=tuple(recorder.constants),
         entries=entries,
+        points=first_points(entries, frame.n_stages),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,9 @@ def _add_spreads(bank: Bank, base: Base, seen: dict[tuple[int, str], Tensor]) ->
 
 def observed(lm: LM, group: Group, site: Site, run: Run, budget: int | None) -> NDArray[Any]:
     """What a site is in a run, on every strand of a group: (strand, position, width)."""
-    template = make_template([run], group.frame)
+    # Here every position is looked at, not what is read alone.
+    everywhere = replace(group.frame, reads=tuple(range(group.frame.n_positions)))
+    template = make_template([run], everywhere)
     bank = fill_bank(lm, template, group, Outcomes.empty(1, 1, ()), budget)
     place = mediator_named(site.mediator).place(site, group.frame.shape)
     positions = group.frame.positions(site.position)

@@ -50,7 +50,12 @@ def with_checks(effect: Effect, outcomes: Outcomes, proven: Sequence[Check]) -> 
     """The effect with all its checks; without its numbers where the engine failed one."""
     n_runs = 2 * int((effect.status != Status.IMPOSSIBLE).sum())
     moved = fired(outcomes.fired[:n_runs], outcomes.implied[:n_runs])
-    checks = (*premises(effect.bases, effect.metric), moved, *_broken(effect), *proven)
+    checks = (
+        *premises(effect.bases, effect.metric.over(effect.columns)),
+        moved,
+        *_broken(effect),
+        *proven,
+    )
     effect = replace(effect, checks=checks)
     if all(check.ok is not False for check in proven if check.name != "precision"):
         return effect

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from nnsight import NNsight
 from torch import nn
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from .architectures import ModulePaths, follow, module_paths, sizes
 from .encoding import Encoder, TokenPair
@@ -186,7 +187,8 @@ class LM:
             self.traced = NNsight(self.hf)
         marks = list(self._children)
         for t in self._tensors():
-            marks += (id(t), t.data_ptr(), t._version)  # noqa: SLF001
+            address = t.data_ptr() if _lies_plain(t) else 0
+            marks += (id(t), address, 0 if t.is_inference() else t._version)  # noqa: SLF001
         return tuple(marks)
 
     def fingerprint(self) -> tuple[Any, ...]:
@@ -195,7 +197,10 @@ class LM:
         It reads every weight once, about a quarter of a forward pass over a short prompt on a CPU.
         """
         version = self.version()
-        sums = [_sums(tensor) for tensor in self._tensors()]
+        tensors = list(self._tensors())
+        sums = [_sums(tensor) for tensor in tensors if _lies_plain(tensor)]
+        # What cannot be read may have changed: nothing is equal to a new object.
+        unread = tuple(object() for tensor in tensors if not _lies_plain(tensor))
         hooks = [
             (id(module), *map(id, hooked.values()))
             for module in self._modules
@@ -204,7 +209,7 @@ class LM:
         ]
         own = [id(m.__dict__["forward"]) for m in self._modules if "forward" in m.__dict__]
         summed = hash(torch.cat(sums).cpu().numpy().tobytes())
-        return (version, tuple(hooks), tuple(own), summed)
+        return (version, tuple(hooks), tuple(own), summed, unread)
 
     def _tensors(self) -> Iterator[torch.Tensor]:
         """Every parameter and buffer, by each of its names."""
@@ -321,9 +326,15 @@ _COLUMNS = 4093
 """Sums that a weight is read into: a prime, so that exchanged rows fall into different ones."""
 
 
+def _lies_plain(tensor: torch.Tensor) -> bool:
+    """Whether its bits can be read where they lie: not those of sparse or packed tensors."""
+    dense = tensor.layout == torch.strided and not tensor.is_quantized and not tensor.is_nested
+    return dense and not is_traceable_wrapper_subclass(tensor)
+
+
 def _sums(weight: torch.Tensor) -> torch.Tensor:
     """The bits of a tensor as whole numbers of 64 bits, added up in columns, modulo 2**64."""
-    raw = weight.detach().contiguous().reshape(-1).view(torch.uint8)
+    raw = weight.detach().resolve_conj().contiguous().reshape(-1).view(torch.uint8)
     whole = len(raw) // 8 * 8
     bits, rest = raw[:whole].view(torch.int64), raw[whole:].to(torch.int64)
     n = len(bits) // _COLUMNS * _COLUMNS

@@ -254,7 +254,13 @@ def make_ops(lm: LM, program: Program, call: Call) -> list[Op]:
     mixed the positions, so the rest is dropped there, and what is added to the residual stream
     leaves its other positions meaningless, for nobody reads those.
     """
-    return list(_Builder(lm, program, call).ops())
+    ops = list(_Builder(lm, program, call).ops())
+    for op in ops:
+        if op.tap.source:
+            # The first look inside a module must come before its forward begins, and queries are
+            # read after that.
+            _ = op.tap.envoy.source
+    return ops
 
 
 class _Builder:

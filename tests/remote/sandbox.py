@@ -31,6 +31,7 @@ class Sandbox:
         hf: the same model here.
         model: it, traced; what names it on the server.
         logs: what bodies printed on the server.
+        jobs: how many the server has done.
     """
 
     def __init__(self, kind: str) -> None:
@@ -39,6 +40,7 @@ class Sandbox:
         self.tokenizer: Any = tokenizer_of(kind)
         self.model = TransformersModel(self.hf, tokenizer=self.tokenizer, task="text-generation")
         self.logs: list[str] = []
+        self.jobs = 0
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory()
@@ -96,6 +98,7 @@ class SandboxBackend(RemoteBackend):  # type: ignore[misc]
                 self._sandbox.logs.append(response.description)
             result = self.handle(response)
             if response.status == Status.COMPLETED:
+                self._sandbox.jobs += 1
                 return result
 
 

@@ -16,6 +16,7 @@ import time
 import traceback
 from importlib.util import find_spec
 from multiprocessing.connection import Client, Connection
+from typing import Any
 
 import torch
 import zstandard
@@ -24,6 +25,22 @@ from ndif.services.ray.sandbox.host import Pool
 from nnsight.modeling.huggingface import HuggingFaceModel
 from nnsight.schema.request import RequestModel
 from nnsight.schema.response import ResponseModel, Status
+from torch.overrides import TorchFunctionMode
+
+
+class DoubleSoftmax(TorchFunctionMode):
+    """Takes a softmax of double precision numbers in it; the models themselves take it in single.
+
+    So that what is compared is where a trace ran. mediawidget does the same where it runs.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        options = kwargs or {}
+        if func is torch.nn.functional.softmax and args and args[0].dtype == torch.float64:
+            options = {**options, "dtype": None}
+        return func(*args, **options)
 
 
 class Deployment:
@@ -46,7 +63,8 @@ class Deployment:
                 driver = SandboxDriver(
                     self.model, self.dtype, on_log=lambda text: say(answer, Status.LOG, text)
                 )
-                saved, _ = driver.pump(connection)
+                with DoubleSoftmax():
+                    saved, _ = driver.pump(connection)
             finally:
                 connection.close()
         finally:

@@ -10,7 +10,9 @@ from nnsight import save
 from torch import Tensor
 from torch.nn.functional import gelu
 
+import mediawidget as mw
 from mediawidget.architectures import follow, module_paths
+from mediawidget.calls import attention
 from tests.remote.sandbox import Sandbox, largest_difference
 
 pytestmark = pytest.mark.remote
@@ -118,13 +120,9 @@ def patterns(sandbox: Sandbox, backend: Any = None) -> Tensor:
 
 
 def test_attention_patterns_are_those_of_the_server(sandbox: Sandbox) -> None:
-    before = sandbox.hf.config._attn_implementation
-    sandbox.hf.set_attn_implementation("eager")
-    try:
+    with attention(mw.load(sandbox.hf, tokenizer=sandbox.tokenizer), "eager"):
         here = patterns(sandbox)
         assert largest_difference(here, patterns(sandbox, sandbox.backend())) < 1e-9
-    finally:
-        sandbox.hf.set_attn_implementation(before)
     assert largest_difference(here[2:], here[:2]) > 0.1
 
 

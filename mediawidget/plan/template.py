@@ -71,6 +71,9 @@ def make_template(runs: Sequence[Run], frame: Frame) -> Template:
             makes no sense at its site.
     """
     everything = _with_lenders(runs)
+    for run in everything[len(runs) :]:
+        if run.base not in frame.bases:
+            raise _elsewhere(run)
     recorder = Recorder(frame, {run: index for index, run in enumerate(everything)})
     for index, run in enumerate(everything):
         recorder.add(index, run)
@@ -137,6 +140,15 @@ def _first_of_all(first: Ints, lenders: tuple[tuple[int, ...], ...]) -> Ints:
         return known[run]
 
     return np.array([least(run) for run in range(len(first))], dtype=np.int64)
+
+
+def _elsewhere(run: Run) -> MediationError:
+    return MediationError(
+        "A run on the other prompt of unequal length is in another batch.",
+        value=repr(run)[:200],
+        expected="a run on the same prompt, or captured values",
+        fix="Patch(study.activations(site, run)), with a site at positions that have partners",
+    )
 
 
 def _clashing(run: Run) -> MediationError:

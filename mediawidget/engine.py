@@ -95,20 +95,22 @@ class Engine:
         """The same as ``evaluate``, for few runs asked one after another: a click.
 
         What the prompts themselves compute is kept between calls, as long as the weights are the
-        same to the last bit, so that only the runs' own rows are computed, from the first block
-        that they change.
+        same to the last bit and nobody's hooks are on the model, so that only the runs' own rows
+        are computed, from the first block that they change.
         """
         _refuse_other_than_runs(runs)
         self._refuse_impossible(runs)
         groups = self.groups_of(roles_named(runs))
-        if not all(id(g) in self._kept or fit_to_keep(self.lm, g) for g in groups):
+        known = self.lm.fingerprint()
+        fit = all(id(group) in self._kept or fit_to_keep(self.lm, group) for group in groups)
+        if known is None or not fit:
             return self.evaluate(runs, top=top)
         outcomes = Outcomes.empty(len(runs), len(self.pairs), self.columns)
         work = [self._work(group, runs, len(runs), outcomes) for group in groups]
         if any(not _recallable(group, template) for group, template, _, _ in work):
             return self.evaluate(runs, top=top)
         try:
-            self._recall(work, outcomes, top)
+            self._recall(work, outcomes, top, (top, known))
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -118,10 +120,13 @@ class Engine:
         return self.evaluate(runs, top=top)
 
     def _recall(
-        self, work: list[tuple[Group, Template, Ints, int]], outcomes: Outcomes, top: int
+        self,
+        work: list[tuple[Group, Template, Ints, int]],
+        outcomes: Outcomes,
+        top: int,
+        mark: Any,
     ) -> None:
         began = time.perf_counter()
-        mark = (top, self.lm.fingerprint())
         for group, template, index, _ in work:
             everyone = np.arange(len(group.members))
             bank = fill_bank(self.lm, template, group, outcomes, self.budget)

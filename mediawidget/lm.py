@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from nnsight import NNsight
 from torch import nn
-from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from .architectures import ModulePaths, follow, module_paths, sizes
 from .encoding import Encoder, TokenPair
 from .errors import MediationError
+from .identity import Contents
 from .mediators import Mediator, Point, Shape
 from .memory import use_cpu_share
 from .readouts import Readout
@@ -57,8 +57,7 @@ class LM:
         self.name = name
         self.paths = module_paths(module, paths)
         self.lock = threading.RLock()
-        self._modules = list(module.modules())
-        self._children = self._child_ids()
+        self._contents = Contents(module)
         self.traced = NNsight(module)
         config: Any = getattr(module, "config", None)
         self._config = config
@@ -181,45 +180,20 @@ class LM:
 
     def version(self) -> tuple[int, ...]:
         """Changes when a module, parameter or buffer is replaced, moved or written in place."""
-        if self._children != self._child_ids():
-            self._modules = list(self.hf.modules())
-            self._children = self._child_ids()
+        if self._contents.moved():
+            self._contents = Contents(self.hf)
             self.traced = NNsight(self.hf)
-        marks = list(self._children)
-        for t in self._tensors():
-            address = t.data_ptr() if _lies_plain(t) else 0
-            marks += (id(t), address, 0 if t.is_inference() else t._version)  # noqa: SLF001
-        return tuple(marks)
+        return self._contents.version()
 
-    def fingerprint(self) -> tuple[Any, ...]:
-        """Changes also when a weight is written behind its version counter, or a hook is added.
+    def fingerprint(self) -> tuple[Any, ...] | None:
+        """Changes also when a weight is written behind its version counter, or a setting is.
 
-        It reads every weight once, about a quarter of a forward pass over a short prompt on a CPU.
+        None where nobody can tell: the model has hooks, a ``forward`` of the user's, or weights
+        that are packed. It reads every weight once, about a quarter of a forward pass over a short
+        prompt on a CPU.
         """
-        version = self.version()
-        tensors = list(self._tensors())
-        sums = [_sums(tensor) for tensor in tensors if _lies_plain(tensor)]
-        # What cannot be read may have changed: nothing is equal to a new object.
-        unread = tuple(object() for tensor in tensors if not _lies_plain(tensor))
-        hooks = [
-            (id(module), *map(id, hooked.values()))
-            for module in self._modules
-            for hooked in (module._forward_hooks, module._forward_pre_hooks)  # noqa: SLF001
-            if hooked
-        ]
-        own = [id(m.__dict__["forward"]) for m in self._modules if "forward" in m.__dict__]
-        summed = hash(torch.cat(sums).cpu().numpy().tobytes())
-        return (version, tuple(hooks), tuple(own), summed, unread)
-
-    def _tensors(self) -> Iterator[torch.Tensor]:
-        """Every parameter and buffer, by each of its names."""
-        for module in self._modules:
-            # The public iterators walk the whole tree by name, which takes as long as a click.
-            for tensors in (module._parameters, module._buffers):  # noqa: SLF001
-                yield from (t for t in tensors.values() if t is not None)
-
-    def _child_ids(self) -> list[int]:
-        return [id(child) for m in self._modules for child in m._modules.values()]  # noqa: SLF001
+        version, state = self.version(), self._contents.state()
+        return None if state is None else (version, *state)
 
     def describe(self) -> str:
         """What is loaded, in a few lines."""
@@ -320,27 +294,6 @@ def _quiet_loading() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
-
-
-_COLUMNS = 4093
-"""Sums that a weight is read into: a prime, so that exchanged rows fall into different ones."""
-
-
-def _lies_plain(tensor: torch.Tensor) -> bool:
-    """Whether its bits can be read where they lie: not those of sparse or packed tensors."""
-    dense = tensor.layout == torch.strided and not tensor.is_quantized and not tensor.is_nested
-    return dense and not is_traceable_wrapper_subclass(tensor)
-
-
-def _sums(weight: torch.Tensor) -> torch.Tensor:
-    """The bits of a tensor as whole numbers of 64 bits, added up in columns, modulo 2**64."""
-    raw = weight.detach().resolve_conj().contiguous().reshape(-1).view(torch.uint8)
-    whole = len(raw) // 8 * 8
-    bits, rest = raw[:whole].view(torch.int64), raw[whole:].to(torch.int64)
-    n = len(bits) // _COLUMNS * _COLUMNS
-    if not n and not len(rest):
-        return bits
-    return torch.cat([bits[:n].view(-1, _COLUMNS).sum(0), bits[n:], rest])
 
 
 def _module_name(module: nn.Module) -> str:

@@ -18,7 +18,7 @@ LAYERS = (
     ("runs", "sweeps", "plan", "effects", "effect_files", "pictures"),
     (
         *("paths", "architectures", "calls", "token_pairs", "strands", "encoding"),
-        *("lm", "memory", "models"),
+        *("lm", "identity", "memory", "models"),
         *("precision", "prefix", "trace", "plain", "jobs", "engine", "reading"),
         *(
             "taps",

@@ -370,3 +370,53 @@ def test_more_likely_tokens_than_were_kept() -> None:
         found, expected = engine.recall(runs, top=top), engine.evaluate(runs, top=top)
         assert found.top.keys() == expected.top.keys()
         assert all(len(likely) == top for likely in found.top.values())
+
+
+# --- what cannot be seen --------------------------------------------------------------------------
+
+
+class Gain:
+    """A number that a hook or a ``forward`` multiplies by; nothing on the model shows it."""
+
+    by = 1.0
+
+    def __call__(self, *arguments: Any) -> Tensor:
+        output: Tensor = arguments[-1] * self.by
+        return output
+
+
+@pytest.mark.parametrize("way", ["hook", "everywhere", "forward"])
+def test_code_of_the_users_may_compute_anything(way: str) -> None:
+    """So nothing is kept while it is there: a changed constant in it changes the next click."""
+    study, gain = warmed("gpt2"), Gain()
+    mlp = mlps(study)[0]
+    handle: Any = None
+    if way == "hook":
+        handle = mlp.register_forward_hook(gain)
+    elif way == "everywhere":
+        everywhere: Any = nn.modules.module.register_module_forward_hook
+        handle = everywhere(lambda module, *rest: gain(*rest) if module is mlp else None)
+    else:
+        before = mlp.forward
+        mlp.forward = lambda x: gain(before(x))
+    try:
+        asked(study)
+        follows(study, "gpt2", lambda: setattr(gain, "by", 1.5))
+        follows(study, "gpt2", lambda: setattr(gain, "by", 0.5))
+    finally:
+        if handle is not None:
+            handle.remove()
+
+
+def test_settings_of_modules_and_of_the_config() -> None:
+    """Read in the forward pass, and no tensors."""
+    study = warmed("llama")
+    hf: Any = study.lm.hf
+    follows(study, "llama", lambda: setattr(hf.model.layers[0].self_attn, "scaling", 0.7))
+    follows(study, "llama", lambda: setattr(hf.model.norm, "variance_epsilon", 0.5))
+    capped = mw.Study(
+        mw.load(random_model("gemma2"), tokenizer=tokenizer_of("gemma2")), several("gemma2")[:1]
+    )
+    asked(capped)
+    asked(capped)
+    follows(capped, "gemma2", lambda: setattr(capped.lm.hf.config, "final_logit_softcapping", 5.0))

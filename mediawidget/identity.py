@@ -1,0 +1,108 @@
+"""Whether a model is still the one that it was: what a forward pass depends on, at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules import module as module_hooks
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
+
+_COLUMNS = 4093
+"""Sums that a weight is read into: a prime, so that exchanged rows fall into different ones."""
+
+_PLAIN = (bool, int, float, complex, str)
+
+
+class Contents:
+    """The modules of a model, and what can be said of their state.
+
+    The public iterators walk the whole tree by name, which takes as long as a click, so this reads
+    what torch's modules keep themselves.
+    """
+
+    def __init__(self, root: nn.Module) -> None:
+        self._modules = list(root.modules())
+        self._children = self._child_ids()
+        self._config: Any = getattr(root, "config", None)
+
+    def moved(self) -> bool:
+        """Whether a module was replaced since."""
+        return self._children != self._child_ids()
+
+    def version(self) -> tuple[int, ...]:
+        """Changes when a parameter or buffer is replaced, moved or written in place."""
+        marks = list(self._children)
+        for t in self._tensors():
+            address = t.data_ptr() if _lies_plain(t) else 0
+            marks += (id(t), address, 0 if t.is_inference() else t._version)  # noqa: SLF001
+        return tuple(marks)
+
+    def state(self) -> tuple[int, int] | None:
+        """Changes when any weight, or any setting of a module or of the config, does.
+
+        None where that cannot be told: a hook or a ``forward`` of the user's may compute anything,
+        and a packed weight does not lie where it can be read.
+        """
+        tensors = list(self._tensors())
+        if self._rewritten() or not all(map(_lies_plain, tensors)):
+            return None
+        summed = torch.cat([_sums(tensor) for tensor in tensors]).cpu().numpy().tobytes()
+        settings = [value for owner in self._owners() for value in _settings(owner)]
+        return hash(summed), hash(tuple(settings))
+
+    def _owners(self) -> Iterator[Any]:
+        yield from self._modules
+        if self._config is not None:
+            yield self._config
+
+    def _rewritten(self) -> bool:
+        """Whether somebody's own code runs in a pass: hooks, or functions in place of methods."""
+        everywhere = (
+            module_hooks._global_forward_hooks,  # noqa: SLF001
+            module_hooks._global_forward_pre_hooks,  # noqa: SLF001
+        )
+        hooked = any(
+            m._forward_hooks or m._forward_pre_hooks  # noqa: SLF001
+            for m in self._modules
+        )
+        return hooked or any(everywhere) or any(_own_forward(m) for m in self._modules)
+
+    def _tensors(self) -> Iterator[torch.Tensor]:
+        """Every parameter and buffer, by each of its names."""
+        for module in self._modules:
+            for tensors in (module._parameters, module._buffers):  # noqa: SLF001
+                yield from (t for t in tensors.values() if t is not None)
+
+    def _child_ids(self) -> list[int]:
+        return [id(child) for m in self._modules for child in m._modules.values()]  # noqa: SLF001
+
+
+def _settings(owner: Any) -> Iterator[tuple[str, Any]]:
+    """The plain values among an object's attributes."""
+    return ((name, value) for name, value in vars(owner).items() if isinstance(value, _PLAIN))
+
+
+def _own_forward(module: nn.Module) -> bool:
+    """Whether a module's ``forward`` was replaced on the module itself, by others than nnsight."""
+    forward = vars(module).get("forward")
+    return forward is not None and not type(forward).__module__.startswith("nnsight")
+
+
+def _lies_plain(tensor: torch.Tensor) -> bool:
+    """Whether its bits can be read where they lie: not those of sparse or packed tensors."""
+    dense = tensor.layout == torch.strided and not tensor.is_quantized and not tensor.is_nested
+    return dense and not is_traceable_wrapper_subclass(tensor)
+
+
+def _sums(weight: torch.Tensor) -> torch.Tensor:
+    """The bits of a tensor as whole numbers of 64 bits, added up in columns, modulo 2**64."""
+    raw = weight.detach().resolve_conj().contiguous().reshape(-1).view(torch.uint8)
+    whole = len(raw) // 8 * 8
+    bits, rest = raw[:whole].view(torch.int64), raw[whole:].to(torch.int64)
+    n = len(bits) // _COLUMNS * _COLUMNS
+    if not n and not len(rest):
+        return bits
+    return torch.cat([bits[:n].view(-1, _COLUMNS).sum(0), bits[n:], rest])

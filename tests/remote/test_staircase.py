@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn.functional import gelu
 
 import mediawidget as mw
+from mediawidget import calls
 from mediawidget.architectures import follow, module_paths
-from mediawidget.calls import attention
 from tests.remote.sandbox import Sandbox, largest_difference
 
 pytestmark = pytest.mark.remote
@@ -120,7 +120,7 @@ def patterns(sandbox: Sandbox, backend: Any = None) -> Tensor:
 
 
 def test_attention_patterns_are_those_of_the_server(sandbox: Sandbox) -> None:
-    with attention(mw.load(sandbox.hf, tokenizer=sandbox.tokenizer), "eager"):
+    with calls.attention(mw.load(sandbox.hf, tokenizer=sandbox.tokenizer), "eager"):
         here = patterns(sandbox)
         assert largest_difference(here, patterns(sandbox, sandbox.backend())) < 1e-9
     assert largest_difference(here[2:], here[:2]) > 0.1

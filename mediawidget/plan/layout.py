@@ -79,10 +79,13 @@ def lay_out(
         _node(layout, -1, begin, base, NO_RUN, 0)
         layout.death[base] = last if keep_bases and base < own else begin
     asked = list(runs)
+    needed = _needed(template, asked)
     children: dict[tuple[int, int, tuple[int, int]], int] = {}
     for run in [*asked, *_lenders_of(template, asked)]:
         node = int(template.base[run])
         for stage, mark in template.paths[run]:
+            if stage > needed.get(run, last):
+                break
             child = children.get((node, stage, mark))
             if child is None:
                 point = template.points[run, stage] if stage in late else 0
@@ -124,6 +127,19 @@ def _lenders_of(template: Template, runs: list[int]) -> list[int]:
     return list(found)
 
 
+def _needed(template: Template, asked: list[int]) -> dict[int, int]:
+    """Run that only lends -> the last stage at which any run takes a value from it."""
+    entries = template.entries
+    lent = entries.source < -1
+    pairs = zip((-2 - entries.source[lent]).tolist(), entries.stage[lent].tolist(), strict=True)
+    last: dict[int, int] = {}
+    for lender, stage in dict.fromkeys(pairs):
+        last[lender] = max(stage, last.get(lender, 0))
+    for run in asked:
+        last.pop(run, None)
+    return last
+
+
 def _keep_sources(layout: Layout) -> None:
     """Rows live as long as others take values from them."""
     entries = layout.template.entries
@@ -131,7 +147,8 @@ def _keep_sources(layout: Layout) -> None:
     columns = (entries.run[used], entries.source[used], entries.stage[used])
     needed: dict[tuple[int, int], None] = {}
     for run, source, stage in dict.fromkeys(zip(*(c.tolist() for c in columns), strict=True)):
-        if layout.owner[layout.made[run, stage]] == run:
+        made = layout.made.get((run, stage))
+        if made is not None and layout.owner[made] == run:
             needed[source, stage] = None
     for source, stage in needed:
         node = source if source >= 0 else layout.holder(-2 - source, stage)

@@ -196,12 +196,15 @@ def _tiled(rows: Ints, pairs: Ints) -> Ints:
 
 
 def _made_entries(template: Template, layout: Layout) -> Entries:
-    """The entries that make the tree's nodes, each once, in forward order."""
+    """The entries that make the tree's nodes, each once, in forward order.
+
+    A node that never is in the batch, the rest of a run that only lends, has no row to write to.
+    """
     entries = template.entries
     makers = [
         run * template.frame.n_stages + stage
         for node, (run, stage) in enumerate(zip(layout.owner, layout.birth, strict=True))
-        if node >= template.n_bases
+        if node >= template.n_bases and layout.death[node] > stage
     ]
     own = np.isin(entries.run * template.frame.n_stages + entries.stage, makers)
     return entries.take_rows(own)

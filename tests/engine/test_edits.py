@@ -131,6 +131,17 @@ def test_shared_rows_borrow_in_the_right_order() -> None:
     compare(case, oracle, [owner, mw.Run("corrupt", {HEAD: mw.Patch(lender)})])
 
 
+@pytest.mark.parametrize("freeze", [(), "head", "mlp_out"])
+def test_what_a_lender_does_after_it_lent(freeze: mw.Freeze) -> None:
+    """It has no row there any more, and must not write to another's."""
+    case, oracle = made("gpt2")
+    stream, out = mw.Site("residual", 0), mw.Site("mlp_out", 4)
+    lender = mw.Run("clean", {stream: mw.Patch(), out: mw.Scale(5.0)}, freeze)
+    borrower = mw.Run("clean", {stream: mw.Patch(lender)})
+    compare(case, oracle, [borrower])
+    compare(case, oracle, [borrower, mw.Run("corrupt", {HEAD: mw.Zero()}), lender])
+
+
 def test_a_prefix_is_no_longer_than_what_a_lender_leaves_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

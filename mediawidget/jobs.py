@@ -149,7 +149,10 @@ class Job(Generic[T]):
 
     def _tell(self) -> None:
         for callback in list(self._watchers):
-            callback(self)
+            try:
+                callback(self)
+            except Exception:  # noqa: BLE001 - the work goes on, whoever watches it
+                _log.warning("a watcher of a job failed", exc_info=True)
 
     def __repr__(self) -> str:
         return f"Job({self.state}, {self.done} of {self.total} runs)"

@@ -222,7 +222,10 @@ def metric_from_json(data: Mapping[str, Any] | str) -> Metric:
 
 
 def as_metric(metric: object) -> Metric:
-    """The metric, refused if it is none."""
+    """The metric, refused if it is none, or cannot be read off two sets of numbers.
+
+    Before anything is run, for a function of the user's that fails would lose what was.
+    """
     if not isinstance(metric, Metric):
         raise MediationError(
             "This is no metric.",
@@ -231,4 +234,6 @@ def as_metric(metric: object) -> Metric:
             + " or Function(fn)",
             fix="metric=mw.LogitDiff(), with its parentheses",
         )
+    n = len(metric.columns)
+    metric.read(np.arange(1.0, 2 * n + 1).reshape(2, n), metric.columns)
     return metric

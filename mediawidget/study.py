@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -38,6 +39,8 @@ from .runs import Freeze, Run, Sites, as_edits, as_freeze, both_directions, comm
 from .sites import Site
 from .sweeps import Sweep
 from .validity import Check, premises
+
+_log = logging.getLogger(__name__)
 
 TOP = 5
 """How many of the likeliest next tokens an intervention keeps."""
@@ -81,8 +84,8 @@ class Study:
         self.lm = lm
         self.readout = readout or Readout()
         self.revision = 0
-        self._metric = as_metric(metric or LogitDiff())
-        self._edit = as_edit(edit or Patch())
+        self._metric = as_metric(LogitDiff() if metric is None else metric)
+        self._edit = as_edit(Patch() if edit is None else edit)
         self._watchers: list[Callable[[str], None]] = []
         self._grids: dict[tuple[Edit, str], Effect] = {}
         self._proven: dict[Any, list[Check]] = {}
@@ -103,18 +106,25 @@ class Study:
 
     @metric.setter
     def metric(self, metric: Metric) -> None:
-        self._metric = as_metric(metric)
-        if not set(metric.columns) <= set(self.engine.columns):
-            self._set_contrast(self.contrast)
-            self._tell("prompts")
-            return
-        self._grids = {key: effect.rescore(metric) for key, effect in self._grids.items()}
-        self._total = self._total.rescore(metric) if self._total else None
-        self._last = self._last.rescore(metric) if self._last else None
-        self.history.change(
-            [e and replace(e, effect=e.effect.rescore(metric)) for e in self.history]
-        )
+        before, self._metric = self._metric, as_metric(metric)
+        try:
+            if set(metric.columns) <= set(self.engine.columns):
+                self._rescore(metric)
+            else:
+                self._set_contrast(self.contrast)
+        except BaseException:
+            self._metric = before
+            raise
         self._tell("prompts")
+
+    def _rescore(self, metric: Metric) -> None:
+        """Read every result anew: all of them, or where one cannot be read none."""
+        grids = {key: effect.rescore(metric) for key, effect in self._grids.items()}
+        total = self._total.rescore(metric) if self._total else None
+        last = self._last.rescore(metric) if self._last else None
+        entries = [e and replace(e, effect=e.effect.rescore(metric)) for e in self.history]
+        self._grids, self._total, self._last = grids, total, last
+        self.history.change(entries)
 
     @property
     def edit(self) -> Edit:
@@ -433,4 +443,7 @@ class Study:
 
     def _tell(self, event: str) -> None:
         for callback in list(self._watchers):
-            callback(event)
+            try:
+                callback(event)
+            except Exception:  # noqa: BLE001 - whatever a view does, the result is there
+                _log.warning("a subscriber of the study failed", exc_info=True)

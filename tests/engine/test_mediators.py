@@ -139,7 +139,7 @@ def test_sweeps_are_the_oracles(kind: str, mediator: str) -> None:
         with pytest.raises(mw.MediationError, match="no module"):
             made(kind)[0].study.sweep(mediator)
         return
-    effect = check_sweep(kind, mediator, None, most=10)
+    effect = check_sweep(kind, mediator, None, most=6)
     lm, known = lm_of(kind), MEDIATORS[mediator]
     if known.index:
         wide = {"key": lm.n_kv_heads, "value": lm.n_kv_heads}.get(mediator)
@@ -152,7 +152,7 @@ def test_sweeps_are_the_oracles(kind: str, mediator: str) -> None:
 @pytest.mark.parametrize("kind", SWEPT)
 def test_sweeps_by_position_are_the_oracles(kind: str, mediator: str) -> None:
     if has(kind, mediator):
-        effect = check_sweep(kind, mediator, "position", most=10)
+        effect = check_sweep(kind, mediator, "position", most=6)
         assert effect.axes["position"] == tuple(range(LENGTH))
 
 

@@ -122,7 +122,7 @@ def runs(draw: st.DrawFn, kind: str, depth: int) -> mw.Run:
 def test_random_runs(kind: str) -> None:
     made_, oracle = made(kind)
 
-    @settings(max_examples=4, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=3, deadline=None, derandomize=True, database=None)
     @given(st.lists(runs(kind, 2), min_size=1, max_size=4), st.booleans())
     def check(some: list[mw.Run], recall: bool) -> None:
         compare(made_, oracle, some, recall=recall)

@@ -1,1 +1,1 @@
-"""How fast a head grid is, beside TransformerLens and beside plain hooks: ``make bench``."""
+"""How fast sweeps are, beside other programs and beside their own arithmetic: ``make bench``."""

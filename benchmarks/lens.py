@@ -10,15 +10,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mediawidget.encoding import TokenPair
 
+from .cells import Answer, Cell
 from .subject import Subject
 
 HERE = Path(__file__).parent
@@ -58,7 +59,7 @@ def provide() -> None:
 
 
 class Lens:
-    """The process: give it pairs, it answers with grids and the processor time they took."""
+    """The process: give it pairs and cells, it answers with grids and the time they took."""
 
     def __init__(self, subject: Subject) -> None:
         provide()
@@ -80,18 +81,21 @@ class Lens:
             self.close()
             raise
 
-    def head_grid(self, pair: TokenPair) -> tuple[NDArray[np.float64], float]:
-        """Logit differences (Y01 or Y10, layer, head), and processor seconds."""
+    def grid(self, pair: TokenPair, cells: Sequence[Cell], threads: int) -> Answer:
+        """Every cell both ways."""
         asked = {
             "clean": pair.clean.tolist(),
             "corrupt": pair.corrupt.tolist(),
             "answer": pair.answer,
             "wrong": pair.wrong,
+            "kind": cells[0].kind,
+            "cells": [(cell.layer, cell.index) for cell in cells],
+            "threads": threads,
         }
         assert self._process.stdin is not None
         print(json.dumps(asked), file=self._process.stdin, flush=True)
-        answer = self._answer()
-        return np.array([answer["y01"], answer["y10"]]), float(answer["seconds"])
+        found = self._answer()
+        return Answer(np.array(found["values"]), found["sources"], found["cells"])
 
     def close(self) -> None:
         """End the process and remove the model's copy."""

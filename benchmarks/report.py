@@ -4,73 +4,124 @@ from __future__ import annotations
 
 import datetime
 import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
 import torch
 
-if TYPE_CHECKING:
-    from .run import Case
+from .case import Case
+from .memory import MIB, Ask
+from .scaling import Doubling
 
-_COLUMNS = (
-    "parted at",
-    "ours, forwards",
-    "TransformerLens / ours",
-    "plain hooks / ours",
-    "gap",
-    "effect",
+HEAD = """# How fast is a sweep?
+
+Written by `make bench`. Every sweep patches each cell from clean to corrupt and from corrupt to
+clean. Ours is `Study(lm, pairs).sweep(...)` on a fresh study with all its checks; all programs run
+on the same prompts in the same run of the benchmark, and a ratio is the median over fresh prompts.
+
+- Forwards: our time in plain last-token forwards of one prompt, same model, same threads.
+- Lens: TransformerLens 4 (`patching`, a hooked forward a cell). Trace: nnsight, a trace a cell.
+  Flat: PyTorch hooks, all cells as rows of flat batches. Each is their time over ours, on cells
+  spread evenly over the sweep and scaled to all of it: {sampled}.
+- Gap: the largest difference between the programs' logit differences. Effect: the largest of ours.
+- Peak: the operations that the runs cannot do without (`arithmetic.py`, counted apart from the
+  engine), over our time, as a share of the rate of this machine's matrix products.
+- Parted at: the first position, of so many, at which the prompts differ.
+"""
+
+COLUMNS = (
+    *("sweep", "threads", "parted at", "s", "forwards", "Lens", "Trace", "Flat"),
+    *("gap", "effect", "peak"),
 )
 
 
-def write(cases: list[Case], click: float, path: Path | None) -> str:
-    """The report as Markdown; also to a file, if one is named."""
-    unit = 1000 * median(unit for case in cases for unit in case.unit)
-    day = datetime.datetime.now(tz=datetime.UTC)
-    lines = [
-        "# How fast is a head grid?",
-        "",
-        "Written by `make bench`. All 144 heads of a random model of GPT-2 small's shape, patched",
-        "one at a time, clean to corrupt and corrupt to clean: 288 patches and the two base runs,",
-        "15 tokens, float32. Processor time on one thread, children included, medians over",
-        f"{len(cases[0].unit)} fresh pairs. Ours is `Study(lm, pair).sweep('head')` with all its",
-        "checks. A forward is one plain last-token forward of one prompt; plain hooks run all",
-        "patches as a flat batch, 64 rows at a time; TransformerLens 4.3 runs",
-        "`get_act_patch_attn_head_out_all_pos` twice.",
-        "",
-        "| " + " | ".join(_COLUMNS) + " |",
-        "|---" * len(_COLUMNS) + "|",
-        *(_row(case) for case in cases),
-        "",
-        "Parted at: where the prompts first differ (the start token is 0). Gap: the largest",
-        "difference between the programs' logit differences. Effect: the largest of a patch.",
-        "",
-        f"One click on the teaching model (`study.intervene(site)`): {click:.0f} ms.",
-        "",
-        f"{day:%Y-%m-%d}, {_processor()} ({unit:.0f} ms a forward),",
-        f"Python {platform.python_version()}, torch {torch.__version__}.",
-        "",
-    ]
-    text = "\n".join(lines)
-    if path is not None:
-        path.write_text(text, encoding="utf-8")
-    return text
+@dataclass
+class Report:
+    """All that was measured.
+
+    Attributes:
+        rates: threads -> (matrix products' operations a second) by a case's model.
+        notes: finished lines. peaks: what was asked and its bytes.
+    """
+
+    cases: list[Case] = field(default_factory=list)
+    rates: dict[tuple[str, int], float] = field(default_factory=dict)
+    doublings: list[Doubling] = field(default_factory=list)
+    peaks: list[tuple[Ask, int]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        """As Markdown."""
+        sampled = ", ".join(f"{n} cells" for n in sorted({case.sampled for case in self.cases}))
+        lines = [HEAD.format(sampled=sampled), *_table(COLUMNS, map(self._row, self.cases)), ""]
+        if self.doublings:
+            lines += [
+                "Twice the work, operations and seconds as multiples (ratio 1: time follows)."
+            ]
+            rows = (
+                (d.words, f"{d.operations:.2f}", f"{d.seconds:.2f}", f"{d.ratio:.2f}")
+                for d in self.doublings
+            )
+            columns = ("twice the", "operations", "seconds", "ratio")
+            lines += ["", *_table(columns, rows), ""]
+        if self.peaks:
+            lines += ["Peak memory above the loaded model, a fresh process each.", ""]
+            columns = ("sweep", "budget, MiB", "peak, MiB", "peak / budget")
+            lines += [*_table(columns, map(_peak, self.peaks)), ""]
+        lines += [f"- {note}" for note in self.notes]
+        return "\n".join([*lines, "", self._machine(), ""])
+
+    def _row(self, case: Case) -> tuple[str, ...]:
+        rate = self.rates.get((case.target.name, case.threads))
+        peers = (case.over_ours(name) for name in ("lens", "trace", "flat"))
+        return (
+            case.words,
+            str(case.threads),
+            f"{case.parted} of {case.n_tokens}",
+            f"{median(case.ours):.2f}",
+            f"{case.forwards:.1f}",
+            *("-" if times is None else f"{times:.1f}" for times in peers),
+            f"{case.gap:.0e}" if case.peers else "-",
+            f"{case.effect:.2g}",
+            "-" if rate is None else f"{100 * case.share(rate):.0f}%",
+        )
+
+    def _machine(self) -> str:
+        day = datetime.datetime.now(tz=datetime.UTC)
+        rates = (
+            f"{rate / 1e9:.0f} GFLOP/s ({name}, {n} thread{'s' * (n > 1)})"
+            for (name, n), rate in self.rates.items()
+        )
+        packages = ", ".join(f"{name} {version(name)}" for name in ("nnsight", "transformers"))
+        return (
+            f"{day:%Y-%m-%d}, {processor()}, {torch.get_num_threads()} threads; matrix products at "
+            f"{', '.join(rates)}. Seconds are of the processor for one thread, else of the wall. "
+            f"Python {platform.python_version()}, torch {torch.__version__}, {packages}."
+        )
 
 
-def _row(case: Case) -> str:
-    lens = case.lens_ratio()
-    return (
-        f"| {case.first_difference} | {case.forwards():.1f} "
-        f"| {'not run' if lens is None else f'{lens:.1f}'} | {case.flat_ratio():.1f} "
-        f"| {max(case.gap_flat, case.gap_lens):.0e} | {case.largest_effect:.2g} |"
-    )
-
-
-def _processor() -> str:
-    """The processor's name where the system tells it, else its kind."""
+def processor() -> str:
+    """The GPU's name, or the processor's where the system tells it, else its kind."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _peak(measured: tuple[Ask, int]) -> tuple[str, ...]:
+    ask, found = measured
+    words = f"{ask.kind}s, {ask.n_tokens} tokens, {ask.n_pairs} pair{'s' * (ask.n_pairs > 1)}"
+    budget = ask.budget / MIB
+    return words, f"{budget:.0f}", f"{found / MIB:.0f}", f"{found / ask.budget:.2f}"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return ["| " + " | ".join(line) + " |" for line in lines]

@@ -5,143 +5,121 @@ from __future__ import annotations
 import argparse
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
+from typing import Any
+from unittest import mock
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 import mediawidget as mw
-from mediawidget.encoding import TokenPair
+from mediawidget import chunks
 
-from . import clock, plain_hooks, subject
-from .clicks import click_milliseconds
+from . import case, clock, flat_hooks, memory, rate, scaling, subject, traces
+from .case import Case, Peer
+from .clicks import click_seconds
 from .lens import Lens
-from .report import write
+from .memory import MIB, Ask
+from .report import Report
+from .rows import ALL, LONG, large_cases, long_cases, parted, small_cases, teaching_cases
+from .subject import Subject
 
-FIRST_DIFFERENCES = (9, 1)
-"""Where the prompts part: late, as in most tasks, and right after the start token."""
-
-ALLOWED = 1e-4
-"""How far two programs' logit differences may part in float32."""
-
-UNITS = 12
-"""Plain forwards whose median is the unit of one round."""
-
-Grid = NDArray[np.float64]
-Grids = Callable[[TokenPair], tuple[Grid, float]]
+BUDGETS = (64, 128, 256, 512)
 
 
-@dataclass
-class Case:
-    """What was measured at one first difference, a value a round."""
-
-    first_difference: int
-    unit: list[float] = field(default_factory=list)
-    ours: list[float] = field(default_factory=list)
-    flat: list[float] = field(default_factory=list)
-    lens: list[float] = field(default_factory=list)
-    gap_flat: float = 0.0
-    gap_lens: float = 0.0
-    largest_effect: float = 0.0
-
-    def forwards(self) -> float:
-        """Our time in plain forwards."""
-        return _ratio(self.ours, self.unit)
-
-    def flat_ratio(self) -> float:
-        """Plain hooks' time over ours."""
-        return _ratio(self.flat, self.ours)
-
-    def lens_ratio(self) -> float | None:
-        """TransformerLens's time over ours; None where it was left out."""
-        return _ratio(self.lens, self.ours) if self.lens else None
+def measure(report: Report, cases: list[Case], rounds: int, *, lens: bool) -> None:
+    """Cases of one model, round by round, so that a change of pace meets all alike."""
+    target, rng = cases[0].target, random.Random(0)
+    peers: dict[str, Peer] = {
+        "trace": lambda pair, cells, _: traces.grid(target.hf, pair, cells),
+        "flat": lambda pair, cells, _: flat_hooks.grid(target.hf, pair, cells),
+    }
+    for n in dict.fromkeys(one.threads for one in cases):
+        with case.threads(n):
+            report.rates[target.name, n] = rate.measure(target.lm)
+    with ExitStack() as stack:
+        if lens:
+            peers["lens"] = stack.enter_context(Lens(target)).grid
+        # The first trace reads sources, and each program's first run wakes its threads.
+        warm = Case("", target, "head", cases[0].draw, ALL, range(1), 2)
+        case.measure(warm, rng, peers)
+        for number in range(rounds):
+            for one in cases:
+                if number < one.rounds:
+                    case.measure(one, rng, peers)
+            print(f"bench: {target.name}, round {number + 1} of {rounds}", flush=True)
+    report.cases += cases
 
 
-def _ratio(above: list[float], below: list[float]) -> float:
-    return median(a / b for a, b in zip(above, below, strict=True))
+def without_bands(one: Case, rounds: int) -> str:
+    """What it gains to compute shared positions once, in bands."""
+    rng, seconds = random.Random(1), []
+    with case.threads(one.threads):
+        for _ in range(rounds):
+            pairs = one.draw(rng)
+            _, ours = clock.timed(lambda: case.sweep(one, pairs))  # noqa: B023 - called at once
+            with mock.patch.multiple(chunks, PREFIX_PAYS=10**12, BAND_TOKENS=10**12):
+                _, plain = clock.timed(lambda: case.sweep(one, pairs))  # noqa: B023
+            seconds.append((ours, plain))
+    gain = case.ratio([plain for _, plain in seconds], [ours for ours, _ in seconds])
+    return f"{one.words}, {one.n_tokens} tokens: without shared prefixes {gain:.1f} times as long."
 
 
-def our_grid(lm: mw.LM, pair: mw.PromptPair) -> tuple[mw.Study, Grid]:
-    """A fresh study's head grid with all its checks: (Y01 or Y10, layer, head)."""
-    study = mw.Study(lm, pair)
-    effect = study.sweep("head", progress=False)
-    failed = [check.words for check in effect.checks if check.name in _MUST and not check.ok]
-    if failed:
-        raise SystemExit("bench: " + " ".join(failed))
-    return study, np.stack([effect["Y01"], effect["Y10"]])
+def clicks(target: Subject, draw: Callable[[random.Random], Any]) -> str:
+    """The time of a click beside that of a forward."""
+    one = Case("", target, "head", draw, ALL)
+    with case.threads(ALL):
+        pairs = draw(random.Random(2))
+        seconds = click_seconds(target.lm, pairs[0])
+        unit = case.measure_unit(one, mw.Study(target.lm, pairs[:1]).token_pairs[0])
+    forwards = max(0.0, seconds - 0.005) / unit
+    return (
+        f"A click (`study.intervene(site)`, one pair, any head), {target.name}: "
+        f"{1000 * seconds:.1f} ms, which is 5 ms and {forwards:.2f} forwards."
+    )
 
 
-_MUST = ("edit fired", "self-patch", "full cut", "plain forward")
+def peaks(budgets: Iterable[int]) -> list[tuple[Ask, int]]:
+    """Peak memory under several budgets, where it can be seen."""
+    asks = [Ask("gpt2", {}, "head", None, 15, 1, 1, budget * MIB) for budget in budgets]
+    asks += [
+        Ask("gpt2", LONG, "residual", "position", 512, 256, 1, budget * MIB, [3])
+        for budget in budgets
+    ]
+    return [(ask, memory.measure(ask)) for ask in asks] if memory.possible() else []
 
 
-def measure_unit(model: torch.nn.Module, pair: TokenPair) -> float:
-    """Processor seconds of one plain last-token forward of one prompt."""
-    ids = torch.from_numpy(pair.clean)[None]
-    with torch.no_grad():
-        times = [clock.timed(lambda: plain_hooks.forward(model, ids))[1] for _ in range(UNITS)]
-    return median(times)
-
-
-def measure_round(
-    case: Case, target: subject.Subject, lm: mw.LM, rng: random.Random, lens: Grids | None
-) -> None:
-    """One fresh pair through all programs, the unit before and after."""
-    pair = target.pair(case.first_difference, rng)
-    (study, ours), seconds = clock.timed(lambda: our_grid(lm, pair))
-    tokens = study.token_pairs[0]
-    if tokens.first_difference != case.first_difference or len(tokens) != subject.N_TOKENS:
-        raise SystemExit(f"bench: the pair is not what was asked for: {tokens}")
-    before = measure_unit(target.hf, tokens)
-    flat, flat_seconds = clock.timed(lambda: plain_hooks.head_grid(target.hf, tokens))
-    case.gap_flat = max(case.gap_flat, float(np.abs(ours - flat).max()))
-    if lens is not None:
-        theirs, lens_seconds = lens(tokens)
-        case.gap_lens = max(case.gap_lens, float(np.abs(ours - theirs).max()))
-        case.lens.append(lens_seconds)
-    case.unit.append((before + measure_unit(target.hf, tokens)) / 2)
-    case.ours.append(seconds)
-    case.flat.append(flat_seconds)
-    base = study.total
-    unpatched = np.array([base["Y00"], base["Y11"]]).reshape(2, 1, 1)
-    case.largest_effect = max(case.largest_effect, float(np.abs(ours - unpatched).max()))
-    if max(case.gap_flat, case.gap_lens) > ALLOWED:
-        raise SystemExit(f"bench: the programs disagree: {case}")
-
-
-def measure(target: subject.Subject, rounds: int, lens: Grids | None) -> list[Case]:
-    """All cases, round by round, so that a change of the machine's pace meets all alike."""
-    torch.set_num_threads(1)
-    lm = mw.load(target.hf, tokenizer=target.tokenizer)
-    rng = random.Random(0)
-    our_grid(lm, target.pair(FIRST_DIFFERENCES[0], rng))  # Warm: the first trace reads sources.
-    cases = [Case(first) for first in FIRST_DIFFERENCES]
-    for number in range(rounds):
-        for case in cases:
-            measure_round(case, target, lm, rng, lens)
-        print(f"bench: round {number + 1} of {rounds}", flush=True)
-    return cases
+def everything(rounds: int, *, lens: bool) -> Report:
+    """The whole benchmark."""
+    report = Report()
+    small, long, teaching = subject.gpt2(), subject.gpt2(**LONG), subject.teaching()
+    report.notes += [
+        clicks(small, parted(small, 9)),
+        clicks(teaching, teaching_cases(teaching)[0].draw),
+    ]
+    measure(report, small_cases(small), rounds, lens=lens)
+    cases = long_cases(long)
+    measure(report, cases, rounds, lens=lens)
+    report.notes.append(without_bands(cases[-1], rounds))
+    measure(report, teaching_cases(teaching), rounds, lens=lens)
+    if torch.cuda.is_available():
+        measure(report, large_cases(subject.llama()), rounds, lens=False)
+    report.doublings = scaling.measure(scaling.SMALL, rounds)
+    report.peaks = peaks(BUDGETS)
+    return report
 
 
 def main() -> int:
     """Measure, print, keep."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="fresh pairs per case")
+    parser.add_argument("--rounds", type=int, default=3, help="fresh prompts per row, at most")
     parser.add_argument("--no-lens", action="store_true", help="without TransformerLens")
     options = parser.parse_args()
     started = time.monotonic()
-    target = subject.make()
-    click = click_milliseconds()
-    if options.no_lens:
-        cases = measure(target, options.rounds, None)
-    else:
-        with Lens(target) as lens:
-            cases = measure(target, options.rounds, lens.head_grid)
-    # Only a whole run is kept.
-    keep = None if options.no_lens else Path(__file__).parent / "RESULTS.md"
-    print(write(cases, click, keep))
+    text = everything(options.rounds, lens=not options.no_lens).text()
+    print(text)
+    if not options.no_lens:  # Only a whole run is kept.
+        (Path(__file__).parent / "RESULTS.md").write_text(text, encoding="utf-8")
     print(f"bench: {time.monotonic() - started:.0f} s")
     return 0

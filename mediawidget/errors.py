@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class MediationError(ValueError):
     """Bad input, said so that the reader can mend it without opening our code.
@@ -20,3 +23,27 @@ class MediationError(ValueError):
         super().__init__(
             f"{message}\n  got:      {value}\n  expected: {expected}\n  fix:      {fix}"
         )
+
+
+def require(ok: bool, message: str, *, value: object, expected: str, fix: str) -> None:
+    """Raise unless ``ok``; ``value`` is shown as Python shows it, shortened."""
+    if not ok:
+        shown = repr(value)
+        shown = shown if len(shown) <= 200 else shown[:200] + "..."
+        raise MediationError(message, value=shown, expected=expected, fix=fix)
+
+
+@contextmanager
+def reading(what: str, data: object) -> Iterator[None]:
+    """Whatever fails inside for what is in ``data`` says that it is no saved ``what``."""
+    try:
+        yield
+    except MediationError:
+        raise
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+        raise MediationError(
+            f"This is no {what} that was saved.",
+            value=f"{repr(data)[:200]}: {type(error).__name__}: {error}",
+            expected="what to_json() gave",
+            fix="save it again, or make a new one",
+        ) from error

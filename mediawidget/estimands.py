@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import MediationError
+from .errors import MediationError, require
 
 Array = NDArray[np.float64]
 
@@ -40,6 +40,13 @@ def estimand(key: str, corners: Mapping[str, Array]) -> Array:
     Raises:
         MediationError: for another key; ``NIE`` is refused because two conventions share it.
     """
+    require(
+        isinstance(key, str),
+        "A quantity is asked for by its name.",
+        value=key,
+        expected="one of " + ", ".join((*ESTIMANDS, *CORNERS)),
+        fix="effect['PIE']",
+    )
     shape = np.broadcast_shapes(*(np.shape(value) for value in corners.values()))
     if key in corners:
         return np.broadcast_to(corners[key], shape)

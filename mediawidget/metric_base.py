@@ -10,12 +10,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import MediationError
+from .errors import MediationError, require
 from .readouts import BASE_COLUMNS
 
 Array = NDArray[np.float64]
 Columns = Mapping[str, Array]
 """Column name -> values of shape (...)."""
+
+
+def _as_numbers(kept: Any, columns: Sequence[str]) -> Array:
+    """An array whose last axis holds at least the columns."""
+    try:
+        array = np.asarray(kept, dtype=np.float64)
+    except (TypeError, ValueError, RuntimeError):
+        array = np.zeros(())
+    require(
+        array.ndim > 0 and array.shape[-1] >= len(columns),
+        "A metric is read off kept numbers.",
+        value=kept,
+        expected=f"an array (..., {len(columns)}): {', '.join(columns)}",
+        fix="effect.scores(effect.edited)",
+    )
+    return array
 
 
 class Metric(ABC):
@@ -48,7 +64,16 @@ class Metric(ABC):
         Raises:
             MediationError: a column that the metric needs was not kept.
         """
+        names: object = columns
+        require(
+            isinstance(names, list | tuple) and all(isinstance(name, str) for name in names),
+            "Kept numbers are named by their columns.",
+            value=columns,
+            expected="a name for each number",
+            fix="effect.columns names those of an effect",
+        )
         self.refuse_missing(columns)
+        kept = _as_numbers(kept, columns)
         return np.asarray(
             self.compute({name: kept[..., columns.index(name)] for name in self.columns})
         )

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .errors import MediationError
+from .errors import MediationError, reading
 from .metric_base import Array, Columns, Metric
 from .own_metric import Function, SavedFunction
 from .readouts import ANSWER, BASE_COLUMNS, KL_CLEAN, KL_CORRUPT, LOGSUMEXP, RANK, WRONG
@@ -152,7 +152,8 @@ class KL(Metric):
     unit = "nats"
 
     def __post_init__(self) -> None:
-        if self.base not in ("clean", "corrupt"):
+        base: object = self.base
+        if not isinstance(base, str) or base not in ("clean", "corrupt"):
             raise MediationError(
                 "KL is measured from one of the two prompts.",
                 value=f"base={self.base!r}",
@@ -207,18 +208,19 @@ def metric_from_json(data: Mapping[str, Any] | str) -> Metric:
 
     A function of the user's comes back as one that says how to give it again.
     """
-    options = {"name": data} if isinstance(data, str) else dict(data)
-    name = options.pop("name", None)
-    if name == SavedFunction.kind:
-        return SavedFunction(**{**options, "tokens": tuple(options["tokens"])})
-    if name not in METRICS:
-        raise MediationError(
-            "Unknown metric.",
-            value=repr(name),
-            expected="one of " + ", ".join(sorted(METRICS)),
-            fix="LogitDiff() is the usual choice",
-        )
-    return METRICS[name](**options)
+    with reading("metric", data):
+        options = {"name": data} if isinstance(data, str) else dict(data)
+        name = options.pop("name", None)
+        if name == SavedFunction.kind:
+            return SavedFunction(**{**options, "tokens": tuple(options["tokens"])})
+        if name in METRICS:
+            return METRICS[name](**options)
+    raise MediationError(
+        "Unknown metric.",
+        value=repr(name),
+        expected="one of " + ", ".join(sorted(METRICS)),
+        fix="LogitDiff() is the usual choice",
+    )
 
 
 def as_metric(metric: object) -> Metric:

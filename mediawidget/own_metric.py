@@ -44,6 +44,9 @@ class Function(Metric):
         tokens: Any = self.tokens
         if not callable(fn):
             raise _refused("fn", fn, "a function of kept numbers")
+        for name in ("name", "unit"):
+            if not isinstance(getattr(self, name), str):
+                raise _refused(name, getattr(self, name), "a text")
         listed = isinstance(tokens, Sequence) and not isinstance(tokens, str)
         if not listed or not all(isinstance(token, str) and token for token in tokens):
             raise _refused("tokens", tokens, "a list of tokens, a text each")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
-from .errors import MediationError
+from .errors import MediationError, reading, require
 
 LONGEST_SET = 4
 """Members that a label shows of a set before it shortens it."""
@@ -68,6 +68,7 @@ class PromptPair:
         shared = [text for text in self.answers if text.strip() in wrongs]
         if shared:
             raise _same_answers(self.answers, self.wrongs, shared)
+        _refuse_no_roles(self.roles)
         if self.alignment is not None:
             object.__setattr__(self, "alignment", _as_alignment(self.alignment))
 
@@ -120,7 +121,8 @@ class PromptPair:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> PromptPair:
         """The inverse of ``to_json``."""
-        return cls(**data)
+        with reading("prompt pair", data):
+            return cls(**data)
 
 
 def shown(texts: Sequence[str]) -> str:
@@ -149,6 +151,23 @@ def _refuse_no_text(name: str, value: object) -> None:
             expected="a string that is not empty",
             fix=f"pass {name}='...'",
         )
+
+
+def _refuse_no_roles(roles: object) -> None:
+    def places(at: object) -> bool:
+        several = at if isinstance(at, list | tuple) else [at]
+        return bool(several) and all(
+            isinstance(one, int) and not isinstance(one, bool) for one in several
+        )
+
+    require(
+        isinstance(roles, Mapping)
+        and all(isinstance(name, str) and name and places(at) for name, at in roles.items()),
+        "Roles are names of token positions.",
+        value=roles,
+        expected="a mapping of name to position, or to several positions",
+        fix="roles={'S2': 9, 'subject': (1, 2)}",
+    )
 
 
 def _as_answer(name: str, value: object) -> str | tuple[str, ...]:
@@ -237,6 +256,14 @@ class Contrast(Sequence[PromptPair]):
                     expected="PromptPair(clean=..., corrupt=..., answer=..., wrong=...)",
                     fix="wrap your prompts in PromptPair",
                 )
+        told: tuple[object, object] = (name, dropped)
+        require(
+            isinstance(told[0], str) and isinstance(told[1], int) and dropped >= 0,
+            "A contrast has a name, and a number of candidates that were left out.",
+            value=told,
+            expected="a text, and an int from 0",
+            fix="Contrast([pair], 'my task')",
+        )
         if not pairs:
             raise MediationError(
                 "A contrast needs pairs.",
@@ -275,8 +302,9 @@ class Contrast(Sequence[PromptPair]):
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Contrast:
         """The inverse of ``to_json``."""
-        pairs = [PromptPair.from_json(pair) for pair in data["pairs"]]
-        return cls(pairs, data.get("name", ""), data.get("dropped", 0))
+        with reading("contrast", data):
+            pairs = [PromptPair.from_json(pair) for pair in data["pairs"]]
+            return cls(pairs, data.get("name", ""), data.get("dropped", 0))
 
 
 def as_contrast(pairs: PromptPair | Sequence[PromptPair]) -> Contrast:

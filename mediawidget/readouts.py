@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from .errors import MediationError
+from .errors import MediationError, require
 
 ANSWER, WRONG, LOGSUMEXP = range(3)
 """Where the base columns stand among the kept numbers, whatever else is kept."""
@@ -49,7 +49,8 @@ def joined(*wanted: Iterable[str]) -> tuple[str, ...]:
         >>> joined(("answer",), ("rank",))
         ('answer', 'wrong', 'logsumexp', 'rank')
     """
-    columns = tuple(dict.fromkeys([*BASE_COLUMNS, *(name for some in wanted for name in some)]))
+    listed = [name for some in wanted for name in _names(some)]
+    columns = tuple(dict.fromkeys([*BASE_COLUMNS, *listed]))
     for name in columns:
         if name not in (*BASE_COLUMNS, KL_CLEAN, KL_CORRUPT, RANK) and token_of(name) is None:
             raise MediationError(
@@ -59,6 +60,20 @@ def joined(*wanted: Iterable[str]) -> tuple[str, ...]:
                 fix="a token's logit is asked for by Function(fn, tokens=['Mary'])",
             )
     return columns
+
+
+def _names(columns: object) -> list[str]:
+    """A list of names, refused if it is none."""
+    listed = isinstance(columns, list | tuple | Iterator)
+    names = list(columns) if listed else []  # type: ignore[call-overload]
+    require(
+        listed and all(isinstance(name, str) for name in names),
+        "Columns of kept numbers are named.",
+        value=columns,
+        expected="a tuple of names",
+        fix="columns=('answer', 'wrong', 'logsumexp')",
+    )
+    return names
 
 
 @dataclass(frozen=True)
@@ -96,7 +111,8 @@ class Readout:
                 expected="None for the last position, a whole number, or the name of a role",
                 fix="Readout(position=9) or Readout(position='S2')",
             )
-        if self.reduce not in ("sum", "mean"):
+        reduce: object = self.reduce
+        if not isinstance(reduce, str) or reduce not in ("sum", "mean"):
             raise MediationError(
                 "An answer of several tokens is the sum or the mean of their log probabilities.",
                 value=f"reduce={self.reduce!r}",

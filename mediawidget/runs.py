@@ -8,7 +8,7 @@ from typing import Any
 
 from .edits import Edit, edit_from_json
 from .edits.base import BASES, SOURCES, Base, check_base
-from .errors import MediationError
+from .errors import MediationError, reading, require
 from .mediators import mediator_named
 from .sites import Site
 
@@ -44,6 +44,14 @@ class Run:
         self, base: Base, edits: Mapping[Site, Edit] | None = None, freeze: Freeze = ()
     ) -> None:
         check_base(base)
+        given: object = {} if edits is None else edits
+        require(
+            isinstance(given, Mapping),
+            "A run maps sites to edits.",
+            value=given,
+            expected="{Site(...): an edit, such as Patch(), Zero() or Mean()}",
+            fix="Run('corrupt', {Site('head', layer=3, head=1): Patch()})",
+        )
         items = tuple((edits or {}).items())
         for site, edit in items:
             pair: tuple[object, object] = (site, edit)
@@ -68,11 +76,10 @@ class Run:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Run:
         """The inverse of ``to_json``."""
-        return cls(
-            data["base"],
-            {Site.from_json(e["site"]): edit_from_json(e["edit"]) for e in data["edits"]},
-            [held if isinstance(held, str) else Site.from_json(held) for held in data["freeze"]],
-        )
+        with reading("run", data):
+            edits = {Site.from_json(e["site"]): edit_from_json(e["edit"]) for e in data["edits"]}
+            freeze = [h if isinstance(h, str) else Site.from_json(h) for h in data["freeze"]]
+            return cls(data["base"], edits, freeze)
 
 
 SOURCES["run"] = Run.from_json
@@ -84,6 +91,14 @@ def as_freeze(freeze: Freeze) -> tuple[str | Site, ...]:
     Raises:
         MediationError: an unknown kind, or something that is neither a kind nor a site.
     """
+    given: object = freeze
+    require(
+        isinstance(given, str | Site | Sequence),
+        "What is frozen is a kind of mediator or a site.",
+        value=given,
+        expected="a name such as 'head', a Site, or a list of them",
+        fix="Run('corrupt', {...}, freeze=('head', 'mlp_out'))",
+    )
     several = (freeze,) if isinstance(freeze, str | Site) else tuple(freeze)
     for held in several:
         if isinstance(held, str):
@@ -120,7 +135,7 @@ def as_edits(sites: Sites, edit: Edit) -> dict[Site, Edit]:
         MediationError: no sites.
     """
     if isinstance(sites, Mapping):
-        edits = dict(sites)
+        edits = dict(Run("clean", sites).edits)
     else:
         several: object = [sites] if isinstance(sites, Site) else sites
         if not isinstance(several, Sequence) or not all(isinstance(s, Site) for s in several):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import MediationError
+from .errors import MediationError, reading, require
 
 Position = int | str | tuple[int | str, ...] | None
 """A token position, the name of a role that every pair has, several of them, or all."""
@@ -62,6 +62,13 @@ class Site:
     key: Position = None
 
     def __post_init__(self) -> None:
+        require(
+            isinstance(self.mediator, str),
+            "A site's mediator is a name.",
+            value=self.mediator,
+            expected="a kind of component, such as 'head', 'residual' or 'mlp_out'",
+            fix="Site('head', layer=3, head=1)",
+        )
         object.__setattr__(self, "layer", _whole(self.layer, "layer"))
         for name in ("head", "unit"):
             value = getattr(self, name)
@@ -99,7 +106,8 @@ class Site:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Site:
         """The inverse of ``to_json``."""
-        return cls(**data)
+        with reading("site", data):
+            return cls(**data)
 
 
 def _whole(value: object, name: str) -> int:
@@ -121,7 +129,7 @@ def _positions(value: object, name: str) -> Position:
     """One position as an int or a role's name, several as a tuple of them."""
     if isinstance(value, str):
         return value
-    if not isinstance(value, Iterable):
+    if not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
         return _whole(value, name)
     several = tuple(p if isinstance(p, str) else _whole(p, name) for p in value)
     if not several or len(set(several)) < len(several):

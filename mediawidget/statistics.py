@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import MediationError
+from .errors import MediationError, require
 
 Array = NDArray[np.float64]
 
 FEWEST = 3
 """Pairs below which a bootstrap says nothing."""
+
+_FEWEST_RESAMPLES, _MOST_RESAMPLES = 10, 10**7
 
 _AT_ONCE = 250
 """Resamples held in memory at a time."""
@@ -35,6 +37,7 @@ def bootstrap_mean(values: Array, level: float, resamples: int, seed: int) -> Ar
             expected=f"at least {FEWEST}",
             fix="mw.tasks.ioi(lm, n=64) makes a contrast of many",
         )
+    _refuse_no_interval(level, resamples, seed)
     flat = values.reshape(n, -1)
     ends = np.stack([flat.mean(axis=0)] * 2)
     # BCa divides by the spread of the sample, so cells without any are left at their mean.
@@ -51,3 +54,27 @@ def bootstrap_mean(values: Array, level: float, resamples: int, seed: int) -> Ar
         ).confidence_interval
         ends[:, spread] = [interval.low, interval.high]
     return ends.reshape(2, *values.shape[1:])
+
+
+def _refuse_no_interval(level: object, resamples: object, seed: object) -> None:
+    """Raise where scipy would, or would give an interval that means nothing."""
+
+    def whole(number: object, least: int) -> bool:
+        return isinstance(number, int) and not isinstance(number, bool) and number >= least
+
+    fix = "effect.ci('PIE', level=0.95, resamples=2000, seed=0)"
+    require(
+        isinstance(level, float | int) and 0 < level < 1,
+        "The level of an interval is its coverage.",
+        value=level,
+        expected="a number between 0 and 1",
+        fix=fix,
+    )
+    require(
+        whole(resamples, _FEWEST_RESAMPLES) and int(resamples) <= _MOST_RESAMPLES,  # type: ignore[call-overload]
+        "An interval is made of resamples.",
+        value=resamples,
+        expected=f"an int from {_FEWEST_RESAMPLES} to {_MOST_RESAMPLES}",
+        fix=fix,
+    )
+    require(whole(seed, 0), "A seed is a number.", value=seed, expected="an int from 0", fix=fix)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
 from .edits import Edit, Knockout, Patch, as_edit
-from .errors import MediationError
+from .errors import MediationError, require
 from .mediators import Shape, mediator_named
 from .runs import Freeze, as_freeze
 from .sites import Position, Site
@@ -56,6 +56,7 @@ class Sweep:
         freeze: Freeze = (),
     ) -> None:
         mediator_named(mediator)
+        by, chosen = _as_groups(mediator, by), _as_layers(mediator, layers)
         groups = tuple(by.items()) if isinstance(by, Mapping) else by
         if isinstance(by, str) and by not in ("position", "role"):
             raise MediationError(
@@ -72,7 +73,6 @@ class Sweep:
                 expected="an int, at least 1",
                 fix=f"study.sweep({mediator!r}, window=3)",
             )
-        chosen = (layers,) if isinstance(layers, int) else layers
         if groups == () or (chosen is not None and not len(chosen)):
             raise MediationError(
                 "A sweep needs something to sweep over.",
@@ -187,3 +187,34 @@ def _some_roles(roles: Sequence[str]) -> tuple[str, ...]:
             fix="PromptPair(..., roles={'subject': 1, 'END': 7}), or by='position'",
         )
     return tuple(roles)
+
+
+def _as_groups(mediator: str, by: Any) -> Any:
+    """How a sweep goes by position, refused where it is nothing of the kind."""
+    pairs = isinstance(by, tuple) and all(isinstance(p, tuple) and len(p) == 2 for p in by)
+    named = by.items() if isinstance(by, Mapping) else by if pairs else ()
+    require(
+        (by is None or isinstance(by, str | Mapping) or pairs)
+        and all(isinstance(name, str) for name, _ in named),
+        "A sweep is over whole components or by position.",
+        value=by,
+        expected="None, 'position', 'role', or {name: positions}",
+        fix=f"study.sweep({mediator!r}, by='position')",
+    )
+    for _, place in named:
+        Site(mediator, 0, position=place)
+    return by
+
+
+def _as_layers(mediator: str, layers: Any) -> tuple[int, ...] | None:
+    """Layers as a tuple; that they exist is checked where the model is known."""
+    if layers is None or (isinstance(layers, int) and not isinstance(layers, bool)):
+        return None if layers is None else (layers,)
+    require(
+        isinstance(layers, Iterable) and not isinstance(layers, str | Mapping),
+        "Layers are counted.",
+        value=layers,
+        expected="None for all, an int, or a list of ints",
+        fix=f"study.sweep({mediator!r}, layers=[2, 3])",
+    )
+    return tuple(layers)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
-from ..errors import MediationError
+from ..errors import MediationError, reading
 from ..sites import Site
 
 Base = Literal["clean", "corrupt"]
@@ -140,18 +140,20 @@ def plain(value: Any) -> Any:
 
 def edit_from_json(data: Mapping[str, Any]) -> Edit:
     """The inverse of ``Edit.to_json``."""
-    arguments = {key: value for key, value in data.items() if key != "kind"}
-    if data.get("kind") not in _KINDS:
-        raise MediationError(
-            "Unknown edit.",
-            value=repr(data.get("kind")),
-            expected="one of " + ", ".join(sorted(_KINDS)),
-            fix="mw.Patch() sets a site to its value on the pair's other prompt",
-        )
-    source = arguments.get("source")
-    if isinstance(source, Mapping):
-        arguments["source"] = SOURCES[source["is"]](source)
-    return _KINDS[data["kind"]](**arguments)
+    with reading("edit", data):
+        arguments = {key: value for key, value in data.items() if key != "kind"}
+        kind = data.get("kind")
+        source = arguments.get("source")
+        if isinstance(source, Mapping):
+            arguments["source"] = SOURCES[source["is"]](source)
+        if kind in _KINDS:
+            return _KINDS[kind](**arguments)
+    raise MediationError(
+        "Unknown edit.",
+        value=repr(kind),
+        expected="one of " + ", ".join(sorted(_KINDS)),
+        fix="mw.Patch() sets a site to its value on the pair's other prompt",
+    )
 
 
 def as_edit(edit: object) -> Edit:

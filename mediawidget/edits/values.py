@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MediationError
+from ..errors import MediationError, reading, require
 from ..sites import Site
 from .base import SOURCES
 
@@ -29,6 +29,13 @@ class Values:
     origin: str = ""
 
     def __post_init__(self) -> None:
+        require(
+            isinstance(self.site, Site),
+            "Values are those of a site.",
+            value=self.site,
+            expected="the Site they were read at",
+            fix="study.activations(site) gives them",
+        )
         array = np.asarray(self.array)
         if array.ndim != 3 or not np.isfinite(array).all():
             raise MediationError(
@@ -47,7 +54,8 @@ class Values:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Values:
         """The inverse of ``to_json``."""
-        return cls(Site.from_json(data["site"]), np.array(data["array"]), data["origin"])
+        with reading("activation", data):
+            return cls(Site.from_json(data["site"]), np.array(data["array"]), data["origin"])
 
     def __repr__(self) -> str:
         return f"Values({self.site.label()}, {self.array.shape}, from {self.origin or 'you'})"

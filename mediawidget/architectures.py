@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from .errors import MediationError
+from .errors import MediationError, require
 from .paths import ARCHITECTURES, VARIANTS, ModulePaths
 
 __all__ = ["ARCHITECTURES", "ModulePaths", "Sizes", "follow", "module_paths", "sizes"]
@@ -74,6 +74,13 @@ def follow(root: Any, path: str) -> Any:
     Raises:
         MediationError: names the step that leads nowhere.
     """
+    require(
+        isinstance(path, str),
+        "A module path is text.",
+        value=path,
+        expected="names with dots between them, as print(model) shows them",
+        fix="ModulePaths(blocks='model.layers', ...)",
+    )
     here = root
     for step in path.split("."):
         if getattr(here, step, None) is None:

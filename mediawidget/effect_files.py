@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,19 @@ import numpy as np
 
 from .edits import edit_from_json
 from .effects import Effect
-from .errors import MediationError
+from .errors import MediationError, require
 from .metrics import BASE_COLUMNS, metric_from_json
 from .validity import Check
 
 FORMAT = "mediawidget-effect-2"
 _EARLIER = "mediawidget-effect-1"
 """Kept the base columns alone, and a metric by its bare name."""
+
+_BROKEN = (
+    *(AttributeError, EOFError, LookupError, OSError, OverflowError, RecursionError, TypeError),
+    *(NotImplementedError, ValueError, zipfile.BadZipFile, zlib.error),
+)
+"""What numpy, json and zipfile raise on a file that is not what they expect."""
 
 _ARRAYS = {"bases": np.float64, "edited": np.float64, "status": np.uint8}
 
@@ -53,8 +60,36 @@ def save(effect: Effect, path: Path) -> Path:
     return path
 
 
+def as_path(path: object) -> Path:
+    """The place of a file, refused if it is none."""
+    require(
+        isinstance(path, str | Path) and bool(str(path)),
+        "An effect is saved in a file.",
+        value=path,
+        expected="a path that ends in .json or .npz",
+        fix="effect.save('effect.npz')",
+    )
+    return Path(str(path))
+
+
 def load(path: Path) -> Effect:
-    """Read an effect from ``path``, by its ending."""
+    """Read an effect from ``path``, by its ending.
+
+    Raises:
+        MediationError: there is no such file, or it is none of ours, or was cut short.
+    """
+    try:
+        header, arrays = _parts(path)
+        return _effect(path, header, arrays)
+    except MediationError:
+        raise
+    except _BROKEN as error:
+        why = f"{type(error).__name__}: {error}"
+        raise _unreadable(path, why) from error
+
+
+def _parts(path: Path) -> tuple[Any, dict[str, Any]]:
+    """What a file holds, as it stands there."""
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as stored:
@@ -68,10 +103,12 @@ def load(path: Path) -> Effect:
             }
         else:
             raise _unreadable(path, "the ending is neither .json nor .npz")
-    except MediationError:
-        raise
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise _unreadable(path, f"{type(error).__name__}: {error}") from error
+    except MemoryError as error:
+        raise _unreadable(path, "it claims to be larger than the memory") from error
+    return header, arrays
+
+
+def _effect(path: Path, header: Any, arrays: dict[str, Any]) -> Effect:
     if header.get("format") not in (FORMAT, _EARLIER):
         raise _unreadable(path, f"its format is {header.get('format')!r}")
     return Effect(

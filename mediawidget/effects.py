@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .edits import Edit, Patch
-from .errors import MediationError
+from .errors import MediationError, require
 from .estimands import ESTIMANDS, estimand
-from .metrics import BASE_COLUMNS, LogitDiff, Metric, SavedFunction
+from .metrics import BASE_COLUMNS, LogitDiff, Metric, SavedFunction, refuse_no_metric
 from .statistics import bootstrap_mean
 from .validity import PREMISES, Check, premises, too_near_zero
 
@@ -80,6 +80,17 @@ class Effect:
                 expected="a last axis as long as the columns",
                 fix="Effect(..., columns=(...))",
             )
+        n, shape = len(self.bases), self.shape
+        wanted = ((n, 2, named), (n, 2, *shape, named), shape)
+        found = (self.bases.shape, self.edited.shape, np.shape(self.status))
+        n_labels = len(self.labels)
+        require(
+            found == wanted and n > 0 and n_labels in (0, int(np.prod(shape))),
+            "An effect has a number for every pair, base and cell.",
+            value=(*found, n_labels),
+            expected=f"bases, edited, status of shapes {wanted}; a label for every cell or none",
+            fix="study.sweep and study.intervene make effects",
+        )
 
     # --- numbers ---------------------------------------------------------------------------
 
@@ -151,32 +162,35 @@ class Effect:
         Raises:
             MediationError: the metric is read from numbers that these runs did not keep.
         """
-        metric.refuse_missing(self.columns)
+        refuse_no_metric(metric).refuse_missing(self.columns)
         others = (check for check in self.checks if check.name not in PREMISES)
         checks = (*premises(self.bases, metric.over(self.columns)), *others) if self.checks else ()
         return replace(self, metric=metric, checks=checks)
 
     def pair(self, index: int) -> Effect:
         """The effect on one pair alone."""
-        if not 0 <= index < self.n_pairs:
+        at = getattr(index, "__index__", lambda: -1)()
+        if isinstance(index, bool) or not 0 <= at < self.n_pairs:
             raise MediationError(
                 "There is no such pair.",
                 value=index,
                 expected=f"0 to {self.n_pairs - 1}",
                 fix="pairs count from 0",
             )
-        one = slice(index, index + 1)
+        one = slice(at, at + 1)
         return replace(self, bases=self.bases[one], edited=self.edited[one])
 
     def cell(self, *coordinates: int | str) -> Effect:
         """The effect of one cell, as an effect without axes."""
-        if coordinates not in set(product(*self.axes.values())):
-            raise MediationError(
-                "There is no such cell.",
-                value=repr(coordinates),
-                expected=", ".join(f"{name} of {labels}" for name, labels in self.axes.items()),
-                fix="effect.axes names the coordinates",
-            )
+        named = ", ".join(f"{name} of {labels}" for name, labels in self.axes.items())
+        require(
+            all(isinstance(one, int | np.integer | str) for one in coordinates)
+            and coordinates in set(product(*self.axes.values())),
+            "There is no such cell.",
+            value=coordinates,
+            expected=named or "no coordinates, for this effect has no axes",
+            fix="effect.axes names the coordinates",
+        )
         index: tuple[Any, ...] = tuple(
             labels.index(coordinate)
             for labels, coordinate in zip(self.axes.values(), coordinates, strict=True)
@@ -210,8 +224,17 @@ class Effect:
 
     def top(self, n: int = 10, by: str | None = None) -> pd.DataFrame:
         """The ``n`` cells of largest size of ``by`` (PIE, or the effect on the clean base)."""
+        count: object = n
+        require(
+            isinstance(count, int | np.integer) and not isinstance(count, bool) and n >= 0,
+            "The strongest cells are counted.",
+            value=n,
+            expected="an int from 0",
+            fix="effect.top(10)",
+        )
         table = self.to_dataframe()
-        key = by or ("PIE" if self.edit.corners else "clean")
+        key = ("PIE" if self.edit.corners else "clean") if by is None else by
+        self[key]
         table[key] = np.broadcast_to(self[key], self.shape).reshape(-1)
         return table.sort_values(key, key=np.abs, ascending=False, na_position="last").head(n)
 
@@ -219,16 +242,16 @@ class Effect:
 
     def save(self, path: str | Path) -> Path:
         """Write it as .json or .npz (no pickle); ``Effect.load`` reads it back without torch."""
-        from .effect_files import save
+        from .effect_files import as_path, save
 
-        return save(self, Path(path))
+        return save(self, as_path(path))
 
     @classmethod
     def load(cls, path: str | Path) -> Effect:
         """Read what ``save`` wrote."""
-        from .effect_files import load
+        from .effect_files import as_path, load
 
-        return load(Path(path))
+        return load(as_path(path))
 
     # --- views ---------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import MediationError
+from .errors import MediationError, require
 from .prompts import PromptPair, shown
 from .readouts import Readout, token_of
 from .strands import Answer, make_strands
@@ -42,6 +42,14 @@ class Encoder:
         Raises:
             MediationError: the prompt is longer than the model reads, or holds an unknown word.
         """
+        given: object = text
+        require(
+            isinstance(given, str) and bool(given),
+            "A prompt is text.",
+            value=text,
+            expected="a string that is not empty",
+            fix="lm.tokens('The sky is')",
+        )
         ids = [int(i) for i in self.tokenizer(text)["input_ids"]]
         self._refuse_unknown(ids, text)
         self._refuse_long(len(ids))

@@ -17,7 +17,7 @@ from .constants import Bank
 from .edits import Edit, Knockout, Values, Zero
 from .edits.base import BASES
 from .encoding import TokenPair
-from .errors import MediationError
+from .errors import MediationError, require
 from .groups import Group, make_groups, refuse_lonely, spans
 from .jobs import Job
 from .lm import LM
@@ -27,7 +27,7 @@ from .outcomes import Outcomes, filed
 from .plan import Template, make_template
 from .plan.frame import Ints
 from .precision import tolerance
-from .readouts import BASE_COLUMNS
+from .readouts import BASE_COLUMNS, joined
 from .runner import Batch, Result
 from .runs import Run, roles_named
 from .sites import Site
@@ -54,10 +54,11 @@ class Engine:
         roles: Sequence[Mapping[str, Any]] = (),
         columns: tuple[str, ...] = BASE_COLUMNS,
     ) -> None:
+        _refuse_no_question(lm, pairs, budget)
         self.lm = lm
         self.pairs = tuple(pairs)
         self.budget = budget
-        self.columns = columns
+        self.columns = joined(columns)
         self.roles = [spans(named) for named in roles] or [{} for _ in self.pairs]
         self._groups: dict[frozenset[str], list[Group]] = {}
         self._kept: dict[int, Sources] = {}
@@ -82,7 +83,7 @@ class Engine:
 
     def job(self, runs: Sequence[Run], *, once: Sequence[Run] = (), top: int = 0) -> Job[Outcomes]:
         """The same in chunks. ``once``: further runs, on the first pairs only (checks)."""
-        _refuse_other_than_runs(runs)
+        _refuse_other_than_runs([*runs, *once] if isinstance(runs, list | tuple) else runs, top)
         everything = [*runs, *once]
         self._refuse_impossible(everything)
         outcomes = Outcomes.empty(len(everything), len(self.pairs), self.columns)
@@ -98,7 +99,9 @@ class Engine:
         same to the last bit and nobody's hooks are on the model, so that only the runs' own rows
         are computed, from the first block that they change.
         """
-        _refuse_other_than_runs(runs)
+        _refuse_other_than_runs(runs, top)
+        if not runs:
+            return self.evaluate(runs, top=top)
         self._refuse_impossible(runs)
         groups = self.groups_of(roles_named(runs))
         known = self.lm.fingerprint()
@@ -148,6 +151,14 @@ class Engine:
             MediationError: what ``evaluate`` raises, and pairs on which the site is of several
                 widths in positions.
         """
+        given: tuple[object, object] = (site, run)
+        require(
+            isinstance(given[0], Site) and isinstance(given[1], Run),
+            "Activations are those of a site in a run.",
+            value=(site, run),
+            expected="a Site, and a Run or one of the two prompts",
+            fix="study.activations(Site('head', layer=3, head=1), 'clean')",
+        )
         mediator = mediator_named(site.mediator)
         if mediator.keyed:
             raise MediationError(
@@ -341,7 +352,41 @@ def _changed(lm: LM) -> MediationError:
     )
 
 
-def _refuse_other_than_runs(runs: object) -> None:
+def _refuse_no_question(lm: object, pairs: object, budget: object) -> None:
+    require(
+        isinstance(lm, LM),
+        "An engine runs a model.",
+        value=lm,
+        expected="an LM",
+        fix="lm = mw.load(); mw.Study(lm, pair)",
+    )
+    listed = isinstance(pairs, Sequence) and len(pairs) > 0
+    require(
+        listed and all(isinstance(pair, TokenPair) for pair in pairs),  # type: ignore[attr-defined]
+        "An engine runs pairs of prompts as token ids.",
+        value=pairs,
+        expected="a list of TokenPair",
+        fix="Engine(lm, lm.encode([pair]))",
+    )
+    whole = isinstance(budget, int) and not isinstance(budget, bool)
+    require(
+        budget is None or (whole and budget >= 0),  # type: ignore[operator]
+        "A budget is memory.",
+        value=budget,
+        expected="a number of bytes, or None to ask the machine",
+        fix="Engine(lm, pairs, budget=2**30)",
+    )
+
+
+def _refuse_other_than_runs(runs: object, top: object = 0) -> None:
+    whole = isinstance(top, int) and not isinstance(top, bool)
+    require(
+        whole and top >= 0,  # type: ignore[operator]
+        "The likeliest tokens are counted.",
+        value=top,
+        expected="an int from 0",
+        fix="engine.evaluate(runs, top=5)",
+    )
     if not isinstance(runs, Sequence) or not all(isinstance(run, Run) for run in runs):
         raise MediationError(
             "The engine evaluates runs.",

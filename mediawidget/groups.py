@@ -16,6 +16,7 @@ from .errors import MediationError
 from .lm import LM
 from .plan import Frame
 from .plan.frame import Ints
+from .prompts import refuse_no_roles
 from .reading import Reading, make_reading
 
 Roles = Mapping[str, tuple[int, ...]]
@@ -152,6 +153,7 @@ def _parting(strand: Strand) -> int:
 
 def spans(roles: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Roles as spans of positions."""
+    refuse_no_roles(roles)
     return {
         name: (at,) if isinstance(at, int) else tuple(int(p) for p in at)
         for name, at in roles.items()

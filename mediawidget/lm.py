@@ -14,7 +14,7 @@ from torch import nn
 
 from .architectures import ModulePaths, follow, module_paths, sizes
 from .encoding import Encoder, TokenPair
-from .errors import MediationError
+from .errors import MediationError, require
 from .identity import Contents
 from .mediators import Mediator, Point, Shape
 from .memory import use_cpu_share
@@ -52,6 +52,20 @@ class LM:
                 expected="the tokenizer the model was trained with",
                 fix="load(model, tokenizer=AutoTokenizer.from_pretrained(...))",
             )
+        require(
+            callable(tokenizer) and hasattr(tokenizer, "decode"),
+            "A model comes with its tokenizer.",
+            value=tokenizer,
+            expected="a tokenizer of transformers",
+            fix="load(model, tokenizer=AutoTokenizer.from_pretrained(...))",
+        )
+        require(
+            paths is None or isinstance(paths, ModulePaths),
+            "The paths of a model's modules come together.",
+            value=paths,
+            expected="ModulePaths(...)",
+            fix="load(model, tokenizer=..., paths=ModulePaths(blocks='model.layers', ...))",
+        )
         self.hf = module.eval()
         self.tokenizer = tokenizer
         self.name = name
@@ -252,20 +266,21 @@ def load(
         MediationError: no tokenizer, no such model, or an architecture whose modules are not
             known.
     """
+    _refuse_no_source(source, revision)
     if isinstance(source, nn.Module):
-        module = source.to(device=device, dtype=dtype) if device or dtype else source
+        module = _moved(source, device, dtype)
         use_cpu_share()
         return LM(module, tokenizer, name=_module_name(module), paths=paths)
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    place = source or TEACHING_MODEL
+    place = TEACHING_MODEL if source is None else source
     options: dict[str, Any] = {"revision": revision}
     if Path(place).exists():
         options["local_files_only"] = True
     try:
         with _quiet_loading():
             loader: Callable[..., Any] = AutoModelForCausalLM.from_pretrained
-            module = loader(place, dtype=dtype or torch.float32, **options)
+            module = loader(place, dtype=_floating(dtype) or torch.float32, **options)
             tokenizer = tokenizer or AutoTokenizer.from_pretrained(place, **options)
     except OSError as error:
         raise MediationError(
@@ -275,10 +290,63 @@ def load(
             fix="check the name and the network; mw.load() needs neither",
         ) from error
     # The teaching model answers sooner on a CPU than a kernel launch takes.
-    default = "cuda" if source and torch.cuda.is_available() else "cpu"
-    module.to(device or default)
+    default = "cuda" if source is not None and torch.cuda.is_available() else "cpu"
+    module = _moved(module, default if device is None else device, None)
     use_cpu_share()
     return LM(module, tokenizer, name=str(source) if source else "teaching model", paths=paths)
+
+
+def _refuse_no_source(source: object, revision: object) -> None:
+    require(
+        source is None or isinstance(source, nn.Module) or _is_name(source),
+        "A model is loaded from somewhere.",
+        value=source,
+        expected="None, the name of a model on the hub, a folder, or a torch module",
+        fix="mw.load(), mw.load('openai-community/gpt2'), mw.load(model, tokenizer=tokenizer)",
+    )
+    require(
+        revision is None or isinstance(revision, str),
+        "A revision is the name of a branch, a tag or a commit.",
+        value=revision,
+        expected="None or a text",
+        fix="mw.load('openai-community/gpt2', revision='main')",
+    )
+
+
+def _is_name(source: object) -> bool:
+    return isinstance(source, str | Path) and bool(str(source).strip())
+
+
+def _floating(dtype: object) -> torch.dtype | None:
+    """The type of a model's numbers, refused unless a network can compute with it."""
+    known = isinstance(dtype, torch.dtype) and dtype.is_floating_point
+    require(
+        dtype is None or known,
+        "A model computes with floating point numbers.",
+        value=dtype,
+        expected="torch.float32, torch.float64, torch.bfloat16 or torch.float16",
+        fix="mw.load(..., dtype=torch.bfloat16)",
+    )
+    return dtype  # type: ignore[return-value]
+
+
+def _moved(module: nn.Module, device: object, dtype: object) -> nn.Module:
+    """The module on a device and in a type of number."""
+    if _floating(dtype) is not None:
+        module = module.to(dtype=dtype)  # type: ignore[call-overload]
+    if device is None:
+        return module
+    try:
+        return module.to(device=torch.device(device))  # type: ignore[call-overload]
+    except torch.OutOfMemoryError:
+        raise
+    except (AssertionError, OverflowError, RuntimeError, TypeError, ValueError) as error:
+        raise MediationError(
+            "The model cannot be moved there.",
+            value=f"device={device!r}: {(str(error).splitlines() or [''])[0]}",
+            expected="a device that this machine has, such as 'cpu' or 'cuda'",
+            fix="mw.load(..., device='cpu')",
+        ) from error
 
 
 @contextmanager

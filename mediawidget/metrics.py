@@ -228,6 +228,14 @@ def as_metric(metric: object) -> Metric:
 
     Before anything is run, for a function of the user's that fails would lose what was.
     """
+    found = refuse_no_metric(metric)
+    n = len(found.columns)
+    found.read(np.arange(1.0, 2 * n + 1).reshape(2, n), found.columns)
+    return found
+
+
+def refuse_no_metric(metric: object) -> Metric:
+    """The metric, refused if it is none."""
     if not isinstance(metric, Metric):
         raise MediationError(
             "This is no metric.",
@@ -236,6 +244,4 @@ def as_metric(metric: object) -> Metric:
             + " or Function(fn)",
             fix="metric=mw.LogitDiff(), with its parentheses",
         )
-    n = len(metric.columns)
-    metric.read(np.arange(1.0, 2 * n + 1).reshape(2, n), metric.columns)
     return metric

@@ -68,7 +68,7 @@ class PromptPair:
         shared = [text for text in self.answers if text.strip() in wrongs]
         if shared:
             raise _same_answers(self.answers, self.wrongs, shared)
-        _refuse_no_roles(self.roles)
+        refuse_no_roles(self.roles)
         if self.alignment is not None:
             object.__setattr__(self, "alignment", _as_alignment(self.alignment))
 
@@ -153,7 +153,9 @@ def _refuse_no_text(name: str, value: object) -> None:
         )
 
 
-def _refuse_no_roles(roles: object) -> None:
+def refuse_no_roles(roles: object) -> None:
+    """Raise unless roles are names, each of a position or of several."""
+
     def places(at: object) -> bool:
         several = at if isinstance(at, list | tuple) else [at]
         return bool(several) and all(

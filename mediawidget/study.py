@@ -14,7 +14,7 @@ from .edits import Edit, Patch, Values, as_edit
 from .edits.base import Base
 from .effects import Effect, Status
 from .engine import Engine
-from .errors import MediationError
+from .errors import MediationError, require
 from .history import History, Intervention
 from .jobs import Job
 from .lm import LM
@@ -81,8 +81,10 @@ class Study:
         edit: Edit | None = None,
         readout: Readout | None = None,
     ) -> None:
+        _refuse_no_model(lm)
+        _refuse_no_readout(readout)
         self.lm = lm
-        self.readout = readout or Readout()
+        self.readout = Readout() if readout is None else readout
         self.revision = 0
         self._metric = as_metric(LogitDiff() if metric is None else metric)
         self._edit = as_edit(Patch() if edit is None else edit)
@@ -325,6 +327,13 @@ class Study:
 
     def subscribe(self, callback: Callable[[str], None]) -> Callable[[], None]:
         """Be told of changes: "prompts", "grid:<key>", "result". Returns how to stop it."""
+        require(
+            callable(callback),
+            "A subscriber is a function.",
+            value=callback,
+            expected="a function of one text",
+            fix="study.subscribe(print)",
+        )
         self._watchers.append(callback)
 
         def stop() -> None:
@@ -392,6 +401,14 @@ class Study:
 
     def labels(self, sites: Sequence[Site]) -> tuple[str, ...]:
         """The sites' names on these prompts."""
+        given: object = sites
+        require(
+            isinstance(given, list | tuple) and all(isinstance(one, Site) for one in given),
+            "Labels are those of sites.",
+            value=sites,
+            expected="a list of Site",
+            fix="study.labels([Site('head', layer=3, head=1)])",
+        )
         names = self.position_names
         return tuple(site.label(names, self.lm.n_layers) for site in sites)
 
@@ -447,3 +464,23 @@ class Study:
                 callback(event)
             except Exception:  # noqa: BLE001 - whatever a view does, the result is there
                 _log.warning("a subscriber of the study failed", exc_info=True)
+
+
+def _refuse_no_model(lm: object) -> None:
+    require(
+        isinstance(lm, LM),
+        "A study is of a model.",
+        value=lm,
+        expected="an LM",
+        fix="lm = mw.load(); mw.Study(lm, pair)",
+    )
+
+
+def _refuse_no_readout(readout: object) -> None:
+    require(
+        readout is None or isinstance(readout, Readout),
+        "A readout says where the answers are read.",
+        value=readout,
+        expected="None for after the last token, or Readout(...)",
+        fix="Study(lm, pair, readout=Readout(9))",
+    )

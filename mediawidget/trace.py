@@ -103,7 +103,7 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
         logits = lm.logits([at - program.prefix for at in call.reads])
         kept = save(read(logits, call.reading, pair_of_row, bases, call.references))
         first = logits[:, 0].float()
-        likely = save(first.topk(call.top))
+        likely = save(first.topk(min(call.top, first.shape[-1])))
         scale = save(first.logsumexp(-1, keepdim=True) if call.top else first[:, :1])
         change = save(torch.cat(moved) if moved else first[:0, 0])
         values = save(seen)

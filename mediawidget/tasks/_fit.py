@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from ..errors import MediationError
+from ..errors import MediationError, require
 from .world import Split, fill, join_words
 
 _SHOWN = 12
@@ -77,17 +77,31 @@ def position(lm: HasTokens, words: Sequence[str], index: int) -> int:
     return len(lm.tokens(join_words(words[: index + 1]))) - 1
 
 
-def check_count(n: int) -> None:
-    """Refuse a number of pairs below one."""
-    if n < 1:
+def check_count(lm: object, n: object, seed: object) -> None:
+    """Refuse what has no tokens, a number of pairs below one, and a seed that is no number."""
+    require(
+        callable(getattr(lm, "tokens", None)),
+        "A contrast is made for a model's tokenizer.",
+        value=lm,
+        expected="an LM",
+        fix="lm = mw.load(); mw.tasks.ioi(lm)",
+    )
+    require(
+        isinstance(seed, int) and not isinstance(seed, bool),
+        "A seed is a whole number.",
+        value=seed,
+        expected="an int",
+        fix="seed=0",
+    )
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise MediationError(
             "A contrast needs pairs.", value=f"n={n}", expected="n of 1 or more", fix="n=64"
         )
 
 
-def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
     """Refuse an option that is not among the choices."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise MediationError(
             f"There is no such {name}.",
             value=f"{name}={value!r}",

@@ -49,7 +49,7 @@ def induction(
     Raises:
         MediationError: an unknown option, or too few of the words are single tokens.
     """
-    check_count(n)
+    check_count(lm, n, seed)
     check_choice("corruption", corruption, get_args(Corruption))
     check_choice("split", split, SPLITS)
     good = one_token_words(lm, "words", SEQUENCE_WORDS, 2 * _LENGTH)

@@ -62,7 +62,7 @@ def ioi(
         >>> contrast[0].roles  # doctest: +SKIP
         {'IO': 2, 'S1': 4, 'S1+1': 5, 'S2': 10, 'END': 14}
     """
-    check_count(n)
+    check_count(lm, n, seed)
     check_choice("corruption", corruption, get_args(Corruption))
     check_choice("split", split, SPLITS)
     good = one_token_words(lm, "names", NAMES, 6)

@@ -23,6 +23,9 @@ Peer = Callable[[TokenPair, Sequence[Cell], int], Answer]
 ALLOWED = 1e-4
 """How far two programs' logit differences may part in float32."""
 
+BATCH = 32
+"""Both ways 64 rows of 15 positions: 960, from where on larger batches gain a CPU nothing."""
+
 UNITS = 6
 """Plain forwards whose median is the unit of one round, before and after what it measures."""
 
@@ -37,7 +40,8 @@ class Case:
         words: for the table.
         draw: makes the pairs of a round.
         layers: which of them; None for all.
-        sampled: on how many cells, spread evenly, of the first pair other programs are timed.
+        sampled: on how many cells, spread evenly, of the first pair other programs are timed;
+            those that take many at once on ``BATCH``.
         gap: the largest difference between the programs' numbers. effect: the largest of a patch.
     """
 
@@ -47,7 +51,7 @@ class Case:
     draw: Callable[[random.Random], Sequence[mw.PromptPair]]
     threads: int = 1
     layers: range | None = None
-    sampled: int = 24
+    sampled: int = 12
     rounds: int = 3
     unit: list[float] = field(default_factory=list)
     ours: list[float] = field(default_factory=list)
@@ -100,8 +104,9 @@ def measure(case: Case, rng: random.Random, peers: Mapping[str, Peer]) -> None:
         first, n_tokens = token_pairs[0].first_difference, len(token_pairs[0])
         layers = case.layers or range(case.target.lm.n_layers)
         cells = all_cells(case.target.lm, case.kind, layers, n_tokens)
-        some = spread(cells, case.sampled)
         for name, peer in peers.items():
+            n_cells = max(case.sampled, BATCH * 15 // n_tokens if name == "flat" else 0)
+            some = spread(cells, n_cells)
             answer = peer(token_pairs[0], [cells[i] for i in some], case.threads)
             whole = answer.sources + answer.cells * len(cells) / len(some)
             case.peers.setdefault(name, []).append(whole * len(pairs))

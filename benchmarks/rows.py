@@ -39,11 +39,11 @@ def small_cases(target: Subject) -> list[Case]:
 
 def long_cases(target: Subject) -> list[Case]:
     """512 tokens, a smaller model."""
-    draw = parted(target, 256, 512)
-    stream = "residual by position, layer 3"
+    half, late = parted(target, 256, 512), parted(target, 384, 512)
+    stream = "residual by position, layer 4"
     return [
-        Case("48 heads", target, "head", draw, ALL, None, 4, 2),
-        Case(stream, target, "residual", draw, ALL, range(3, 4), 4, 2),
+        Case("48 heads", target, "head", half, ALL, None, 3, 2),
+        Case(stream, target, "residual", late, ALL, range(4, 5), 3, 2),
     ]
 
 

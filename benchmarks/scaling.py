@@ -32,10 +32,10 @@ def measure(sizes: Mapping[str, int], rounds: int) -> list[Doubling]:
     wider = {"n_head": 2 * sizes["n_head"], "n_embd": 2 * sizes["n_embd"]}
     base = subject.gpt2(**sizes)
     cases = {
-        "": _case(base, 4),
-        "pairs": _case(base, 8),
-        "layers": _case(subject.gpt2(**{**sizes, "n_layer": 2 * sizes["n_layer"]}), 4),
-        "heads of the same width": _case(subject.gpt2(**{**sizes, **wider}), 4),
+        "": _case(base, 2),
+        "pairs": _case(base, 4),
+        "layers": _case(subject.gpt2(**{**sizes, "n_layer": 2 * sizes["n_layer"]}), 2),
+        "heads of the same width": _case(subject.gpt2(**{**sizes, **wider}), 2),
     }
     rng = random.Random(0)
     for number in range(rounds + 1):

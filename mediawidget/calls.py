@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from .errors import MediationError
-from .paths import ModulePaths
 
 if TYPE_CHECKING:
     from .lm import LM
@@ -63,7 +62,7 @@ def causal_mask(lm: LM, start: int, stop: int, window: int | None = None) -> Ten
 
 
 def fit_arguments(
-    kwargs: Mapping[str, Any], n_rows: int, n_heads: int, paths: ModulePaths
+    kwargs: Mapping[str, Any], n_rows: int, n_heads: int, paths: Any
 ) -> dict[str, Any]:
     """The keywords of an attention module (or its block) for a batch of ``n_rows`` rows.
 

@@ -12,14 +12,14 @@ import torch
 from nnsight import NNsight
 from torch import nn
 
-from .architectures import ModulePaths, follow, module_paths, sizes
+from .architectures import ModulePaths, module_paths, sizes
 from .encoding import Encoder, TokenPair
 from .errors import MediationError, require
 from .identity import Contents
 from .mediators import Mediator, Point, Shape
 from .memory import use_cpu_share
 from .readouts import Readout
-from .taps import Tap, module_path, no_module, tap
+from .taps import Tap, elsewhere, module_path, no_module, tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +73,7 @@ class LM:
         self.lock = threading.RLock()
         self._contents = Contents(module)
         self.traced = NNsight(module)
+        self.backend: Callable[[], Any] | None = None
         config: Any = getattr(module, "config", None)
         self._config = config
         size = sizes(module, self.paths)
@@ -129,7 +130,11 @@ class LM:
         the prompt's length.
         """
         rope = getattr(self._config, "rope_parameters", None) or {}
-        return self.paths.caches and rope.get("rope_type") not in _LENGTH_DEPENDENT_ROPE
+        return (
+            self.backend is None
+            and self.paths.caches
+            and rope.get("rope_type") not in _LENGTH_DEPENDENT_ROPE
+        )
 
     @property
     def classifies(self) -> bool:
@@ -146,16 +151,30 @@ class LM:
 
     @property
     def late_stages(self) -> range:
-        """The stages within which a run may be born: not the last block, which drops positions."""
-        return range(1, self.n_layers if self.paths.adds_in_turn else 1)
+        """The stages within which a run may be born: not the last block, which drops positions.
 
-    def logits(self, reads: Sequence[int]) -> Any:
-        """Inside a trace: the logits of the positions that are read, (row, read, logit)."""
-        if self.classifies:
-            # The model's own output is of the last token that it takes for no padding.
-            return follow(self.traced, self.paths.head or "score").output[:, list(reads)]
-        logits = self.traced.output.logits
-        return logits if self.trims_head else logits[:, list(reads)]
+        None on a server: such a run rests on who reads which tensor, and there are copies there.
+        """
+        inside = self.paths.adds_in_turn and self.backend is None
+        return range(1, self.n_layers if inside else 1)
+
+    @property
+    def logits_place(self) -> tuple[str | None, bool]:
+        """Whose output the logits are (None: the model's own), and whether of all positions."""
+        # A classifier's own output is of the last token that it takes for no padding.
+        path = self.paths.head or "score" if self.classifies else None
+        return path, not self.trims_head
+
+    def trace_arguments(self, call: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The model's arguments as those of a trace and of the one invoke in it.
+
+        A server would sort the rows of all that comes with the tokens, and a mask of one row for
+        all is none to it; what the trace is given it hands on.
+        """
+        if self.backend is None:
+            return {}, call
+        rest = {name: value for name, value in call.items() if name != "input_ids"}
+        return rest, {"input_ids": call["input_ids"]}
 
     def logits_at(self, ids: Any, position: int) -> Any:
         """Logits (row, vocabulary) of prompts (row, position) as they are, at one position."""
@@ -188,7 +207,8 @@ class LM:
 
     def tap(self, stage: int, point: Point) -> Tap:
         """The traced place behind a point."""
-        return tap(self.traced, self.paths, stage, self.n_layers, point)
+        place = tap(self.traced, self.paths, stage, self.n_layers, point)
+        return place if self.backend is None else elsewhere(place, self.traced, self.paths, stage)
 
     # --- identity ---------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -45,6 +45,14 @@ class Write:
 
 
 @dataclass(frozen=True)
+class FittedTo:
+    """What ``calls.fit_arguments`` needs of a model."""
+
+    n_heads: int
+    batched: tuple[tuple[str, Literal["row", "heads"]], ...]
+
+
+@dataclass(frozen=True)
 class Op:
     """What happens at one module.
 
@@ -57,7 +65,7 @@ class Op:
         trim: positions to keep of what came.
         widen: (positions, n): the positions were trimmed, and what follows adds all n of them.
         n_rows: of the batch.
-        fit: the model whose attention needs its keywords fitted to ``n_rows``.
+        fit: what the attention's keywords need to be fitted to ``n_rows``.
         skip: the module is not called: its input is its output.
         tuple_output: and that is the first entry of a tuple.
         fused: the module is not called: one kernel does what it does.
@@ -74,7 +82,7 @@ class Op:
     capture: Tensor | None = None
     trim: Tensor | None = None
     widen: tuple[Tensor, int] | None = None
-    fit: LM | None = None
+    fit: FittedTo | None = None
     skip: bool = False
     tuple_output: bool = False
     fused: bool = False
@@ -90,6 +98,12 @@ class Op:
 
 
 # --- in the trace ---------------------------------------------------------------------------
+
+
+def open_source(op: Op) -> None:
+    """Make the values inside a module's forward known, inside a trace, before the model runs."""
+    if op.tap.source:
+        assert op.tap.envoy.source is not None
 
 
 def apply_op(op: Op, moved: list[Tensor], seen: list[Tensor], late: LateRows) -> None:
@@ -109,6 +123,9 @@ def apply_op(op: Op, moved: list[Tensor], seen: list[Tensor], late: LateRows) ->
         rows = inner.output.transpose(1, 2).clone(memory_format=torch.contiguous_format)
         new = _changed(op, rows.flatten(2), moved, seen)
         inner.output = new.view(rows.shape).transpose(1, 2).contiguous()
+    elif tap.side == "assigned":
+        place = getattr(tap.envoy.source, tap.source[0])
+        place.output = _changed(op, place.output, moved, seen)
     elif tap.side == "input":
         value = late.joined(op, tap.envoy.input)
         new = _changed(op, value, moved, seen)
@@ -223,7 +240,7 @@ def _apply_to_arguments(op: Op, moved: list[Tensor]) -> None:
     """Fit the attention's keywords to the batch, and hide knocked out edges in its mask."""
     arguments, keywords = op.tap.envoy.inputs
     if op.fit is not None:
-        keywords = fit_arguments(keywords, op.n_rows, op.fit.n_heads, op.fit.paths)
+        keywords = fit_arguments(keywords, op.n_rows, op.fit.n_heads, op.fit)
     for write in op.writes:
         keywords = {**keywords, "attention_mask": _hidden(op, keywords, write, moved)}
     op.tap.envoy.inputs = (arguments, keywords)
@@ -305,7 +322,7 @@ class _Builder:
     def _inside(self, stage: int) -> Iterator[Op]:
         last = stage == self.lm.n_layers and self.trims
         if self._grew(stage) and self.lm.paths.batched:
-            yield self._op(stage, "mask", fit=self.lm)
+            yield self._op(stage, "mask", fit=FittedTo(self.lm.n_heads, self.lm.paths.batched))
         elif (stage, "mask") in self.steps:
             yield self._op(stage, "mask")
         for point in ("query", "key", "value", "qkv", "pattern"):

@@ -43,6 +43,7 @@ class ModulePaths:
         tuple_output: a block returns a tuple whose first entry is the residual stream.
         pattern: the ``.source`` names that lead from ``attention`` to the softmax's output (row,
             head, query, key) under eager attention.
+        mid: the ``.source`` name, in a block's forward, of the residual between attention and MLP.
         masks: what the model takes as ``attention_mask``: "one" additive mask for all blocks, a
             dict of them by the "types" of ``config.layer_types``, or none but its "own".
         batched: the keywords of ``attention`` that are as long as the batch the forward pass
@@ -72,6 +73,7 @@ class ModulePaths:
     flat_mlp: bool = False
     tuple_output: bool = False
     pattern: tuple[str, ...] | None = None
+    mid: str | None = None
     masks: Literal["one", "types", "own"] = "one"
     batched: tuple[tuple[str, Literal["row", "heads"]], ...] = ()
     plain: bool = False
@@ -88,6 +90,7 @@ class ModulePaths:
         return None if self.flat_mlp else self.norm_before_mlp or self.mlp_in
 
 
+_MID = "hidden_states_1"
 _EAGER = ("attention_interface_1", "nn_functional_softmax_0")
 
 _GPT2 = ModulePaths(
@@ -212,18 +215,18 @@ _OPT = replace(
 )
 
 ARCHITECTURES: dict[str, ModulePaths] = {
-    "gpt2": _GPT2,
+    "gpt2": replace(_GPT2, mid=_MID),
     "gpt_neo": _GPT_NEO,
     "gpt_neox": _GPT_NEOX,
     "gptj": _GPTJ,
     "opt": _OPT,
     "bloom": _BLOOM,
     "falcon": _FALCON,
-    "llama": _LLAMA,
-    "mistral": _LLAMA,
+    "llama": replace(_LLAMA, mid=_MID),
+    "mistral": replace(_LLAMA, mid=_MID),
     "mixtral": replace(_LLAMA, activation=None, neurons=None),
-    "qwen2": replace(_LLAMA, masks="types"),
-    "qwen3": replace(_LLAMA, masks="types"),
+    "qwen2": replace(_LLAMA, mid=_MID, masks="types"),
+    "qwen3": replace(_LLAMA, mid=_MID, masks="types"),
     "gemma2": _GEMMA,
     "gemma3_text": _GEMMA,
     "phi3": replace(

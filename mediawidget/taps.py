@@ -18,7 +18,7 @@ class Tap:
     Attributes:
         envoy: of the module.
         side: the module's "input" or "output"; its keyword "arguments"; or the value at the end
-            of ``source`` inside its forward, (row, head, query, key).
+            of ``source`` inside its forward, (row, head, query, key); or what is "assigned" there.
         in_place: the value is also read by others who hold the same tensor, so it is written into.
         flat: the value comes as (row * position, width).
     """
@@ -81,6 +81,25 @@ def tap(traced: Any, paths: ModulePaths, stage: int, n_layers: int, point: Point
     side = "input" if point in _INPUTS or point == "block_in" else "output"
     flat = paths.flat_mlp and point in ("mid", "neurons", "mlp_out")
     return Tap(envoy, side, in_place=point == "mid", flat=flat)
+
+
+def elsewhere(place: Tap, traced: Any, paths: ModulePaths, stage: int) -> Tap:
+    """The same place where values are copies, so that who writes in place writes for one reader.
+
+    Raises:
+        MediationError: nobody has said where all readers' common value is.
+    """
+    if not place.in_place:
+        return place
+    if paths.mid is None:
+        raise MediationError(
+            "On a server this model's residual_mid cannot be edited.",
+            value="paths.mid is None",
+            expected="the name of the sum of residual and attention in the block's forward",
+            fix="run it here, or pass paths=ModulePaths(mid='hidden_states_1') to load",
+        )
+    block = follow(traced, paths.blocks)[stage - 1]
+    return Tap(block, "assigned", flat=place.flat, source=(paths.mid,))
 
 
 _FIELDS: dict[Point, str] = {

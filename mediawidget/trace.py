@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,13 +13,15 @@ from nnsight import save
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .architectures import follow
 from .calls import attention, forward_arguments
 from .lm import LM
 from .mediators import POINTS
-from .ops import LateRows, Write, apply_op, make_ops
+from .ops import LateRows, Write, apply_op, make_ops, open_source
 from .plan import Program
 from .prefix import KeysValues, PrefixCache
 from .reading import Reading, read
+from .shipping import by_value, shipped
 
 Captures = Mapping[tuple[int, str], NDArray[np.int64]]
 """(stage, point) -> the rows, at that stage, whose whole activation is wanted."""
@@ -85,29 +88,39 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
     bases = _base_rows(lm, program, call)
     # In the order in which a forward pass meets them.
     ordered = sorted(call.captures, key=lambda place: (place[0], POINTS.index(place[1])))  # type: ignore[arg-type]
-    moved: list[Tensor] = []
-    seen: list[Tensor] = []
-    late = LateRows()
+    # The body may run on a server: it names functions, tensors and envoys, never ``lm``.
+    ship = shipped if lm.backend else _as_it_is
+    ops, reading, references, top = ship(ops), ship(call.reading), call.references, call.top
+    capturing, root, place = bool(call.captures), lm.traced, lm.logits_place
+    reads = [at - program.prefix for at in call.reads]
+    outer, inner = lm.trace_arguments(arguments)
     eager = any(step.point == "pattern" for step in program.steps) or any(
         point == "pattern" for _, point in call.captures
     )
-    with (
+    with (  # noqa: SIM117 - nnsight captures either body by the line of its own `with`
         lm.lock,
         torch.no_grad(),
         attention(lm, "eager") if eager else nullcontext(),
-        lm.traced.trace(**arguments),
+        by_value() if lm.backend else nullcontext(),
+        root.trace(**outer, backend=lm.backend() if lm.backend else None) as tracer,
     ):
-        for op in ops:
-            apply_op(op, moved, seen, late)
-        # The model's own output, for softcapping and scaling come after the head module.
-        logits = lm.logits([at - program.prefix for at in call.reads])
-        kept = save(read(logits, call.reading, pair_of_row, bases, call.references))
-        first = logits[:, 0].float()
-        likely = save(first.topk(min(call.top, first.shape[-1])))
-        scale = save(first.logsumexp(-1, keepdim=True) if call.top else first[:, :1])
-        change = save(torch.cat(moved) if moved else first[:0, 0])
-        values = save(seen)
-        whole = save(logits[:, 0].clone() if call.captures else logits[:0, 0])
+        with tracer.invoke(**inner):
+            # Made here: what was made outside comes back from a server as it went.
+            moved: list[Tensor] = []
+            seen: list[Tensor] = []
+            late = LateRows()
+            for op in ops:
+                open_source(op)
+            for op in ops:
+                apply_op(op, moved, seen, late)
+            logits = _logits(root, place, reads)
+            kept = save(read(logits, reading, pair_of_row, bases, references))
+            first = logits[:, 0].float()
+            likely = save(first.topk(min(top, first.shape[-1])))
+            scale = save(first.logsumexp(-1, keepdim=True) if top else first[:, :1])
+            change = save(torch.cat(moved) if moved else first[:0, 0])
+            values = save(seen)
+            whole = save(logits[:, 0].clone() if capturing else logits[:0, 0])
     return Kept(
         kept.double().cpu().numpy(),
         change.double().cpu().numpy(),
@@ -116,6 +129,18 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
         dict(zip(ordered, values, strict=True)),
         whole,
     )
+
+
+def _logits(root: Any, place: tuple[str | None, bool], reads: list[int]) -> Tensor:
+    """Inside a trace: the logits of the positions that are read, (row, read, logit)."""
+    path, whole = place
+    # The model's own output, for softcapping and scaling come after the head module.
+    logits: Tensor = root.output.logits if path is None else follow(root, path).output
+    return logits[:, reads] if whole else logits
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _base_rows(lm: LM, program: Program, call: Call) -> tuple[Tensor, Tensor]:

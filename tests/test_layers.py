@@ -29,7 +29,7 @@ LAYERS = (
             "outcomes",
             "chunks",
             "runner",
-            *("plain_hooks", "sources"),
+            *("plain_hooks", "sources", "shipping"),
         ),
     ),
     ("naming", "results", "checks", "history", "study"),

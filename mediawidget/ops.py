@@ -203,7 +203,7 @@ def _changed(op: Op, value: Tensor, moved: list[Tensor], seen: list[Tensor]) -> 
     if op.writes:
         # A residual stream is added to later on, so those who hold it must see the edit.
         value = value if op.tap.in_place and op.early is None else value.clone()
-    rows = value.unflatten(0, (op.n_rows, -1)) if op.tap.flat else value
+    rows = value.view(op.n_rows, -1, value.shape[-1]) if op.tap.flat else value
     moved.extend(_written(rows, write) for write in op.writes)
     if op.capture is not None:
         seen.append(rows.index_select(0, op.capture).clone())
@@ -220,7 +220,7 @@ def _changed(op: Op, value: Tensor, moved: list[Tensor], seen: list[Tensor]) -> 
 def _written(rows: Tensor, write: Write) -> Tensor:
     """Write into ``rows``; return the largest change that each entry made."""
     w = write
-    units = rows.unflatten(-1, (w.n_units, -1))
+    units = rows.view(*rows.shape[:-1], w.n_units, -1)
     old = units[w.row, w.position, w.unit]
     new = units[w.source, w.position, w.unit]
     if w.keep is not None and w.take is not None:
@@ -233,7 +233,8 @@ def _written(rows: Tensor, write: Write) -> Tensor:
     # A pattern is in single precision whatever the model is in.
     new = new.to(units.dtype)
     units[w.row, w.position, w.unit] = new
-    return (new - old).abs().amax(-1)
+    change: Tensor = (new - old).abs().amax(-1)
+    return change
 
 
 def _apply_to_arguments(op: Op, moved: list[Tensor]) -> None:
@@ -246,7 +247,7 @@ def _apply_to_arguments(op: Op, moved: list[Tensor]) -> None:
     op.tap.envoy.inputs = (arguments, keywords)
 
 
-def _hidden(op: Op, keywords: Any, write: Write, moved: list[Tensor]) -> Tensor:
+def _hidden(op: Op, keywords: dict[str, Tensor], write: Write, moved: list[Tensor]) -> Tensor:
     """The additive mask per row and head, (row, head, query, key), without the edges' keys."""
     assert write.added is not None
     mask, least = keywords["attention_mask"], torch.finfo(write.added.dtype).min
@@ -258,7 +259,8 @@ def _hidden(op: Op, keywords: Any, write: Write, moved: list[Tensor]) -> Tensor:
     head, key = write.unit // n_keys, write.unit % n_keys
     moved.append((mask[write.row, head, write.position, key] > least).to(mask.dtype))
     mask[write.row, head, write.position, key] = least
-    return mask
+    # Within a sliding window a token may have nothing left to attend to; no number is right then.
+    return mask.masked_fill((mask <= least).all(-1, keepdim=True), torch.nan)
 
 
 # --- before the trace -----------------------------------------------------------------------
@@ -327,7 +329,7 @@ class _Builder:
             yield self._op(stage, "mask")
         for point in ("query", "key", "value", "qkv", "pattern"):
             if self._wanted(stage, point):
-                yield self._op(stage, point)  # type: ignore[arg-type]
+                yield self._op(stage, point)
         yield self._op(stage, "attn_z", trim=self.reads if last else None)
         yield self._op(stage, "attn_out", widen=self._widened() if last else None)
         if self._wanted(stage, "mid") or self._late(stage):
@@ -415,7 +417,8 @@ class _Builder:
         elif not (step.keep == 0).all() or not (step.take == 1).all():
             keep, take = (self._weight(weights) for weights in (step.keep, step.take))
         columns = (step.row, position, step.unit, step.source)
-        return Write(step.n_units, *(self._index(c) for c in columns), keep, take, added)
+        row, where, unit, source = (self._index(column) for column in columns)
+        return Write(step.n_units, row, where, unit, source, keep, take, added)
 
     def _weight(self, weights: Any) -> Tensor:
         return self._index(weights)[:, None].to(self.lm.dtype)

@@ -19,7 +19,7 @@ from .outcomes import Outcomes
 from .prompts import Contrast
 from .sites import Site
 
-Axes = Mapping[str, tuple[int, ...]]
+Axes = Mapping[str, tuple[int | str, ...]]
 
 
 def assemble(

@@ -60,7 +60,7 @@ def sources_of(lm: LM, group: Group, top: int, mark: Any) -> Sources:
     given = [seen.captured[stage, "block_in"] for stage in stages]
     return Sources(
         mark=mark,
-        given=tuple(value.unflatten(0, (n_bases, n_pairs)) for value in given),
+        given=tuple(value.view(n_bases, n_pairs, *value.shape[1:]) for value in given),
         prefix=keys_values(lm, call.ids) if lm.lends_prefix else None,
         kept=seen.kept.reshape(n_bases, n_pairs, -1).swapaxes(0, 1),
         logits=_logits(seen.first_logits, n_bases, n_pairs),
@@ -76,5 +76,5 @@ def fit_to_keep(lm: LM, group: Group) -> bool:
 
 
 def _logits(first: Tensor, n_bases: int, n_pairs: int) -> tuple[Tensor, Tensor]:
-    both = first.unflatten(0, (n_bases, n_pairs))
+    both = first.view(n_bases, n_pairs, -1)
     return both[0], both[-1]

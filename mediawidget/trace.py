@@ -87,7 +87,7 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
     pair_of_row = torch.from_numpy(program.pair_of_row).to(lm.device)
     bases = _base_rows(lm, program, call)
     # In the order in which a forward pass meets them.
-    ordered = sorted(call.captures, key=lambda place: (place[0], POINTS.index(place[1])))  # type: ignore[arg-type]
+    ordered = sorted(call.captures, key=lambda place: (place[0], POINTS.index(place[1])))
     # The body may run on a server: it names functions, tensors and envoys, never ``lm``.
     ship = shipped if lm.backend else _as_it_is
     ops, reading, references, top = ship(ops), ship(call.reading), call.references, call.top

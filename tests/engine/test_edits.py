@@ -357,3 +357,16 @@ def test_eager_attention_is_put_back() -> None:
         study.engine.evaluate([mw.Run("clean", {ROW: mw.Zero()})])
     assert config._attn_implementation == before
     handle.remove()
+
+
+def test_a_window_with_nothing_left_shows_no_number() -> None:
+    """A sliding window hides earlier keys, so cutting those within it leaves none."""
+    case_ = case("mistral", [random_pair("mistral", 0, length=8, first=3)])
+    keys = (4, 5, 6, 7)
+    assert case_.lm.hf.config.sliding_window == len(keys)
+    cut = mw.Site("edge", 2, head=1, position=7, key=keys)
+    effect = case_.study.intervene({cut: mw.Knockout()})
+    assert effect.status == mw.Status.FAILED
+    assert np.isnan(effect["clean"])
+    most = mw.Site("edge", 2, head=1, position=7, key=keys[1:])
+    assert abs(case_.study.intervene({most: mw.Knockout()})["clean"]) > 1e-6

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from .edits import edit_from_json
-from .effects import Effect
+from .effects import Effect, Status
 from .errors import MediationError, require
 from .metrics import BASE_COLUMNS, metric_from_json
+from .readouts import joined
 from .validity import Check
 
 FORMAT = "mediawidget-effect-2"
@@ -111,16 +113,32 @@ def _parts(path: Path) -> tuple[Any, dict[str, Any]]:
 def _effect(path: Path, header: Any, arrays: dict[str, Any]) -> Effect:
     if header.get("format") not in (FORMAT, _EARLIER):
         raise _unreadable(path, f"its format is {header.get('format')!r}")
+    axes = {name: tuple(labels) for name, labels in header["axes"].items()}
+    checks = tuple(Check(**check) for check in header["checks"])
+    labels, columns = tuple(header["labels"]), tuple(header.get("columns", BASE_COLUMNS))
+    for coordinates in axes.values():
+        _all_are(int | str, coordinates)
+    _all_are(str, [*labels, *columns])
+    _all_are(str, [text for check in checks for text in (check.name, check.words)])
+    _all_are(bool | None, [check.ok for check in checks])
+    _all_are(dict, [header["facts"]])
+    _all_are(Status, [Status(int(code)) for code in arrays["status"].flat])
     return Effect(
-        axes={name: tuple(labels) for name, labels in header["axes"].items()},
+        axes=axes,
         edit=edit_from_json(header["edit"]),
         metric=metric_from_json(header["metric"]),
-        labels=tuple(header["labels"]),
-        checks=tuple(Check(**check) for check in header["checks"]),
+        labels=labels,
+        checks=checks,
         facts=header["facts"],
-        columns=tuple(header.get("columns", BASE_COLUMNS)),
-        **arrays,
+        columns=joined(columns),
+        **{name: arrays[name].astype(dtype) for name, dtype in _ARRAYS.items()},
     )
+
+
+def _all_are(kind: Any, values: Sequence[object]) -> None:
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError(f"{value!r} where {kind} belongs")
 
 
 def _unreadable(path: Path, why: str) -> MediationError:

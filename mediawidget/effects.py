@@ -169,8 +169,10 @@ class Effect:
 
     def pair(self, index: int) -> Effect:
         """The effect on one pair alone."""
-        at = getattr(index, "__index__", lambda: -1)()
-        if isinstance(index, bool) or not 0 <= at < self.n_pairs:
+        given: object = index
+        whole = isinstance(given, int | np.integer) and not isinstance(given, bool)
+        at = int(index) if whole else -1
+        if not 0 <= at < self.n_pairs:
             raise MediationError(
                 "There is no such pair.",
                 value=index,

@@ -54,7 +54,7 @@ class Engine:
         roles: Sequence[Mapping[str, Any]] = (),
         columns: tuple[str, ...] = BASE_COLUMNS,
     ) -> None:
-        _refuse_no_question(lm, pairs, budget)
+        _refuse_no_question(lm, pairs, budget, roles)
         self.lm = lm
         self.pairs = tuple(pairs)
         self.budget = budget
@@ -352,7 +352,7 @@ def _changed(lm: LM) -> MediationError:
     )
 
 
-def _refuse_no_question(lm: object, pairs: object, budget: object) -> None:
+def _refuse_no_question(lm: object, pairs: object, budget: object, roles: object) -> None:
     require(
         isinstance(lm, LM),
         "An engine runs a model.",
@@ -367,6 +367,13 @@ def _refuse_no_question(lm: object, pairs: object, budget: object) -> None:
         value=pairs,
         expected="a list of TokenPair",
         fix="Engine(lm, lm.encode([pair]))",
+    )
+    require(
+        isinstance(roles, Sequence) and (not roles or (listed and len(roles) == len(pairs))),  # type: ignore[arg-type]
+        "Roles are named for every pair, or for none.",
+        value=roles,
+        expected="a list of {name: positions}, as long as the pairs",
+        fix="Engine(lm, lm.encode(contrast), roles=[pair.roles for pair in contrast])",
     )
     whole = isinstance(budget, int) and not isinstance(budget, bool)
     require(

@@ -211,7 +211,9 @@ def _as_layers(mediator: str, layers: Any) -> tuple[int, ...] | None:
     if layers is None or (isinstance(layers, int) and not isinstance(layers, bool)):
         return None if layers is None else (layers,)
     require(
-        isinstance(layers, Iterable) and not isinstance(layers, str | Mapping),
+        isinstance(layers, Iterable)
+        and getattr(layers, "ndim", 1) == 1
+        and not isinstance(layers, str | bytes | Mapping),
         "Layers are counted.",
         value=layers,
         expected="None for all, an int, or a list of ints",

@@ -183,7 +183,7 @@ def check_number(value: object, name: str, edit: str) -> float:
     """A finite number as a float."""
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (OverflowError, RuntimeError, TypeError, ValueError):
         number = float("nan")
     if isinstance(value, bool) or not abs(number) < float("inf"):
         raise MediationError(
@@ -195,12 +195,15 @@ def check_number(value: object, name: str, edit: str) -> float:
     return number
 
 
-def check_seed(value: object, name: str, edit: str, least: int = 0) -> None:
-    """Raise unless ``value`` is a whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+def check_seed(
+    value: object, name: str, edit: str, least: int = 0, most: int | None = None
+) -> None:
+    """Raise unless ``value`` is a whole number from ``least`` to ``most``."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):  # type: ignore[operator]
         raise MediationError(
             f"{name} of {edit} is a whole number.",
             value=f"{name}={value!r}",
-            expected=f"an int, at least {least}",
+            expected=f"an int, at least {least}" + ("" if most is None else f", at most {most}"),
             fix=f"{edit}({name}={least})",
         )

@@ -9,6 +9,9 @@ from ..errors import MediationError
 from ..sites import Site
 from .base import Base, Edit, NoiseOf, Recipe, check_number, check_seed
 
+MOST_SAMPLES = 10_000
+"""Draws of noise; every one of them is a run of its own at every site."""
+
 
 @dataclass(frozen=True)
 class Noise(Edit):
@@ -33,7 +36,7 @@ class Noise(Edit):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", check_number(self.sigma, "sigma", "Noise"))
-        check_seed(self.samples, "samples", "Noise", least=1)
+        check_seed(self.samples, "samples", "Noise", least=1, most=MOST_SAMPLES)
         check_seed(self.seed, "seed", "Noise")
         check_seed(self.first, "first", "Noise")
 

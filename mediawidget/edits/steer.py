@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -29,11 +29,11 @@ class Steer(Edit):
 
     def __init__(self, vector: Any, scale: float = 1.0) -> None:
         listed = vector.tolist() if hasattr(vector, "tolist") else vector
-        if not isinstance(listed, Iterable) or isinstance(listed, str):
+        if not isinstance(listed, Iterable) or isinstance(listed, str | bytes | Mapping | set):
             raise _no_vector(vector)
         try:
             numbers = tuple(float(number) for number in listed)
-        except (TypeError, ValueError) as error:
+        except (OverflowError, RuntimeError, TypeError, ValueError) as error:
             raise _no_vector(vector) from error
         if not numbers or any(not abs(number) < float("inf") for number in numbers):
             raise _no_vector(vector)

@@ -11,6 +11,9 @@ from .world import Split, fill, join_words
 
 _SHOWN = 12
 
+MOST_MISSES = 20_000
+"""Draws in a row without a new pair, after which there is none to come."""
+
 
 class HasTokens(Protocol):
     """The part of a language model that contrasts use."""

@@ -7,7 +7,15 @@ from typing import Literal, get_args
 
 from ..errors import MediationError
 from ..prompts import Contrast, PromptPair
-from ._fit import SPLITS, HasTokens, check_choice, check_count, one_token_words, position
+from ._fit import (
+    MOST_MISSES,
+    SPLITS,
+    HasTokens,
+    check_choice,
+    check_count,
+    one_token_words,
+    position,
+)
 from .words import SEQUENCE_WORDS
 from .world import Split, held_out, join_words, sequence
 
@@ -56,15 +64,17 @@ def induction(
     pool = [word for word in SEQUENCE_WORDS if word in good]
     rng = Random(seed)
     pairs: dict[str, PromptPair] = {}
-    for _ in range(n * _DRAWS_PER_PAIR):
-        if len(pairs) == n:
+    last = 0
+    for draw in range(n * _DRAWS_PER_PAIR):
+        if len(pairs) == n or draw - last > MOST_MISSES:
             break
         words = sequence(rng, _LENGTH, "any", pool)
         a, c = _PLACES[len(pairs) % 2]
         unseen = held_out("bigram", words[a], words[a + 1])
         if split == "any" or unseen == (split == "heldout"):
             pair = _pair(lm, words, a, c, corruption)
-            pairs.setdefault(pair.clean, pair)
+            if pairs.setdefault(pair.clean, pair) is pair:
+                last = draw
     if len(pairs) < n:
         raise MediationError(
             "The tokenizer's words do not give that many different pairs.",

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from ..errors import MediationError
 from ..prompts import Contrast, PromptPair
 from ._fit import (
+    MOST_MISSES,
     SPLITS,
     HasTokens,
     check_choice,
@@ -77,8 +78,9 @@ def ioi(
     rng = Random(seed)
     pairs: dict[str, PromptPair] = {}
     dropped = 0
-    for _ in range(n * _DRAWS_PER_PAIR):
-        if len(pairs) == n:
+    last = 0
+    for draw in range(n * _DRAWS_PER_PAIR):
+        if len(pairs) == n or draw - last > MOST_MISSES:
             break
         slots, fresh = _draw_words(rng, split)
         if not good.issuperset((*slots.values(), *fresh)):
@@ -86,7 +88,8 @@ def ioi(
             continue
         giver = "B" if len(pairs) % 2 == 0 else "A"
         pair = _pair(lm, rng.choice(frames), slots, giver, _corrupted(fresh, corruption))
-        pairs.setdefault(pair.clean, pair)
+        if pairs.setdefault(pair.clean, pair) is pair:
+            last = draw
     if len(pairs) < n:
         raise MediationError(
             "The tokenizer's words do not give that many different pairs.",

@@ -70,7 +70,10 @@ def _broken(effect: Effect) -> list[Check]:
     n = int((effect.status == Status.FAILED).sum())
     if not n:
         return []
-    words = f"{n} of {effect.status.size} cells came to NaN or infinity: the model overflows, or a token has nothing left to attend to."
+    words = (
+        f"{n} of {effect.status.size} cells came to NaN or infinity: the model overflows there, "
+        "or a token has nothing left to attend to."
+    )
     return [Check("finite numbers", ok=False, words=words)]
 
 

@@ -11,7 +11,7 @@ import pytest
 import mediawidget as mw
 from mediawidget.edits.base import BASES, Base
 from mediawidget.groups import drawn_prompts
-from tests.engine.cases import Case, lm_of, random_pair
+from tests.engine.cases import Case, case, lm_of, random_pair
 from tests.engine.judging import Judge, compare, judge, pairs_of
 from tests.small_models import random_model, tokenizer_of
 

@@ -94,7 +94,8 @@ def _parts(path: Path) -> tuple[Any, dict[str, Any]]:
     """What a file holds, as it stands there."""
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as stored:
+            # Opened here, for numpy leaves a file open that it cannot read.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 header = json.loads(str(stored["header"]))
                 arrays = {name: stored[name] for name in _ARRAYS}
         elif path.suffix == ".json":

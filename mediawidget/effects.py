@@ -175,7 +175,7 @@ class Effect:
         if not 0 <= at < self.n_pairs:
             raise MediationError(
                 "There is no such pair.",
-                value=index,
+                value=repr(index),
                 expected=f"0 to {self.n_pairs - 1}",
                 fix="pairs count from 0",
             )
@@ -300,7 +300,8 @@ class Effect:
             "corrupt": y["Y00"] - y["Y01"],
             "difference": y["Y11"] - y["Y10"] - y["Y00"] + y["Y01"],
         }
-        if key in ("TE", "Y11", "Y00"):
+        name: object = key
+        if not isinstance(name, str) or name in ("TE", "Y11", "Y00"):
             return estimand(key, y)
         if key not in effects:
             raise MediationError(

@@ -51,6 +51,13 @@ class Encoder:
             fix="lm.tokens('The sky is')",
         )
         ids = [int(i) for i in self.tokenizer(text)["input_ids"]]
+        require(
+            bool(ids),
+            "The tokenizer reads nothing in this prompt.",
+            value=text,
+            expected="a text of at least one token",
+            fix="lm.tokens(text) shows how a text is read",
+        )
         self._refuse_unknown(ids, text)
         self._refuse_long(len(ids))
         return ids

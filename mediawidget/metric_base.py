@@ -22,7 +22,7 @@ def _as_numbers(kept: Any, columns: Sequence[str]) -> Array:
     """An array whose last axis holds at least the columns."""
     try:
         array = np.asarray(kept, dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError):
+    except (OverflowError, RuntimeError, TypeError, ValueError):
         array = np.zeros(())
     require(
         array.ndim > 0 and array.shape[-1] >= len(columns),

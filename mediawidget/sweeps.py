@@ -208,8 +208,10 @@ def _as_groups(mediator: str, by: Any) -> Any:
 
 def _as_layers(mediator: str, layers: Any) -> tuple[int, ...] | None:
     """Layers as a tuple; that they exist is checked where the model is known."""
-    if layers is None or (isinstance(layers, int) and not isinstance(layers, bool)):
-        return None if layers is None else (layers,)
+    if layers is None:
+        return None
+    if isinstance(layers, int) and not isinstance(layers, bool):
+        return (layers,)
     require(
         isinstance(layers, Iterable)
         and getattr(layers, "ndim", 1) == 1
@@ -219,4 +221,4 @@ def _as_layers(mediator: str, layers: Any) -> tuple[int, ...] | None:
         expected="None for all, an int, or a list of ints",
         fix=f"study.sweep({mediator!r}, layers=[2, 3])",
     )
-    return tuple(layers)
+    return tuple(layers.tolist() if hasattr(layers, "tolist") else layers)

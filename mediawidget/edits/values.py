@@ -36,11 +36,15 @@ class Values:
             expected="the Site they were read at",
             fix="study.activations(site) gives them",
         )
-        array = np.asarray(self.array)
+        try:
+            array = np.asarray(self.array)
+            array = array if array.dtype.kind in "fiu" else array.astype(np.float64)
+        except (OverflowError, RuntimeError, TypeError, ValueError):
+            array = np.zeros(())
         if array.ndim != 3 or not np.isfinite(array).all():
             raise MediationError(
                 "Values are finite numbers per pair, position and column.",
-                value=f"shape {array.shape}",
+                value=f"shape {array.shape}: {repr(self.array)[:100]}",
                 expected="an array of three dimensions (pair, position, width), no NaN",
                 fix="study.activations(site) gives them",
             )

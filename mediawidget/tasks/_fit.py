@@ -11,6 +11,8 @@ from .world import Split, fill, join_words
 
 _SHOWN = 12
 
+MOST_PAIRS = 100_000
+
 MOST_MISSES = 20_000
 """Draws in a row without a new pair, after which there is none to come."""
 
@@ -96,9 +98,12 @@ def check_count(lm: object, n: object, seed: object) -> None:
         expected="an int",
         fix="seed=0",
     )
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MOST_PAIRS:
         raise MediationError(
-            "A contrast needs pairs.", value=f"n={n}", expected="n of 1 or more", fix="n=64"
+            "A contrast needs pairs.",
+            value=f"n={n}",
+            expected=f"an int from 1 to {MOST_PAIRS}",
+            fix="n=64",
         )
 
 

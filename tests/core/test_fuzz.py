@@ -1,0 +1,486 @@
+"""Hostile and random input: a right answer, or an error that names the value and the fix."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import mediawidget as mw
+from mediawidget.edits import edit_from_json
+from mediawidget.effects import Status
+from mediawidget.metrics import METRICS, metric_from_json, metric_named
+from tests.asking import pair
+from tests.engine.cases import lm_of
+from tests.small_models import WORDS, random_model, tokenizer_of
+
+FEW = settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+HEAD = mw.Site("head", 1, head=1)
+
+
+@lru_cache
+def study_of(n: int = 2) -> mw.Study:
+    """Nothing that a test asks of it changes it, but its grids."""
+    others = (pair(), pair(corrupt="ant bee owl dog eel"), pair(corrupt="ant bee cat dog owl"))
+    return mw.Study(lm_of("gpt2"), others[:n])
+
+
+@lru_cache
+def effect_of(kind: str) -> mw.Effect:
+    if kind == "total":
+        return study_of(3).total
+    edit = mw.Zero() if kind == "zero" else mw.Patch()
+    return study_of().sweep("head", edit=edit, progress=False)
+
+
+@lru_cache
+def teaching() -> mw.LM:
+    return mw.load()
+
+
+def fresh() -> mw.Study:
+    return mw.Study(study_of().lm, study_of().contrast)
+
+
+class Unhelpful:
+    """Has every attribute, and refuses to be asked for any."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)
+
+    def __repr__(self) -> str:
+        return "Unhelpful()"
+
+
+# --- what may be given --------------------------------------------------------------------------
+
+numbers = st.one_of(
+    st.integers(),
+    st.sampled_from([10**400, -(10**30), 2**63, 2**31, -1, 0, 1, 23, 24]),
+    st.floats(),
+    st.complex_numbers(),
+    st.sampled_from([np.int64(1), np.float32(1.5), np.bool_(1), np.uint8(255)]),
+)
+texts = st.one_of(
+    st.text(max_size=8),
+    st.sampled_from([*WORDS[:3], "head", "position", "clean", "corrupt", "PIE", " ", "\0", "é\n"]),
+)
+scalars = st.one_of(st.none(), st.booleans(), numbers, texts, st.binary(max_size=4))
+arrays = st.sampled_from(
+    [
+        *(np.array(3), np.arange(3), np.zeros((2, 2)), np.array([]), np.array(["a"], dtype=object)),
+        *(torch.zeros(2), torch.tensor(1), torch.zeros(0), np.full((2, 5, 8), np.nan)),
+    ]
+)
+objects = st.sampled_from(
+    [
+        *(mw.Patch, mw.Patch(), HEAD, mw.Run("clean"), mw.LogitDiff(), mw.LogitDiff, Unhelpful()),
+        *(object(), range(3), slice(1), lambda *_: 0, print, int, ..., NotImplemented),
+        *(ValueError("x"), mw, mw.Readout(), {1, 2}, frozenset(), iter([1])),
+    ]
+)
+simple = st.one_of(scalars, arrays, objects)
+hashable = scalars
+hostile = st.one_of(
+    simple,
+    st.lists(scalars, max_size=3),
+    st.lists(scalars, max_size=2).map(tuple),
+    st.dictionaries(hashable, simple, max_size=2),
+    st.just([[1]]),
+)
+jsons = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def answers(ask: Callable[[Any], Any], value: Any) -> Any:
+    """What it answers; None where it is refused as it should be."""
+    try:
+        found = ask(value)
+    except mw.MediationError as error:
+        helpful(error)
+        return None
+    sound(found)
+    return found
+
+
+def helpful(error: mw.MediationError) -> None:
+    """Every part of it says something, and is read by who reads the message."""
+    parts = (error.message, str(error.value), error.expected, error.fix)
+    assert all(part in str(error) for part in parts)
+    assert all(part.strip() for part in (error.message, error.expected, error.fix))
+
+
+def sound(found: object) -> None:
+    """An effect whose cells are finite where they say that they were run."""
+    if isinstance(found, mw.Effect):
+        ran = np.isin(found.status, [Status.EXACT, Status.ESTIMATE, Status.IMPLIED_ZERO])
+        assert np.isfinite(found.edited[:, :, ran]).all()
+        assert np.isnan(found.edited[:, :, ~ran]).all()
+        assert np.isfinite(found.bases).all()
+
+
+# --- every public name ----------------------------------------------------------------------------
+
+
+def evaluated(*runs: mw.Run) -> Any:
+    return study_of().engine.evaluate(list(runs))
+
+
+def swept(**more: Any) -> Any:
+    return fresh().sweep("head", **{"layers": [1], "progress": False, **more})
+
+
+def site(**more: Any) -> mw.Site:
+    return mw.Site(**{"mediator": "head", "layer": 1, "head": 1, **more})
+
+
+def edge(**more: Any) -> mw.Site:
+    return mw.Site(**{"mediator": "edge", "layer": 1, "head": 1, "position": 3, "key": 1, **more})
+
+
+def edited(edit: Any) -> Any:
+    return evaluated(mw.Run("corrupt", {HEAD: edit}))
+
+
+def measured(metric: Any) -> Any:
+    return mw.Study(study_of().lm, pair(), metric=metric).total["TE"]
+
+
+def of_model(**more: Any) -> Any:
+    given_ = {"tokenizer": tokenizer_of("gpt2"), **more}
+    return mw.load(random_model("gpt2"), **given_).encode([pair()])
+
+
+def columns_of(function: Callable[[Any], Any]) -> mw.Metric:
+    return mw.Function(function, tokens=("owl",))
+
+
+def paired(name: str, value: Any) -> Any:
+    return mw.Study(lm_of("gpt2"), pair(**{name: value})).total["TE"]
+
+
+def placed(what: str, name: str, value: Any) -> Any:
+    made = edge(**{name: value}) if what == "edge" else site(**{name: value})
+    if what == "intervene":
+        return fresh().intervene(made)
+    if what == "activations":
+        return study_of().activations(made)
+    return evaluated(mw.Run("clean", {made: mw.Knockout() if what == "edge" else mw.Zero()}))
+
+
+def set_up(task: Callable[..., mw.Contrast], name: str, value: Any) -> mw.Contrast:
+    return task(**{"lm": teaching(), "n": 2, name: value})
+
+
+OF_AN_EFFECT: dict[str, Callable[[mw.Effect, Any], Any]] = {
+    "[]": lambda e, v: e[v],
+    "pairs": mw.Effect.pairs,
+    "normalized": mw.Effect.normalized,
+    "cell": mw.Effect.cell,
+    "cells": lambda e, v: e.cell(v, 1),
+    "pair": mw.Effect.pair,
+    "rescore": mw.Effect.rescore,
+    "scores": mw.Effect.scores,
+    "top": mw.Effect.top,
+    "top.by": lambda e, v: e.top(3, by=v),
+}
+
+ASKED: dict[str, Callable[[Any], Any]] = {
+    # Models
+    "load.source": lambda v: mw.load(v, tokenizer=1) if not isinstance(v, str | None) else None,
+    "load.tokenizer": lambda v: of_model(tokenizer=v),
+    "load.paths": lambda v: of_model(paths=v),
+    "load.device": lambda v: of_model(device=v),
+    "load.dtype": lambda v: of_model(dtype=v),
+    "load.revision": lambda v: mw.load(
+        lm_of("gpt2").hf, tokenizer=tokenizer_of("gpt2"), revision=v
+    ),
+    "ModulePaths": lambda v: of_model(paths=mw.ModulePaths(v, v, v, v, v)),
+    "lm.tokens": lambda v: lm_of("gpt2").tokens(v),
+    # Prompts
+    **{
+        f"PromptPair.{name}": partial(paired, name)
+        for name in ("clean", "corrupt", "answer", "wrong", "roles", "alignment")
+    },
+    "PromptPair.from_json": mw.PromptPair.from_json,
+    "Contrast": mw.Contrast,
+    "Contrast.name": lambda v: mw.Contrast([pair()], v),
+    "Contrast.dropped": lambda v: mw.Contrast([pair()], dropped=v),
+    "Contrast.from_json": mw.Contrast.from_json,
+    "Readout": lambda v: mw.Study(lm_of("gpt2"), pair(), readout=mw.Readout(v)).total,
+    "Readout.reduce": lambda v: mw.Readout(reduce=v),
+    # Sites
+    **{
+        f"Site.{name}.{what}": partial(placed, what, name)
+        for name in ("mediator", "layer", "head", "position", "unit", "key")
+        for what in ("evaluate", "intervene", "activations", "edge")
+    },
+    "Site.from_json": mw.Site.from_json,
+    # Edits
+    "Patch": lambda v: edited(mw.Patch(v)),
+    "Patch.alpha": lambda v: edited(mw.Patch(alpha=v)),
+    "Mean": lambda v: edited(mw.Mean(v)),
+    "Resample": lambda v: edited(mw.Resample(v)),
+    "Resample.base": lambda v: edited(mw.Resample(base=v)),
+    "Noise": lambda v: edited(mw.Noise(v)),
+    "Noise.samples": lambda v: mw.Noise(1.0, samples=v),
+    "Noise.seed": lambda v: edited(mw.Noise(1.0, seed=v)),
+    "Noise.first": lambda v: edited(mw.Noise(1.0, first=v)),
+    "Scale": lambda v: edited(mw.Scale(v)),
+    "Steer": lambda v: edited(mw.Steer(v)),
+    "Steer.scale": lambda v: edited(mw.Steer([1.0] * lm_of("gpt2").d_head, v)),
+    "Values": lambda v: edited(mw.Patch(mw.Values(HEAD, v))),
+    "Values.site": lambda v: edited(mw.Patch(mw.Values(v, np.zeros((2, 5, 8))))),
+    "edit_from_json": edit_from_json,
+    "edit_from_json.source": lambda v: edit_from_json({"kind": "patch", "source": v}),
+    # Runs and sweeps
+    "Run": lambda v: evaluated(mw.Run(v)),
+    "Run.edits": lambda v: evaluated(mw.Run("clean", v)),
+    "Run.edit": edited,
+    "Run.freeze": lambda v: evaluated(mw.Run("clean", {HEAD: mw.Zero()}, v)),
+    "Run.from_json": mw.Run.from_json,
+    "Sweep": mw.Sweep,
+    "sweep.mediator": lambda v: fresh().sweep(v, layers=[1], progress=False),
+    "sweep.by": lambda v: swept(by=v),
+    "sweep.by.place": lambda v: swept(by={"here": v}),
+    "sweep.edit": lambda v: swept(edit=v),
+    "sweep.window": lambda v: swept(window=v),
+    "sweep.layers": lambda v: swept(layers=v),
+    "sweep.freeze": lambda v: swept(freeze=v),
+    "start": lambda v: fresh().start("head", v),
+    # Engines
+    "Engine.lm": lambda v: mw.Engine(v, study_of().token_pairs),
+    "Engine.pairs": lambda v: mw.Engine(lm_of("gpt2"), v),
+    "Engine.budget": lambda v: mw.Engine(lm_of("gpt2"), study_of().token_pairs, v).evaluate([]),
+    "Engine.roles": lambda v: mw.Engine(lm_of("gpt2"), study_of().token_pairs, roles=v),
+    "Engine.columns": lambda v: mw.Engine(lm_of("gpt2"), study_of().token_pairs, columns=v),
+    "evaluate": study_of().engine.evaluate,
+    "evaluate.run": evaluated,
+    "evaluate.top": lambda v: study_of().engine.evaluate([], top=v),
+    "recall": study_of().engine.recall,
+    "recall.top": lambda v: study_of().engine.recall([mw.Run("clean")], top=v),
+    # Metrics
+    "KL": lambda v: measured(mw.KL(v)),
+    "Function": lambda v: measured(mw.Function(v)),
+    "Function.name": lambda v: measured(mw.Function(lambda kept: kept["answer"], v)),
+    "Function.unit": lambda v: measured(mw.Function(lambda kept: kept["answer"], unit=v)),
+    "Function.tokens": lambda v: measured(mw.Function(lambda kept: kept["answer"], tokens=v)),
+    "Function.returns": lambda v: measured(columns_of(lambda _: v)),
+    "Metric": mw.LogitDiff(),
+    "Metric.read": lambda v: mw.LogitDiff().read(np.zeros(3), v),
+    "metric_named": metric_named,
+    "metric_from_json": metric_from_json,
+    # Studies
+    "Study.lm": lambda v: mw.Study(v, pair()),
+    "Study.pairs": lambda v: mw.Study(lm_of("gpt2"), v).total,
+    "Study.metric": lambda v: mw.Study(lm_of("gpt2"), pair(), metric=v).total["TE"],
+    "Study.edit": lambda v: mw.Study(lm_of("gpt2"), pair(), edit=v).intervene(HEAD),
+    "Study.readout": lambda v: mw.Study(lm_of("gpt2"), pair(), readout=v).total,
+    "study.metric": lambda v: setattr(fresh(), "metric", v),
+    "study.edit": lambda v: setattr(fresh(), "edit", v),
+    "intervene": lambda v: fresh().intervene(v),
+    "intervene.edit": lambda v: fresh().intervene({HEAD: v}),
+    "intervene.freeze": lambda v: fresh().intervene(HEAD, v),
+    "activations": lambda v: study_of().activations(v),
+    "activations.base": lambda v: study_of().activations(HEAD, v),
+    "subscribe": lambda v: fresh().subscribe(v),
+    "labels": lambda v: study_of().labels(v),
+    # Effects
+    **{
+        f"Effect.{name}.{kind}": partial(ask, effect_of(kind))
+        for kind in ("patch", "zero", "total")
+        for name, ask in OF_AN_EFFECT.items()
+    },
+    "ci": lambda v: effect_of("total").ci(v, resamples=20),
+    "ci.level": lambda v: effect_of("total").ci("TE", level=v, resamples=20),
+    "ci.resamples": lambda v: effect_of("total").ci("TE", resamples=v),
+    "ci.seed": lambda v: effect_of("total").ci("TE", resamples=20, seed=v),
+    "Effect.load": mw.Effect.load,
+    "Effect.save": lambda v: effect_of("total").save(v) if not isinstance(v, str) else None,
+    # Tasks
+    **{
+        f"tasks.{task.__name__}.{name}": partial(set_up, task, name)
+        for task in (mw.tasks.ioi, mw.tasks.induction)
+        for name in ("lm", "n", "seed", "corruption", "split")
+    },
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", ASKED)
+def test_hostile_values(name: str) -> None:
+    @FEW
+    @given(hostile)
+    def check(value: Any) -> None:
+        if name in {"ci.resamples", "tasks.ioi.n", "tasks.induction.n", "Noise.samples"}:
+            value = value if not isinstance(value, int) or value < 50 else 10**12
+        answers(ASKED[name], value)
+
+    check()
+
+
+@pytest.mark.parametrize(
+    "read", [mw.PromptPair.from_json, mw.Contrast.from_json, mw.Site.from_json, mw.Run.from_json]
+)
+def test_saved_data_of_another_kind(read: Callable[[Any], Any]) -> None:
+    whole: dict[Any, dict[str, Any]] = {
+        mw.PromptPair.from_json: pair().to_json(),
+        mw.Contrast.from_json: mw.Contrast([pair()]).to_json(),
+        mw.Site.from_json: HEAD.to_json(),
+        mw.Run.from_json: mw.Run("clean", {HEAD: mw.Patch(alpha=0.5)}, ("head",)).to_json(),
+    }
+
+    @FEW
+    @given(st.sampled_from(sorted(whole[read])), jsons)
+    def check(name: str, value: Any) -> None:
+        answers(read, {**whole[read], name: value})
+        answers(read, {key: kept for key, kept in whole[read].items() if key != name})
+
+    assert read(whole[read]).to_json() == whole[read]
+    check()
+
+
+@pytest.mark.parametrize("kind", ["patch", "zero", "mean", "noise", "steer", "scale", "resample"])
+def test_saved_edits_and_metrics_of_another_kind(kind: str) -> None:
+    @FEW
+    @given(st.dictionaries(st.sampled_from(["source", "alpha", "base", "seed", "x"]), jsons))
+    def check(fields: dict[str, Any]) -> None:
+        answers(edit_from_json, {"kind": kind, **fields})
+        for metric in METRICS:
+            answers(metric_from_json, {"name": metric, **fields})
+
+    check()
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["json", "npz"])
+@pytest.mark.parametrize("kind", ["patch", "zero", "total"])
+def test_files_with_bytes_changed(kind: str, ending: str) -> None:
+    """Cut, overwritten or with bytes put in: refused, or an effect that can be read."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = effect_of(kind).save(Path(folder) / f"effect.{ending}")
+        whole = place.read_bytes()
+
+        @FEW
+        @given(st.integers(0, len(whole)), st.integers(0, 60), st.binary(max_size=12))
+        def check(start: int, n: int, new: bytes) -> None:
+            place.write_bytes(whole[:start] + new + whole[start + n :])
+            usable(answers(mw.Effect.load, place))
+            place.write_bytes(whole[:start])
+            usable(answers(mw.Effect.load, place))
+
+        check()
+        place.write_bytes(whole)
+        np.testing.assert_array_equal(mw.Effect.load(place).edited, effect_of(kind).edited)
+
+
+def usable(effect: mw.Effect | None) -> None:
+    """Whatever was read can be asked for everything that an effect can be."""
+    if effect is None:
+        return
+    for ask in (repr, mw.Effect.to_dataframe, lambda e: e.pair(0), lambda e: e["TE"]):
+        answers(ask, effect)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_files_with_fields_changed() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        place = effect_of("patch").save(Path(folder) / "effect.json")
+        whole = json.loads(place.read_text(encoding="utf-8"))
+
+        @settings(FEW, max_examples=150)
+        @given(st.sampled_from(sorted(whole)), jsons, st.booleans())
+        def check(name: str, value: Any, leave_out: bool) -> None:
+            changed = {key: kept for key, kept in whole.items() if key != name}
+            if not leave_out:
+                changed[name] = value
+            place.write_text(json.dumps(changed), encoding="utf-8")
+            found = answers(mw.Effect.load, place)
+            if name not in ("edit", "metric"):
+                usable(found)
+
+        check()
+
+
+def test_files_that_are_not_there() -> None:
+    for place in ("/no/such/effect.json", "/no/such/effect.npz", "/", "effect", "effect.csv"):
+        assert answers(mw.Effect.load, place) is None
+
+
+# --- what is valid answers ----------------------------------------------------------------------
+
+
+@st.composite
+def prompts(draw: st.DrawFn) -> mw.PromptPair:
+    """Two prompts of known words and two different answers of one token."""
+    words = draw(st.lists(st.sampled_from(WORDS), min_size=2, max_size=9))
+    other = list(words)
+    for at in draw(st.sets(st.integers(0, len(words) - 1), min_size=1, max_size=2)):
+        other[at] = draw(st.sampled_from([w for w in WORDS if w != words[at]]))
+    answer, wrong = draw(st.lists(st.sampled_from(WORDS), min_size=2, max_size=2, unique=True))
+    roles = draw(st.dictionaries(st.sampled_from("AB"), st.integers(0, len(words) - 1)))
+    return mw.PromptPair(" ".join(words), " ".join(other), answer, wrong, roles)
+
+
+@settings(FEW, max_examples=40)
+@given(st.lists(prompts(), min_size=1, max_size=3), st.sampled_from(sorted(METRICS)), st.data())
+def test_valid_questions_answer(pairs: list[mw.PromptPair], name: str, data: st.DataObject) -> None:
+    study = mw.Study(lm_of("gpt2"), pairs, metric=metric_named(name))
+    layer, head = data.draw(st.integers(0, 4)), data.draw(st.integers(0, 2))
+    last = min(len(one) for one in study.token_pairs) - 1
+    position = data.draw(st.none() | st.integers(0, last))
+    edit = data.draw(st.sampled_from([mw.Patch(), mw.Zero(), mw.Noise(1.0), mw.Scale(2.0)]))
+    effect = study.intervene({mw.Site("head", layer, head=head, position=position): edit})
+    assert effect.status in (Status.EXACT, Status.IMPLIED_ZERO)
+    sound(effect)
+    key = "PIE" if edit.corners else "corrupt"
+    assert effect[key] == pytest.approx(float(effect.pairs(key).mean()))
+    again = study.intervene({mw.Site("head", layer, head=head, position=position): edit})
+    np.testing.assert_allclose(again.edited, effect.edited, atol=1e-9)
+    grid = study.sweep("head", edit=edit, layers=[layer], progress=False)
+    if position is None:
+        np.testing.assert_allclose(grid.edited[:, :, 0, head], effect.edited, atol=1e-9)
+
+
+VALID: dict[str, Callable[[], Any]] = {
+    "numpy numbers": lambda: study_of().intervene(
+        mw.Site("head", np.int64(1), head=np.int32(2), position=np.array([1, 3]))  # type: ignore[arg-type]
+    ),
+    "a set of answers": lambda: mw.Study(lm_of("gpt2"), pair(answer=["fox", "hen"])).total["TE"],
+    "layers of numpy": lambda: swept(layers=np.arange(2)),
+    "a tensor to steer by": lambda: edited(mw.Steer(torch.ones(8))),
+    "a group of positions": lambda: swept(by={"all": (0, 1, 2, 3, 4), "last": 4}),
+    "bare sites": lambda: study_of().intervene([HEAD, mw.Site("mlp_out", 2)]),
+    "no runs": lambda: study_of().engine.recall([]),
+    "a pair by a number of numpy": lambda: effect_of("total").pair(np.int64(0)),  # type: ignore[arg-type]
+    "spans": lambda: mw.Study(lm_of("gpt2"), pair(roles={"S": (1, 2)})).sweep(
+        "head", by="role", progress=False
+    ),
+}
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_what_is_known_to_be_valid(name: str) -> None:
+    found = VALID[name]()
+    sound(found)
+    assert found is not None

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from .errors import MediationError
     from .history import Intervention
     from .jobs import Job
-    from .lm import LM, load
+    from .lm import LM
+    from .loading import load
     from .metrics import (
         KL,
         Function,
@@ -67,7 +68,8 @@ _HOMES = {
     "errors": ["MediationError"],
     "history": ["Intervention"],
     "jobs": ["Job"],
-    "lm": ["LM", "load"],
+    "lm": ["LM"],
+    "loading": ["load"],
     "metrics": [
         *("KL", "Function", "LogOdds", "LogProb", "Logit"),
         *("LogitDiff", "Metric", "Prob", "ProbDiff", "Rank"),

@@ -13,11 +13,12 @@ from nnsight import save
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .applying import LateRows, apply_op, open_source
 from .architectures import follow
 from .calls import attention, forward_arguments
 from .lm import LM
 from .mediators import POINTS
-from .ops import LateRows, Write, apply_op, make_ops, open_source
+from .ops import make_ops
 from .plan import Program
 from .prefix import KeysValues, PrefixCache
 from .reading import Reading, read
@@ -152,4 +153,4 @@ def _base_rows(lm: LM, program: Program, call: Call) -> tuple[Tensor, Tensor]:
     return rows[0], rows[-1]
 
 
-__all__ = ["Call", "Captures", "Kept", "Write", "run_program"]
+__all__ = ["Call", "Captures", "Kept", "run_program"]

@@ -68,7 +68,7 @@ def front_end_problems() -> Iterable[str]:
 
 def self_check() -> bool:
     """Sweep the heads of the embedded model; return whether a check failed."""
-    from ..lm import load
+    from ..loading import load
     from ..study import Study
     from ..tasks import ioi
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from math import isfinite
 
 from ..effects import Effect
-from ..lm import LM, load
+from ..lm import LM
+from ..loading import load
 from ..prompts import Contrast
 from ..study import Study
 from ..tasks import ioi

@@ -26,7 +26,7 @@ def induction(beta: float = 20.0, decoys: int = 0, seed: int = 0) -> LM:
         >>> study.sweep("head")["PIE"].round(3).tolist()
         [[2.0], [2.0]]
     """
-    from ..lm import load
+    from ..loading import load
     from ._induction import build
 
     module, tokenizer = build(beta=beta, decoys=decoys, seed=seed)

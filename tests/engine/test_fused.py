@@ -26,7 +26,7 @@ def fused(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         rows.append(len(value))  # type: ignore[arg-type]
         return functional.gelu(value, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("mediawidget.ops.gelu", counted)
+    monkeypatch.setattr("mediawidget.applying.gelu", counted)
     return rows
 
 

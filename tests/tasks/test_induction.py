@@ -73,7 +73,7 @@ def test_held_out_bigrams_never_stand_side_by_side_in_training(lm: Encoder) -> N
     assert len(trained) > 5_000
     for pair in induction(lm, n=64):
         words = pair.clean.split()
-        bigram = (words[words.index(words[-1])], pair.answer)
+        bigram = (words[words.index(words[-1])], pair.answer_text)
         assert held_out("bigram", *bigram)
         assert bigram not in trained
 

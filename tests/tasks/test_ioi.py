@@ -113,7 +113,7 @@ def test_held_out_pairs_never_meet_in_training(lm: Encoder) -> None:
     trained = set()
     for _ in range(12_000):
         trained.add(frozenset(w for w in ioi_example(rng, third=0.0).words if w in NAMES))
-    drawn = {frozenset((p.answer, p.wrong)) for p in ioi(lm, n=128)}
+    drawn = {frozenset((p.answer_text, p.wrong_text)) for p in ioi(lm, n=128)}
     assert all(names_held_out(*sorted(pair)) for pair in drawn)
     assert not drawn & trained
     # nearly every pair that may be trained was seen, so the line above is no accident
@@ -122,7 +122,9 @@ def test_held_out_pairs_never_meet_in_training(lm: Encoder) -> None:
 
 
 def test_the_train_split_is_the_other_part(lm: Encoder) -> None:
-    assert not any(names_held_out(p.answer, p.wrong) for p in ioi(lm, n=64, split="train"))
+    assert not any(
+        names_held_out(p.answer_text, p.wrong_text) for p in ioi(lm, n=64, split="train")
+    )
 
 
 def test_names_of_several_tokens_are_dropped_and_counted() -> None:

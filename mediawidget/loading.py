@@ -1,0 +1,145 @@
+"""Models from a name, a folder or a module of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from .architectures import ModulePaths
+from .errors import MediationError, require
+from .lm import LM
+from .memory import use_cpu_share
+
+TEACHING_MODEL = Path(__file__).parent / "models" / "teaching"
+
+
+def load(
+    source: str | Path | nn.Module | None = None,
+    *,
+    tokenizer: Any = None,
+    paths: ModulePaths | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+    revision: str | None = None,
+) -> LM:
+    """Load a model for interventions.
+
+    Args:
+        source: None for the embedded teaching model (no network); a folder or a hub name; or an
+            instantiated model.
+        tokenizer: needed with an instantiated model.
+        paths: where the modules are, for an architecture that is not in the table.
+        device: default: a GPU if there is one, for a named model; an instantiated model stays.
+        dtype: default float32 for a named model.
+        revision: of a hub name.
+
+    Raises:
+        MediationError: no tokenizer, no such model, or an architecture whose modules are not
+            known.
+    """
+    _refuse_no_source(source, revision)
+    if isinstance(source, nn.Module):
+        module = _moved(source, device, dtype)
+        use_cpu_share()
+        return LM(module, tokenizer, name=_module_name(module), paths=paths)
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    place = TEACHING_MODEL if source is None else source
+    options: dict[str, Any] = {"revision": revision}
+    if Path(place).exists():
+        options["local_files_only"] = True
+    try:
+        with _quiet_loading():
+            loader: Callable[..., Any] = AutoModelForCausalLM.from_pretrained
+            module = loader(place, dtype=_floating(dtype) or torch.float32, **options)
+            tokenizer = tokenizer or AutoTokenizer.from_pretrained(place, **options)
+    except OSError as error:
+        raise MediationError(
+            "The model could not be loaded.",
+            value=f"{source!r}: {str(error).splitlines()[0]}",
+            expected="a folder with a transformers model, or the name of one on the hub",
+            fix="check the name and the network; mw.load() needs neither",
+        ) from error
+    # The teaching model answers sooner on a CPU than a kernel launch takes.
+    default = "cuda" if source is not None and torch.cuda.is_available() else "cpu"
+    module = _moved(module, default if device is None else device, None)
+    use_cpu_share()
+    return LM(module, tokenizer, name=str(source) if source else "teaching model", paths=paths)
+
+
+def _refuse_no_source(source: object, revision: object) -> None:
+    require(
+        source is None or isinstance(source, nn.Module) or _is_name(source),
+        "A model is loaded from somewhere.",
+        value=source,
+        expected="None, the name of a model on the hub, a folder, or a torch module",
+        fix="mw.load(), mw.load('openai-community/gpt2'), mw.load(model, tokenizer=tokenizer)",
+    )
+    require(
+        revision is None or isinstance(revision, str),
+        "A revision is the name of a branch, a tag or a commit.",
+        value=revision,
+        expected="None or a text",
+        fix="mw.load('openai-community/gpt2', revision='main')",
+    )
+
+
+def _is_name(source: object) -> bool:
+    return isinstance(source, str | Path) and bool(str(source).strip())
+
+
+def _floating(dtype: object) -> torch.dtype | None:
+    """The type of a model's numbers, refused unless a network can compute with it."""
+    known = isinstance(dtype, torch.dtype) and dtype.is_floating_point
+    require(
+        dtype is None or known,
+        "A model computes with floating point numbers.",
+        value=dtype,
+        expected="torch.float32, torch.float64, torch.bfloat16 or torch.float16",
+        fix="mw.load(..., dtype=torch.bfloat16)",
+    )
+    return dtype  # type: ignore[return-value]
+
+
+def _moved(module: nn.Module, device: object, dtype: object) -> nn.Module:
+    """The module on a device and in a type of number."""
+    if _floating(dtype) is not None:
+        module = module.to(dtype=dtype)  # type: ignore[call-overload]
+    if device is None:
+        return module
+    try:
+        return module.to(device=torch.device(device))  # type: ignore[call-overload]
+    except torch.OutOfMemoryError:
+        raise
+    except (AssertionError, OverflowError, RuntimeError, TypeError, ValueError) as error:
+        raise MediationError(
+            "The model cannot be moved there.",
+            value=f"device={device!r}: {(str(error).splitlines() or [''])[0]}",
+            expected="a device that this machine has, such as 'cpu' or 'cuda'",
+            fix="mw.load(..., device='cpu')",
+        ) from error
+
+
+@contextmanager
+def _quiet_loading() -> Iterator[None]:
+    """No bar for reading weights: a notebook would keep it as output."""
+    from transformers.utils import logging as transformers_logging
+
+    logging: Any = transformers_logging
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _module_name(module: nn.Module) -> str:
+    path = getattr(getattr(module, "config", None), "_name_or_path", "")
+    return path or type(module).__name__

@@ -87,7 +87,7 @@ def observed(lm: LM, group: Group, site: Site, run: Run, budget: int | None) -> 
     template = make_template([run], everywhere)
     bank = fill_bank(lm, template, group, Outcomes.empty(1, 1, ()), budget)
     place = mediator_named(site.mediator).place(site, group.frame.shape)
-    positions = group.frame.positions(site.position)
+    positions = group.frame.captured(site.position)
     n = len(group.members)
 
     def see(pairs: Ints) -> Tensor:

@@ -79,7 +79,7 @@ class Bank:
 
     def _given(self, values: Values, member: Any, position: Any, width: int) -> Tensor:
         frame = self.template.frame
-        held = frame.positions(values.site.position)
+        held = frame.captured(values.site.position)
         _check_values(values, held, int(member.max()), position, width)
         index = np.full(frame.n_positions, -1)
         index[list(held)] = np.arange(len(held))

@@ -24,7 +24,7 @@ from .lm import LM
 from .mediators import mediator_named
 from .memory import budget_bytes, out_of_memory
 from .outcomes import Outcomes, filed
-from .plan import Template, make_template
+from .plan import Template, make_template, with_lenders
 from .plan.frame import Ints
 from .precision import tolerance
 from .readouts import BASE_COLUMNS, joined
@@ -311,7 +311,8 @@ class Engine:
         return self._groups[roles]
 
     def _refuse_impossible(self, runs: Sequence[Run]) -> None:
-        """Refuse what the pairs or this model cannot answer."""
+        """Refuse what the pairs or this model cannot answer, of runs that only lend too."""
+        runs = with_lenders(runs)
         kinds = {
             (site.mediator, "mask" if isinstance(edit, Knockout) else None)
             for run in runs

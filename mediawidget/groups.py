@@ -133,6 +133,7 @@ def _group(
         roles=roles[members[0]],
         bases=bases,
         named=len(some[0].clean),
+        fed=len(reads) - 1,
         own=dict(some[0].alignment) if bases == ("corrupt",) else {},
         partners={} if others is None else {p[here]: p[1 - here] for p in some[0].alignment},
     )

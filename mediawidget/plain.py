@@ -154,6 +154,8 @@ class _Plain:
             return _Set(place, self._positions(site), columns, lambda _: -torch.inf)
         recipe = edit.recipe(run.base, site)
         positions = self._positions(site)
+        if isinstance(recipe.constant, Values):
+            positions = self.group.frame.captured(site.position)
         other = isinstance(recipe.source, str) and recipe.source not in self.group.frame.bases
         if other:
             partners = self.group.frame.partners
@@ -210,7 +212,7 @@ class _Plain:
 
     def _given(self, values: Values, rows: list[int]) -> Callable[[Tensor], Tensor]:
         frame = self.group.frame
-        held = frame.positions(values.site.position)
+        held = frame.captured(values.site.position)
         part = values.array[self.group.members[self.at], [held.index(p) for p in rows]]
         return lambda old: torch.from_numpy(part).to(old)
 

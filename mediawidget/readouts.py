@@ -148,7 +148,15 @@ class Readout:
                 expected="one of " + ", ".join(sorted(roles)) if roles else "a pair with roles",
                 fix=f"PromptPair(..., roles={{{self.position!r}: 9}}), or Readout(position=9)",
             )
-        return roles[self.position]
+        at: object = roles[self.position]
+        if not isinstance(at, int):
+            raise MediationError(
+                "A readout is at one position, and this role is several.",
+                value=f"{self.position!r}: {at!r}",
+                expected="a role of one token",
+                fix="Readout(position=9), or a role for the token to read at",
+            )
+        return at
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary; ``Readout(**data)`` reads it back."""

@@ -92,9 +92,8 @@ class Batch:
         return _after(known, _result(template, program, done), runs)
 
     def _call_from(self, sources: Sources, program: Program, top: int) -> Call:
-        call = self._call(replace(program, prefix=0), top)
+        call = self._call(program, top, lend=False)
         given = sources.given[program.begin - 1][:, :, program.prefix :].flatten(0, 1)
-        bank = replace(self.bank, prefix=program.prefix)
         prefix = None
         if program.prefix and sources.prefix is not None:
             layers = first_positions(sources.prefix, program.prefix)
@@ -103,7 +102,6 @@ class Batch:
         return replace(
             call,
             ids=call.ids[:1],
-            constants=[bank.of_step(step, self.pairs, {}) for step in program.steps],
             given=given,
             prefix=prefix,
             references=sources.logits,
@@ -122,7 +120,7 @@ class Batch:
         call = replace(self._call(program), captures=captures)
         return dict(run_program(self.lm, program, call).captured)
 
-    def _call(self, program: Program, top: int = 0) -> Call:
+    def _call(self, program: Program, top: int = 0, *, lend: bool = True) -> Call:
         captured = _captured(self.lm, self.group, self.template, self.pairs)
         bank = replace(self.bank, prefix=program.prefix)
         prompts = _prompts(self.group, self.template, self.pairs)
@@ -132,7 +130,7 @@ class Batch:
             reads=self.group.frame.read_at,
             reading=self.group.reading.of(index),
             constants=[bank.of_step(step, self.pairs, captured) for step in program.steps],
-            prefix=_prefix(self.lm, self.template, program, prompts),
+            prefix=_prefix(self.lm, self.template, program, prompts) if lend else None,
             references=_references(self.lm, self.group, index),
             top=top,
         )

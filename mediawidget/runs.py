@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .edits import Edit, edit_from_json
+from .edits import Edit, Values, edit_from_json
 from .edits.base import BASES, SOURCES, Base, check_base
 from .errors import MediationError, reading, require
 from .mediators import mediator_named
@@ -110,6 +110,8 @@ def as_freeze(freeze: Freeze) -> tuple[str | Site, ...]:
                 expected="names such as 'head' and 'mlp_out', or Site(...)",
                 fix="Run('corrupt', {...}, freeze=('head', 'mlp_out'))",
             )
+        else:
+            _check_freezable(held.mediator)
     return several
 
 
@@ -165,11 +167,12 @@ def roles_named(runs: Sequence[Run]) -> frozenset[str]:
     """The roles by which sites of these runs, and of runs they take values from, are placed."""
     found: set[str] = set()
     for run in runs:
+        lenders = [edit.source for _, edit in run.edits if hasattr(edit, "source")]
+        found |= roles_named([lender for lender in lenders if isinstance(lender, Run)])
         sites = [site for site, _ in run.edits] + [h for h in run.freeze if isinstance(h, Site)]
+        sites += [lender.site for lender in lenders if isinstance(lender, Values)]
         for site in sites:
             for place in (site.position, site.key):
                 several = place if isinstance(place, tuple) else (place,)
                 found |= {one for one in several if isinstance(one, str)}
-        lenders = [edit.source for _, edit in run.edits if hasattr(edit, "source")]
-        found |= roles_named([lender for lender in lenders if isinstance(lender, Run)])
     return frozenset(found)

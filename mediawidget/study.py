@@ -19,6 +19,7 @@ from .history import History, Intervention
 from .jobs import Job
 from .lm import LM
 from .mediators import mediator_named
+from .mediators.base import positions_of
 from .metrics import LogitDiff, Metric, as_metric
 from .naming import common_roles, position_names
 from .outcomes import Outcomes
@@ -431,10 +432,12 @@ class Study:
 
     def _lonely(self, cell: Mapping[Site, Edit]) -> bool:
         """Whether a cell is at a position that a pair's other prompt has nothing for."""
-        alone = {p for pair in self.token_pairs for p in pair.lonely("clean")}
-        named = [site.position for site in cell if site.position is not None]
-        several = [p if isinstance(p, tuple) else (p,) for p in named]
-        return bool(alone) and any(one in alone for some in several for one in some)
+        named = [at for site in cell for at in (site.position, site.key) if at is not None]
+        for pair, roles in zip(self.token_pairs, self.engine.roles, strict=True):
+            alone = set(pair.lonely("clean"))
+            if alone and any(alone & set(positions_of(at, len(pair), roles)) for at in named):
+                return True
+        return False
 
     def _fill_cell(self, site: Site, edit: Edit, effect: Effect) -> None:
         """A click on one site is that cell of its grid, whether or not the grid was swept."""

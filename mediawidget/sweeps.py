@@ -80,6 +80,13 @@ class Sweep:
                 expected="at least one layer, and at least one group of positions",
                 fix=f"study.sweep({mediator!r}) sweeps all layers",
             )
+        if groups is not None and mediator_named(mediator).keyed:
+            raise MediationError(
+                "A sweep over edges is by position and key already.",
+                value=f"by={by!r}",
+                expected="None",
+                fix=f"study.sweep({mediator!r}), or study.intervene of edges at roles",
+            )
         object.__setattr__(self, "mediator", mediator)
         object.__setattr__(self, "edit", as_edit(Patch() if edit is None else edit))
         object.__setattr__(self, "by", groups)

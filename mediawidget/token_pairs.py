@@ -177,6 +177,15 @@ def align(
         if len(clean) == len(corrupt):
             return tuple((i, i) for i in range(len(clean)))
         return (*_blocks(clean[:-1], corrupt[:-1]), last)
+    if len(clean) == len(corrupt) and any(i != j for i, j in given):
+        raise MediationError(
+            "Prompts of one length are aligned position by position.",
+            value=repr(tuple(given)),
+            expected="no alignment",
+            fix="leave alignment= out",
+        )
+    if len(clean) == len(corrupt):
+        return tuple((i, i) for i in range(len(clean)))
     for i, j in given:
         if i > last[0] or j > last[1] or ((i == last[0]) != (j == last[1])):
             raise MediationError(

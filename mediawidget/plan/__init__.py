@@ -9,7 +9,7 @@ over pairs.
 from .entries import Entries
 from .frame import Frame
 from .program import Program, Step, make_program
-from .template import Template, make_template
+from .template import Template, make_template, with_lenders
 
 __all__ = [
     "Entries",
@@ -19,4 +19,5 @@ __all__ = [
     "Template",
     "make_program",
     "make_template",
+    "with_lenders",
 ]

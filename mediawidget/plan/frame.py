@@ -32,6 +32,7 @@ class Frame:
         partners: then, which position of the other prompt answers to each position.
         named: how many positions the prompt has by which sites are named, the clean one.
         own: and which of this prompt's positions each of those is, where that is another prompt.
+        fed: how many tokens of an answer stand at the end of the prompt.
     """
 
     shape: Shape
@@ -43,6 +44,11 @@ class Frame:
     partners: Mapping[int, int] = field(default_factory=dict)
     named: int = 0
     own: Mapping[int, int] = field(default_factory=dict)
+    fed: int = 0
+
+    def captured(self, position: Position) -> tuple[int, ...]:
+        """The same for captured values, which are of the prompt, not of an answer fed after it."""
+        return tuple(p for p in self.positions(position) if p < self.n_positions - self.fed)
 
     def positions(self, position: Position) -> tuple[int, ...]:
         """The positions of this prompt that a site's ``position`` names; None means all.

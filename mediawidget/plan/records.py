@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..edits import Edit, Knockout
+from ..edits import Edit, Knockout, Values
 from ..edits.base import BASES, Donor, Recipe
 from ..errors import MediationError
 from ..mediators import POINTS, Mediator, Place, mediator_named
@@ -65,6 +65,8 @@ class Recorder:
             place, positions, units = self._edges(site, place, edit)
         else:
             positions = self._reaching(mediator, place, site)
+            if isinstance(recipe.constant, Values):
+                positions = np.intersect1d(positions, frame.captured(site.position))
             if isinstance(recipe.constant, OtherPrompt):
                 positions = self._partnered(site, positions)
             units = np.full(len(positions), place.unit)

@@ -70,7 +70,7 @@ def make_template(runs: Sequence[Run], frame: Frame) -> Template:
         MediationError: a site out of range, two edits of one run at one place, or an edit that
             makes no sense at its site.
     """
-    everything = _with_lenders(runs)
+    everything = with_lenders(runs)
     for run in everything[len(runs) :]:
         if run.base not in frame.bases:
             raise _elsewhere(run)
@@ -105,7 +105,7 @@ def make_template(runs: Sequence[Run], frame: Frame) -> Template:
     )
 
 
-def _with_lenders(runs: Sequence[Run]) -> list[Run]:
+def with_lenders(runs: Sequence[Run]) -> list[Run]:
     """The runs, and after them the runs that they take values from, each once."""
     everything = list(runs)
     known = set(everything)

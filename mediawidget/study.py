@@ -441,8 +441,9 @@ class Study:
 
     def _fill_cell(self, site: Site, edit: Edit, effect: Effect) -> None:
         """A click on one site is that cell of its grid, whether or not the grid was swept."""
-        sweep = Sweep(site.mediator, edit, None if site.position is None else "position")
         keyed = mediator_named(site.mediator).keyed
+        whole = keyed or site.position is None
+        sweep = Sweep(site.mediator, edit, None if whole else "position")
         named = isinstance(site.position, tuple | str) or edit.samples > 1 or keyed
         if named or (sweep.by and not self.position_names):
             return

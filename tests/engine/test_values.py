@@ -105,4 +105,4 @@ def test_what_has_no_partner_has_no_cell() -> None:
 def test_a_sweep_over_edges_takes_no_groups() -> None:
     for by in ("role", "position", {"A": 2}):
         with pytest.raises(mw.MediationError, match="position and key"):
-            mw.Sweep("edge", mw.Zero(), by)  # type: ignore[arg-type]
+            mw.Sweep("edge", mw.Zero(), by)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from .calls import fit_arguments
 from .mediators import Point
 from .taps import Tap
+from .unembedding import unembedded
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Op:
         skip: the module is not called: its input is its output.
         tuple_output: and that is the first entry of a tuple.
         fused: the module is not called: one kernel does what it does.
+        head: the module is not called: this map to the logits is computed in parts.
         late: rows that are born here, as copies of these.
         early: how many rows there are from the block's entrance on, where others are born inside.
         point: where this is, for what late rows need.
@@ -74,6 +76,7 @@ class Op:
     skip: bool = False
     tuple_output: bool = False
     fused: bool = False
+    head: nn.Linear | None = None
     late: Tensor | None = None
     early: int | None = None
     point: Point | None = None
@@ -96,6 +99,9 @@ def apply_op(op: Op, moved: list[Tensor], seen: list[Tensor], late: LateRows) ->
     tap = op.tap
     if op.fused:
         tap.envoy.skip(gelu(tap.envoy.input, approximate="tanh"))
+    elif op.head is not None:
+        assert op.trim is not None
+        tap.envoy.skip(unembedded(op.head, tap.envoy.input.index_select(1, op.trim)))
     elif op.skip:
         entered = tap.envoy.input
         tap.envoy.skip((entered, None) if op.tuple_output else entered)

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+import xxhash
 from torch import nn
 from torch.nn.modules import module as module_hooks
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 _COLUMNS = 4093
-"""Sums that a weight is read into: a prime, so that exchanged rows fall into different ones."""
+"""Sums that a GPU's weight is read into: a prime, so that exchanged rows fall into others."""
 
 _PLAIN = (bool, int, float, complex, str)
 
@@ -46,13 +47,12 @@ class Contents:
         None where that cannot be told: a hook or a ``forward`` of the user's may compute anything,
         and a packed weight does not lie where it can be read.
         """
-        tensors = list(self._tensors())
+        tensors = list({id(tensor): tensor for tensor in self._tensors()}.values())
         if self._rewritten() or not all(map(_lies_plain, tensors)):
             return None
-        summed = torch.cat([_sums(tensor) for tensor in tensors]).cpu().numpy().tobytes()
         settings = [value for owner in self._owners() for value in _settings(owner)]
         # As text, for Python's own hashes of -1 and -2 are one.
-        return hash(summed), hash(repr(settings))
+        return hash(_read(tensors)), hash(repr(settings))
 
     def _owners(self) -> Iterator[Any]:
         yield from self._modules
@@ -65,11 +65,7 @@ class Contents:
             module_hooks._global_forward_hooks,  # noqa: SLF001
             module_hooks._global_forward_pre_hooks,  # noqa: SLF001
         )
-        hooked = any(
-            m._forward_hooks or m._forward_pre_hooks  # noqa: SLF001
-            for m in self._modules
-        )
-        return hooked or any(everywhere) or any(_own_forward(m) for m in self._modules)
+        return any(everywhere) or any(_hooked(m) or _own_forward(m) for m in self._modules)
 
     def _tensors(self) -> Iterator[torch.Tensor]:
         """Every parameter and buffer, by each of its names."""
@@ -79,6 +75,15 @@ class Contents:
 
     def _child_ids(self) -> list[int]:
         return [id(child) for m in self._modules for child in m._modules.values()]  # noqa: SLF001
+
+
+def untouched(module: nn.Module, kind: type[nn.Module]) -> bool:
+    """Whether a module does what its class does: not a subclass, hooked, or with its own forward."""
+    return type(module) is kind and not _hooked(module) and not _own_forward(module)
+
+
+def _hooked(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks)  # noqa: SLF001 - no public way
 
 
 def _settings(owner: Any) -> Iterator[tuple[str, Any]]:
@@ -98,9 +103,18 @@ def _lies_plain(tensor: torch.Tensor) -> bool:
     return dense and not is_traceable_wrapper_subclass(tensor)
 
 
-def _sums(weight: torch.Tensor) -> torch.Tensor:
-    """The bits of a tensor as whole numbers of 64 bits, added up in columns, modulo 2**64."""
-    raw = weight.detach().resolve_conj().contiguous().reshape(-1).view(torch.uint8)
+def _read(tensors: list[torch.Tensor]) -> tuple[bytes, ...]:
+    """Every bit of the tensors, in few bytes."""
+    raws = [t.detach().resolve_conj().contiguous().reshape(-1).view(torch.uint8) for t in tensors]
+    here = [raw for raw in raws if raw.device.type == "cpu"]
+    # Elsewhere it is added up on the spot, for it would take a second to fetch.
+    sums = [_sums(raw) for raw in raws if raw.device.type != "cpu"]
+    far = torch.cat(sums).cpu().numpy().tobytes() if sums else b""
+    return far, *(xxhash.xxh3_128_digest(raw.numpy()) for raw in here)
+
+
+def _sums(raw: torch.Tensor) -> torch.Tensor:
+    """Bytes as whole numbers of 64 bits, added up in columns, modulo 2**64."""
     whole = len(raw) // 8 * 8
     bits, rest = raw[:whole].view(torch.int64), raw[whole:].to(torch.int64)
     n = len(bits) // _COLUMNS * _COLUMNS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -78,6 +79,7 @@ class LM:
         # Quantised weights are whole numbers; what is computed with is not.
         weight = next(p for p in module.parameters() if p.is_floating_point())
         self.device, self.dtype = weight.device, weight.dtype
+        self._unembeds_some = "logits_to_keep" in signature(module.forward).parameters
         limit = getattr(config, "max_position_embeddings", None)
         labels = getattr(config, "label2id", None) if self.classifies else None
         self.encoder = Encoder(tokenizer, limit, labels)
@@ -171,11 +173,17 @@ class LM:
         rest = {name: value for name, value in call.items() if name != "input_ids"}
         return rest, {"input_ids": call["input_ids"]}
 
-    def logits_at(self, ids: Any, position: int) -> Any:
-        """Logits (row, vocabulary) of prompts (row, position) as they are, at one position."""
+    def logits_at(self, ids: Any, positions: Sequence[int]) -> Any:
+        """Logits (row, read, vocabulary) of prompts (row, position), by a plain forward pass.
+
+        A classifier reads its last token, whatever the positions.
+        """
+        some = {"logits_to_keep": torch.tensor(positions, device=self.device)}
         with self.lock, torch.no_grad():
-            out: Any = self.hf(ids[:, : position + 1], use_cache=False)
-        return out.logits if self.classifies else out.logits[:, -1]
+            out: Any = self.hf(ids, use_cache=False, **(some if self._unembeds_some else {}))
+        if self.classifies:
+            return out.logits[:, None].expand(-1, len(positions), -1)
+        return out.logits if self._unembeds_some else out.logits[:, list(positions)]
 
     def refuse_training_mode(self) -> None:
         """Raise where dropout would make two equal runs differ."""

@@ -12,10 +12,12 @@ from transformers.activations import NewGELUActivation
 
 from .applying import FittedTo, Op, Write
 from .architectures import follow
+from .identity import untouched
 from .lm import LM
 from .mediators import Point
 from .plan import Program
 from .taps import Tap
+from .unembedding import cuts
 
 if TYPE_CHECKING:
     from .trace import Call
@@ -76,8 +78,14 @@ class _Builder:
         yield self._op(stage, "block_in", grow=self._grown(stage), given=given)
         if stage > self.lm.n_layers and self.lm.trims_head:
             # After the norm, for some models put its output into a shape they made before it.
-            head = follow(self.lm.traced, str(self.lm.paths.head))
-            yield Op(Tap(head, "input"), self._rows(stage), trim=self.reads)
+            yield self._head(stage)
+
+    def _head(self, stage: int) -> Op:
+        path = str(self.lm.paths.head)
+        module = follow(self.lm.hf, path)
+        tap = Tap(follow(self.lm.traced, path), "input")
+        ours = module if self.lm.backend is None and cuts(module) else None
+        return Op(tap, self._rows(stage), trim=self.reads, head=ours)
 
     def _inside(self, stage: int) -> Iterator[Op]:
         last = stage == self.lm.n_layers and self.trims
@@ -117,9 +125,7 @@ class _Builder:
         # The module may be gone: an MLP that somebody replaced need not have it.
         block = follow(self.lm.hf, self.lm.paths.blocks)[stage - 1]
         module = dict(block.named_modules()).get(path)
-        if type(module) is not NewGELUActivation:
-            return
-        if module._forward_hooks or module._forward_pre_hooks:  # noqa: SLF001 - no public way
+        if module is None or not untouched(module, NewGELUActivation):
             return
         envoy = follow(self.lm.tap(stage, "block_in").envoy, path)
         yield Op(Tap(envoy, "input"), self._rows(stage), fused=True)

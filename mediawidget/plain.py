@@ -70,7 +70,7 @@ class _Plain:
     def run(self, run: Run) -> NDArray[np.float64]:
         """What the run keeps: (K,)."""
         reads = list(self.group.frame.read_at)
-        logits = self._logits(run, self._ids(run.base))[reads][None]
+        logits = self._logits(run, self._ids(run.base), reads)[None]
         references = None
         if {KL_CLEAN, KL_CORRUPT} & set(self.group.reading.columns):
             references = (self._reference("clean"), self._reference("corrupt"))
@@ -84,7 +84,7 @@ class _Plain:
         frame = self.group.frame
         first = frame.read_at[0]
         at = first if base in frame.bases else frame.partners[first]
-        return self._logits(Run(base), self._ids(base))[at : at + 1]
+        return self._logits(Run(base), self._ids(base), [at])
 
     # --- forward passes ---------------------------------------------------------------------
 
@@ -94,21 +94,14 @@ class _Plain:
         assert self.group.others is not None
         return self.group.others[self.at]
 
-    def _logits(self, run: Run, ids: Tensor) -> Tensor:
-        """(position, vocabulary), under the run's edits."""
+    def _logits(self, run: Run, ids: Tensor, reads: list[int]) -> Tensor:
+        """(read, vocabulary), under the run's edits."""
         lm = self.engine.lm
         with ExitStack() as hooks, lm.lock, torch.no_grad():
             for (stage, point), sets in self._sets(run, len(ids)).items():
                 hooks.enter_context(at_point(lm, stage, point, _setter(sets)))
-            return self._forward(ids)
-
-    def _forward(self, ids: Tensor) -> Tensor:
-        lm = self.engine.lm
-        out: Any = lm.hf(ids[None], use_cache=False)
-        logits: Tensor = out.logits
-        if lm.classifies:  # one row of labels, read at the last token
-            return logits.expand(len(ids), -1)
-        return logits[0] if logits.dtype == torch.float64 else logits[0].float()
+            logits: Tensor = lm.logits_at(ids[None], reads)[0]
+        return logits if logits.dtype == torch.float64 else logits.float()
 
     def _seen(self, run: Run, place: Place, ids: Tensor) -> Tensor:
         """The whole activation (position, columns) at a place, under the run's edits."""
@@ -125,7 +118,7 @@ class _Plain:
                 hooks.enter_context(at_point(lm, stage, point, _setter(some)))
             hooks.enter_context(at_point(lm, place.stage, place.point, look))
             try:
-                self._forward(ids)
+                lm.logits_at(ids[None], [-1])
             except _SeenError as seen:
                 return seen.value
         raise AssertionError(f"the pass never came to {place}")

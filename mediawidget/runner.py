@@ -194,9 +194,9 @@ def _references(lm: LM, group: Group, index: Tensor) -> tuple[Tensor, Tensor] | 
     """Logits of both prompts, where the batch holds one of them alone and KL is asked for."""
     if group.others is None or not {KL_CLEAN, KL_CORRUPT} & set(group.reading.columns):
         return None
-    own = lm.logits_at(group.ids[0, index], group.frame.read_at[0])
+    own = lm.logits_at(group.ids[0, index], group.frame.read_at[:1])[:, 0]
     read = group.frame.partners[group.frame.read_at[0]]
-    other = lm.logits_at(group.others[index], read)
+    other = lm.logits_at(group.others[index], [read])[:, 0]
     return (own, other) if group.frame.bases == ("clean",) else (other, own)
 
 

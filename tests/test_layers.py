@@ -18,11 +18,11 @@ LAYERS = (
     ("runs", "sweeps", "plan", "effects", "effect_files", "pictures"),
     (
         *("paths", "architectures", "calls", "token_pairs", "strands", "encoding"),
-        *("lm", "identity", "memory", "loading", "models"),
+        *("lm", "identity", "memory", "heap", "loading", "models"),
         *("precision", "prefix", "trace", "plain", "jobs", "engine", "reading"),
         *(
             *("taps", "applying", "ops", "constants", "banks", "groups", "outcomes", "chunks"),
-            *("runner", "plain_hooks", "sources", "shipping"),
+            *("runner", "plain_hooks", "sources", "shipping", "unembedding"),
         ),
     ),
     ("naming", "results", "checks", "history", "study"),

@@ -34,10 +34,7 @@ class PrefixCache(Cache):
         """The prefix of each row before the new keys and values. Stores nothing."""
         keys, values = self._prefix[layer_idx]
         rows = self._rows[layer_idx]
-        return (
-            torch.cat([keys.index_select(0, rows), key_states], dim=2),
-            torch.cat([values.index_select(0, rows), value_states], dim=2),
-        )
+        return _continued(keys, rows, key_states), _continued(values, rows, value_states)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """How many positions the prefix has."""
@@ -50,6 +47,16 @@ class PrefixCache(Cache):
     def get_mask_sizes(self, query_length: int, layer_idx: int) -> tuple[int, int]:
         """How many keys a mask has, and at which position they begin."""
         return self.get_seq_length(layer_idx) + query_length, 0
+
+
+def _continued(prefix: Tensor, rows: Tensor, new: Tensor) -> Tensor:
+    """Chosen rows of the prefix, and behind them the new positions; nothing is copied twice."""
+    n_rows, n_heads, n_new, width = new.shape
+    n = prefix.shape[2]
+    joined = new.new_empty(n_rows, n_heads, n + n_new, width)
+    torch.index_select(prefix, 0, rows, out=joined[:, :, :n])
+    joined[:, :, n:] = new
+    return joined
 
 
 class _Recorder(Cache):

@@ -13,6 +13,7 @@ from nnsight import save
 from numpy.typing import NDArray
 from torch import Tensor
 
+from . import attending
 from .applying import LateRows, apply_op, open_source
 from .architectures import follow
 from .calls import attention, forward_arguments
@@ -98,10 +99,11 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
     eager = any(step.point == "pattern" for step in program.steps) or any(
         point == "pattern" for _, point in call.captures
     )
+    implementation = "eager" if eager else attending.NAME if attending.fits(lm) else None
     with (  # noqa: SIM117 - nnsight captures either body by the line of its own `with`
         lm.lock,
         torch.no_grad(),
-        attention(lm, "eager") if eager else nullcontext(),
+        attention(lm, implementation) if implementation else nullcontext(),
         by_value() if lm.backend else nullcontext(),
         root.trace(**outer, backend=lm.backend() if lm.backend else None) as tracer,
     ):

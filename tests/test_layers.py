@@ -22,7 +22,7 @@ LAYERS = (
         *("precision", "prefix", "trace", "plain", "jobs", "engine", "reading"),
         *(
             *("taps", "applying", "ops", "constants", "banks", "groups", "outcomes", "chunks"),
-            *("runner", "plain_hooks", "sources", "shipping", "unembedding"),
+            *("runner", "plain_hooks", "sources", "shipping", "unembedding", "attending"),
         ),
     ),
     ("naming", "results", "checks", "history", "study"),

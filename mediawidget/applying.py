@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -97,14 +97,8 @@ def open_source(op: Op) -> None:
 def apply_op(op: Op, moved: list[Tensor], seen: list[Tensor], late: LateRows) -> None:
     """Do it, inside a trace."""
     tap = op.tap
-    if op.fused:
-        tap.envoy.skip(gelu(tap.envoy.input, approximate="tanh"))
-    elif op.head is not None:
-        assert op.trim is not None
-        tap.envoy.skip(unembedded(op.head, tap.envoy.input.index_select(1, op.trim)))
-    elif op.skip:
-        entered = tap.envoy.input
-        tap.envoy.skip((entered, None) if op.tuple_output else entered)
+    if op.fused or op.skip or op.head is not None:
+        tap.envoy.skip(_instead(op, tap.envoy.input))
     elif tap.side == "arguments":
         _apply_to_arguments(op, moved)
     elif tap.side == "source":
@@ -127,6 +121,16 @@ def apply_op(op: Op, moved: list[Tensor], seen: list[Tensor], late: LateRows) ->
     else:
         new = _changed(op, late.joined(op, tap.envoy.output), moved, seen)
         tap.envoy.output = late.parted(op, new)
+
+
+def _instead(op: Op, entered: Tensor) -> Any:
+    """What a module that is not called would have made."""
+    if op.fused:
+        return gelu(entered, approximate="tanh")
+    if op.head is not None:
+        assert op.trim is not None
+        return unembedded(op.head, entered.index_select(1, op.trim))
+    return (entered, None) if op.tuple_output else entered
 
 
 class LateRows:

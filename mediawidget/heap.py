@@ -25,8 +25,10 @@ def keep_freed_memory() -> bool:
     ``GLIBC_TUNABLES``.
     """
     set_by_user = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if set_by_user or mallopt is None:
+    if set_by_user or os.name != "posix":
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
         return False
     most = min(MOST, int(SHARE * budget_bytes(torch.device("cpu"))))
     return bool(mallopt(_MMAP_THRESHOLD, most) and mallopt(_TRIM_THRESHOLD, most))

@@ -61,11 +61,7 @@ class Contents:
 
     def _rewritten(self) -> bool:
         """Whether somebody's own code runs in a pass: hooks, or functions in place of methods."""
-        everywhere = (
-            module_hooks._global_forward_hooks,  # noqa: SLF001
-            module_hooks._global_forward_pre_hooks,  # noqa: SLF001
-        )
-        return any(everywhere) or any(_hooked(m) or _own_forward(m) for m in self._modules)
+        return _all_hooked() or any(_hooked(m) or _own_forward(m) for m in self._modules)
 
     def _tensors(self) -> Iterator[torch.Tensor]:
         """Every parameter and buffer, by each of its names."""
@@ -78,8 +74,14 @@ class Contents:
 
 
 def untouched(module: nn.Module, kind: type[nn.Module]) -> bool:
-    """Whether a module does what its class does: not a subclass, hooked, or with its own forward."""
-    return type(module) is kind and not _hooked(module) and not _own_forward(module)
+    """Whether a module does what its class does: no subclass, no hooks, no other forward."""
+    own = _all_hooked() or _hooked(module) or _own_forward(module)
+    return type(module) is kind and not own
+
+
+def _all_hooked() -> bool:
+    everywhere = module_hooks._global_forward_hooks, module_hooks._global_forward_pre_hooks  # noqa: SLF001
+    return any(everywhere)
 
 
 def _hooked(module: nn.Module) -> bool:
@@ -110,7 +112,7 @@ def _read(tensors: list[torch.Tensor]) -> tuple[bytes, ...]:
     # Elsewhere it is added up on the spot, for it would take a second to fetch.
     sums = [_sums(raw) for raw in raws if raw.device.type != "cpu"]
     far = torch.cat(sums).cpu().numpy().tobytes() if sums else b""
-    return far, *(xxhash.xxh3_128_digest(raw.numpy()) for raw in here)
+    return far, *(xxhash.xxh3_128_digest(raw.numpy().data) for raw in here)
 
 
 def _sums(raw: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -59,17 +60,24 @@ def _continued(prefix: Tensor, rows: Tensor, new: Tensor) -> Tensor:
     return joined
 
 
+class _CompleteError(Exception):
+    """Ends a pass whose last keys and values are known: nobody asks what it makes of them."""
+
+
 class _Recorder(Cache):
     """Keeps all keys and values, also those that a sliding window would soon let go."""
 
-    def __init__(self) -> None:
+    def __init__(self, n_layers: int) -> None:
         super().__init__(layers=[])
+        self.n_layers = n_layers
         self.kept: dict[int, tuple[Tensor, Tensor]] = {}
 
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any
     ) -> tuple[Tensor, Tensor]:
         self.kept[layer_idx] = (key_states, value_states)
+        if len(self.kept) == self.n_layers:
+            raise _CompleteError
         return key_states, value_states
 
     def get_seq_length(self, layer_idx: int = 0) -> int:  # noqa: ARG002
@@ -79,10 +87,9 @@ class _Recorder(Cache):
 def keys_values(lm: LM, ids: Tensor) -> KeysValues:
     """Keys and values of ``ids`` (row, position), per layer."""
     model: Any = lm.hf
-    recorder = _Recorder()
+    recorder = _Recorder(lm.n_layers)
     call = forward_arguments(lm, ids, 0, ids.shape[1])
-    with lm.lock, torch.no_grad():
-        # The body without the head: nobody asks what comes after the prefix.
+    with lm.lock, torch.no_grad(), suppress(_CompleteError):
         model.base_model(**{**call, "use_cache": True, "past_key_values": recorder})
     return [recorder.kept[layer] for layer in range(lm.n_layers)]
 

@@ -22,7 +22,8 @@ FEW = 4
 def cuts(head: nn.Module) -> bool:
     """Whether a model's head is that map alone, on a processor, and large enough to be cut."""
     return (
-        untouched(head, nn.Linear)
+        isinstance(head, nn.Linear)
+        and untouched(head, nn.Linear)
         and head.weight.device.type == "cpu"
         and head.weight.dtype in (torch.float32, torch.float64)
         and head.out_features > PART
@@ -41,12 +42,12 @@ def unembedded(head: nn.Linear, value: Tensor) -> Tensor:
 def _of_few(weight: Tensor, rows: Tensor) -> Tensor:
     # A single column would be a product with a vector, at half the pace.
     columns = rows.T if len(rows) > 1 else rows.T.repeat(1, 2)
-    logits = torch.cat([part @ columns for part in weight.split(PART)])
+    logits = torch.cat([part @ columns for part in torch.split(weight, PART)])
     return logits[:, : len(rows)].T.contiguous()
 
 
 def _of_many(weight: Tensor, rows: Tensor) -> Tensor:
     logits = rows.new_empty(len(rows), len(weight))
-    for part, into in zip(weight.split(PART), logits.split(PART, dim=1), strict=True):
+    for part, into in zip(torch.split(weight, PART), torch.split(logits, PART, dim=1), strict=True):
         into.copy_(rows @ part.T)
     return logits

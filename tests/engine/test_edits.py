@@ -346,7 +346,9 @@ def test_eager_attention_is_put_back() -> None:
     assert config._attn_implementation == before
     seen.clear()
     study.engine.evaluate([mw.Run("clean", {HEAD: mw.Zero()})])
-    assert set(seen) == {before}
+    assert seen
+    assert "eager" not in seen
+    assert config._attn_implementation == before
     handle.remove()
 
     def fail(*_: Any) -> None:

@@ -63,9 +63,9 @@ def peak(ask: Ask) -> int:
     rng = random.Random(0)
     parted, length = ask.first_difference, ask.n_tokens
     pairs = [target.pair(parted, rng, length) for _ in range(ask.n_pairs)]
-    mw.Study(target.lm, target.pair(1, rng, 4)).intervene(mw.Site("head", 0, head=0))  # warm
-    study = mw.Study(target.lm, pairs)
-    study.engine.budget = ask.budget
+    study, warm = mw.Study(target.lm, pairs), mw.Study(target.lm, target.pair(1, rng, 4))
+    study.engine.budget = warm.engine.budget = ask.budget
+    warm.intervene(mw.Site("head", 0, head=0))
     before = _begin()
     study.sweep(ask.kind, ask.by, layers=ask.layers, progress=False)
     return _peak() - before

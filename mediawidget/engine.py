@@ -19,6 +19,7 @@ from .edits.base import BASES
 from .encoding import TokenPair
 from .errors import MediationError, require
 from .groups import Group, make_groups, refuse_lonely, spans
+from .heap import fit_allocator
 from .jobs import Job
 from .lm import LM
 from .mediators import mediator_named
@@ -208,6 +209,8 @@ class Engine:
     ) -> Iterator[int]:
         """Do one chunk a step; yield how many (run, pair) it finished."""
         version = self.lm.version()
+        if self.lm.device.type == "cpu":
+            fit_allocator(self.budget or budget_bytes(self.lm.device))
         for group, template, index, n_once in work:
             began = time.perf_counter()
             bank = fill_bank(self.lm, template, group, outcomes, self.budget)

@@ -1,28 +1,32 @@
-"""Freed memory that stays with the process, so that the next block of a pass finds it ready."""
+"""What becomes of freed memory: kept for the next block of a pass, or given back at once."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 
-import torch
+ENOUGH = 1 << 30
+"""Bytes that a chunk must be free to take for freed memory to be kept."""
 
-from .memory import budget_bytes
-
-MOST, SHARE = 1 << 28, 0.125
-"""Bytes of freed memory that the process keeps: at most, and of what a chunk may take."""
+KEPT, SCARCE = 1 << 28, 1 << 20
+"""Bytes that are kept where memory is enough, and where it is not."""
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 """glibc's names for what it maps apart, and for what it gives back (malloc.h)."""
 
 
-def keep_freed_memory() -> bool:
-    """Tell glibc's allocator to keep what is freed; whether it does.
+def fit_allocator(budget: int) -> bool:
+    """Tell glibc's allocator how much freed memory to keep; whether it is told.
 
-    It gives the system back what a pass frees and asks for the same again at the next block. The
-    system then hands out every page anew, cleared, which takes up to a fifth of a sweep. Another
-    allocator is left alone, as is one that the user has set by ``MALLOC_...`` or
-    ``GLIBC_TUNABLES``.
+    By itself it gives the system back what a pass frees and asks for the same again at the next
+    block, and the system hands out every page anew, cleared: up to a fifth of a sweep. Or it keeps
+    what no longer fits anything, so that a pass takes half as much again as it needs. Where there
+    is enough, freed memory is kept; where it is scarce, every large tensor is mapped apart and
+    given back whole. Another allocator is left alone, and one that the user has set by
+    ``MALLOC_...`` or ``GLIBC_TUNABLES``.
+
+    Args:
+        budget: bytes that a chunk may take.
     """
     set_by_user = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)
     if set_by_user or os.name != "posix":
@@ -30,5 +34,5 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    most = min(MOST, int(SHARE * budget_bytes(torch.device("cpu"))))
+    most = KEPT if budget >= ENOUGH else SCARCE
     return bool(mallopt(_MMAP_THRESHOLD, most) and mallopt(_TRIM_THRESHOLD, most))

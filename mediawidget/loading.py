@@ -12,7 +12,6 @@ from torch import nn
 
 from .architectures import ModulePaths
 from .errors import MediationError, require
-from .heap import keep_freed_memory
 from .lm import LM
 from .memory import use_cpu_share
 
@@ -46,7 +45,7 @@ def load(
     _refuse_no_source(source, revision)
     if isinstance(source, nn.Module):
         module = _moved(source, device, dtype)
-        _settle(module)
+        use_cpu_share()
         return LM(module, tokenizer, name=_module_name(module), paths=paths)
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -69,15 +68,8 @@ def load(
     # The teaching model answers sooner on a CPU than a kernel launch takes.
     default = "cuda" if source is not None and torch.cuda.is_available() else "cpu"
     module = _moved(module, default if device is None else device, None)
-    _settle(module)
-    return LM(module, tokenizer, name=str(source) if source else "teaching model", paths=paths)
-
-
-def _settle(module: nn.Module) -> None:
-    """Make the machine ready for a model."""
     use_cpu_share()
-    if all(parameter.device.type == "cpu" for parameter in module.parameters()):
-        keep_freed_memory()
+    return LM(module, tokenizer, name=str(source) if source else "teaching model", paths=paths)
 
 
 def _refuse_no_source(source: object, revision: object) -> None:

@@ -65,18 +65,30 @@ class _CompleteError(Exception):
 
 
 class _Recorder(Cache):
-    """Keeps all keys and values, also those that a sliding window would soon let go."""
+    """Keeps all keys and values, also those that a sliding window would soon let go.
 
-    def __init__(self, n_layers: int) -> None:
+    In one place that is taken beforehand: between the passing tensors of a block they would hold
+    whole pages of memory, and as views whole products, for the sake of their own parts.
+    """
+
+    def __init__(self, n_layers: int, n_rows: int) -> None:
         super().__init__(layers=[])
-        self.n_layers = n_layers
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.n_layers, self.n_rows = n_layers, n_rows
+        self.first = 0
+        self.keys: Tensor | None = None
+        self.values: Tensor | None = None
 
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any
     ) -> tuple[Tensor, Tensor]:
-        self.kept[layer_idx] = (key_states, value_states)
-        if len(self.kept) == self.n_layers:
+        if self.keys is None or self.values is None:
+            room = self.n_layers, self.n_rows
+            self.keys = key_states.new_empty(*room, *key_states.shape[1:])
+            self.values = value_states.new_empty(*room, *value_states.shape[1:])
+        rows = slice(self.first, self.first + len(key_states))
+        self.keys[layer_idx, rows], self.values[layer_idx, rows] = key_states, value_states
+        if layer_idx == self.n_layers - 1:
+            self.first = rows.stop
             raise _CompleteError
         return key_states, value_states
 
@@ -84,14 +96,24 @@ class _Recorder(Cache):
         return 0
 
 
-def keys_values(lm: LM, ids: Tensor) -> KeysValues:
-    """Keys and values of ``ids`` (row, position), per layer."""
+def keys_values(lm: LM, ids: Tensor, most: int | None = None) -> KeysValues:
+    """Keys and values of ``ids`` (row, position), per layer.
+
+    Args:
+        lm: the model.
+        ids: of whole prompts, or of what they begin with.
+        most: positions that a pass may have; each has one row at least.
+    """
     model: Any = lm.hf
-    recorder = _Recorder(lm.n_layers)
-    call = forward_arguments(lm, ids, 0, ids.shape[1])
-    with lm.lock, torch.no_grad(), suppress(_CompleteError):
-        model.base_model(**{**call, "use_cache": True, "past_key_values": recorder})
-    return [recorder.kept[layer] for layer in range(lm.n_layers)]
+    n_rows, n_positions = ids.shape
+    recorder = _Recorder(lm.n_layers, n_rows)
+    for some in ids.split(n_rows if most is None else max(1, most // n_positions)):
+        call = forward_arguments(lm, some, 0, n_positions)
+        with lm.lock, torch.no_grad(), suppress(_CompleteError):
+            model.base_model(**{**call, "use_cache": True, "past_key_values": recorder})
+    assert recorder.keys is not None
+    assert recorder.values is not None
+    return list(zip(recorder.keys, recorder.values, strict=True))
 
 
 def first_positions(prefix: KeysValues, n: int) -> KeysValues:

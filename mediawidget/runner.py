@@ -169,7 +169,9 @@ def _prefix(
     n_pairs = program.n_pairs
     alike = program.prefix <= template.frame.first_difference and not template.donors
     ids = prompts[:1] if alike else prompts
-    layers = keys_values(lm, ids[..., : program.prefix].flatten(0, 1))
+    # It takes no more memory than the batch itself.
+    most = program.rows * (template.frame.n_positions - program.prefix)
+    layers = keys_values(lm, ids[..., : program.prefix].flatten(0, 1), most)
     rows = []
     for bases in program.base_of_row[1:-1]:
         pair = np.tile(np.arange(n_pairs), len(bases) // n_pairs)

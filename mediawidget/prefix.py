@@ -107,7 +107,8 @@ def keys_values(lm: LM, ids: Tensor, most: int | None = None) -> KeysValues:
     model: Any = lm.hf
     n_rows, n_positions = ids.shape
     recorder = _Recorder(lm.n_layers, n_rows)
-    for some in ids.split(n_rows if most is None else max(1, most // n_positions)):
+    at_once = n_rows if most is None else max(1, most // n_positions)
+    for some in torch.split(ids, at_once):
         call = forward_arguments(lm, some, 0, n_positions)
         with lm.lock, torch.no_grad(), suppress(_CompleteError):
             model.base_model(**{**call, "use_cache": True, "past_key_values": recorder})

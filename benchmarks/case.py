@@ -14,7 +14,7 @@ import torch
 import mediawidget as mw
 from mediawidget.encoding import TokenPair
 
-from . import arithmetic, clock, flat_hooks
+from . import arithmetic, clock, flat_hooks, rate
 from .cells import Answer, Cell, Grid, Kind, all_cells, spread
 from .subject import Subject
 
@@ -40,6 +40,8 @@ class Case:
         words: for the table.
         draw: makes the pairs of a round.
         layers: which of them; None for all.
+        ours: seconds of the sweep. alone: of its runs without the checks and what is made of them.
+        rates: of matrix products, operations a second, before and after each.
         sampled: on how many cells, spread evenly, of the first pair other programs are timed;
             those that take many at once on ``BATCH``.
         gap: the largest difference between the programs' numbers. effect: the largest of a patch.
@@ -55,6 +57,8 @@ class Case:
     rounds: int = 3
     unit: list[float] = field(default_factory=list)
     ours: list[float] = field(default_factory=list)
+    alone: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
     peers: dict[str, list[float]] = field(default_factory=dict)
     needed: float = 0.0
     gap: float = 0.0
@@ -71,9 +75,9 @@ class Case:
         """Another program's time over ours; None where it was left out."""
         return ratio(self.peers[peer], self.ours) if self.peers.get(peer) else None
 
-    def share(self, rate: float) -> float:
-        """Of the machine's rate (operations a second) at which the needed ones were done."""
-        return self.needed / (median(self.ours) * rate)
+    def share(self, seconds: Sequence[float]) -> float:
+        """Of the machine's rate, that at which the needed operations were done."""
+        return self.needed * ratio([1 / rate for rate in self.rates], seconds)
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> float:
@@ -94,11 +98,23 @@ def sweep(case: Case, pairs: Sequence[mw.PromptPair]) -> tuple[mw.Study, Grid]:
     return study, np.stack(grids, axis=1)
 
 
+def head_runs(case: Case) -> list[mw.Run]:
+    """The runs of a sweep over heads, and no others."""
+    lm = case.target.lm
+    layers = case.layers or range(lm.n_layers)
+    sites = [mw.Site("head", layer, head=head) for layer in layers for head in range(lm.n_heads)]
+    return [mw.Run(base, {site: mw.Patch()}) for base in ("corrupt", "clean") for site in sites]
+
+
 def measure(case: Case, rng: random.Random, peers: Mapping[str, Peer]) -> None:
     """One round: fresh pairs through all programs, the unit before and after."""
     with threads(case.threads):
         pairs = case.draw(rng)
+        before_all = rate.measure(case.target.lm)
         (study, ours), seconds = clock.timed(lambda: sweep(case, pairs))
+        if case.kind == "head":
+            case.alone.append(clock.timed(lambda: study.engine.evaluate(head_runs(case)))[1])
+        case.rates.append((before_all + rate.measure(case.target.lm)) / 2)
         token_pairs = study.token_pairs
         before = measure_unit(case, token_pairs[0])
         first, n_tokens = token_pairs[0].first_difference, len(token_pairs[0])

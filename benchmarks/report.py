@@ -29,13 +29,15 @@ on the same prompts in the same run of the benchmark, and a ratio is the median 
   seconds are scaled to all of it.
 - Gap: the largest difference between the programs' logit differences. Effect: the largest of ours.
 - Peak: the operations that the runs cannot do without (`arithmetic.py`, counted apart from the
-  engine), over our time, as a share of the rate of this machine's matrix products.
+  engine), over our time, as a share of the rate of this machine's matrix products, taken before
+  and after. Runs: the same without what is no run, the checks and what a sweep makes of its runs
+  (`engine.evaluate`); the operations that are counted are those of the runs alone, too.
 - Parted at: the first position, of so many, at which the prompts differ.
 """
 
 COLUMNS = (
     *("sweep", "threads", "parted at", "s", "forwards", "Lens", "Trace", "Flat"),
-    *("gap", "effect", "peak"),
+    *("gap", "effect", "peak", "runs"),
 )
 
 
@@ -44,12 +46,10 @@ class Report:
     """All that was measured.
 
     Attributes:
-        rates: threads -> (matrix products' operations a second) by a case's model.
         notes: finished lines. peaks: what was asked and its bytes.
     """
 
     cases: list[Case] = field(default_factory=list)
-    rates: dict[tuple[str, int], float] = field(default_factory=dict)
     doublings: list[Doubling] = field(default_factory=list)
     peaks: list[tuple[Ask, int]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -75,7 +75,6 @@ class Report:
         return "\n".join([*lines, "", self._machine(), ""])
 
     def row(self, case: Case) -> tuple[str, ...]:
-        rate = self.rates.get((case.target.name, case.threads))
         peers = (case.over_ours(name) for name in ("lens", "trace", "flat"))
         return (
             case.words,
@@ -86,14 +85,18 @@ class Report:
             *("-" if times is None else f"{times:.1f}" for times in peers),
             f"{case.gap:.0e}" if case.peers else "-",
             f"{case.effect:.2g}",
-            "-" if rate is None else f"{100 * case.share(rate):.0f}%",
+            f"{100 * case.share(case.ours):.0f}%",
+            f"{100 * case.share(case.alone):.0f}%" if case.alone else "-",
         )
 
     def _machine(self) -> str:
         day = datetime.datetime.now(tz=datetime.UTC)
+        by_kind: dict[tuple[str, int], list[float]] = {}
+        for case in self.cases:
+            by_kind.setdefault((case.target.name, case.threads), []).extend(case.rates)
         rates = (
-            f"{rate / 1e9:.0f} GFLOP/s ({name}, {n} thread{'s' * (n > 1)})"
-            for (name, n), rate in self.rates.items()
+            f"{median(some) / 1e9:.0f} GFLOP/s ({name}, {n} thread{'s' * (n > 1)})"
+            for (name, n), some in by_kind.items()
         )
         packages = ", ".join(f"{name} {version(name)}" for name in ("nnsight", "transformers"))
         return (

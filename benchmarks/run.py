@@ -16,7 +16,7 @@ import torch
 import mediawidget as mw
 from mediawidget import chunks
 
-from . import case, clock, flat_hooks, memory, rate, scaling, subject, traces
+from . import case, clock, flat_hooks, memory, scaling, subject, traces
 from .case import Case, Peer
 from .clicks import click_seconds
 from .lens import Lens
@@ -35,9 +35,6 @@ def measure(report: Report, cases: list[Case], rounds: int, *, lens: bool) -> No
         "trace": lambda pair, cells, _: traces.grid(target.hf, pair, cells),
         "flat": lambda pair, cells, _: flat_hooks.grid(target.hf, pair, cells),
     }
-    for n in dict.fromkeys(one.threads for one in cases):
-        with case.threads(n):
-            report.rates[target.name, n] = rate.measure(target.lm)
     with ExitStack() as stack:
         if lens:
             peers["lens"] = stack.enter_context(Lens(target)).grid

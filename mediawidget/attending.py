@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from transformers import AttentionInterface
+from torch.nn import functional
+from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
 
 if TYPE_CHECKING:
     from .lm import LM
@@ -23,6 +25,8 @@ NAME = "mediawidget_short"
 SHORT = 2048
 """Queries times keys of one row up to which it is the faster one."""
 
+_KERNEL = functional.scaled_dot_product_attention
+
 _SAID_BY_MASK = ("is_causal", "sliding_window", "position_ids", "use_cache", "cache_position")
 """Options of an attention function that a mask made beforehand leaves nothing to say."""
 
@@ -30,16 +34,19 @@ _SAID_BY_MASK = ("is_causal", "sliding_window", "position_ids", "use_cache", "ca
 def fits(lm: LM) -> bool:
     """Whether a model's attention may be computed so: it asks transformers for a function.
 
-    It comes with a mask that is made beforehand, and computes in single precision or more.
+    It comes with a mask that is made beforehand, and computes in single precision or more. What
+    somebody put in the place of torch's attention is left there.
     """
     config: Any = getattr(lm.hf, "config", None)
+    functions: Any = getattr(sys.modules[type(lm.hf).__module__], "ALL_ATTENTION_FUNCTIONS", {})
     return (
         getattr(config, "_attn_implementation", None) == "sdpa"
         and lm.paths.masks != "own"
         and lm.backend is None
         and lm.device.type == "cpu"
         and lm.dtype in (torch.float32, torch.float64)
-        and hasattr(sys.modules[type(lm.hf).__module__], "ALL_ATTENTION_FUNCTIONS")
+        and functions.get("sdpa") is sdpa_attention_forward
+        and functional.scaled_dot_product_attention is _KERNEL
     )
 
 
@@ -66,8 +73,9 @@ def attend(
     """
     n_rows, n_heads, n_queries, width = query.shape
     n_kv, n_keys = key.shape[1], key.shape[2]
-    long = n_queries * n_keys > SHORT
-    if long or attention_mask is None or attention_mask.dtype == torch.bool or _more(rest):
+    parts = query, key, value, attention_mask
+    exact = any(all(_is(part, kind) for part in parts) for kind in (torch.float32, torch.float64))
+    if n_queries * n_keys > SHORT or attention_mask is None or not exact or _more(rest):
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **rest
         )
@@ -87,6 +95,10 @@ def _softmax(scores: Tensor) -> Tensor:
     return scores.div_(scores.sum(-1, keepdim=True))
 
 
+def _is(part: Tensor | None, kind: torch.dtype) -> bool:
+    return part is not None and part.dtype == kind
+
+
 def _more(options: dict[str, Any]) -> bool:
     """Whether something is asked for beyond a softmax of masked products."""
     return any(
@@ -96,3 +108,5 @@ def _more(options: dict[str, Any]) -> bool:
 
 
 AttentionInterface.register(NAME, attend)
+# For whoever calls the model meanwhile, with no mask of ours.
+AttentionMaskInterface.register(NAME, sdpa_mask)

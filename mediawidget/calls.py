@@ -86,7 +86,7 @@ def fit_arguments(
 
 @contextmanager
 def attention(lm: LM, implementation: str) -> Iterator[None]:
-    """Compute attention by ``implementation`` ("eager", "sdpa") inside, as before afterwards.
+    """Compute attention by ``implementation`` ("eager", say) inside, as before afterwards.
 
     Only eager attention has an attention pattern. In half precision it rounds otherwise, so
     what is compared belongs under one implementation. In double precision its softmax is taken
@@ -99,12 +99,17 @@ def attention(lm: LM, implementation: str) -> Iterator[None]:
         return
     # The model's own method refuses those that look the implementation up in the config
     # themselves (falcon), and every module of a decoder shares this config.
+    parts = [getattr(config, name, None) for name in getattr(config, "sub_configs", ())]
+    own = [(part, part._attn_implementation) for part in parts if part is not None]  # noqa: SLF001
+    double = implementation == "eager" and lm.dtype == torch.float64
     config._attn_implementation = implementation  # noqa: SLF001
     try:
-        with _DoubleSoftmax() if lm.dtype == torch.float64 else nullcontext():
+        with _DoubleSoftmax() if double else nullcontext():
             yield
     finally:
         config._attn_implementation = before  # noqa: SLF001
+        for part, value in own:
+            part._attn_implementation = value  # noqa: SLF001
 
 
 class _DoubleSoftmax(TorchFunctionMode):

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from . import attending
 from .errors import MediationError
 from .lm import LM
 from .mediators import POINTS
@@ -124,7 +125,7 @@ def cut(
     once = np.arange(template.n_runs - n_once, template.n_runs)
     extra = template.n_bases + _n_lenders(template)
     n_positions = template.frame.n_positions
-    room = max_rows(lm, template, budget)
+    room = max_rows(lm, template, budget, len(live) + len(once) + extra)
     at_once = max(1, min(n_pairs, room // (len(live) + len(once) + extra)))
     first = True
     for pairs in np.array_split(np.arange(n_pairs), -(-n_pairs // at_once)):
@@ -168,9 +169,23 @@ def _n_lenders(template: Template) -> int:
     return len(template.base) - template.n_runs
 
 
-def max_rows(lm: LM, template: Template, budget: int | None = None) -> int:
-    """How many rows fit the budget at the positions this template computes."""
-    limit = (budget_bytes(lm.device) if budget is None else budget) // row_bytes(lm, template)
+def max_rows(
+    lm: LM, template: Template, budget: int | None = None, per_pair: int | None = None
+) -> int:
+    """How many rows fit the budget at the positions this template computes.
+
+    Args:
+        lm: the model.
+        template: of the runs.
+        budget: bytes; None asks the machine.
+        per_pair: rows that a pair has, and that share what its prompts lend them.
+    """
+    free = budget_bytes(lm.device) if budget is None else budget
+    each, lent = row_bytes(lm, template), _lent_bytes(lm, template) if per_pair else 0
+    limit = free // (each + lent // (per_pair or 1))
+    if limit < (per_pair or 0):
+        # The rows of a single pair are cut, and each part has all that they share.
+        limit = (free - lent) // each
     if lm.device.type == "cpu":
         limit = min(limit, CPU_TOKENS // _computed(lm, template))
     return max(3, int(limit))
@@ -188,12 +203,19 @@ def row_bytes(lm: LM, template: Template) -> int:
     attention = computed * (3 * lm.d_model + 6 * heads + 6 * keys)
     if computed < positions:
         attention += 4 * heads * positions  # keys and values of the prefix, and with the new ones
-    if _eager(lm, template):
+    if _eager(lm, template) or (attending.fits(lm) and positions * computed <= attending.SHORT):
         attention += 2 * lm.n_heads * positions * computed
     mlp = computed * (3 * lm.d_mlp + 8 * lm.d_model)
     # Half precision is read as single precision.
     logits = lm.vocabulary * (2 * len(template.frame.read_at) + (4 // size if size < 4 else 0))
     return size * max(attention, mlp, logits)
+
+
+def _lent_bytes(lm: LM, template: Template) -> int:
+    """Bytes of the keys and values, of all layers, that a pair's prompts lend its rows."""
+    shared = template.frame.n_positions - _computed(lm, template)
+    size = torch.empty((), dtype=lm.dtype).element_size()
+    return template.n_bases * lm.n_layers * 2 * lm.n_kv_heads * lm.d_head * shared * size
 
 
 def _eager(lm: LM, template: Template) -> bool:

@@ -210,7 +210,7 @@ class Engine:
         """Do one chunk a step; yield how many (run, pair) it finished."""
         version = self.lm.version()
         if self.lm.device.type == "cpu":
-            fit_allocator(self.budget or budget_bytes(self.lm.device))
+            fit_allocator(budget_bytes(self.lm.device) if self.budget is None else self.budget)
         for group, template, index, n_once in work:
             began = time.perf_counter()
             bank = fill_bank(self.lm, template, group, outcomes, self.budget)

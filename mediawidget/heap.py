@@ -9,7 +9,11 @@ ENOUGH = 1 << 30
 """Bytes that a chunk must be free to take for freed memory to be kept."""
 
 KEPT, SCARCE = 1 << 28, 1 << 20
-"""Bytes that are kept where memory is enough, and where it is not."""
+"""Bytes of a block that is mapped apart and given back whole, and of the heap's free end that is
+given back; where memory is enough, and where it is not."""
+
+OLDER = 1 << 25
+"""The largest block that an older glibc can be told not to map apart."""
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 """glibc's names for what it maps apart, and for what it gives back (malloc.h)."""
@@ -23,7 +27,7 @@ def fit_allocator(budget: int) -> bool:
     what no longer fits anything, so that a pass takes half as much again as it needs. Where there
     is enough, freed memory is kept; where it is scarce, every large tensor is mapped apart and
     given back whole. Another allocator is left alone, and one that the user has set by
-    ``MALLOC_...`` or ``GLIBC_TUNABLES``.
+    ``MALLOC_...`` or ``GLIBC_TUNABLES``. It holds for the whole process from then on.
 
     Args:
         budget: bytes that a chunk may take.
@@ -35,4 +39,5 @@ def fit_allocator(budget: int) -> bool:
     if mallopt is None:
         return False
     most = KEPT if budget >= ENOUGH else SCARCE
-    return bool(mallopt(_MMAP_THRESHOLD, most) and mallopt(_TRIM_THRESHOLD, most))
+    apart = mallopt(_MMAP_THRESHOLD, most) or mallopt(_MMAP_THRESHOLD, min(most, OLDER))
+    return bool(apart and mallopt(_TRIM_THRESHOLD, most))

@@ -37,7 +37,7 @@ class Contents:
         """Changes when a parameter or buffer is replaced, moved or written in place."""
         marks = list(self._children)
         for t in self._tensors():
-            address = t.data_ptr() if _lies_plain(t) else 0
+            address = t.data_ptr() if lies_plain(t) else 0
             marks += (id(t), address, 0 if t.is_inference() else t._version)  # noqa: SLF001
         return tuple(marks)
 
@@ -48,7 +48,7 @@ class Contents:
         and a packed weight does not lie where it can be read.
         """
         tensors = list({id(tensor): tensor for tensor in self._tensors()}.values())
-        if self._rewritten() or not all(map(_lies_plain, tensors)):
+        if self._rewritten() or not all(map(lies_plain, tensors)):
             return None
         settings = [value for owner in self._owners() for value in _settings(owner)]
         # As text, for Python's own hashes of -1 and -2 are one.
@@ -99,7 +99,7 @@ def _own_forward(module: nn.Module) -> bool:
     return forward is not None and not type(forward).__module__.startswith("nnsight")
 
 
-def _lies_plain(tensor: torch.Tensor) -> bool:
+def lies_plain(tensor: torch.Tensor) -> bool:
     """Whether its bits can be read where they lie: not those of sparse or packed tensors."""
     dense = tensor.layout == torch.strided and not tensor.is_quantized and not tensor.is_nested
     return dense and not is_traceable_wrapper_subclass(tensor)
@@ -110,9 +110,12 @@ def _read(tensors: list[torch.Tensor]) -> tuple[bytes, ...]:
     raws = [t.detach().resolve_conj().contiguous().reshape(-1).view(torch.uint8) for t in tensors]
     here = [raw for raw in raws if raw.device.type == "cpu"]
     # Elsewhere it is added up on the spot, for it would take a second to fetch.
-    sums = [_sums(raw) for raw in raws if raw.device.type != "cpu"]
-    far = torch.cat(sums).cpu().numpy().tobytes() if sums else b""
-    return far, *(xxhash.xxh3_128_digest(raw.numpy().data) for raw in here)
+    sums: dict[torch.device, list[torch.Tensor]] = {}
+    for raw in raws:
+        if raw.device.type != "cpu":
+            sums.setdefault(raw.device, []).append(_sums(raw))
+    far = (torch.cat(some).cpu().numpy().tobytes() for some in sums.values())
+    return *far, *(xxhash.xxh3_128_digest(raw.numpy().data) for raw in here)
 
 
 def _sums(raw: torch.Tensor) -> torch.Tensor:

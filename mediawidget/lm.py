@@ -79,7 +79,9 @@ class LM:
         # Quantised weights are whole numbers; what is computed with is not.
         weight = next(p for p in module.parameters() if p.is_floating_point())
         self.device, self.dtype = weight.device, weight.dtype
-        self._unembeds_some = "logits_to_keep" in signature(module.forward).parameters
+        # What another's forward means by that keyword nobody knows.
+        told = "logits_to_keep" in signature(module.forward).parameters
+        self._unembeds_some = told and type(module).__module__.startswith("transformers.")
         limit = getattr(config, "max_position_embeddings", None)
         labels = getattr(config, "label2id", None) if self.classifies else None
         self.encoder = Encoder(tokenizer, limit, labels)

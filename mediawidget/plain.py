@@ -1,7 +1,7 @@
 """One run by the slow road: no trace, no grown batch, no cache, one prompt at a time.
 
-It shares with the engine the table of module paths and what is drawn at random, and nothing of how
-runs are laid out in a batch, so that it can contradict it.
+It shares with the engine the table of module paths, how a model is called as it is, and what is
+drawn at random, and nothing of how runs are laid out in a batch, so that it can contradict it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor
 from transformers import Cache
 
 from .calls import forward_arguments
+from .errors import MediationError
 from .lm import LM
 
 KeysValues = list[tuple[Tensor, Tensor]]
@@ -54,46 +54,57 @@ def _continued(prefix: Tensor, rows: Tensor, new: Tensor) -> Tensor:
     """Chosen rows of the prefix, and behind them the new positions; nothing is copied twice."""
     n_rows, n_heads, n_new, width = new.shape
     n = prefix.shape[2]
+    if (len(rows), prefix.shape[1], prefix.shape[3]) != (n_rows, n_heads, width):
+        # Which says what does not fit; below it would be written over in silence.
+        return torch.cat([prefix.index_select(0, rows), new], dim=2)
     joined = new.new_empty(n_rows, n_heads, n + n_new, width)
     torch.index_select(prefix, 0, rows, out=joined[:, :, :n])
     joined[:, :, n:] = new
     return joined
 
 
-class _CompleteError(Exception):
-    """Ends a pass whose last keys and values are known: nobody asks what it makes of them."""
-
-
 class _Recorder(Cache):
     """Keeps all keys and values, also those that a sliding window would soon let go.
 
-    In one place that is taken beforehand: between the passing tensors of a block they would hold
-    whole pages of memory, and as views whole products, for the sake of their own parts.
+    Those of all layers lie in one place that is taken beforehand: between the passing tensors of a
+    block each would hold pages of memory, and as views whole products, for its own part.
     """
 
     def __init__(self, n_layers: int, n_rows: int) -> None:
         super().__init__(layers=[])
         self.n_layers, self.n_rows = n_layers, n_rows
         self.first = 0
-        self.keys: Tensor | None = None
-        self.values: Tensor | None = None
+        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self._room: tuple[Tensor, Tensor] | None = None
 
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any
     ) -> tuple[Tensor, Tensor]:
-        if self.keys is None or self.values is None:
-            room = self.n_layers, self.n_rows
-            self.keys = key_states.new_empty(*room, *key_states.shape[1:])
-            self.values = value_states.new_empty(*room, *value_states.shape[1:])
+        if layer_idx not in self.kept:
+            self.kept[layer_idx] = self._place(layer_idx, key_states, value_states)
         rows = slice(self.first, self.first + len(key_states))
-        self.keys[layer_idx, rows], self.values[layer_idx, rows] = key_states, value_states
-        if layer_idx == self.n_layers - 1:
-            self.first = rows.stop
-            raise _CompleteError
+        keys, values = self.kept[layer_idx]
+        keys[rows], values[rows] = key_states, value_states
         return key_states, value_states
+
+    def _place(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Where a layer's own are kept: in the common place, if they are as wide as the others."""
+        if self._room is None:
+            self._room = self._taken(keys, self.n_layers), self._taken(values, self.n_layers)
+        room = self._room[0][layer], self._room[1][layer]
+        if _alike(room[0], keys) and _alike(room[1], values):
+            return room
+        return self._taken(keys, 1)[0], self._taken(values, 1)[0]
+
+    def _taken(self, like: Tensor, n: int) -> Tensor:
+        return like.new_empty(n, self.n_rows, *like.shape[1:])
 
     def get_seq_length(self, layer_idx: int = 0) -> int:  # noqa: ARG002
         return 0
+
+
+def _alike(place: Tensor, new: Tensor) -> bool:
+    return place.shape[1:] == new.shape[1:] and place.dtype == new.dtype
 
 
 def keys_values(lm: LM, ids: Tensor, most: int | None = None) -> KeysValues:
@@ -103,6 +114,9 @@ def keys_values(lm: LM, ids: Tensor, most: int | None = None) -> KeysValues:
         lm: the model.
         ids: of whole prompts, or of what they begin with.
         most: positions that a pass may have; each has one row at least.
+
+    Raises:
+        MediationError: a layer that takes nothing from a cache.
     """
     model: Any = lm.hf
     n_rows, n_positions = ids.shape
@@ -110,11 +124,19 @@ def keys_values(lm: LM, ids: Tensor, most: int | None = None) -> KeysValues:
     at_once = n_rows if most is None else max(1, most // n_positions)
     for some in torch.split(ids, at_once):
         call = forward_arguments(lm, some, 0, n_positions)
-        with lm.lock, torch.no_grad(), suppress(_CompleteError):
+        with lm.lock, torch.no_grad():
+            # The body without the head: nobody asks what comes after the prefix.
             model.base_model(**{**call, "use_cache": True, "past_key_values": recorder})
-    assert recorder.keys is not None
-    assert recorder.values is not None
-    return list(zip(recorder.keys, recorder.values, strict=True))
+        recorder.first += len(some)
+    missing = set(range(lm.n_layers)) - set(recorder.kept)
+    if missing:
+        raise MediationError(
+            "Some layers put no keys and values into a cache.",
+            value=f"layers {sorted(missing)} of {lm.name}",
+            expected="a cache that every layer of the model uses, under its own number",
+            fix="load(model, ..., paths=ModulePaths(..., caches=False))",
+        )
+    return [recorder.kept[layer] for layer in range(lm.n_layers)]
 
 
 def first_positions(prefix: KeysValues, n: int) -> KeysValues:

@@ -169,7 +169,7 @@ def _prefix(
     n_pairs = program.n_pairs
     alike = program.prefix <= template.frame.first_difference and not template.donors
     ids = prompts[:1] if alike else prompts
-    # It takes no more memory than the batch itself.
+    # Of no more positions at once than the batch itself, but for a single prompt's.
     most = program.rows * (template.frame.n_positions - program.prefix)
     layers = keys_values(lm, ids[..., : program.prefix].flatten(0, 1), most)
     rows = []

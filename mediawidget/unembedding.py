@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .identity import untouched
+from .identity import lies_plain, untouched
 
 PART = 2048
 """Tokens of the vocabulary that are computed together; their weights stay in the cache."""
@@ -24,6 +24,7 @@ def cuts(head: nn.Module) -> bool:
     return (
         isinstance(head, nn.Linear)
         and untouched(head, nn.Linear)
+        and lies_plain(head.weight)
         and head.weight.device.type == "cpu"
         and head.weight.dtype in (torch.float32, torch.float64)
         and head.out_features > PART

@@ -68,7 +68,7 @@ def test_who_set_the_allocator_keeps_the_setting(
 
 def test_an_allocator_without_such_settings_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith("MALLOC_"):
+        if name.startswith(("MALLOC_", "GLIBC_TUNABLES")):
             monkeypatch.delenv(name)
     monkeypatch.setattr("ctypes.CDLL", lambda _: object())
     assert not heap.fit_allocator(heap.ENOUGH)

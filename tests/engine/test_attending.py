@@ -1,14 +1,17 @@
 """Attention over short prompts: torch's numbers, and torch's own wherever more is asked for."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.models.llama import modeling_llama as llama
 
 import mediawidget as mw
 from mediawidget import attending
+from mediawidget.calls import attention
 from tests.small_models import ALL_KINDS, random_model, tokenizer_of
 
 LEAST = torch.finfo(torch.float64).min
@@ -138,3 +141,55 @@ def test_the_models_setting_is_put_back() -> None:
     handle.remove()
     assert seen == [attending.NAME]
     assert config._attn_implementation == "sdpa"
+
+
+def test_it_is_put_back_when_a_pass_fails() -> None:
+    lm = mw.load(random_model("llama"), tokenizer=tokenizer_of("llama"))
+    model: Any = lm.hf
+    study = mw.Study(lm, mw.PromptPair("ant bee cat", "ant bee dog", answer="rat", wrong="owl"))
+
+    def fail(*_: Any) -> None:
+        assert model.config._attn_implementation == attending.NAME
+        raise ValueError("a layer that fails")
+
+    handle = model.model.layers[1].register_forward_hook(fail)
+    with pytest.raises(Exception, match="a layer that fails"):
+        study.engine.evaluate([mw.Run("clean", {mw.Site("head", 0, head=0): mw.Zero()})])
+    handle.remove()
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_a_call_of_the_users_during_a_pass_keeps_its_masks() -> None:
+    """Under a name that transformers does not know it would drop padding in silence."""
+    lm = mw.load(random_model("mistral"), tokenizer=tokenizer_of("mistral"))
+    ids = torch.arange(12).view(2, 6) + 3
+    mask = torch.tensor([[1] * 6, [0, 0, 1, 1, 1, 1]])
+    with torch.no_grad():
+        expected = lm.hf(ids, attention_mask=mask).logits
+        with attention(lm, attending.NAME):
+            found = lm.hf(ids, attention_mask=mask).logits
+    torch.testing.assert_close(found[:, -1], expected[:, -1], rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_half_precision_is_left_to_torch(monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
+    """Also of a model in single precision, under autocast."""
+    seen: list[Any] = []
+    monkeypatch.setattr(attending, "sdpa_attention_forward", lambda *some, **_: seen.append(some))
+    query, key, value, mask = (part.to(kind) for part in parts(1, 3, 3))
+    attending.attend(Grouped(1), query, key, value, mask)
+    attending.attend(Grouped(1), query.double(), key, value, mask)
+    assert len(seen) == 2
+
+
+def test_somebodys_own_attention_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    lm = mw.load(random_model("llama"), tokenizer=tokenizer_of("llama"))
+    functions: Any = vars(llama)["ALL_ATTENTION_FUNCTIONS"]
+    functions["sdpa"] = partial(sdpa_attention_forward)
+    try:
+        assert not attending.fits(lm)
+    finally:
+        del functions["sdpa"]
+    assert attending.fits(lm)
+    monkeypatch.setattr(nn.functional, "scaled_dot_product_attention", lambda *_, **__: None)
+    assert not attending.fits(lm)

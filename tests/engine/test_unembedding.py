@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations, prune
 
 import mediawidget as mw
 from mediawidget import unembedding
@@ -46,8 +47,10 @@ def test_it_is_the_heads_own_product(
             )
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "llama", "gemma2", "phi3", "gpt_neox", "opt"])
-def test_a_sweep_through_it_is_the_oracles(kind: str, cut: list[int]) -> None:
+@pytest.mark.parametrize(
+    "kind", ["gpt2", "llama", "gemma2", "phi3", "opt_post_norm", "bloom", "mixtral"]
+)
+def test_runs_through_it_are_the_oracles(kind: str, cut: list[int]) -> None:
     compare(*judge(kind, pairs_of(kind, 3)), RUNS)
     assert cut
 
@@ -77,6 +80,17 @@ def test_small_half_precise_and_other_heads_are_left_alone() -> None:
     assert not unembedding.cuts(Louder(4, 3000))
     wide.forward = lambda x: x  # type: ignore[method-assign, assignment]
     assert not unembedding.cuts(wide)
+
+
+def test_pruned_and_parametrised_heads_are_left_alone() -> None:
+    wide = nn.Linear(4, 3000)
+    prune_some: Any = prune.l1_unstructured
+    prune_some(wide, "weight", amount=0.3)
+    assert not unembedding.cuts(wide)
+    assert not unembedding.cuts(parametrizations.weight_norm(nn.Linear(4, 3000)))
+    packed = nn.Linear(4, 3000)
+    packed.weight = nn.Parameter(packed.weight.detach().to_sparse(), requires_grad=False)
+    assert not unembedding.cuts(packed)
 
 
 @pytest.mark.parametrize("everywhere", [False, True])

@@ -1,0 +1,82 @@
+"""What a prefix lends: every layer's own keys and values, however its passes are cut."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import mediawidget as mw
+from mediawidget import chunks
+from mediawidget.errors import MediationError
+from mediawidget.prefix import PrefixCache, keys_values
+from tests.engine.cases import random_pair
+from tests.small_models import random_model, tokenizer_of
+
+HEAD = mw.Site("head", 1, head=0)
+
+
+def loaded(kind: str, model: Any = None) -> mw.LM:
+    return mw.load(model or random_model(kind), tokenizer=tokenizer_of(kind))
+
+
+def ids_of(rows: int, positions: int = 5) -> Tensor:
+    return torch.arange(rows * positions).view(rows, positions) % 17 + 3
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama", "gemma3", "falcon_alibi"])
+@pytest.mark.parametrize("most", [1, 5, 11, 15, 100, None])
+def test_passes_of_any_size_keep_the_same(kind: str, most: int | None) -> None:
+    lm, ids = loaded(kind), ids_of(5)
+    # Each prompt alone.
+    whole = [[torch.stack(some) for some in keys_values(lm, row)] for row in ids.split(1)]
+    found = keys_values(lm, ids, most)
+    assert len(found) == lm.n_layers
+    for layer, (keys, values) in enumerate(found):
+        expected = torch.cat([alone[layer] for alone in whole], dim=1)
+        torch.testing.assert_close(torch.stack([keys, values]), expected, rtol=0, atol=1e-12)
+
+
+def test_blocks_in_another_order_than_their_numbers() -> None:
+    """What layer is computed last is not what layer has the last number."""
+    model: Any = random_model("llama")
+    blocks = list(model.model.layers)
+    model.model.layers = nn.ModuleList([*blocks[:-2], blocks[-1], blocks[-2]])
+    lm = loaded("llama", model)
+    keys, _ = zip(*keys_values(lm, ids_of(3)), strict=True)
+    assert all(layer.abs().max() > 1e-3 for layer in keys)
+    assert all(layer.abs().max() < 1e3 for layer in keys)
+
+
+def test_a_layer_without_a_cache_is_refused() -> None:
+    model: Any = random_model("llama")
+    lm = loaded("llama", model)
+    last = model.model.layers[-1].self_attn
+    forward = last.forward
+    last.forward = lambda *some, **rest: forward(*some, **{**rest, "past_key_values": None})
+    with pytest.raises(MediationError, match="caches=False"):
+        keys_values(lm, ids_of(2))
+
+
+def test_a_prefix_of_other_rows_is_no_prefix() -> None:
+    """It raises, as a concatenation does, and writes over nothing."""
+    prefix = [(torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 5))]
+    new = torch.randn(6, 3, 2, 5)
+    cache = PrefixCache(prefix, [torch.zeros(5, dtype=torch.int64)])
+    with pytest.raises(RuntimeError, match="Sizes of tensors"):
+        cache.update(new, new, 0)
+    fitting = PrefixCache(prefix, [torch.tensor([0, 1, 1, 0, 0, 1])])
+    keys, _ = fitting.update(new, new, 0)
+    assert torch.equal(keys, torch.cat([prefix[0][0][[0, 1, 1, 0, 0, 1]], new], dim=2))
+
+
+def test_what_prompts_lend_counts_as_memory() -> None:
+    """The longer the shared beginning beside the rest, the fewer rows fit."""
+    lm = loaded("gpt2")
+    study = mw.Study(lm, random_pair("gpt2", 5, length=20, first=18))
+    runs = [mw.Run("corrupt", {HEAD: mw.Patch()})]
+    template = study.engine._work(study.engine.groups[0], runs, 1, None)[1]
+    budget = 4 * chunks.row_bytes(lm, template) + chunks._lent_bytes(lm, template)
+    assert chunks._lent_bytes(lm, template) == 2 * 5 * 2 * lm.n_heads * lm.d_head * 18 * 8
+    assert chunks.max_rows(lm, template, budget, 100) == 4
+    assert chunks.max_rows(lm, template, budget) > 4

@@ -29,7 +29,7 @@ def ids_of(rows: int, positions: int = 5) -> Tensor:
 def test_passes_of_any_size_keep_the_same(kind: str, most: int | None) -> None:
     lm, ids = loaded(kind), ids_of(5)
     # Each prompt alone.
-    whole = [[torch.stack(some) for some in keys_values(lm, row)] for row in ids.split(1)]
+    whole = [[torch.stack(some) for some in keys_values(lm, row)] for row in torch.split(ids, 1)]
     found = keys_values(lm, ids, most)
     assert len(found) == lm.n_layers
     for layer, (keys, values) in enumerate(found):

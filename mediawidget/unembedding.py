@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from .identity import lies_plain, untouched
 
-PART = 2048
-"""Tokens of the vocabulary that are computed together; their weights stay in the cache."""
-
-FEW = 4
+FEW = 8
 """Rows up to which the weight stands on the left, and is read at the pace of the memory."""
+
+PART, PART_OF_FEW = 512, 2048
+"""Tokens of the vocabulary that are computed together, so that their weights stay in the cache."""
 
 
 def cuts(head: nn.Module) -> bool:
@@ -27,7 +27,7 @@ def cuts(head: nn.Module) -> bool:
         and lies_plain(head.weight)
         and head.weight.device.type == "cpu"
         and head.weight.dtype in (torch.float32, torch.float64)
-        and head.out_features > PART
+        and head.out_features > PART_OF_FEW
     )
 
 
@@ -43,7 +43,7 @@ def unembedded(head: nn.Linear, value: Tensor) -> Tensor:
 def _of_few(weight: Tensor, rows: Tensor) -> Tensor:
     # A single column would be a product with a vector, at half the pace.
     columns = rows.T if len(rows) > 1 else rows.T.repeat(1, 2)
-    logits = torch.cat([part @ columns for part in torch.split(weight, PART)])
+    logits = torch.cat([part @ columns for part in torch.split(weight, PART_OF_FEW)])
     return logits[:, : len(rows)].T.contiguous()
 
 

@@ -27,6 +27,7 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return unembedding.unembedded(head, value)
 
     monkeypatch.setattr(unembedding, "PART", 7)
+    monkeypatch.setattr(unembedding, "PART_OF_FEW", 7)
     monkeypatch.setattr("mediawidget.applying.unembedded", counted)
     return rows
 
@@ -38,6 +39,7 @@ def test_it_is_the_heads_own_product(
     monkeypatch: pytest.MonkeyPatch, n_rows: int, size: int, *, bias: bool
 ) -> None:
     monkeypatch.setattr(unembedding, "PART", 7)
+    monkeypatch.setattr(unembedding, "PART_OF_FEW", 7)
     head = nn.Linear(11, size, bias=bias, dtype=torch.float64)
     value = torch.randn(n_rows, 2, 11, dtype=torch.float64)
     with torch.no_grad():

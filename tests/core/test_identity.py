@@ -1,0 +1,51 @@
+"""What a weight is read into shows every change of it, on a processor and elsewhere."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from mediawidget.identity import _read, _sums
+
+
+def digest(weight: Tensor) -> bytes:
+    return b"".join(_read([weight]))
+
+
+def summed(weight: Tensor) -> bytes:
+    """What a GPU does, on a processor."""
+    raw = weight.contiguous().reshape(-1).view(torch.uint8)
+    return bytes(_sums(raw).numpy().tobytes())
+
+
+def flip_the_last_bit(weight: Tensor) -> None:
+    weight.view(torch.uint8).reshape(-1)[-1] ^= 1
+
+
+def swap_rows(weight: Tensor) -> None:
+    weight[[0, -1]] = weight[[-1, 0]]
+
+
+def negate_a_zero(weight: Tensor) -> None:
+    weight[1, 2] = -0.0
+
+
+@pytest.mark.parametrize("read", [digest, summed])
+@pytest.mark.parametrize("change", [flip_the_last_bit, swap_rows, negate_a_zero])
+@pytest.mark.parametrize("shape", [(3, 5), (257, 33), (700, 64)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_every_change_shows(
+    read: Callable[[Tensor], bytes],
+    change: Callable[[Tensor], None],
+    shape: tuple[int, int],
+    dtype: torch.dtype,
+) -> None:
+    torch.manual_seed(0)
+    weight = torch.randn(shape).to(dtype)
+    weight[1, 2] = 0.0
+    before = read(weight)
+    assert read(weight.clone()) == before
+    assert read(weight.T.contiguous().T) == before
+    change(weight)
+    assert read(weight) != before

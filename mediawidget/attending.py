@@ -1,7 +1,8 @@
 """Attention over short prompts on a processor, for many rows at once.
 
 torch's kernel goes through rows and heads one by one, which pays where each is long. A sweep has
-thousands that are short: as two batched products they take half the time.
+thousands that are short: as two batched products they take half the time on two threads, and no
+more on one.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ def attend(
     """
     n_rows, n_heads, n_queries, width = query.shape
     n_kv, n_keys = key.shape[1], key.shape[2]
-    parts = query, key, value, attention_mask
-    exact = any(all(_is(part, kind) for part in parts) for kind in (torch.float32, torch.float64))
+    kinds = {part.dtype for part in (query, key, value, attention_mask) if part is not None}
+    exact = kinds in ({torch.float32}, {torch.float64})
     if n_queries * n_keys > SHORT or attention_mask is None or not exact or _more(rest):
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **rest
@@ -93,10 +94,6 @@ def _softmax(scores: Tensor) -> Tensor:
     """Over the keys, in place: for so few of them a sixth of what torch's own takes."""
     scores.sub_(scores.amax(-1, keepdim=True)).exp_()
     return scores.div_(scores.sum(-1, keepdim=True))
-
-
-def _is(part: Tensor | None, kind: torch.dtype) -> bool:
-    return part is not None and part.dtype == kind
 
 
 def _more(options: dict[str, Any]) -> bool:

@@ -125,8 +125,9 @@ def cut(
     once = np.arange(template.n_runs - n_once, template.n_runs)
     extra = template.n_bases + _n_lenders(template)
     n_positions = template.frame.n_positions
-    room = max_rows(lm, template, budget, len(live) + len(once) + extra)
-    at_once = max(1, min(n_pairs, room // (len(live) + len(once) + extra)))
+    per_pair = len(live) + len(once) + extra
+    room = max_rows(lm, template, budget, per_pair)
+    at_once = max(1, min(n_pairs, room // per_pair))
     first = True
     for pairs in np.array_split(np.arange(n_pairs), -(-n_pairs // at_once)):
         for band in _bands(lm, template, live, len(pairs)):
@@ -178,14 +179,18 @@ def max_rows(
         lm: the model.
         template: of the runs.
         budget: bytes; None asks the machine.
-        per_pair: rows that a pair has, and that share what its prompts lend them.
+        per_pair: rows that a pair has, which share what its prompts lend them; None for a batch
+            to which nothing is lent.
     """
     free = budget_bytes(lm.device) if budget is None else budget
-    each, lent = row_bytes(lm, template), _lent_bytes(lm, template) if per_pair else 0
-    limit = free // (each + lent // (per_pair or 1))
-    if limit < (per_pair or 0):
-        # The rows of a single pair are cut, and each part has all that they share.
-        limit = (free - lent) // each
+    each = row_bytes(lm, template)
+    limit = free // each
+    if per_pair is not None:
+        lent = _lent_bytes(lm, template)
+        limit = free // (each + lent // per_pair)
+        if limit < per_pair:
+            # The rows of a single pair are cut, and each part has all that they share.
+            limit = (free - lent) // each
     if lm.device.type == "cpu":
         limit = min(limit, CPU_TOKENS // _computed(lm, template))
     return max(3, int(limit))

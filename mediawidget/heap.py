@@ -9,8 +9,8 @@ ENOUGH = 1 << 30
 """Bytes that a chunk must be free to take for freed memory to be kept."""
 
 KEPT, SCARCE = 1 << 28, 1 << 20
-"""Bytes of a block that is mapped apart and given back whole, and of the heap's free end that is
-given back; where memory is enough, and where it is not."""
+"""Bytes, where memory is enough and where it is not: larger blocks are mapped apart and given back
+whole, and of the free end of the heap what exceeds them is given back."""
 
 OLDER = 1 << 25
 """The largest block that an older glibc can be told not to map apart."""

@@ -73,7 +73,7 @@ class _Recorder(Cache):
     def __init__(self, n_layers: int, n_rows: int) -> None:
         super().__init__(layers=[])
         self.n_layers, self.n_rows = n_layers, n_rows
-        self.first = 0
+        self.first_row = 0
         self.kept: dict[int, tuple[Tensor, Tensor]] = {}
         self._room: tuple[Tensor, Tensor] | None = None
 
@@ -82,7 +82,7 @@ class _Recorder(Cache):
     ) -> tuple[Tensor, Tensor]:
         if layer_idx not in self.kept:
             self.kept[layer_idx] = self._place(layer_idx, key_states, value_states)
-        rows = slice(self.first, self.first + len(key_states))
+        rows = slice(self.first_row, self.first_row + len(key_states))
         keys, values = self.kept[layer_idx]
         keys[rows], values[rows] = key_states, value_states
         return key_states, value_states
@@ -127,7 +127,7 @@ def keys_values(lm: LM, ids: Tensor, most: int | None = None) -> KeysValues:
         with lm.lock, torch.no_grad():
             # The body without the head: nobody asks what comes after the prefix.
             model.base_model(**{**call, "use_cache": True, "past_key_values": recorder})
-        recorder.first += len(some)
+        recorder.first_row += len(some)
     missing = set(range(lm.n_layers)) - set(recorder.kept)
     if missing:
         raise MediationError(

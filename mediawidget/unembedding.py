@@ -1,8 +1,7 @@
 """The map from the residual stream to the logits, cut as a processor is quickest at it.
 
-Half of what a sweep's last step takes goes by on a product as wide as a vocabulary: the libraries
-behind torch hold a tall, thin product for a slow one, and page through the weight for every few
-rows of a wide one. In parts of the vocabulary both run at the rate of any other product.
+torch's product over GPT-2's 50,257 tokens ran at half the rate of its other products for 294 rows,
+and at a fifth of the memory's pace for 2 (two cores, MKL). In parts of the vocabulary it does not.
 """
 
 from __future__ import annotations

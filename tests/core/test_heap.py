@@ -7,13 +7,17 @@ import sys
 
 import pytest
 
+import mediawidget as mw
 from mediawidget import heap
+from tests.small_models import random_model, tokenizer_of
 
 GLIBC = os.name == "posix" and hasattr(os, "confstr") and "CS_GNU_LIBC_VERSION" in os.confstr_names
 
 COUNT = """
 import resource, sys, torch
+import mediawidget as mw
 from mediawidget import heap
+from tests.small_models import random_model, tokenizer_of
 told = heap.fit_allocator(int(sys.argv[1]))
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -72,3 +76,17 @@ def test_an_allocator_without_such_settings_is_left_alone(monkeypatch: pytest.Mo
             monkeypatch.delenv(name)
     monkeypatch.setattr("ctypes.CDLL", lambda _: object())
     assert not heap.fit_allocator(heap.ENOUGH)
+
+
+@pytest.mark.parametrize("budget", [None, 0, 1 << 26])
+def test_a_sweep_tells_the_allocator_its_budget(
+    monkeypatch: pytest.MonkeyPatch, budget: int | None
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr("mediawidget.engine.fit_allocator", told.append)
+    pair = mw.PromptPair("ant bee cat", "ant bee dog", answer="rat", wrong="owl")
+    study = mw.Study(mw.load(random_model("gpt2"), tokenizer=tokenizer_of("gpt2")), pair)
+    study.engine.budget = budget
+    study.sweep("head", progress=False)
+    assert told
+    assert told[0] == budget if budget is not None else told[0] > 1 << 20

@@ -1,11 +1,13 @@
 """Attention over short prompts: torch's numbers, and torch's own wherever more is asked for."""
 
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers import Gemma3Config
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.llama import modeling_llama as llama
 
@@ -193,3 +195,15 @@ def test_somebodys_own_attention_is_left_alone(monkeypatch: pytest.MonkeyPatch) 
     assert attending.fits(lm)
     monkeypatch.setattr(nn.functional, "scaled_dot_product_attention", lambda *_, **__: None)
     assert not attending.fits(lm)
+
+
+def test_the_parts_of_a_config_keep_their_own_attention() -> None:
+    """Set on the whole it reaches them too."""
+    config: Any = Gemma3Config()
+    config._attn_implementation = "sdpa"
+    config.vision_config._attn_implementation = "eager"
+    lm: Any = SimpleNamespace(hf=SimpleNamespace(config=config), dtype=torch.float32)
+    with attention(lm, attending.NAME):
+        assert config.text_config._attn_implementation == attending.NAME
+    assert config._attn_implementation == config.text_config._attn_implementation == "sdpa"
+    assert config.vision_config._attn_implementation == "eager"

@@ -80,3 +80,19 @@ def test_what_prompts_lend_counts_as_memory() -> None:
     assert chunks._lent_bytes(lm, template) == 2 * 5 * 2 * lm.n_heads * lm.d_head * 18 * 8
     assert chunks.max_rows(lm, template, budget, 100) == 4
     assert chunks.max_rows(lm, template, budget) > 4
+
+
+def test_a_sweep_cuts_its_prefix_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None has more positions than the batch that it is for, unless it is of one prompt."""
+    asked: list[tuple[int, int]] = []
+
+    def counted(lm: mw.LM, ids: Tensor, most: int) -> Any:
+        asked.append((ids.shape[1], most))
+        return keys_values(lm, ids, most)
+
+    monkeypatch.setattr("mediawidget.runner.keys_values", counted)
+    monkeypatch.setattr(chunks, "PREFIX_PAYS", 1)
+    study = mw.Study(loaded("gpt2"), random_pair("gpt2", 6, length=20, first=18))
+    rows = study.sweep("head", progress=False)["PIE"].size * 2
+    assert asked
+    assert all(positions == 18 and rows <= most // 2 < 2 * rows for positions, most in asked)

@@ -154,8 +154,9 @@ class Mediator:
         if site.key is not None and not self.keyed:
             raise _unwanted(site, self.name, "key", "the mediator 'edge'")
         for given in (site.position, site.key):
-            for position in positions_of(given, n_positions, roles):
-                _in_range(site, "position", position, n_positions)
+            if given is not None:  # all positions are in range
+                for position in positions_of(given, n_positions, roles):
+                    _in_range(site, "position", position, n_positions)
 
     def _check_index(self, site: Site, name: str, shape: Shape) -> None:
         value = getattr(site, name)

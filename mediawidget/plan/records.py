@@ -38,6 +38,7 @@ class Recorder:
     donors: list[Donor] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
     _constant_of: dict[Any, int] = field(default_factory=dict)
+    _reached: dict[tuple[Any, bool], Ints] = field(default_factory=dict)
 
     def add(self, index: int, run: Run) -> None:
         """Record what the run changes, as far as that can reach what is read."""
@@ -99,15 +100,17 @@ class Recorder:
 
     def _reaching(self, mediator: Mediator, place: Place, site: Site) -> Ints:
         """The site's positions from which what is read can be reached at all."""
-        frame = self.frame
-        positions = frame.positions(site.position)
-        last = max(frame.read_at)
-        late = place.stage > frame.shape.n_layers or (
-            place.stage == frame.shape.n_layers
+        shape = self.frame.shape
+        late = place.stage > shape.n_layers or (
+            place.stage == shape.n_layers
             and (place.point in _AFTER_MIXING or mediator.name == "query")
         )
-        kept = [p for p in positions if p <= last and (not late or p in frame.read_at)]
-        return np.array(kept, dtype=np.int64)
+        key = (site.position, late)
+        if key not in self._reached:
+            named, reads = self.frame.positions(site.position), self.frame.read_at
+            kept = [p for p in named if p <= max(reads) and (not late or p in reads)]
+            self._reached[key] = np.array(kept, dtype=np.int64)
+        return self._reached[key]
 
     def _edges(self, site: Site, place: Place, edit: Edit) -> tuple[Place, Ints, Ints]:
         """Every (head, query, key) of the site: as units, one per head and key."""
@@ -193,7 +196,7 @@ class Recorder:
             return self.frame.n_positions
         if _pure_patch(record) and 0 <= record.source < len(self.frame.bases):
             positions = positions[positions >= self.frame.first_difference]
-        return int(min(positions, default=self.frame.n_positions))
+        return int(positions.min(initial=self.frame.n_positions))
 
     def _effective(self, record: Record, first: int) -> Record:
         """A patch between the pair's prompts changes nothing while they are still the same.
@@ -205,6 +208,8 @@ class Recorder:
 
     def _from_position(self, record: Record, first: int) -> Record:
         kept = record.positions >= first
+        if kept.all():
+            return record
         return replace(record, positions=record.positions[kept], units=record.units[kept])
 
     # --- sources and constants ------------------------------------------------------------------

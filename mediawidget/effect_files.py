@@ -46,6 +46,8 @@ def save(effect: Effect, path: Path) -> Path:
         "labels": list(effect.labels),
         "checks": [asdict(check) for check in effect.checks],
         "facts": dict(effect.facts),
+        "clusters": list(effect.clusters),
+        "groups": list(effect.groups),
     }
     arrays = {name: np.asarray(getattr(effect, name), dtype) for name, dtype in _ARRAYS.items()}
     if path.suffix == ".npz":
@@ -132,6 +134,8 @@ def _effect(path: Path, header: Any, arrays: dict[str, Any]) -> Effect:
         checks=checks,
         facts=header["facts"],
         columns=joined(columns),
+        clusters=tuple(header.get("clusters", ())),
+        groups=tuple(header.get("groups", ())),
         **{name: arrays[name].astype(dtype) for name, dtype in _ARRAYS.items()},
     )
 

@@ -17,7 +17,7 @@ from .edits import Edit, Patch
 from .errors import MediationError, require
 from .estimands import ESTIMANDS, estimand
 from .metrics import BASE_COLUMNS, LogitDiff, Metric, SavedFunction, refuse_no_metric
-from .statistics import bootstrap_mean
+from .statistics import bootstrap_mean, refuse_no_names
 from .validity import PREMISES, Check, premises, too_near_zero
 
 Array = NDArray[np.float64]
@@ -54,9 +54,13 @@ class Effect:
         facts: model, prompts, counts, seconds: what a reader needs to trust or repeat it.
         columns: what the K kept numbers are: answer logit, wrong logit, logsumexp, and what else a
             metric asked for.
+        clusters: per pair the name of its cluster, () if every pair is its own, as is a pair of
+            the name "". Statistics draw and flip clusters whole.
+        groups: per pair what it is shown side by side as, () for no groups.
 
     Raises:
-        MediationError: kept numbers that are not as many as the columns.
+        MediationError: kept numbers that are not as many as the columns, names of clusters or
+            groups that are not as many as the pairs.
     """
 
     axes: Mapping[str, tuple[int | str, ...]]
@@ -69,6 +73,8 @@ class Effect:
     checks: tuple[Check, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     columns: tuple[str, ...] = BASE_COLUMNS
+    clusters: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         named = len(self.columns)
@@ -91,6 +97,8 @@ class Effect:
             expected=f"bases, edited, status of shapes {wanted}; a label for every cell or none",
             fix="study.sweep and study.intervene make effects",
         )
+        refuse_no_names("clusters", self.clusters, n)
+        refuse_no_names("groups", self.groups, n)
 
     # --- numbers ---------------------------------------------------------------------------
 
@@ -179,8 +187,7 @@ class Effect:
                 expected=f"0 to {self.n_pairs - 1}",
                 fix="pairs count from 0",
             )
-        one = slice(at, at + 1)
-        return replace(self, bases=self.bases[one], edited=self.edited[one])
+        return self._of_pairs(np.array([at]))
 
     def cell(self, *coordinates: int | str) -> Effect:
         """The effect of one cell, as an effect without axes."""
@@ -277,6 +284,16 @@ class Effect:
         return f"Effect({named}; clean {y11:+.3f}, corrupt {y00:+.3f}, TE {y11 - y00:+.3f})"
 
     # --- inside --------------------------------------------------------------------------------
+
+    def _of_pairs(self, index: NDArray[np.intp]) -> Effect:
+        """The effect on some of the pairs, in the order of ``index``."""
+        return replace(
+            self,
+            bases=self.bases[index],
+            edited=self.edited[index],
+            clusters=tuple(self.clusters[i] for i in index) if self.clusters else (),
+            groups=tuple(self.groups[i] for i in index) if self.groups else (),
+        )
 
     def _base_values(self) -> Array:
         """(pair, 2): the metric on the clean and on the corrupt prompt."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 from .errors import MediationError, reading, require
@@ -28,10 +28,13 @@ class PromptPair:
             beginning-of-sequence token counted.
         alignment: (clean position, corrupt position) of tokens that are partners, both going up;
             None lets the encoder find them. Only prompts of unequal length need any.
+        template: pairs of one template are one cluster: statistics draw and flip them together,
+            for they are no independent evidence. "" is a cluster of its own.
+        group: pairs of one group are shown side by side with those of another. "" is no group.
 
     Raises:
         MediationError: empty texts, equal prompts, answers that are the same or overlap, an
-            alignment that does not go up.
+            alignment that does not go up, a template or group that is no text.
 
     Example:
         >>> PromptPair(
@@ -51,6 +54,8 @@ class PromptPair:
     wrong: str | Sequence[str]
     roles: Mapping[str, int] = field(default_factory=dict, hash=False)
     alignment: Sequence[tuple[int, int]] | None = None
+    template: str = ""
+    group: str = ""
 
     def __post_init__(self) -> None:
         for name in ("clean", "corrupt"):
@@ -71,6 +76,14 @@ class PromptPair:
         refuse_no_roles(self.roles)
         if self.alignment is not None:
             object.__setattr__(self, "alignment", _as_alignment(self.alignment))
+        for name in ("template", "group"):
+            require(
+                isinstance(getattr(self, name), str),
+                f"A pair's {name} is named.",
+                value=getattr(self, name),
+                expected="a text; empty for none",
+                fix=f"pass {name}='...'",
+            )
 
     @property
     def answers(self) -> tuple[str, ...]:
@@ -103,7 +116,15 @@ class PromptPair:
             partner = dict(alignment)
             roles = {role: partner[at] for role, at in roles.items() if at in partner}
             alignment = [(corrupt, clean) for clean, corrupt in alignment]
-        return PromptPair(self.corrupt, self.clean, self.wrong, self.answer, roles, alignment)
+        return replace(
+            self,
+            clean=self.corrupt,
+            corrupt=self.clean,
+            answer=self.wrong,
+            wrong=self.answer,
+            roles=roles,
+            alignment=alignment,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that ``PromptPair.from_json`` reads back."""
@@ -116,7 +137,8 @@ class PromptPair:
         }
         if self.alignment is not None:
             data["alignment"] = [list(partners) for partners in self.alignment]
-        return data
+        named = {"template": self.template, "group": self.group}
+        return data | {name: text for name, text in named.items() if text}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> PromptPair:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import MediationError, require
+from ..errors import MediationError, require
 
 Array = NDArray[np.float64]
 

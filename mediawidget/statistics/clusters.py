@@ -1,0 +1,53 @@
+"""Which pairs belong together: clusters are drawn whole, groups are shown side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import require
+from ..prompts import PromptPair
+
+Codes = NDArray[np.intp]
+"""Per pair the number of its cluster, counted from 0 in the order of first sight."""
+
+
+def clusters_of(pairs: Sequence[PromptPair]) -> tuple[str, ...]:
+    """Per pair the name of its template, as ``Effect.clusters`` has it; () if none has any."""
+    return _names([pair.template for pair in pairs])
+
+
+def groups_of(pairs: Sequence[PromptPair]) -> tuple[str, ...]:
+    """Per pair the name of its group, as ``Effect.groups`` has it; () if none has any."""
+    return _names([pair.group for pair in pairs])
+
+
+def cluster_codes(clusters: Sequence[str], n_pairs: int) -> Codes:
+    """Per pair the number of its cluster.
+
+    A pair without a name is a cluster of its own. Where all pairs are of one cluster every pair
+    is: what is said then is said of pairs of that template, for it is the only one there is.
+    """
+    if len(set(clusters)) < 2 and "" not in clusters:
+        return np.arange(n_pairs)
+    numbers: dict[object, int] = {}
+    return np.array([numbers.setdefault(c or i, len(numbers)) for i, c in enumerate(clusters)])
+
+
+def refuse_no_names(what: str, names: object, n_pairs: int) -> None:
+    """Raise unless ``names`` is a tuple of a text for every pair, or of none."""
+    require(
+        isinstance(names, tuple)
+        and len(names) in (0, n_pairs)
+        and all(isinstance(name, str) for name in names),
+        f"The {what} of an effect are named pair by pair.",
+        value=names,
+        expected=f"a tuple of {n_pairs} texts, or ()",
+        fix=f"replace(effect, {what}=('a', 'a', 'b', ...))",
+    )
+
+
+def _names(names: list[str]) -> tuple[str, ...]:
+    return tuple(names) if any(names) else ()

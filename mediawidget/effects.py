@@ -17,7 +17,7 @@ from .edits import Edit, Patch
 from .errors import MediationError, require
 from .estimands import ESTIMANDS, estimand
 from .metrics import BASE_COLUMNS, LogitDiff, Metric, SavedFunction, refuse_no_metric
-from .statistics import bootstrap_mean, refuse_no_names
+from .statistics import bootstrap_ratio, refuse_no_names
 from .validity import PREMISES, Check, premises, too_near_zero
 
 Array = NDArray[np.float64]
@@ -158,7 +158,7 @@ class Effect:
         Raises:
             MediationError: fewer than three pairs.
         """
-        return bootstrap_mean(self.pairs(key), level, resamples, seed)
+        return bootstrap_ratio(self.pairs(key), np.ones(()), level, resamples, seed)
 
     def scores(self, kept: Array) -> Array:
         """The metric of kept numbers, ``bases`` or ``edited``: (..., K) to (...)."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..errors import require
 from ..prompts import PromptPair
 
+Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
 """Per pair the number of its cluster, counted from 0 in the order of first sight."""
 
@@ -34,6 +35,23 @@ def cluster_codes(clusters: Sequence[str], n_pairs: int) -> Codes:
         return np.arange(n_pairs)
     numbers: dict[object, int] = {}
     return np.array([numbers.setdefault(c or i, len(numbers)) for i, c in enumerate(clusters)])
+
+
+def cluster_sums(values: Array, codes: Codes) -> Array:
+    """Sums over the pairs of each cluster: (pair, *rest) to (cluster, *rest)."""
+    sums = np.zeros((int(codes.max()) + 1, *values.shape[1:]))
+    np.add.at(sums, codes, values)
+    return sums
+
+
+def halves(codes: Codes, seed: int) -> tuple[Codes, Codes]:
+    """The pairs of one half of the clusters, drawn at random, and those of the other half.
+
+    Each in the order of the pairs. Of an odd number of clusters the second half gets one more.
+    """
+    clusters = np.random.default_rng(seed).permutation(int(codes.max()) + 1)
+    first = np.isin(codes, clusters[: len(clusters) // 2])
+    return np.flatnonzero(first), np.flatnonzero(~first)
 
 
 def refuse_no_names(what: str, names: object, n_pairs: int) -> None:

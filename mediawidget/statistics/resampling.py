@@ -1,4 +1,4 @@
-"""What a sample of pairs says about all pairs."""
+"""Bootstrap intervals: what the mean, or a ratio of means, would be on other pairs."""
 
 from __future__ import annotations
 
@@ -10,42 +10,51 @@ from ..errors import MediationError, require
 Array = NDArray[np.float64]
 
 FEWEST = 3
-"""Pairs below which a bootstrap says nothing."""
+"""Pairs, or clusters of pairs, below which a bootstrap says nothing."""
 
 _FEWEST_RESAMPLES, _MOST_RESAMPLES = 10, 10**7
 
 _AT_ONCE = 250
 """Resamples held in memory at a time."""
 
+_NO_SPREAD = 1e-12
+"""Numbers that differ by no more are the same: rounding, not pairs, makes them differ."""
 
-def bootstrap_mean(values: Array, level: float, resamples: int, seed: int) -> Array:
-    """Interval of the mean over axis 0, (2, *rest): BCa where it exists.
+
+def bootstrap_ratio(top: Array, bottom: Array, level: float, resamples: int, seed: int) -> Array:
+    """Interval of sum(top) / sum(bottom), sums over axis 0: (2, *rest), lower then upper end.
+
+    The units of axis 0 are drawn, whole, with replacement (BCa, Efron 1987;
+    ``scipy.stats.bootstrap``). A mean over pairs is the ratio of the clusters' sums to their
+    sizes, a share of the total effect the ratio of two sums. What is the same in every unit has an
+    interval of no width; NaN stays NaN.
 
     Args:
-        values: (pair, *rest).
+        top: (unit, *rest).
+        bottom: of a shape that broadcasts to it.
         level: coverage, between 0 and 1.
-        resamples: of whole pairs.
+        resamples: how many.
         seed: of the draw.
+
+    Raises:
+        MediationError: fewer than three units, a level, a number or a seed that is none.
     """
     from scipy.stats import bootstrap  # takes a second to import
 
-    n = len(values)
-    if n < FEWEST:
-        raise MediationError(
-            "An interval needs several pairs.",
-            value=f"{n} pair" + "s" * (n != 1),
-            expected=f"at least {FEWEST}",
-            fix="mw.tasks.ioi(lm, n=64) makes a contrast of many",
-        )
+    refuse_few(len(top))
     _refuse_no_interval(level, resamples, seed)
-    flat = values.reshape(n, -1)
-    ends = np.stack([flat.mean(axis=0)] * 2)
-    # BCa divides by the spread of the sample, so cells without any are left at their mean.
-    spread = np.isfinite(flat).all(axis=0) & (np.ptp(flat, axis=0) > 1e-12)
+    flat = top.reshape(len(top), -1)
+    below = np.broadcast_to(bottom, top.shape).reshape(flat.shape)
+    ratio = flat.sum(axis=0) / below.sum(axis=0)
+    ends = np.stack([ratio] * 2)
+    # BCa divides by the spread of the sample, so what has none is left at its ratio.
+    rest = flat - ratio * below
+    spread = np.isfinite(rest).all(axis=0) & (np.ptp(rest, axis=0) > _NO_SPREAD)
     if spread.any():
         interval = bootstrap(
-            (flat[:, spread],),
-            np.mean,
+            (flat[:, spread], below[:, spread]),
+            lambda a, b, axis: a.sum(axis=axis) / b.sum(axis=axis),
+            paired=True,
             confidence_level=level,
             n_resamples=resamples,
             batch=_AT_ONCE,
@@ -53,28 +62,74 @@ def bootstrap_mean(values: Array, level: float, resamples: int, seed: int) -> Ar
             method="BCa",
         ).confidence_interval
         ends[:, spread] = [interval.low, interval.high]
-    return ends.reshape(2, *values.shape[1:])
+    return ends.reshape(2, *top.shape[1:])
+
+
+def resample_weights(n_units: int, resamples: int, seed: int) -> Array:
+    """How often each unit is drawn in each resample: (resample, unit), rows that sum to the units.
+
+    Raises:
+        MediationError: fewer than three units, a number or a seed that is none.
+    """
+    refuse_few(n_units)
+    _refuse_no_interval(0.95, resamples, seed)
+    rng = np.random.default_rng(seed)
+    even = np.full(n_units, 1 / n_units)
+    return rng.multinomial(n_units, even, size=resamples).astype(np.float64)
+
+
+def refuse_few(n_units: int) -> None:
+    """Raise unless there are units enough for a statement about others."""
+    if n_units < FEWEST:
+        raise MediationError(
+            "A statement about other pairs needs several pairs.",
+            value=f"{n_units} independent pair" + "s" * (n_units != 1),
+            expected=f"at least {FEWEST}; pairs of one template count as one",
+            fix="mw.tasks.ioi(lm, n=64) makes a contrast of many",
+        )
+
+
+def refuse_no_seed(seed: object) -> None:
+    """Raise unless ``seed`` is an int from 0."""
+    require(
+        whole(seed, 0),
+        "A seed is a number.",
+        value=seed,
+        expected="an int from 0",
+        fix="seed=0",
+    )
+
+
+def whole(number: object, least: int) -> bool:
+    """Whether ``number`` is an int of at least ``least``."""
+    return isinstance(number, int) and not isinstance(number, bool) and number >= least
+
+
+def refuse_no_share(name: str, value: object) -> None:
+    """Raise unless ``value`` is a number between 0 and 1."""
+    number = isinstance(value, float | int) and not isinstance(value, bool)
+    require(
+        number and 0 < value < 1,  # type: ignore[operator]
+        f"The {name} is a share.",
+        value=value,
+        expected="a number between 0 and 1",
+        fix=f"{name}=" + {"level": "0.95", "power": "0.8"}.get(name, "0.05"),
+    )
+
+
+def refuse_no_number(name: str, value: object, example: int) -> None:
+    """Raise unless ``value`` is a number of draws that means something and fits into memory."""
+    require(
+        whole(value, _FEWEST_RESAMPLES) and int(value) <= _MOST_RESAMPLES,  # type: ignore[call-overload]
+        f"{name} are counted.",
+        value=value,
+        expected=f"an int from {_FEWEST_RESAMPLES} to {_MOST_RESAMPLES}",
+        fix=f"{name}={example}",
+    )
 
 
 def _refuse_no_interval(level: object, resamples: object, seed: object) -> None:
     """Raise where scipy would, or would give an interval that means nothing."""
-
-    def whole(number: object, least: int) -> bool:
-        return isinstance(number, int) and not isinstance(number, bool) and number >= least
-
-    fix = "effect.ci('PIE', level=0.95, resamples=2000, seed=0)"
-    require(
-        isinstance(level, float | int) and 0 < level < 1,
-        "The level of an interval is its coverage.",
-        value=level,
-        expected="a number between 0 and 1",
-        fix=fix,
-    )
-    require(
-        whole(resamples, _FEWEST_RESAMPLES) and int(resamples) <= _MOST_RESAMPLES,  # type: ignore[call-overload]
-        "An interval is made of resamples.",
-        value=resamples,
-        expected=f"an int from {_FEWEST_RESAMPLES} to {_MOST_RESAMPLES}",
-        fix=fix,
-    )
-    require(whole(seed, 0), "A seed is a number.", value=seed, expected="an int from 0", fix=fix)
+    refuse_no_share("level", level)
+    refuse_no_number("resamples", resamples, 2000)
+    refuse_no_seed(seed)

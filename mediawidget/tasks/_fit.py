@@ -3,43 +3,47 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from ..errors import MediationError, require
-from .world import Split, fill, join_words
+from ..errors import MediationError
+from ..prompts import PromptPair
+from ._text import Filled, HasTokens, Span, fill_text, places
 
 _SHOWN = 12
 
-MOST_PAIRS = 100_000
-
-MOST_MISSES = 20_000
-"""Draws in a row without a new pair, after which there is none to come."""
-
-
-class HasTokens(Protocol):
-    """The part of a language model that contrasts use."""
-
-    def tokens(self, text: str) -> list[str]:
-        """The text as tokens, the start token included."""
-        ...
+Answer = str | Sequence[str]
 
 
 def is_one_token(lm: HasTokens, word: str) -> bool:
     """Whether the word is one known token inside a sentence."""
     try:
-        return len(lm.tokens(f"the {word}")) == len(lm.tokens("the")) + 1
+        return len(lm.tokens(f"{word} {word}")) == len(lm.tokens(word)) + 1
     except MediationError:
         return False
 
 
-def one_token_words(lm: HasTokens, kind: str, words: Sequence[str], least: int) -> set[str]:
+def one_token_words(
+    lm: HasTokens,
+    kind: str,
+    words: Sequence[str],
+    least: int,
+    is_one: Callable[[HasTokens, str], bool] = is_one_token,
+) -> set[str]:
     """The words that are one token each.
+
+    Args:
+        lm: whose tokenizer is asked.
+        kind: what the words are, for the error.
+        words: the words.
+        least: how many of them have to be.
+        is_one: what makes a word one token; inside a sentence, unless told otherwise.
 
     Raises:
         MediationError: fewer than ``least``; the words that are missing are named.
     """
-    good = {word for word in words if is_one_token(lm, word)}
+    good = {word for word in words if is_one(lm, word)}
     if len(good) < least:
         missing = [word for word in words if word not in good]
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
@@ -52,70 +56,73 @@ def one_token_words(lm: HasTokens, kind: str, words: Sequence[str], least: int) 
     return good
 
 
-def frames_of_one_length(
-    lm: HasTokens, frames: Iterable[str], slots: Mapping[str, str]
-) -> list[str]:
-    """The largest group of frames that take as many tokens when filled with ``slots``.
+@dataclass(frozen=True)
+class Fit:
+    """Frames whose slots lie alike for one tokenizer, and how many tokens a filled one has."""
+
+    lm: HasTokens
+    frames: tuple[str, ...]
+    length: int
+
+    def pair(
+        self,
+        clean: Filled,
+        corrupt: Filled,
+        answers: tuple[Answer, Answer],
+        roles: Mapping[str, Span],
+        **names: Any,
+    ) -> PromptPair | None:
+        """A pair with its roles, END added.
+
+        Args:
+            clean: the prompt.
+            corrupt: the other prompt.
+            answers: the answer and the wrong answer.
+            roles: where they stand in the clean text.
+            **names: the pair's template and group.
+
+        Returns:
+            None where the words do not become as many tokens as they should.
+        """
+        if any(len(self.lm.tokens(one.text)) != self.length for one in (clean, corrupt)):
+            return None
+        found = places(self.lm, clean.text, roles)
+        if found is None:
+            return None
+        at: dict[str, Any] = {**found, "END": self.length - 1}
+        return PromptPair(clean.text, corrupt.text, *answers, roles=at, **names)
+
+
+def fit(lm: HasTokens, frames: Iterable[str], sample: Mapping[str, str]) -> Fit:
+    """The largest group of frames that become as many tokens, their slots at the same places.
+
+    Args:
+        lm: whose tokenizer is asked.
+        frames: texts with ``{slots}``.
+        sample: words to fill them with, as good as any others.
 
     Raises:
-        MediationError: the tokenizer knows the words of no frame.
+        MediationError: the tokenizer knows the words of no frame; those of the first are named.
     """
-    groups: dict[int, list[str]] = defaultdict(list)
+    alike: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+    unknown: list[str] = []
     for frame in frames:
+        filled = fill_text(frame, sample)
+        spans = {f"{slot}{i}": s for slot, all_ in filled.spans.items() for i, s in enumerate(all_)}
         try:
-            length = len(lm.tokens(join_words(fill(frame, slots)[0])))
-        except MediationError:
+            found = places(lm, filled.text, spans)
+            length = len(lm.tokens(filled.text))
+        except MediationError as error:
+            unknown.append(f"{filled.text!r}: {error.value}")
             continue
-        groups[length].append(frame)
-    if not groups:
+        if found is not None:
+            alike[(length, *sorted(found.items()))].append(frame)
+    if not alike:
         raise MediationError(
             "The tokenizer does not know the words of any sentence frame.",
-            value=f"a frame such as {next(iter(frames))!r}",
+            value=f"a sentence such as {(unknown or [repr(frame)])[0]}",
             expected="a tokenizer of English words",
             fix="build a Contrast from PromptPairs in words this tokenizer has",
         )
-    return max(groups.values(), key=len)
-
-
-def position(lm: HasTokens, words: Sequence[str], index: int) -> int:
-    """The position of the last token of ``words[index]``, the start token counted."""
-    return len(lm.tokens(join_words(words[: index + 1]))) - 1
-
-
-def check_count(lm: object, n: object, seed: object) -> None:
-    """Refuse what has no tokens, a number of pairs below one, and a seed that is no number."""
-    require(
-        callable(getattr(lm, "tokens", None)),
-        "A contrast is made for a model's tokenizer.",
-        value=lm,
-        expected="an LM",
-        fix="lm = mw.load(); mw.tasks.ioi(lm)",
-    )
-    require(
-        isinstance(seed, int) and not isinstance(seed, bool),
-        "A seed is a whole number.",
-        value=seed,
-        expected="an int",
-        fix="seed=0",
-    )
-    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MOST_PAIRS:
-        raise MediationError(
-            "A contrast needs pairs.",
-            value=f"n={n}",
-            expected=f"an int from 1 to {MOST_PAIRS}",
-            fix="n=64",
-        )
-
-
-def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Refuse an option that is not among the choices."""
-    if not isinstance(value, str) or value not in choices:
-        raise MediationError(
-            f"There is no such {name}.",
-            value=f"{name}={value!r}",
-            expected=" or ".join(repr(choice) for choice in choices),
-            fix=f"{name}={choices[0]!r}",
-        )
-
-
-SPLITS: tuple[Split, ...] = ("heldout", "train", "any")
+    layout, group = max(alike.items(), key=lambda item: len(item[1]))
+    return Fit(lm, tuple(group), int(layout[0]))

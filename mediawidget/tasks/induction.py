@@ -5,26 +5,20 @@ from __future__ import annotations
 from random import Random
 from typing import Literal, get_args
 
-from ..errors import MediationError
 from ..prompts import Contrast, PromptPair
-from ._fit import (
-    MOST_MISSES,
-    SPLITS,
-    HasTokens,
-    check_choice,
-    check_count,
-    one_token_words,
-    position,
-)
+from ._draw import SPLITS, check_choice, check_count, collect
+from ._fit import Fit, fit, one_token_words
+from ._text import HasTokens, fill_text
 from .words import SEQUENCE_WORDS
-from .world import Split, held_out, join_words, sequence
+from .world import Split, held_out, in_split, sequence
 
 Corruption = Literal["key", "value", "query"]
 
 #: Where the two bigrams A B and C D stand in the sequence of _LENGTH words.
 _PLACES = ((1, 5), (5, 1))
 _LENGTH = 8
-_DRAWS_PER_PAIR = 500
+_SLOTS = tuple(f"word{i}" for i in range(_LENGTH + 1))
+_FRAME = " ".join(f"{{{slot}}}" for slot in _SLOTS)
 
 
 def induction(
@@ -62,30 +56,27 @@ def induction(
     check_choice("split", split, SPLITS)
     good = one_token_words(lm, "words", SEQUENCE_WORDS, 2 * _LENGTH)
     pool = [word for word in SEQUENCE_WORDS if word in good]
+    fitting = fit(lm, [_FRAME], dict.fromkeys(_SLOTS, pool[0]))
     rng = Random(seed)
-    pairs: dict[str, PromptPair] = {}
-    last = 0
-    for draw in range(n * _DRAWS_PER_PAIR):
-        if len(pairs) == n or draw - last > MOST_MISSES:
-            break
+
+    def draw(k: int) -> tuple[bool, tuple[str, ...]]:
+        first = k % 2 == 0
+        a, _ = _PLACES[not first]
         words = sequence(rng, _LENGTH, "any", pool)
-        a, c = _PLACES[len(pairs) % 2]
-        unseen = held_out("bigram", words[a], words[a + 1])
-        if split == "any" or unseen == (split == "heldout"):
-            pair = _pair(lm, words, a, c, corruption)
-            if pairs.setdefault(pair.clean, pair) is pair:
-                last = draw
-    if len(pairs) < n:
-        raise MediationError(
-            "The tokenizer's words do not give that many different pairs.",
-            value=f"n={n}",
-            expected=f"at most about {len(pairs)}",
-            fix=f"n={max(1, len(pairs))}",
-        )
-    return Contrast(list(pairs.values()), f"induction, {corruption} corruption")
+        while not in_split(held_out("bigram", words[a], words[a + 1]), split):
+            words = sequence(rng, _LENGTH, "any", pool)
+        return first, tuple(words)
+
+    def build(drawn: tuple[bool, tuple[str, ...]]) -> PromptPair | None:
+        return _pair(fitting, *drawn, corruption)
+
+    return collect(f"induction, {corruption} corruption", n, draw, build)
 
 
-def _pair(lm: HasTokens, words: list[str], a: int, c: int, corruption: Corruption) -> PromptPair:
+def _pair(
+    fitting: Fit, first: bool, words: tuple[str, ...], corruption: Corruption
+) -> PromptPair | None:
+    a, c = _PLACES[not first]
     clean = [*words, words[a]]
     corrupt = list(clean)
     if corruption == "query":
@@ -93,11 +84,12 @@ def _pair(lm: HasTokens, words: list[str], a: int, c: int, corruption: Corruptio
     else:
         shift = 0 if corruption == "key" else 1
         corrupt[a + shift], corrupt[c + shift] = clean[c + shift], clean[a + shift]
-    index = {"A1": a, "B1": a + 1, "C1": c, "D1": c + 1, "END": len(words)}
-    return PromptPair(
-        clean=join_words(clean),
-        corrupt=join_words(corrupt),
-        answer=words[a + 1],
-        wrong=words[c + 1],
-        roles={role: position(lm, clean, i) for role, i in index.items()},
+    filled = fill_text(_FRAME, dict(zip(_SLOTS, clean, strict=True)))
+    index = {"A1": a, "B1": a + 1, "C1": c, "D1": c + 1}
+    return fitting.pair(
+        filled,
+        fill_text(_FRAME, dict(zip(_SLOTS, corrupt, strict=True))),
+        (words[a + 1], words[c + 1]),
+        {role: filled.span(_SLOTS[i]) for role, i in index.items()},
+        group="A B first" if first else "C D first",
     )

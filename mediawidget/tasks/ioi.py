@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
-from ..errors import MediationError
 from ..prompts import Contrast, PromptPair
-from ._fit import (
-    MOST_MISSES,
-    SPLITS,
-    HasTokens,
-    check_choice,
-    check_count,
-    frames_of_one_length,
-    one_token_words,
-    position,
-)
+from ._draw import SPLITS, check_choice, check_count, collect
+from ._fit import Fit, fit, one_token_words
+from ._text import HasTokens, as_text, fill_text
 from .frames import ALIGNED_IOI_FRAMES
 from .words import NAMES, OBJECTS, PLACES
-from .world import Split, draw_names, fill, join_words
+from .world import Split, draw_names
 
 Corruption = Literal["swap", "third-name", "abc"]
+Order = Literal["both", "ABBA", "BABA"]
 
-_DRAWS_PER_PAIR = 200
+
+class _Words(NamedTuple):
+    """What one pair is made of; ``fresh`` are three further names."""
+
+    frame: str
+    a: str
+    b: str
+    place: str
+    object: str
+    giver: str
+    fresh: tuple[str, ...]
 
 
 def ioi(
@@ -32,11 +35,12 @@ def ioi(
     seed: int = 0,
     corruption: Corruption = "swap",
     split: Split = "heldout",
+    order: Order = "both",
 ) -> Contrast:
     """Prompts such as "When Mary and John went to the store, John gave a book to" -> Mary.
 
-    Half of the pairs name the giver second (ABBA), half first (BABA). All pairs have as many
-    tokens, and the second mention and the last word are at the same positions in all of them.
+    All pairs have as many tokens, and the second mention and the last word are at the same
+    positions in all of them. After Wang et al. (2023).
 
     Args:
         lm: the model whose tokenizer the prompts must suit; only ``lm.tokens`` is used.
@@ -50,10 +54,12 @@ def ioi(
             "abc": all three mentions become three other names. Three tokens differ.
         split: "heldout" for pairs of names that the teaching model never met together in
             training, "train" for the others, "any" for both. It has no meaning for other models.
+        order: "ABBA" names the giver second, "BABA" first; "both" takes turns.
 
     Returns:
         A contrast with the roles IO (the receiver), S1 and S2 (the giver's two mentions), S1+1
-        and END; ``dropped`` counts drawn pairs that had a word of several tokens.
+        and END, whose groups are the orders; ``dropped`` counts drawn pairs that had a word of
+        several tokens.
 
     Raises:
         MediationError: an unknown option, or too few names, places or objects are single tokens.
@@ -66,6 +72,7 @@ def ioi(
     check_count(lm, n, seed)
     check_choice("corruption", corruption, get_args(Corruption))
     check_choice("split", split, SPLITS)
+    check_choice("order", order, get_args(Order))
     good = one_token_words(lm, "names", NAMES, 6)
     good |= one_token_words(lm, "places", PLACES, 1)
     good |= one_token_words(lm, "objects", OBJECTS, 1)
@@ -74,66 +81,54 @@ def ioi(
         for slot, words in (("A", NAMES), ("place", PLACES), ("object", OBJECTS))
     }
     sample |= {"B": sample["A"], "S": sample["A"]}
-    frames = frames_of_one_length(lm, ALIGNED_IOI_FRAMES, sample)
+    fitting = fit(lm, map(as_text, ALIGNED_IOI_FRAMES), sample)
     rng = Random(seed)
-    pairs: dict[str, PromptPair] = {}
-    dropped = 0
-    last = 0
-    for draw in range(n * _DRAWS_PER_PAIR):
-        if len(pairs) == n or draw - last > MOST_MISSES:
-            break
-        slots, fresh = _draw_words(rng, split)
-        if not good.issuperset((*slots.values(), *fresh)):
-            dropped += 1
-            continue
-        giver = "B" if len(pairs) % 2 == 0 else "A"
-        pair = _pair(lm, rng.choice(frames), slots, giver, _corrupted(fresh, corruption))
-        if pairs.setdefault(pair.clean, pair) is pair:
-            last = draw
-    if len(pairs) < n:
-        raise MediationError(
-            "The tokenizer's words do not give that many different pairs.",
-            value=f"n={n}",
-            expected=f"at most about {len(pairs)}",
-            fix=f"n={max(1, len(pairs))}",
-        )
-    return Contrast(list(pairs.values()), f"IOI, {corruption}", dropped)
+
+    def draw(k: int) -> _Words:
+        giver = "AB"[k % 2 == 0] if order == "both" else order[1]
+        return _draw_words(rng, fitting, split, giver)
+
+    def build(words: _Words) -> PromptPair | None:
+        changes = _corrupted(words, corruption)
+        if not good.issuperset((*words[1:5], *changes.values())):
+            return None
+        return _pair(fitting, words, changes)
+
+    return collect(f"IOI, {corruption}", n, draw, build)
 
 
-def _draw_words(rng: Random, split: Split) -> tuple[dict[str, str], list[str]]:
-    """The two names, the place and the object, and three further names."""
+def _draw_words(rng: Random, fitting: Fit, split: Split, giver: str) -> _Words:
     a, b = draw_names(rng, split)
     fresh = rng.sample([name for name in NAMES if name not in (a, b)], 3)
-    slots = {"A": a, "B": b, "place": rng.choice(PLACES), "object": rng.choice(OBJECTS)}
-    return slots, fresh
+    place, thing = rng.choice(PLACES), rng.choice(OBJECTS)
+    return _Words(rng.choice(fitting.frames), a, b, place, thing, giver, tuple(fresh))
 
 
-def _corrupted(fresh: list[str], corruption: Corruption) -> dict[str, str]:
-    """What the corrupt prompt changes; no "S" means that the names exchange roles."""
+def _corrupted(words: _Words, corruption: Corruption) -> dict[str, str]:
+    """What the corrupt prompt has in its slots instead."""
     if corruption == "third-name":
-        return {"S": fresh[0]}
+        return {"S": words.fresh[0]}
     if corruption == "abc":
-        return dict(zip("ABS", fresh, strict=True))
-    return {}
+        return dict(zip("ABS", words.fresh, strict=True))
+    return {"S": words.a if words.giver == "B" else words.b}
 
 
-def _pair(
-    lm: HasTokens, frame: str, slots: dict[str, str], giver: str, changes: dict[str, str]
-) -> PromptPair:
-    receiver = "A" if giver == "B" else "B"
-    words, where = fill(frame, slots | {"S": slots[giver]})
-    corrupt, _ = fill(frame, slots | {"S": slots[receiver]} | changes)
-    index = {
-        "IO": where[receiver],
-        "S1": where[giver],
-        "S1+1": where[giver] + 1,
-        "S2": where["S"],
-        "END": len(words) - 1,
+def _pair(fitting: Fit, words: _Words, changes: dict[str, str]) -> PromptPair | None:
+    slots = {"A": words.a, "B": words.b, "place": words.place, "object": words.object}
+    giver, receiver = words.giver, "A" if words.giver == "B" else "B"
+    slots["S"] = slots[giver]
+    clean = fill_text(words.frame, slots)
+    roles = {
+        "IO": clean.span(receiver),
+        "S1": clean.span(giver),
+        "S1+1": clean.span(giver, shift=1),
+        "S2": clean.span("S"),
     }
-    return PromptPair(
-        clean=join_words(words),
-        corrupt=join_words(corrupt),
-        answer=slots[receiver],
-        wrong=slots[giver],
-        roles={role: position(lm, words, i) for role, i in index.items()},
+    return fitting.pair(
+        clean,
+        fill_text(words.frame, slots | changes),
+        (slots[receiver], slots[giver]),
+        roles,
+        template=words.frame,
+        group="ABBA" if giver == "B" else "BABA",
     )

@@ -103,7 +103,8 @@ def names_held_out(first: str, second: str) -> bool:
     return held_out("names", *sorted((first, second)))
 
 
-def _in_split(is_held_out: bool, split: Split) -> bool:
+def in_split(is_held_out: bool, split: Split) -> bool:
+    """Whether a combination that is or is not held out belongs to the split."""
     return split == "any" or is_held_out == (split == "heldout")
 
 
@@ -119,7 +120,7 @@ def _draw(draw: Callable[[], T], accept: Callable[[T], bool]) -> T:
 def draw_names(rng: Random, split: Split, names: Sequence[str] = NAMES) -> tuple[str, str]:
     """Two different names whose pair belongs to the split."""
     first, second = _draw(
-        lambda: rng.sample(names, 2), lambda p: _in_split(names_held_out(*p), split)
+        lambda: rng.sample(names, 2), lambda p: in_split(names_held_out(*p), split)
     )
     return first, second
 
@@ -242,7 +243,7 @@ def greater_example(rng: Random, split: Split = "train") -> Example:
     """An end year after the start year, evenly among the later years of the century."""
     event, century, year = _draw(
         lambda: (rng.choice(EVENTS), rng.choice(CENTURIES), rng.randint(2, 97)),
-        lambda c: _in_split(held_out("greater", c[0], c[1], YEARS[c[2]]), split),
+        lambda c: in_split(held_out("greater", c[0], c[1], YEARS[c[2]]), split),
     )
     slots = {"event": event, "century": century, "year": YEARS[year]}
     words, where = fill(rng.choice(GREATER_FRAMES), slots)
@@ -260,7 +261,7 @@ def agreement_example(rng: Random, split: Split = "train") -> Example:
     """A verb that agrees with the subject, not with the nearer noun."""
     subject, distractor = _draw(
         lambda: rng.sample(list(NOUNS), 2),
-        lambda p: _in_split(held_out("agreement", *p), split),
+        lambda p: in_split(held_out("agreement", *p), split),
     )
     plural, plural_distractor = rng.random() < 0.5, rng.random() < 0.5
     slots = {

@@ -1,0 +1,98 @@
+"""Pairs drawn one by one until there are enough, and the options that say how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
+
+from ..errors import MediationError, require
+from ..prompts import Contrast, PromptPair
+from .world import Split
+
+Recipe = TypeVar("Recipe", bound=Hashable)
+
+MOST_PAIRS = 100_000
+
+MOST_MISSES = 20_000
+"""Draws in a row without a new pair, after which there is none to come."""
+
+SPLITS: tuple[Split, ...] = ("heldout", "train", "any")
+
+
+def collect(
+    name: str,
+    n: int,
+    draw: Callable[[int], Recipe],
+    build: Callable[[Recipe], PromptPair | None],
+    key: Callable[[PromptPair], Hashable] = lambda pair: pair.clean,
+) -> Contrast:
+    """``n`` different pairs.
+
+    Args:
+        name: what the contrast is called.
+        n: how many.
+        draw: the words of the next pair, given how many pairs there are.
+        build: the pair, or None where the tokenizer lacks its words: it is dropped, and counted.
+        key: what no two pairs share; the clean prompt, unless told otherwise.
+
+    Raises:
+        MediationError: there are not that many different pairs.
+    """
+    pairs: dict[Hashable, PromptPair] = {}
+    drawn: set[Hashable] = set()
+    dropped = misses = 0
+    while len(pairs) < n:
+        if misses > MOST_MISSES:
+            raise MediationError(
+                "The tokenizer's words do not give that many different pairs.",
+                value=f"n={n}",
+                expected=f"at most about {len(pairs)}",
+                fix=f"n={max(1, len(pairs))}",
+            )
+        misses += 1
+        recipe = draw(len(pairs))
+        if recipe in drawn:
+            continue
+        drawn.add(recipe)
+        pair = build(recipe)
+        if pair is None:
+            dropped += 1
+        elif pairs.setdefault(key(pair), pair) is pair:
+            misses = 0
+    return Contrast(list(pairs.values()), name, dropped)
+
+
+def check_count(lm: object, n: object, seed: object) -> None:
+    """Refuse what has no tokens, a number of pairs below one, and a seed that is no number."""
+    require(
+        callable(getattr(lm, "tokens", None)),
+        "A contrast is made for a model's tokenizer.",
+        value=lm,
+        expected="an LM",
+        fix="lm = mw.load(); mw.tasks.ioi(lm)",
+    )
+    require(
+        isinstance(seed, int) and not isinstance(seed, bool),
+        "A seed is a whole number.",
+        value=seed,
+        expected="an int",
+        fix="seed=0",
+    )
+    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MOST_PAIRS:
+        raise MediationError(
+            "A contrast needs pairs.",
+            value=f"n={n}",
+            expected=f"an int from 1 to {MOST_PAIRS}",
+            fix="n=64",
+        )
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Refuse an option that is not among the choices."""
+    if not isinstance(value, str) or value not in choices:
+        raise MediationError(
+            f"There is no such {name}.",
+            value=f"{name}={value!r}",
+            expected=" or ".join(repr(choice) for choice in choices),
+            fix=f"{name}={choices[0]!r}",
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,14 +22,18 @@ from .sites import Site
 from .validity import Check, fired, premises
 
 Array = NDArray[np.float64]
-Edits = dict[Site, Edit]
+Edits = Mapping[Site, Edit]
 
 MANY = 64
 """Prompts that are not averaged one by one just to check a mean."""
 
 
 def proofs(
-    engine: Engine, effect: Effect, outcomes: Outcomes, cells: Sequence[Edits], freeze: Freeze = ()
+    engine: Engine,
+    effect: Effect,
+    outcomes: Outcomes,
+    cells: Sequence[Edits],
+    freezes: Sequence[Freeze],
 ) -> list[Check]:
     """What shows that the engine computes what it says: it may be trusted only if all hold.
 
@@ -38,11 +42,11 @@ def proofs(
         effect: of ``cells``, in row-major order of its axes, those that are possible.
         outcomes: of both directions of every cell, then of ``check_runs``.
         cells: what each cell sets, ``{site: edit}``.
-        freeze: what every run held at its base.
+        freezes: what the runs of each cell held at their base.
     """
     return [
         *_engine_checks(engine, cells, outcomes),
-        *_plain_check(engine, effect, cells, freeze),
+        *_plain_check(engine, effect, cells, freezes),
     ]
 
 
@@ -78,7 +82,7 @@ def _broken(effect: Effect) -> list[Check]:
 
 
 def _plain_check(
-    engine: Engine, effect: Effect, cells: Sequence[Edits], freeze: Freeze
+    engine: Engine, effect: Effect, cells: Sequence[Edits], freezes: Sequence[Freeze]
 ) -> list[Check]:
     """The strongest cell of the first pair once more, by a plain forward pass.
 
@@ -96,7 +100,8 @@ def _plain_check(
     base = effect.metric.read(effect.bases[0, 1], columns)
     moved = effect.metric.read(on_corrupt, columns) - base
     cell = int(np.argmax(np.where(ran, np.abs(moved), -1.0)))
-    slow = plain_run(engine, Run("corrupt", cells[cell], freeze))
+    run = Run("corrupt", cells[cell], freezes[cell])
+    slow = plain_run(engine, run)
     gap = float(np.abs(on_corrupt[cell] - slow).max())
     where = int(np.flatnonzero(possible)[cell])
     label = effect.labels[where] if effect.labels else "The strongest cell"
@@ -109,7 +114,7 @@ def _plain_check(
     )
     if engine.lm.dtype not in (torch.float16, torch.bfloat16):
         return [same]
-    return [same, _precision(engine, effect, Run("corrupt", cells[cell], freeze), moved[cell])]
+    return [same, _precision(engine, effect, run, moved[cell])]
 
 
 def _precision(engine: Engine, effect: Effect, run: Run, effect_here: float) -> Check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,24 +16,39 @@ from .banks import fill_bank, observed
 from .chunks import Chunk, cut, in_halves
 from .constants import Bank
 from .edits import Edit, Knockout, Values, Zero
-from .edits.base import BASES
 from .encoding import TokenPair
-from .errors import MediationError, require
+from .engine_inputs import refuse_no_activation, refuse_no_question, refuse_other_than_runs
+from .errors import MediationError
+from .filing import Filing, weights_changed
 from .groups import Group, make_groups, refuse_lonely, spans
 from .heap import fit_allocator
 from .jobs import Job
 from .lm import LM
 from .mediators import mediator_named
 from .memory import budget_bytes, out_of_memory
-from .outcomes import Outcomes, filed
+from .outcomes import Outcomes
 from .plan import Template, make_template, with_lenders
 from .plan.frame import Ints
-from .precision import tolerance
 from .readouts import BASE_COLUMNS, joined
 from .runner import Batch, Result
 from .runs import Run, roles_named
 from .sites import Site
 from .sources import Sources, fit_to_keep, sources_of
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A group's own runs.
+
+    Attributes:
+        index: which of all runs they are.
+        n_once: how many of them, the last ones, are checks.
+    """
+
+    group: Group
+    template: Template
+    index: Ints
+    n_once: int
 
 
 class Engine:
@@ -55,7 +71,7 @@ class Engine:
         roles: Sequence[Mapping[str, Any]] = (),
         columns: tuple[str, ...] = BASE_COLUMNS,
     ) -> None:
-        _refuse_no_question(lm, pairs, budget, roles)
+        refuse_no_question(lm, pairs, budget, roles)
         self.lm = lm
         self.pairs = tuple(pairs)
         self.budget = budget
@@ -84,13 +100,13 @@ class Engine:
 
     def job(self, runs: Sequence[Run], *, once: Sequence[Run] = (), top: int = 0) -> Job[Outcomes]:
         """The same in chunks. ``once``: further runs, on the first pairs only (checks)."""
-        _refuse_other_than_runs([*runs, *once] if isinstance(runs, list | tuple) else runs, top)
+        refuse_other_than_runs([*runs, *once] if isinstance(runs, list | tuple) else runs, top)
         everything = [*runs, *once]
         self._refuse_impossible(everything)
         outcomes = Outcomes.empty(len(everything), len(self.pairs), self.columns)
         groups = self.groups_of(roles_named(everything))
         work = [self._work(group, everything, len(runs), outcomes) for group in groups]
-        done = self._chunks(work, outcomes, top)
+        done = self._chunks(work, Filing(self.lm, outcomes, top))
         return Job(done, len(runs) * len(self.pairs), lambda: outcomes)
 
     def recall(self, runs: Sequence[Run], *, top: int = 0) -> Outcomes:
@@ -100,7 +116,7 @@ class Engine:
         same to the last bit and nobody's hooks are on the model, so that only the runs' own rows
         are computed, from the first block that they change.
         """
-        _refuse_other_than_runs(runs, top)
+        refuse_other_than_runs(runs, top)
         if not runs:
             return self.evaluate(runs, top=top)
         self._refuse_impossible(runs)
@@ -111,10 +127,10 @@ class Engine:
             return self.evaluate(runs, top=top)
         outcomes = Outcomes.empty(len(runs), len(self.pairs), self.columns)
         work = [self._work(group, runs, len(runs), outcomes) for group in groups]
-        if any(not _recallable(group, template) for group, template, _, _ in work):
+        if any(not _recallable(one) for one in work):
             return self.evaluate(runs, top=top)
         try:
-            self._recall(work, outcomes, top, (top, known))
+            self._recall(work, Filing(self.lm, outcomes, top), (top, known))
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -123,20 +139,15 @@ class Engine:
         self._kept.clear()
         return self.evaluate(runs, top=top)
 
-    def _recall(
-        self,
-        work: list[tuple[Group, Template, Ints, int]],
-        outcomes: Outcomes,
-        top: int,
-        mark: Any,
-    ) -> None:
+    def _recall(self, work: list[_Work], filing: Filing, mark: Any) -> None:
+        outcomes, top = filing.outcomes, filing.top
         began = time.perf_counter()
-        for group, template, index, _ in work:
-            everyone = np.arange(len(group.members))
-            bank = fill_bank(self.lm, template, group, outcomes, self.budget)
-            batch = Batch(self.lm, group, template, bank, everyone)
+        for one in work:
+            group, everyone = one.group, np.arange(len(one.group.members))
+            bank = fill_bank(self.lm, one.template, group, outcomes, self.budget)
+            batch = Batch(self.lm, group, one.template, bank, everyone)
             result = batch.run_from(self._sources(group, top, mark), top)
-            self._file(group, index, everyone, np.arange(len(index)), result, outcomes, top)
+            filing.add(group, one.index, everyone, np.arange(len(one.index)), result)
         outcomes.seconds += time.perf_counter() - began
 
     def _sources(self, group: Group, top: int, mark: Any) -> Sources:
@@ -152,25 +163,12 @@ class Engine:
             MediationError: what ``evaluate`` raises, and pairs on which the site is of several
                 widths in positions.
         """
-        given: tuple[object, object] = (site, run)
-        require(
-            isinstance(given[0], Site) and isinstance(given[1], Run),
-            "Activations are those of a site in a run.",
-            value=(site, run),
-            expected="a Site, and a Run or one of the two prompts",
-            fix="study.activations(Site('head', layer=3, head=1), 'clean')",
-        )
+        refuse_no_activation(site, run)
         mediator = mediator_named(site.mediator)
-        if mediator.keyed:
-            raise MediationError(
-                "Attention edges are read as whole rows of a pattern.",
-                value=repr(site),
-                expected="a site of the mediator 'pattern'",
-                fix=f"Site('pattern', layer={site.layer}, head=0, position=7)",
-            )
-        self._refuse_impossible([run, Run(run.base, {site: Zero()})])
+        touching = [run, Run(run.base, {site: Zero()})]
+        self._refuse_impossible(touching)
         found: dict[int, NDArray[Any]] = {}
-        for group in self.groups_of(roles_named([run, Run(run.base, {site: Zero()})])):
+        for group in self.groups_of(roles_named(touching)):
             if run.base in group.frame.bases and group.gives != "wrong":
                 mediator.check(site, group.frame.shape, group.frame.n_named, group.frame.roles)
                 part = observed(self.lm, group, site, run, self.budget)
@@ -190,96 +188,47 @@ class Engine:
 
     def _work(
         self, group: Group, runs: Sequence[Run], n_asked: int, outcomes: Outcomes | None
-    ) -> tuple[Group, Template, Ints, int]:
-        """A group's own runs as a template, which of all runs they are, and how many are checks."""
+    ) -> _Work:
+        """A group's part of the runs; what it will bring is counted in ``outcomes``."""
         which = [i for i, run in enumerate(runs) if run.base in group.frame.bases]
         template = make_template([runs[i] for i in which], group.frame)
         index = np.array(which, dtype=np.int64)
-        n_once = int((index >= n_asked).sum())
-        if outcomes is None:
-            return group, template, index, n_once
-        rows = index[:, None]
-        np.add.at(outcomes.left, (rows, group.members), 1)
-        implied = template.implied[: len(which), None]
-        outcomes.implied[rows, group.members] &= implied
-        return group, template, index, n_once
+        if outcomes is not None:
+            rows = index[:, None]
+            np.add.at(outcomes.left, (rows, group.members), 1)
+            outcomes.implied[rows, group.members] &= template.implied[: len(which), None]
+        return _Work(group, template, index, int((index >= n_asked).sum()))
 
-    def _chunks(
-        self, work: list[tuple[Group, Template, Ints, int]], outcomes: Outcomes, top: int
-    ) -> Iterator[int]:
+    def _chunks(self, work: list[_Work], filing: Filing) -> Iterator[int]:
         """Do one chunk a step; yield how many (run, pair) it finished."""
-        version = self.lm.version()
+        version, outcomes = self.lm.version(), filing.outcomes
         if self.lm.device.type == "cpu":
             fit_allocator(budget_bytes(self.lm.device) if self.budget is None else self.budget)
-        for group, template, index, n_once in work:
+        for one in work:
             began = time.perf_counter()
-            bank = fill_bank(self.lm, template, group, outcomes, self.budget)
+            bank = fill_bank(self.lm, one.template, one.group, outcomes, self.budget)
             outcomes.seconds += time.perf_counter() - began
-            share = len(group.frame.bases) / 2 / (1 if group.gives == "both" else 2)
-            n = len(group.members)
-            for chunk in cut(self.lm, template, n, n_once=n_once, budget=self.budget):
+            for chunk in self._cut(one):
                 began = time.perf_counter()
-                self._do(group, template, index, chunk, bank, outcomes, top)
+                self._do(one, chunk, bank, filing)
                 outcomes.seconds += time.perf_counter() - began
-                asked = int((chunk.runs < len(index) - n_once).sum()) + len(chunk.idle)
-                yield round(asked * len(chunk.pairs) * share)
-                self._refuse_changed(version)
+                yield _finished(one, chunk)
+                if self.lm.version() != version:
+                    raise weights_changed(self.lm)
 
-    def _do(
-        self,
-        group: Group,
-        template: Template,
-        index: Ints,
-        chunk: Chunk,
-        bank: Bank,
-        outcomes: Outcomes,
-        top: int,
-    ) -> None:
+    def _cut(self, one: _Work) -> Iterator[Chunk]:
+        n = len(one.group.members)
+        return iter(cut(self.lm, one.template, n, n_once=one.n_once, budget=self.budget))
+
+    def _do(self, one: _Work, chunk: Chunk, bank: Bank, filing: Filing) -> None:
         def do(part: Chunk) -> Result:
-            return Batch(self.lm, group, template, bank, part.pairs).run(part, top)
+            batch = Batch(self.lm, one.group, one.template, bank, part.pairs)
+            return batch.run(part, filing.top)
 
-        for part, result in in_halves([chunk], do, Chunk.halves, group.frame.n_positions):
+        n_positions = one.group.frame.n_positions
+        for part, result in in_halves([chunk], do, Chunk.halves, n_positions):
             runs = np.concatenate([part.runs, part.idle])
-            self._file(group, index, part.pairs, runs, result, outcomes, top)
-
-    def _file(
-        self,
-        group: Group,
-        index: Ints,
-        pairs: Ints,
-        runs: Ints,
-        result: Result,
-        outcomes: Outcomes,
-        top: int,
-    ) -> None:
-        """Put what some runs of a group came to on some pairs where it belongs."""
-        here, there = filed(group.gives, len(self.columns))
-        columns = np.arange(len(self.columns))[here]
-        members = group.members[pairs]
-        bases = result.bases[..., there]
-        at = (members[:, None, None], group.bases[None, :, None], columns)
-        self._refuse_moved(outcomes.bases[at], bases)
-        outcomes.bases[at] = bases
-        rows = index[runs][:, None]
-        outcomes.kept[rows[..., None], members[:, None], columns] = result.kept[runs][..., there]
-        outcomes.left[rows, members] -= 1
-        fired = np.nan_to_num(outcomes.fired[rows, members])
-        outcomes.fired[rows, members] = np.maximum(fired, result.fired[runs])
-        outcomes.passes += 1
-        outcomes.rows += result.rows
-        if top and group.gives != "wrong":
-            _keep_top(outcomes, result, group, index, runs, members)
-
-    def _refuse_changed(self, version: object) -> None:
-        """One result is of one set of weights."""
-        if self.lm.version() != version:
-            raise _changed(self.lm)
-
-    def _refuse_moved(self, before: NDArray[np.float64], now: NDArray[np.float64]) -> None:
-        """The same for weights written behind the version counter: the base runs show it."""
-        known = ~np.isnan(before)
-        if known.any() and not np.abs(before - now)[known].max() <= tolerance(self.lm, now):
-            raise _changed(self.lm)
+            filing.add(one.group, one.index, part.pairs, runs, result)
 
     # --- parts ------------------------------------------------------------------------------
 
@@ -294,12 +243,11 @@ class Engine:
         groups = self.groups_of(roles_named(everything))
         work = [self._work(group, everything, len(runs), None) for group in groups]
         live = passes = 0
-        for group, template, _, n_once in work:
-            n = len(group.members)
-            parts = list(cut(self.lm, template, n, n_once=n_once, budget=self.budget))
+        for one in work:
+            parts = list(self._cut(one))
             passes += len(parts)
             live += sum(len(part.pairs) * len(part.runs) for part in parts)
-            live -= len(parts[0].pairs) * n_once
+            live -= len(parts[0].pairs) * one.n_once
         return live, passes
 
     def max_rows(self, template: Template) -> int:
@@ -342,83 +290,14 @@ def widened(engine: Engine) -> Engine | None:
     return Engine(copied, engine.pairs, roles=engine.roles, columns=engine.columns)
 
 
-def _recallable(group: Group, template: Template) -> bool:
+def _recallable(one: _Work) -> bool:
     """Whether runs can start from what is kept: after the embedding, from their own prompts."""
-    return not template.donors and group.others is None and int(template.start.min()) > 0
+    template = one.template
+    return not template.donors and one.group.others is None and int(template.start.min()) > 0
 
 
-def _changed(lm: LM) -> MediationError:
-    return MediationError(
-        "The model's weights changed while this was running.",
-        value=lm.name,
-        expected="weights that stay as they are until the result is there",
-        fix="run it again",
-    )
-
-
-def _refuse_no_question(lm: object, pairs: object, budget: object, roles: object) -> None:
-    require(
-        isinstance(lm, LM),
-        "An engine runs a model.",
-        value=lm,
-        expected="an LM",
-        fix="lm = mw.load(); mw.Study(lm, pair)",
-    )
-    listed = isinstance(pairs, Sequence) and len(pairs) > 0
-    require(
-        listed and all(isinstance(pair, TokenPair) for pair in pairs),  # type: ignore[attr-defined]
-        "An engine runs pairs of prompts as token ids.",
-        value=pairs,
-        expected="a list of TokenPair",
-        fix="Engine(lm, lm.encode([pair]))",
-    )
-    require(
-        isinstance(roles, Sequence) and (not roles or (listed and len(roles) == len(pairs))),  # type: ignore[arg-type]
-        "Roles are named for every pair, or for none.",
-        value=roles,
-        expected="a list of {name: positions}, as long as the pairs",
-        fix="Engine(lm, lm.encode(contrast), roles=[pair.roles for pair in contrast])",
-    )
-    whole = isinstance(budget, int) and not isinstance(budget, bool)
-    require(
-        budget is None or (whole and budget >= 0),  # type: ignore[operator]
-        "A budget is memory.",
-        value=budget,
-        expected="a number of bytes, or None to ask the machine",
-        fix="Engine(lm, pairs, budget=2**30)",
-    )
-
-
-def _refuse_other_than_runs(runs: object, top: object = 0) -> None:
-    whole = isinstance(top, int) and not isinstance(top, bool)
-    require(
-        whole and top >= 0,  # type: ignore[operator]
-        "The likeliest tokens are counted.",
-        value=top,
-        expected="an int from 0",
-        fix="engine.evaluate(runs, top=5)",
-    )
-    if not isinstance(runs, Sequence) or not all(isinstance(run, Run) for run in runs):
-        raise MediationError(
-            "The engine evaluates runs.",
-            value=repr(runs)[:200],
-            expected="a list of Run",
-            fix="engine.evaluate([Run('corrupt', {Site('head', layer=3, head=1): Patch()})])",
-        )
-
-
-def _keep_top(
-    outcomes: Outcomes, result: Any, group: Group, index: Ints, runs: Ints, members: Ints
-) -> None:
-    """File the likeliest tokens of the bases and of each run under its pair."""
-    for column, member in enumerate(members.tolist()):
-        named = [
-            (BASES[b], int(rows[column]))
-            for b, rows in zip(group.bases, result.base_rows, strict=True)
-        ]
-        named += [(int(index[run]), int(result.end[run, column])) for run in runs]  # type: ignore[misc]
-        for name, row in named:
-            both = zip(
-                result.top_ids[row].tolist(), np.exp(result.top_logprobs[row]).tolist(), strict=True
-            )
-            outcomes.top[(name, member)] = list(both)
+def _finished(one: _Work, chunk: Chunk) -> int:
+    """How many (run, pair) that were asked for a chunk is; one base or strand alone is a part."""
+    share = len(one.group.frame.bases) / 2 / (1 if one.group.gives == "both" else 2)
+    asked = int((chunk.runs < len(one.index) - one.n_once).sum()) + len(chunk.idle)
+    return round(asked * len(chunk.pairs) * share)

@@ -2,46 +2,42 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from .asking import Asked
 from .checks import check_runs, proofs, with_checks
 from .edits import Edit, Patch, Values, as_edit
 from .edits.base import Base
 from .effects import Effect, Status
 from .engine import Engine
-from .errors import MediationError, require
+from .errors import require
+from .grids import Grids
 from .history import History, Intervention
 from .jobs import Job
 from .lm import LM
-from .mediators import mediator_named
-from .mediators.base import positions_of
 from .metrics import LogitDiff, Metric, as_metric
 from .naming import common_roles, position_names
 from .outcomes import Outcomes
 from .pictures import study_picture
 from .precision import tolerance
 from .prompts import Contrast, PromptPair, as_contrast
+from .questions import Question
 from .readouts import Readout, joined
 from .results import (
     assemble,
-    completed,
-    empty_grid,
     facts,
     frozen_facts,
     next_tokens,
-    with_cell,
 )
 from .runs import Freeze, Run, Sites, as_edits, as_freeze, both_directions, common_edit
 from .sites import Site
 from .sweeps import Sweep
 from .validity import Check, premises
-
-_log = logging.getLogger(__name__)
+from .watchers import Watchers
 
 TOP = 5
 """How many of the likeliest next tokens an intervention keeps."""
@@ -89,8 +85,8 @@ class Study:
         self.revision = 0
         self._metric = as_metric(LogitDiff() if metric is None else metric)
         self._edit = as_edit(Patch() if edit is None else edit)
-        self._watchers: list[Callable[[str], None]] = []
-        self._grids: dict[tuple[Edit, str], Effect] = {}
+        self._watchers = Watchers()
+        self._grids = Grids()
         self._proven: dict[Any, list[Check]] = {}
         self._total: Effect | None = None
         self._last: Effect | None = None
@@ -118,11 +114,11 @@ class Study:
         except BaseException:
             self._metric = before
             raise
-        self._tell("prompts")
+        self._watchers.tell("prompts")
 
     def _rescore(self, metric: Metric) -> None:
         """Read every result anew: all of them, or where one cannot be read none."""
-        grids = {key: effect.rescore(metric) for key, effect in self._grids.items()}
+        grids = self._grids.rescored(metric)
         total = self._total.rescore(metric) if self._total else None
         last = self._last.rescore(metric) if self._last else None
         entries = [e and replace(e, effect=e.effect.rescore(metric)) for e in self.history]
@@ -141,12 +137,12 @@ class Study:
         self.revision += 1
         self.history = History()
         self._last = None
-        self._tell("prompts")
+        self._watchers.tell("prompts")
 
     def swap(self) -> None:
         """Exchange the prompts and the answers: what was corrupt becomes clean."""
         self._set_contrast(self.contrast.swapped())
-        self._tell("prompts")
+        self._watchers.tell("prompts")
 
     # --- results ------------------------------------------------------------------------------
 
@@ -180,7 +176,7 @@ class Study:
     @property
     def grids(self) -> Mapping[str, Effect]:
         """What was swept or clicked under the present edit: ``head``, ``residual@position``..."""
-        return {key: effect for (edit, key), effect in self._grids.items() if edit == self._edit}
+        return self._grids.under(self._edit)
 
     @property
     def last(self) -> Effect | None:
@@ -222,33 +218,27 @@ class Study:
     ) -> Job[Effect]:
         """The same, not yet started: every ``job.step()`` runs one chunk."""
         sweep = Sweep(mediator, self._edit if edit is None else edit, by, **more)
-        n_positions, roles = self._n_positions(sweep), self.roles
-        axes = sweep.axes(self.lm.shape, n_positions, roles)
-        everything = sweep.cells(self.lm.shape, n_positions, roles)
-        everything = [None if cell and self._lonely(cell) else cell for cell in everything]
-        possible = np.array([cell is not None for cell in everything])
-        cells = [cell for cell in everything if cell is not None]
-        runs = both_directions(cells, sweep.freeze)
-        labels = self.labels(sweep.sites(self.lm.shape, n_positions, roles))
-        revision = self.revision
+        question, revision = Question(sweep, self.engine, self.roles), self.revision
+        asked = question.asked(self.labels(question.sites))
 
-        def finish(outcomes: Outcomes) -> Effect:
-            effect = assemble(outcomes, axes, sweep.edit, self._metric, possible)
-            found = facts(self.lm, self.contrast, outcomes) | sweep.facts()
-            effect = replace(effect, labels=labels, facts=found)
-            proven = proofs(self.engine, effect, outcomes, cells, sweep.freeze)
-            effect = with_checks(effect, outcomes, proven)
-            if self.revision == revision and not np.isnan(outcomes.bases).any():
-                self._admit(outcomes.bases)
-                earlier = self._grids.get((sweep.edit, sweep.key))
-                self._grids[(sweep.edit, sweep.key)] = (
-                    completed(effect, earlier) if earlier else effect
-                )
+        def finish(effect: Effect) -> Effect:
+            if self.revision == revision and not np.isnan(effect.bases).any():
+                self._admit(effect.bases)
+                self._grids.add(sweep, effect)
                 self._last = effect
-                self._tell(f"grid:{sweep.key}")
+                self._watchers.tell(f"grid:{sweep.key}")
             return effect
 
-        return self.engine.job(runs, once=self._checks(cells)).then(finish)
+        return self.ask(asked).then(finish)
+
+    def ask(self, asked: Asked) -> Job[Effect]:
+        """Any cells at all, not yet started, checked as a sweep is; no view shows them."""
+        engine, contrast = self.engine, self.contrast
+
+        def effect(outcomes: Outcomes) -> Effect:
+            return asked.effect(engine, contrast, self._metric, outcomes)
+
+        return engine.job(asked.runs, once=asked.checks(engine)).then(effect)
 
     def intervene(self, sites: Sites, freeze: Freeze = ()) -> Effect:
         """Edit sites jointly, on both bases; every view of the study shows it.
@@ -270,7 +260,8 @@ class Study:
         if proven:
             outcomes = self.engine.recall(runs, top=TOP)
         else:
-            outcomes = self.engine.job(runs, once=self._checks([edits]), top=TOP).result()
+            once = check_runs(self.lm, [edits], self.engine.equal)
+            outcomes = self.engine.job(runs, once=once, top=TOP).result()
         if self._admit(outcomes.bases) and proven:
             return self.intervene(edits, held)  # what was proven is of weights that are no more
         effect = assemble(outcomes, {}, common_edit(edits), self._metric)
@@ -278,7 +269,7 @@ class Study:
         found = facts(self.lm, self.contrast, outcomes) | frozen_facts(held)
         effect = replace(effect, labels=(name,), facts=found)
         if not proven:
-            proven = proofs(self.engine, effect, outcomes, [edits], held)
+            proven = proofs(self.engine, effect, outcomes, [edits], [held])
             # Only what was really compared, and held, goes for the next ones too.
             if int(effect.status) == Status.EXACT and all(
                 check.ok is not False or check.name == "precision" for check in proven
@@ -290,8 +281,8 @@ class Study:
         self._last = effect
         if len(edits) == 1 and not held:
             ((site, edit),) = edits.items()
-            self._fill_cell(site, edit, effect)
-        self._tell("result")
+            self._grids.fill_cell(site, edit, effect, self.lm.shape, self.position_names)
+        self._watchers.tell("result")
         return effect
 
     def activations(self, site: Site, base: Base | Run = "clean") -> Values:
@@ -324,24 +315,11 @@ class Study:
         """Select nothing. Can be undone."""
         self.history.add(None)
         self._last = None
-        self._tell("result")
+        self._watchers.tell("result")
 
     def subscribe(self, callback: Callable[[str], None]) -> Callable[[], None]:
         """Be told of changes: "prompts", "grid:<key>", "result". Returns how to stop it."""
-        require(
-            callable(callback),
-            "A subscriber is a function.",
-            value=callback,
-            expected="a function of one text",
-            fix="study.subscribe(print)",
-        )
-        self._watchers.append(callback)
-
-        def stop() -> None:
-            if callback in self._watchers:
-                self._watchers.remove(callback)
-
-        return stop
+        return self._watchers.add(callback)
 
     def __repr__(self) -> str:
         name = f" {self.contrast.name}" if self.contrast.name else ""
@@ -387,7 +365,7 @@ class Study:
         if changed:
             self._forget()
             known = None
-            self._tell("prompts")
+            self._watchers.tell("prompts")
         if known is None:
             self._total = Effect(
                 axes={},
@@ -413,61 +391,12 @@ class Study:
         names = self.position_names
         return tuple(site.label(names, self.lm.n_layers) for site in sites)
 
-    def _n_positions(self, sweep: Sweep) -> int:
-        lengths = sorted({len(pair) for pair in self.token_pairs})
-        positional = sweep.by == "position" or mediator_named(sweep.mediator).keyed
-        if positional and len(lengths) > 1:
-            raise MediationError(
-                "A sweep by position needs prompts of one length.",
-                value=f"lengths {lengths}",
-                expected="pairs of equal token length",
-                fix=f"study.sweep({sweep.mediator!r}), or a contrast of pairs of one length",
-            )
-        return lengths[-1]
-
-    def _checks(self, cells: Sequence[dict[Site, Edit]]) -> list[Run]:
-        if self.engine.equal:
-            return check_runs(self.lm, cells)
-        return check_runs(self.lm, cells, equal=False)
-
-    def _lonely(self, cell: Mapping[Site, Edit]) -> bool:
-        """Whether a cell is at a position that a pair's other prompt has nothing for."""
-        named = [at for site in cell for at in (site.position, site.key) if at is not None]
-        for pair, roles in zip(self.token_pairs, self.engine.roles, strict=True):
-            alone = set(pair.lonely("clean"))
-            if alone and any(alone & set(positions_of(at, len(pair), roles)) for at in named):
-                return True
-        return False
-
-    def _fill_cell(self, site: Site, edit: Edit, effect: Effect) -> None:
-        """A click on one site is that cell of its grid, whether or not the grid was swept."""
-        keyed = mediator_named(site.mediator).keyed
-        whole = keyed or site.position is None
-        sweep = Sweep(site.mediator, edit, None if whole else "position")
-        named = isinstance(site.position, tuple | str) or edit.samples > 1 or keyed
-        if named or (sweep.by and not self.position_names):
-            return
-        grid = self._grids.get((edit, sweep.key))
-        if grid is None:
-            n_positions = len(self.token_pairs[0])
-            axes = sweep.axes(self.lm.shape, n_positions)
-            labels = self.labels(sweep.sites(self.lm.shape, n_positions))
-            grid = empty_grid(axes, effect, labels)
-        self._grids[(edit, sweep.key)] = with_cell(grid, site, effect)
-
     def _walk(self, by: int) -> bool:
         moved = self.history.move(by)
         if moved:
             self._last = self.history.current.effect if self.history.current else None
-            self._tell("result")
+            self._watchers.tell("result")
         return moved
-
-    def _tell(self, event: str) -> None:
-        for callback in list(self._watchers):
-            try:
-                callback(event)
-            except Exception:  # noqa: BLE001 - whatever a view does, the result is there
-                _log.warning("a subscriber of the study failed", exc_info=True)
 
 
 def _refuse_no_model(lm: object) -> None:

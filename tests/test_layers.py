@@ -19,13 +19,24 @@ LAYERS = (
     (
         *("paths", "architectures", "calls", "token_pairs", "strands", "encoding"),
         *("lm", "identity", "memory", "heap", "loading", "models"),
-        *("precision", "prefix", "trace", "plain", "jobs", "engine", "reading"),
+        *(
+            "precision",
+            "prefix",
+            "trace",
+            "plain",
+            "jobs",
+            "engine",
+            "engine_inputs",
+            "filing",
+            "reading",
+        ),
         *(
             *("taps", "applying", "ops", "constants", "banks", "groups", "outcomes", "chunks"),
             *("runner", "plain_hooks", "sources", "shipping", "unembedding", "attending"),
+            *("engine_inputs", "filing"),
         ),
     ),
-    ("naming", "results", "checks", "history", "study"),
+    ("naming", "results", "grids", "questions", "checks", "asking", "history", "watchers", "study"),
     ("widgets", "charts"),
     ("commands", "__main__"),
 )

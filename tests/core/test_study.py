@@ -171,8 +171,8 @@ def test_the_engine_is_proven_once_per_kind_and_anew_for_other_weights(
 ) -> None:
     proven: list[mw.Run] = []
 
-    def spy(lm: mw.LM, cells: list[dict[mw.Site, mw.Edit]]) -> list[mw.Run]:
-        runs = check_runs(lm, cells)
+    def spy(lm: mw.LM, cells: list[dict[mw.Site, mw.Edit]], equal: bool) -> list[mw.Run]:
+        runs = check_runs(lm, cells, equal)
         proven.extend(runs)
         return runs
 

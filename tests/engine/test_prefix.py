@@ -9,6 +9,7 @@ from torch import Tensor, nn
 import mediawidget as mw
 from mediawidget import chunks
 from mediawidget.errors import MediationError
+from mediawidget.plan import make_template
 from mediawidget.prefix import PrefixCache, keys_values
 from tests.engine.cases import random_pair
 from tests.small_models import random_model, tokenizer_of
@@ -75,7 +76,7 @@ def test_what_prompts_lend_counts_as_memory() -> None:
     lm = loaded("gpt2")
     study = mw.Study(lm, random_pair("gpt2", 5, length=20, first=18))
     runs = [mw.Run("corrupt", {HEAD: mw.Patch()})]
-    template = study.engine._work(study.engine.groups[0], runs, 1, None)[1]
+    template = make_template(runs, study.engine.groups[0].frame)
     budget = 4 * chunks.row_bytes(lm, template) + chunks._lent_bytes(lm, template)
     assert chunks._lent_bytes(lm, template) == 2 * 5 * 2 * lm.n_heads * lm.d_head * 18 * 8
     assert chunks.max_rows(lm, template, budget, 100) == 4

@@ -1,0 +1,99 @@
+"""A sweep put to the pairs of a study: which cells there are, and the runs that answer them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .asking import Asked
+from .checks import Edits
+from .encoding import TokenPair
+from .engine import Engine
+from .errors import MediationError
+from .mediators import mediator_named
+from .mediators.base import positions_of
+from .results import Axes
+from .sites import Site
+from .sweeps import Sweep
+
+
+@dataclass(frozen=True)
+class Question:
+    """A sweep over what these pairs have.
+
+    Args:
+        sweep: what is asked.
+        engine: of the pairs.
+        roles: the names of positions that every pair has.
+
+    Raises:
+        MediationError: a sweep by position over pairs of several lengths.
+    """
+
+    sweep: Sweep
+    engine: Engine
+    roles: tuple[str, ...]
+
+    @cached_property
+    def axes(self) -> Axes:
+        """Axis names to coordinates."""
+        return self.sweep.axes(self.engine.lm.shape, self._n_positions, self.roles)
+
+    @property
+    def sites(self) -> list[Site]:
+        """The site that names each cell, in row-major order."""
+        return self.sweep.sites(self.engine.lm.shape, self._n_positions, self.roles)
+
+    def asked(self, labels: tuple[str, ...]) -> Asked:
+        """The cells that there are, under their names."""
+        cells = [cell for cell in self._everything if cell is not None]
+        return Asked(
+            axes=self.axes,
+            labels=labels,
+            cells=cells,
+            freezes=[self.sweep.freeze] * len(cells),
+            edit=self.sweep.edit,
+            possible=np.array([cell is not None for cell in self._everything]),
+            facts=self.sweep.facts(),
+        )
+
+    @cached_property
+    def _everything(self) -> list[Edits | None]:
+        shape = self.engine.lm.shape
+        cells = self.sweep.cells(shape, self._n_positions, self.roles)
+        return [None if cell and self._lonely(cell) else cell for cell in cells]
+
+    @cached_property
+    def _n_positions(self) -> int:
+        lengths = sorted({len(pair) for pair in self.engine.pairs})
+        mediator = self.sweep.mediator
+        positional = self.sweep.by == "position" or mediator_named(mediator).keyed
+        if positional and len(lengths) > 1:
+            raise MediationError(
+                "A sweep by position needs prompts of one length.",
+                value=f"lengths {lengths}",
+                expected="pairs of equal token length",
+                fix=f"study.sweep({mediator!r}), or a contrast of pairs of one length",
+            )
+        return lengths[-1]
+
+    def _lonely(self, cell: Edits) -> bool:
+        """Whether a cell is at a position that a pair's other prompt has nothing for."""
+        named = [at for site in cell for at in (site.position, site.key) if at is not None]
+        return any(
+            _stands_alone(pair, roles, named)
+            for pair, roles in zip(self.engine.pairs, self.engine.roles, strict=True)
+        )
+
+
+def _stands_alone(
+    pair: TokenPair, roles: Mapping[str, tuple[int, ...]], named: Sequence[object]
+) -> bool:
+    alone = set(pair.lonely("clean"))
+    return bool(alone) and any(
+        alone & set(positions_of(at, len(pair), roles))  # type: ignore[arg-type]
+        for at in named
+    )

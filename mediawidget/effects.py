@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,31 +13,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .edits import Edit, Patch
+from .edits.base import BASES
 from .errors import MediationError, require
-from .estimands import ESTIMANDS, estimand
+from .estimands import CONSTANT_EFFECTS, ESTIMANDS, constant_effect, estimand
+from .inference import Interactions, Samples, Scales, cell_columns, count
 from .metrics import BASE_COLUMNS, LogitDiff, Metric, SavedFunction, refuse_no_metric
-from .statistics import bootstrap_ratio, refuse_no_names
-from .validity import PREMISES, Check, premises, too_near_zero
+from .sites import Site
+from .statistics import refuse_no_names
+from .status import SHOWN, Status
+from .validity import PREMISES, Check, premises
+
+__all__ = ["SHOWN", "Effect", "Status"]
 
 Array = NDArray[np.float64]
 
 
-class Status(IntEnum):
-    """How a cell came by its number."""
-
-    NOT_RUN = 0
-    EXACT = 1
-    ESTIMATE = 2
-    IMPLIED_ZERO = 3
-    FAILED = 4
-    IMPOSSIBLE = 5
-
-
-SHOWN = (Status.EXACT, Status.ESTIMATE, Status.IMPLIED_ZERO)
-
-
 @dataclass(frozen=True, eq=False)
-class Effect:
+class Effect(Samples, Scales, Interactions):
     """The effect of an edit at every cell of some named axes.
 
     Attributes:
@@ -116,49 +107,20 @@ class Effect:
         """A quantity for every pair: shape (pair, *axes), in the metric's unit.
 
         Args:
-            key: for patches Y11, Y10, Y01, Y00 or TE, TIE, PIE, PDE, TDE, INT; for edits to a
-                constant ``clean`` or ``corrupt`` (Y(base) - Y(base, do)) or ``difference``
-                (clean - corrupt). Cells that were not run are NaN.
+            key: for patches Y11, Y10, Y01, Y00 or TE, TIE, PIE, PDE, TDE, INT; for other edits
+                ``clean`` or ``corrupt`` (Y(base) - Y(base, do)) or ``difference`` (clean -
+                corrupt = TE - CDE, the portion eliminated), and where both prompts get the same
+                value m CDE = Y(1, m) - Y(0, m). Cells that were not run are NaN.
 
         Raises:
             MediationError: the quantity does not exist under this edit.
         """
-        if self.edit.corners:
-            return estimand(key, self._corners())
-        return self._constant_effect(key)
+        return self.quantity(key, self.corners())
 
     def __getitem__(self, key: str) -> Any:
         """The mean over pairs of ``pairs(key)``: an array on the axes, a float without axes."""
         mean = self.pairs(key).mean(axis=0)
         return mean if self.axes else float(mean)
-
-    def normalized(self, key: str) -> Any:
-        """The quantity as a share of the total effect: ratio of the means over pairs.
-
-        Raises:
-            MediationError: the total effect is too near 0 to divide by.
-        """
-        y11, y00 = self._base_values().mean(axis=0)
-        total = y11 - y00
-        if too_near_zero(float(y11), float(y00)):
-            raise MediationError(
-                "The total effect is too near 0 to normalise by.",
-                value=f"TE = {total:.3g} {self.metric.unit}",
-                expected="prompts on which the metric differs",
-                fix=f"read effect[{key!r}] in {self.metric.unit}, or choose other answers",
-            )
-        return self[key] / total
-
-    def ci(self, key: str, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Array:
-        """A bootstrap interval for the mean over pairs: (2, *axes), lower then upper end.
-
-        Pairs are resampled, whole (BCa, Efron 1987; ``scipy.stats.bootstrap``). Cells that are
-        the same for every pair have an interval of no width; cells not run are NaN.
-
-        Raises:
-            MediationError: fewer than three pairs.
-        """
-        return bootstrap_ratio(self.pairs(key), np.ones(()), level, resamples, seed)
 
     def scores(self, kept: Array) -> Array:
         """The metric of kept numbers, ``bases`` or ``edited``: (..., K) to (...)."""
@@ -187,7 +149,30 @@ class Effect:
                 expected=f"0 to {self.n_pairs - 1}",
                 fix="pairs count from 0",
             )
-        return self._of_pairs(np.array([at]))
+        return self.of_pairs([at])
+
+    def of_pairs(self, index: Sequence[int] | NDArray[np.intp]) -> Effect:
+        """The effect on some of the pairs, in the order of ``index``, each at most once."""
+        given: object = index.tolist() if isinstance(index, np.ndarray) else index
+        require(
+            isinstance(given, list | tuple | range)
+            and len(given) > 0
+            and all(isinstance(i, int | np.integer) and 0 <= i < self.n_pairs for i in given)
+            and not any(isinstance(i, bool) for i in given)
+            and len(set(given)) == len(given),
+            "Pairs are picked by their numbers.",
+            value=index,
+            expected=f"a list of different ints from 0 to {self.n_pairs - 1}",
+            fix="effect.of_pairs([0, 2])",
+        )
+        at = [int(i) for i in index]
+        return replace(
+            self,
+            bases=self.bases[at],
+            edited=self.edited[at],
+            clusters=tuple(self.clusters[i] for i in at) if self.clusters else (),
+            groups=tuple(self.groups[i] for i in at) if self.groups else (),
+        )
 
     def cell(self, *coordinates: int | str) -> Effect:
         """The effect of one cell, as an effect without axes."""
@@ -215,17 +200,41 @@ class Effect:
 
     def quantities(self) -> tuple[str, ...]:
         """The effects that exist under this edit."""
-        return ESTIMANDS if self.edit.corners else ("clean", "corrupt", "difference")
+        if self.edit.corners:
+            return ESTIMANDS
+        return (*CONSTANT_EFFECTS, "CDE") if _sets_one_value(self.edit) else CONSTANT_EFFECTS
+
+    def quantity(self, key: str, corners: Mapping[str, Array]) -> Array:
+        """What ``key`` is of four corners, under this edit: of their broadcast shape.
+
+        Raises:
+            MediationError: the quantity does not exist under this edit.
+        """
+        if self.edit.corners:
+            return estimand(key, corners)
+        return constant_effect(key, corners, self.edit.kind, one_value=_sets_one_value(self.edit))
+
+    def corners(self) -> dict[str, Array]:
+        """The metric of the four runs, for every pair: Y11, Y10, Y01, Y00.
+
+        Shapes (pair, *axes); of length 1 on the axes for Y11 and Y00, which no edit changes.
+        Under an edit that has no corners Y10 and Y01 are Y(clean, do) and Y(corrupt, do).
+        """
+        ones = (1,) * len(self.axes)
+        base = self._base_values()
+        edited = self.scores(self.edited)
+        return {
+            "Y11": base[:, 0].reshape(-1, *ones),
+            "Y10": edited[:, 0],
+            "Y01": edited[:, 1],
+            "Y00": base[:, 1].reshape(-1, *ones),
+        }
 
     # --- tables ------------------------------------------------------------------------------
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row per cell: its coordinates, label, status and every quantity's mean over pairs."""
-        columns: dict[str, Any] = dict(
-            zip(self.axes, zip(*product(*self.axes.values()), strict=True), strict=True)
-        )
-        if self.labels:
-            columns["site"] = list(self.labels)
+        columns = cell_columns(self)
         columns["status"] = [Status(int(code)).name.lower() for code in self.status.flat]
         for key in self.quantities():
             columns[key] = np.broadcast_to(self[key], self.shape).reshape(-1)
@@ -233,14 +242,7 @@ class Effect:
 
     def top(self, n: int = 10, by: str | None = None) -> pd.DataFrame:
         """The ``n`` cells of largest size of ``by`` (PIE, or the effect on the clean base)."""
-        count: object = n
-        require(
-            isinstance(count, int | np.integer) and not isinstance(count, bool) and n >= 0,
-            "The strongest cells are counted.",
-            value=n,
-            expected="an int from 0",
-            fix="effect.top(10)",
-        )
+        n = count(n, "cells", "effect.top(10)")
         table = self.to_dataframe()
         key = ("PIE" if self.edit.corners else "clean") if by is None else by
         self[key]
@@ -281,51 +283,23 @@ class Effect:
         if isinstance(self.metric, SavedFunction):
             return f"Effect({named}; give the function again: effect.rescore(Function(...)))"
         y11, y00 = self._base_values().mean(axis=0)
-        return f"Effect({named}; clean {y11:+.3f}, corrupt {y00:+.3f}, TE {y11 - y00:+.3f})"
+        said = {"clean": y11, "corrupt": y00, "TE": y11 - y00}
+        if not self.axes and int(self.status) in SHOWN:
+            edited = {"PIE": "PIE", "TIE": "TIE"}
+            if not self.edit.corners:
+                edited = {"on clean": "clean", "on corrupt": "corrupt"}
+            said |= {name: self[key] for name, key in edited.items()}
+        return f"Effect({named}; {', '.join(f'{k} {v:+.3f}' for k, v in said.items())})"
 
     # --- inside --------------------------------------------------------------------------------
-
-    def _of_pairs(self, index: NDArray[np.intp]) -> Effect:
-        """The effect on some of the pairs, in the order of ``index``."""
-        return replace(
-            self,
-            bases=self.bases[index],
-            edited=self.edited[index],
-            clusters=tuple(self.clusters[i] for i in index) if self.clusters else (),
-            groups=tuple(self.groups[i] for i in index) if self.groups else (),
-        )
 
     def _base_values(self) -> Array:
         """(pair, 2): the metric on the clean and on the corrupt prompt."""
         return self.scores(self.bases)
 
-    def _corners(self) -> dict[str, Array]:
-        ones = (1,) * len(self.axes)
-        base = self._base_values()
-        edited = self.scores(self.edited)
-        return {
-            "Y11": base[:, 0].reshape(-1, *ones),
-            "Y10": edited[:, 0],
-            "Y01": edited[:, 1],
-            "Y00": base[:, 1].reshape(-1, *ones),
-        }
 
-    def _constant_effect(self, key: str) -> Array:
-        y = self._corners()
-        effects = {
-            "clean": y["Y11"] - y["Y10"],
-            "corrupt": y["Y00"] - y["Y01"],
-            "difference": y["Y11"] - y["Y10"] - y["Y00"] + y["Y01"],
-        }
-        name: object = key
-        if not isinstance(name, str) or name in ("TE", "Y11", "Y00"):
-            return estimand(key, y)
-        if key not in effects:
-            raise MediationError(
-                f"{key} does not exist under a {self.edit.kind} edit.",
-                value=repr(key),
-                expected="'clean', 'corrupt' or 'difference': Y(base) \N{MINUS SIGN} Y(base, do)",
-                fix="a constant is not the value on the other prompt; "
-                "use Patch() for TIE, PIE and INT",
-            )
-        return effects[key]
+def _sets_one_value(edit: Edit) -> bool:
+    """Whether a site gets the same value on both prompts of a pair, whatever it was there."""
+    site = Site("head", layer=0, head=0)
+    clean, corrupt = (edit.recipe(base, site) for base in BASES)
+    return clean.keep == 0 and clean == corrupt

@@ -29,6 +29,11 @@ _ESTIMANDS: dict[str, Callable[[Mapping[str, Array]], Array]] = {
 
 ESTIMANDS = tuple(_ESTIMANDS)
 
+CONSTANT_EFFECTS = ("clean", "corrupt", "difference")
+"""What exists under an edit that does not give a run the other prompt's value."""
+
+_MINUS = "\N{MINUS SIGN}"
+
 
 def estimand(key: str, corners: Mapping[str, Array]) -> Array:
     """A corner or an estimand, in the metric's unit and the corners' broadcast shape.
@@ -58,6 +63,14 @@ def estimand(key: str, corners: Mapping[str, Array]) -> Array:
             "'TIE' (the NIE of VanderWeele: Y11 \N{MINUS SIGN} Y10)",
             fix="effect['PIE'] for denoising, effect['TIE'] for noising",
         )
+    if key == "CDE":
+        raise MediationError(
+            "CDE holds the mediator at one value on both prompts; a patch has two.",
+            value="'CDE'",
+            expected=f"'PDE', which is CDE at the corrupt value (Y10 {_MINUS} Y00), or 'TDE', "
+            f"which is CDE at the clean value (Y11 {_MINUS} Y01)",
+            fix="effect['PDE'], or set it to a constant: study.sweep('head', edit=mw.Zero())",
+        )
     if key not in _ESTIMANDS:
         raise MediationError(
             "Unknown estimand.",
@@ -66,3 +79,41 @@ def estimand(key: str, corners: Mapping[str, Array]) -> Array:
             fix="effect['PIE'] restores, effect['TIE'] breaks, effect['INT'] is their difference",
         )
     return np.broadcast_to(_ESTIMANDS[key](corners), shape)
+
+
+def constant_effect(key: str, corners: Mapping[str, Array], kind: str, *, one_value: bool) -> Array:
+    """A quantity of an edit whose runs have no corners, in the corners' broadcast shape.
+
+    Args:
+        key: one of ``CONSTANT_EFFECTS``, CDE, or TE, Y11, Y00, which no edit changes.
+        corners: Y11, Y00; Y10 and Y01 are Y(clean, do) and Y(corrupt, do).
+        kind: of the edit, for messages.
+        one_value: whether it sets both prompts to the same value, so that CDE exists.
+
+    Raises:
+        MediationError: for another key.
+    """
+    if not isinstance(key, str) or key in ("TE", "Y11", "Y00"):
+        return estimand(key, corners)
+    y = corners
+    effects = {
+        "clean": lambda: y["Y11"] - y["Y10"],
+        "corrupt": lambda: y["Y00"] - y["Y01"],
+        "difference": lambda: y["Y11"] - y["Y10"] - y["Y00"] + y["Y01"],
+    }
+    if one_value:
+        effects["CDE"] = lambda: y["Y10"] - y["Y01"]
+    if key not in effects:
+        named = ", ".join(map(repr, CONSTANT_EFFECTS))
+        cde = f", or 'CDE': Y(clean, do) {_MINUS} Y(corrupt, do)" if one_value else ""
+        raise MediationError(
+            f"{key} does not exist under a {kind} edit.",
+            value=repr(key),
+            expected=f"{named}: Y(base) {_MINUS} Y(base, do){cde}",
+            fix="CDE needs one value for both prompts: mw.Zero(), mw.Mean('corrupt')"
+            if key == "CDE"
+            else "a constant is not the value on the other prompt; "
+            "use Patch() for TIE, PIE and INT",
+        )
+    shape = np.broadcast_shapes(*(np.shape(value) for value in y.values()))
+    return np.broadcast_to(effects[key](), shape)

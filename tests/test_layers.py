@@ -12,10 +12,10 @@ PACKAGE = Path(__file__).parent.parent / "mediawidget"
 LAYERS = (
     (
         *("errors", "sites", "prompts", "readouts", "metric_base", "own_metric", "metrics"),
-        *("estimands", "statistics", "validity"),
+        *("estimands", "statistics", "subsets", "validity"),
     ),
     ("mediators", "edits", "tasks"),
-    ("runs", "sweeps", "plan", "effects", "effect_files", "pictures"),
+    ("runs", "sweeps", "plan", "status", "inference", "effects", "effect_files", "pictures"),
     (
         *("paths", "architectures", "calls", "token_pairs", "strands", "encoding"),
         *("lm", "identity", "memory", "heap", "loading", "models"),
@@ -36,7 +36,10 @@ LAYERS = (
             *("engine_inputs", "filing"),
         ),
     ),
-    ("naming", "results", "grids", "questions", "checks", "asking", "history", "watchers", "study"),
+    (
+        *("naming", "results", "grids", "questions", "checks", "asking", "history", "watchers"),
+        *("study", "coalitions", "games", "tracing", "routes", "doses"),
+    ),
     ("widgets", "charts"),
     ("commands", "__main__"),
 )

@@ -12,6 +12,9 @@ Array = NDArray[np.float64]
 _LARGE = 1e6
 """Pairs from which on t and normal distributions agree to less than a pair in a million."""
 
+_LARGEST_D = 1e4
+"""A mean of so many standard deviations is found by the fewest pairs; scipy knows none larger."""
+
 
 def pairs_needed(
     values: Array,
@@ -48,7 +51,7 @@ def pairs_needed(
     size = np.abs(np.asarray(mean, dtype=np.float64))
     with np.errstate(divide="ignore", invalid="ignore"):
         d = np.where(size > 0, size / sd, 0.0)
-    d = np.where(np.isfinite(sd) & np.isfinite(size), d, np.nan).reshape(-1)
+    d = np.where(np.isfinite(sd) & np.isfinite(size), np.minimum(d, _LARGEST_D), np.nan).reshape(-1)
     z = norm.isf(alpha / 2)
     with np.errstate(divide="ignore"):
         normal = ((z + max(norm.ppf(power), 0.0)) / d) ** 2

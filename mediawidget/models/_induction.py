@@ -21,22 +21,19 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers
-from tokenizers import models as token_models
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
-    GenerationMixin,
     PretrainedConfig,
-    PreTrainedModel,
     PreTrainedTokenizerFast,
 )
-from transformers.modeling_outputs import CausalLMOutput
 
 from ..prompts import PromptPair
+from ._decoder import Circuit, layout
+from ._words import UNKNOWN, word_tokenizer
 
-WORDS = ("0", *"ABCDEFGH", "<unk>")
+WORDS = ("0", *"ABCDEFGH", UNKNOWN)
 MAX_POSITIONS = 16
 
 DECOY_SCORE = 0.3
@@ -72,12 +69,7 @@ class InductionConfig(PretrainedConfig):  # type: ignore[no-untyped-call]
     def blocks(self) -> dict[str, slice]:
         """The coordinates of ``tok``, ``pos``, ``prev`` and ``out`` in the residual stream."""
         v, p = self.vocab_size, self.max_position_embeddings
-        return {
-            "tok": slice(0, v),
-            "pos": slice(v, v + p),
-            "prev": slice(v + p, 2 * v + p),
-            "out": slice(2 * v + p, 3 * v + p),
-        }
+        return layout(tok=v, pos=p, prev=v, out=v)
 
 
 class Attention(nn.Module):
@@ -91,13 +83,13 @@ class Attention(nn.Module):
         self.q_proj = nn.Linear(config.hidden_size, width, bias=False)
         self.o_proj = nn.Linear(width, config.hidden_size, bias=False)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, attention_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """``x`` (batch, T, d) to what the heads add, same shape, and A (batch, head, T, T)."""
         batch, length, _ = x.shape
         query = self.q_proj(x).view(batch, length, self.n_heads, self.head_dim)
         score = torch.einsum("bqhd,bkd->bhqk", query, x)
-        if mask is not None:
-            score = score + mask
+        if attention_mask is not None:
+            score = score + attention_mask
         future = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
         pattern = score.masked_fill(future, float("-inf")).softmax(-1)
         z = torch.einsum("bhqk,bkd->bqhd", pattern, x)
@@ -113,103 +105,25 @@ class Block(nn.Module):
 
     def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """(batch, T, d) to the same shape."""
-        added: Tensor = self.self_attn(hidden_states, attention_mask)[0]
+        added: Tensor = self.self_attn(hidden_states, attention_mask=attention_mask)[0]
         return hidden_states + added
 
 
-class Embedding(nn.Module):
-    """One-hot token and one-hot position; the other two blocks start at 0."""
-
-    def __init__(self, config: InductionConfig) -> None:
-        super().__init__()
-        self.tokens = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.positions = nn.Embedding(config.max_position_embeddings, config.hidden_size)
-
-    def forward(self, input_ids: Tensor, position_ids: Tensor | None = None) -> Tensor:
-        """Ids (batch, T) to (batch, T, d)."""
-        limit = self.positions.num_embeddings
-        if input_ids.shape[-1] > limit:
-            raise ValueError(
-                f"a prompt of {input_ids.shape[-1]} tokens: this model has {limit} positions"
-            )
-        if position_ids is None:
-            position_ids = torch.arange(input_ids.shape[-1], device=input_ids.device)[None]
-        embedded: Tensor = self.tokens(input_ids) + self.positions(position_ids)
-        return embedded
-
-
-class Decoder(nn.Module):
-    """Embedding, blocks and an identity where other decoders have their final norm."""
-
-    def __init__(self, config: InductionConfig) -> None:
-        super().__init__()
-        self.embed = Embedding(config)
-        self.layers = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
-        self.norm = nn.Identity()
-
-    def forward(
-        self, input_ids: Tensor, mask: Tensor | None = None, position_ids: Tensor | None = None
-    ) -> Tensor:
-        """Ids (batch, T) to the residual stream after the last block, (batch, T, d)."""
-        hidden: Tensor = self.embed(input_ids, position_ids)
-        for layer in self.layers:
-            hidden = layer(hidden, mask)
-        normed: Tensor = self.norm(hidden)
-        return normed
-
-
-class InductionModel(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
+class InductionModel(Circuit):  # type: ignore[no-untyped-call]
     """The circuit behind the interface of a decoder of ``transformers``."""
 
     config_class = InductionConfig
-    base_model_prefix = "model"
+    block = Block
 
     def __init__(self, config: InductionConfig) -> None:
         super().__init__(config)
-        self.model = Decoder(config)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        self.all_tied_weights_keys: dict[str, str] = {}
         set_weights(self, config)
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        past_key_values: Any = None,
-        use_cache: bool | None = None,  # noqa: ARG002 - callers pass it to every decoder
-        logits_to_keep: int | Tensor = 0,
-        **_: Any,
-    ) -> CausalLMOutput:
-        """Ids (batch, T) to an output whose ``logits`` are (batch, kept positions, words).
-
-        ``logits_to_keep``: the last so many positions (0 means all), or their indices.
-        """
-        if past_key_values is not None:
-            raise ValueError("the induction model keeps no cache: past_key_values must be None")
-        hidden = self.model(input_ids, additive_mask(attention_mask), position_ids)
-        kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-        return CausalLMOutput(logits=self.lm_head(hidden[:, kept]))
-
-
-def additive_mask(mask: Tensor | None) -> Tensor | None:
-    """A mask that broadcasts over rows, (1, 1, T, T), or None; a padded prompt is refused."""
-    if mask is None or (mask.dim() == 2 and bool((mask == 1).all())):
-        return None
-    if mask.dim() == 4 and mask.shape[:2] == (1, 1) and mask.is_floating_point():
-        return mask
-    raise ValueError(
-        "the induction model takes no padding: attention_mask must be None, all ones, or additive "
-        f"of shape (1, 1, T, T), and this one is {mask.dtype} of shape {tuple(mask.shape)}"
-    )
 
 
 @torch.no_grad()
 def set_weights(model: InductionModel, config: InductionConfig) -> None:
     """Write the mechanism into the weights, and the decoys' noise (``seed``) beside it."""
     block = config.blocks()
-    for parameter in model.parameters():
-        parameter.zero_()
     embed = model.model.embed
     embed.tokens.weight[:, block["tok"]] = torch.eye(config.vocab_size)
     embed.positions.weight[:, block["pos"]] = torch.eye(config.max_position_embeddings)
@@ -250,18 +164,7 @@ def _match_previous(config: InductionConfig) -> Tensor:
 
 def tokenizer() -> PreTrainedTokenizerFast:
     """One token a word, shown as ``" A"``; nothing is added before the prompt's own ``0``."""
-    words = [f" {word}" for word in WORDS]
-    vocabulary = {word: index for index, word in enumerate(words)}
-    core = Tokenizer(token_models.WordLevel(vocabulary, unk_token=words[-1]))
-    core.normalizer = normalizers.Sequence(
-        [normalizers.Strip(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Prepend(" ")]
-    )
-    core.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_next")
-    core.decoder = decoders.Fuse()
-    wrapped: PreTrainedTokenizerFast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=core, unk_token=words[-1], clean_up_tokenization_spaces=False
-    )
-    return wrapped
+    return word_tokenizer(WORDS)
 
 
 def build(

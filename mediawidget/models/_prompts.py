@@ -1,0 +1,148 @@
+"""The prompts that the hand-set models read. Needs no torch."""
+
+from __future__ import annotations
+
+from random import Random
+
+from ..errors import require
+from ..prompts import Contrast, PromptPair
+from ..sites import Site
+from ._arguments import refuse_no_count
+from ._vocabulary import END, N_NOISE_WORDS, NAMES, NO, START, YES
+
+
+def gate_pair(clean: tuple[int, int] = (1, 1), corrupt: tuple[int, int] = (0, 0)) -> PromptPair:
+    """Two inputs of a gate, and two others: ``<s> 1 1`` and ``<s> 0 0``.
+
+    Args:
+        clean: its inputs on the clean prompt, each 0 or 1.
+        corrupt: and on the corrupt one.
+
+    Raises:
+        MediationError: no two inputs, or the same on both sides.
+
+    Example:
+        >>> gate_pair((1, 0), (0, 0)).clean
+        '<s> 1 0'
+    """
+    roles = {"first input": 1, "second input": 2}
+    return PromptPair(_gate_prompt(clean), _gate_prompt(corrupt), YES, NO, roles)
+
+
+def _gate_prompt(inputs: object) -> str:
+    require(
+        isinstance(inputs, tuple | list) and len(inputs) == 2 and set(inputs) <= {0, 1},
+        "A gate has two inputs.",
+        value=inputs,
+        expected="a pair of 0 and 1",
+        fix="mw.models.gate_pair((1, 1), (0, 0))",
+    )
+    assert isinstance(inputs, tuple | list)
+    return f"{START} {int(inputs[0])} {int(inputs[1])}"
+
+
+def equation_pairs(n: int = 1) -> Contrast:
+    """Pairs for ``equations``: pair k is ``<s> x1`` and ``<s> x0``, the next ``x3`` and ``x2``...
+
+    Args:
+        n: how many; the model needs 2 n ``values``, of each pair first the corrupt one's.
+
+    Example:
+        >>> [(pair.clean, pair.corrupt) for pair in equation_pairs(2)]
+        [('<s> x1', '<s> x0'), ('<s> x3', '<s> x2')]
+    """
+    refuse_no_count(n, "n", 1)
+    pairs = [
+        PromptPair(f"{START} x{2 * k + 1}", f"{START} x{2 * k}", YES, NO, {"x": 1})
+        for k in range(n)
+    ]
+    return Contrast(pairs, "equations")
+
+
+def planted_pairs(n: int = 32, seed: int = 0) -> Contrast:
+    """Pairs for ``planted_subspace``: random inputs and a random noise word in both prompts.
+
+    A prompt is ``<s> 1 0 n7``; ``n7`` brings noise and does not matter to the answer.
+
+    Args:
+        n: how many.
+        seed: of the draw.
+    """
+    refuse_no_count(n, "n", 1)
+    refuse_no_count(seed, "seed")
+    random = Random(seed)
+    pairs: list[PromptPair] = []
+    roles = {"first input": 1, "second input": 2, "END": 3}
+    while len(pairs) < n:
+        clean, corrupt = (_noisy_prompt(random) for _ in range(2))
+        if clean != corrupt:
+            pairs.append(PromptPair(clean, corrupt, YES, NO, roles))
+    return Contrast(pairs, "planted subspace")
+
+
+def _noisy_prompt(random: Random) -> str:
+    first, second = random.randrange(2), random.randrange(2)
+    return f"{START} {first} {second} n{random.randrange(N_NOISE_WORDS)}"
+
+
+def ioi_mini_pairs() -> dict[str, PromptPair]:
+    """Two corruptions of ``<s> Ann Bob Ann to``, by name; the answer is Bob.
+
+    - "flip": the second mention is of the other name, so the answer turns to Ann.
+    - "ABC": it is of a third name, so that nothing tells the first two apart.
+    """
+    roles = {"S1": 1, "IO": 2, "S2": 3, "END": 4}
+    s, io, other = NAMES[:3]
+
+    def pair(corrupt: str) -> PromptPair:
+        return PromptPair(
+            f"{START} {s} {io} {s} {END}", f"{START} {s} {io} {corrupt} {END}", io, s, roles
+        )
+
+    return {"flip": pair(io), "ABC": pair(other)}
+
+
+def ioi_mini_heads() -> dict[str, Site]:
+    """Which head of ``ioi_mini`` is what; all others are idle or decoys."""
+    return {
+        "duplicate token": Site("head", 0, head=0),
+        "S-inhibition": Site("head", 1, head=0),
+        "name mover": Site("head", 2, head=0),
+        "backup mover": Site("head", 3, head=0),
+        "negative mover": Site("head", 3, head=1),
+    }
+
+
+def arithmetic_pair(
+    clean: tuple[int, int] = (3, 4), corrupt: tuple[int, int] = (5, 4)
+) -> PromptPair:
+    """Two additions: ``3 + 4 =`` and ``5 + 4 =``; the answers are their sums.
+
+    Args:
+        clean: the operands of the clean prompt, each from 0 to 9.
+        corrupt: and of the corrupt one.
+
+    Raises:
+        MediationError: no two digits, or the same sum on both sides.
+
+    Example:
+        >>> arithmetic_pair((3, 4), (5, 4)).wrong
+        '9'
+    """
+    sums = [_sum(clean), _sum(corrupt)]
+    roles = {"first operand": 0, "second operand": 2, "END": 3}
+    texts = [f"{a} + {b} =" for a, b in (clean, corrupt)]
+    return PromptPair(texts[0], texts[1], str(sums[0]), str(sums[1]), roles)
+
+
+def _sum(operands: object) -> int:
+    several = isinstance(operands, tuple | list) and len(operands) == 2
+    require(
+        several and all(isinstance(one, int) and 0 <= one <= 9 for one in operands),  # type: ignore[attr-defined]
+        "An addition has two digits.",
+        value=operands,
+        expected="a pair of ints from 0 to 9",
+        fix="mw.models.arithmetic_pair((3, 4), (5, 4))",
+    )
+    assert isinstance(operands, tuple | list)
+    return int(operands[0]) + int(operands[1])

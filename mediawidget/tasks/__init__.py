@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from .agreement import agreement
+from .facts import facts
+from .gender import gender
+from .greater_than import greater_than
 from .induction import induction
 from .ioi import ioi
 
-__all__ = ["induction", "ioi"]
+__all__ = ["agreement", "facts", "gender", "greater_than", "induction", "ioi"]

@@ -43,12 +43,7 @@ def collect(
     dropped = misses = 0
     while len(pairs) < n:
         if misses > MOST_MISSES:
-            raise MediationError(
-                "The tokenizer's words do not give that many different pairs.",
-                value=f"n={n}",
-                expected=f"at most about {len(pairs)}",
-                fix=f"n={max(1, len(pairs))}",
-            )
+            raise too_few(n, len(pairs))
         misses += 1
         recipe = draw(len(pairs))
         if recipe in drawn:
@@ -60,6 +55,16 @@ def collect(
         elif pairs.setdefault(key(pair), pair) is pair:
             misses = 0
     return Contrast(list(pairs.values()), name, dropped)
+
+
+def too_few(n: int, found: int) -> MediationError:
+    """What is said where fewer than ``n`` pairs were found."""
+    return MediationError(
+        "The tokenizer's words do not give that many different pairs.",
+        value=f"n={n}",
+        expected=f"at most about {found}" if found else "options under which there are any",
+        fix=f"n={found}" if found else "leave the options out",
+    )
 
 
 def check_count(lm: object, n: object, seed: object) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import models, tasks
     from .architectures import ModulePaths
+    from .coalitions import Interactions
     from .edits import (
         Edit,
         Knockout,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from .effects import Effect, Status
     from .engine import Engine
     from .errors import MediationError
+    from .games import interactions
     from .history import Intervention
     from .jobs import Job
     from .lm import LM
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
     from .study import Study
     from .sweeps import Sweep
     from .validity import Check
-    from .widgets import Explorer, HeadGrid, TokenHeatmap
+    from .widgets import Explorer, GatePlayground, HeadGrid, MediationDiagram, TokenHeatmap
 
 _HOMES = {
     "architectures": ["ModulePaths"],
@@ -65,6 +67,8 @@ _HOMES = {
     ],
     "effects": ["Effect", "Status"],
     "engine": ["Engine"],
+    "games": ["interactions"],
+    "coalitions": ["Interactions"],
     "errors": ["MediationError"],
     "history": ["Intervention"],
     "jobs": ["Job"],
@@ -81,7 +85,7 @@ _HOMES = {
     "study": ["Study"],
     "sweeps": ["Sweep"],
     "validity": ["Check"],
-    "widgets": ["Explorer", "HeadGrid", "TokenHeatmap"],
+    "widgets": ["Explorer", "GatePlayground", "HeadGrid", "MediationDiagram", "TokenHeatmap"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = ("models", "tasks")
@@ -96,7 +100,9 @@ __all__ = [
     "Engine",
     "Explorer",
     "Function",
+    "GatePlayground",
     "HeadGrid",
+    "Interactions",
     "Intervention",
     "Job",
     "Knockout",
@@ -105,6 +111,7 @@ __all__ = [
     "Logit",
     "LogitDiff",
     "Mean",
+    "MediationDiagram",
     "MediationError",
     "Metric",
     "ModulePaths",
@@ -126,6 +133,7 @@ __all__ = [
     "TokenHeatmap",
     "Values",
     "Zero",
+    "interactions",
     "load",
     "models",
     "tasks",

@@ -18,6 +18,7 @@ from .outcomes import Outcomes
 from .prompts import Contrast
 from .results import Axes, assemble, facts
 from .runs import Freeze, Run, both_directions
+from .statistics import clusters_of, groups_of
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,12 @@ class Asked:
         """What ``runs`` and ``checks`` came to; no numbers where a check failed."""
         effect = assemble(outcomes, self.axes, self.edit, metric, self.possible)
         found = facts(engine.lm, contrast, outcomes) | dict(self.facts)
-        effect = replace(effect, labels=self.labels, facts=found)
+        effect = replace(
+            effect,
+            labels=self.labels,
+            facts=found,
+            clusters=clusters_of(contrast),
+            groups=groups_of(contrast),
+        )
         proven = proofs(engine, effect, outcomes, self.cells, self.freezes)
         return with_checks(effect, outcomes, proven)

@@ -35,6 +35,7 @@ from .results import (
 )
 from .runs import Freeze, Run, Sites, as_edits, as_freeze, both_directions, common_edit
 from .sites import Site
+from .statistics import clusters_of, groups_of
 from .sweeps import Sweep
 from .validity import Check, premises
 from .watchers import Watchers
@@ -267,7 +268,13 @@ class Study:
         effect = assemble(outcomes, {}, common_edit(edits), self._metric)
         name = " + ".join(self.labels(tuple(edits)))
         found = facts(self.lm, self.contrast, outcomes) | frozen_facts(held)
-        effect = replace(effect, labels=(name,), facts=found)
+        effect = replace(
+            effect,
+            labels=(name,),
+            facts=found,
+            clusters=clusters_of(self.contrast),
+            groups=groups_of(self.contrast),
+        )
         if not proven:
             proven = proofs(self.engine, effect, outcomes, [edits], [held])
             # Only what was really compared, and held, goes for the next ones too.
@@ -375,6 +382,8 @@ class Study:
                 metric=self._metric,
                 checks=tuple(premises(bases, self._metric.over(self.engine.columns))),
                 columns=self.engine.columns,
+                clusters=clusters_of(self.contrast),
+                groups=groups_of(self.contrast),
             )
         return changed
 

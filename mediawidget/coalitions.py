@@ -1,0 +1,320 @@
+"""What sets of sites do together beyond what they do one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from . import subsets
+from .effects import Effect
+from .errors import MediationError, require
+from .metrics import Metric
+from .sites import Site
+from .statistics import FEWEST, bootstrap_ratio, cluster_codes, cluster_sums
+
+if TYPE_CHECKING:
+    from .study import Study
+
+Array = NDArray[np.float64]
+Game = Literal["recomputed", "frozen"]
+Direction = Literal["denoising", "noising"]
+Player = tuple[Site, ...]
+
+BYPASS = "bypass"
+"""The player that stands for all that the input changes and no other player carries."""
+
+_DEEDS = {
+    ("denoising", True): "Restoring sites in the corrupt run",
+    ("noising", True): "Breaking sites in the clean run",
+    ("denoising", False): "Setting sites in the corrupt run",
+    ("noising", False): "Setting sites in the clean run",
+}
+_FOLLOWS = {"recomputed": "recomputed", "frozen": "held, so what sites pass to each other is lost"}
+
+
+@dataclass(frozen=True, eq=False)
+class Interactions:
+    """A game of sites: what every set of them that was run is worth.
+
+    The worth of a set, per pair and in the metric's unit, is what it gains over the empty set:
+    Y(0, do S = clean) - Y00 in the direction "denoising", Y11 - Y(1, do S = corrupt), the loss,
+    in "noising". In a recomputed game all that follows an edit is computed anew, and the worth of
+    all players together is their joint PIE (TIE in noising). In a frozen game the players outside
+    the set are held at their base, everything else the input changes is one more player, the
+    bypass, and all players together are worth TE. The two answer different questions, so one
+    object is one game in one direction.
+
+    Attributes:
+        study: whose pairs were run.
+        players: what each player sets, a site or several.
+        labels: their names.
+        effect: both directions of every set that was run, on an axis ``set`` of bitmasks.
+        game: "recomputed" or "frozen".
+        direction: "denoising" or "noising".
+        orders: (permutation, player) orders that were drawn, where too many players were asked
+            for to run all sets.
+    """
+
+    study: Study
+    players: tuple[Player, ...]
+    labels: tuple[str, ...]
+    effect: Effect
+    game: Game
+    direction: Direction
+    orders: NDArray[np.int64] | None = None
+
+    # --- what it is -------------------------------------------------------------------------
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """The first site of every player."""
+        return tuple(player[0] for player in self.players)
+
+    @property
+    def unit(self) -> str:
+        """The unit of all numbers: the metric's."""
+        return self.effect.metric.unit
+
+    @property
+    def exact(self) -> bool:
+        """Whether every set was run, so that there are dividends."""
+        return len(self._cells) == (1 << len(self.players)) - 1
+
+    @property
+    def title(self) -> str:
+        """Which game in which direction, in one sentence."""
+        deed = _DEEDS[(self.direction, self.effect.edit.corners)]
+        others = "the other players" if self.game == "frozen" else "what follows"
+        return f"{deed}, {others} {_FOLLOWS[self.game]}: together minus the sum ({self.unit})."
+
+    # --- worth -------------------------------------------------------------------------------
+
+    def values(self, players: Iterable[int | str]) -> Array:
+        """(pair,) the metric with a set of players set: Y(0, do S) or, in noising, Y(1, do S).
+
+        Args:
+            players: indices or labels; none of them is the base run.
+
+        Raises:
+            MediationError: an unknown player, or a set that was not run.
+        """
+        own = self.mask(players)
+        corner = "Y01" if self.direction == "denoising" else "Y10"
+        if own == 0:
+            return self._base(corner)
+        if own not in self._cells:
+            raise MediationError(
+                "This set of players was not run.",
+                value=" + ".join(self.labels[i] for i in subsets.members(own)),
+                expected=f"one of the {len(self._cells)} sets of interactions.effect.labels",
+                fix="mw.interactions(study, sites) runs all sets of up to 10 players",
+            )
+        return self._scores(corner)[:, self._cells[own]]
+
+    def worth(self, players: Iterable[int | str]) -> Array:
+        """(pair,) what a set gains over none, or loses in noising."""
+        sign = 1.0 if self.direction == "denoising" else -1.0
+        return sign * (self.values(players) - self.values(()))
+
+    def group(self, players: Iterable[int | str]) -> Effect:
+        """A set as an effect without axes: its PIE, TIE and INT = TIE - PIE."""
+        own = self.mask(players)
+        self.values(players)
+        return self.effect.cell(own)
+
+    def mask(self, players: Iterable[int | str]) -> int:
+        """A set of players, by index or label, as a bitmask.
+
+        Raises:
+            MediationError: an unknown player.
+        """
+        several = (players,) if isinstance(players, int | str) else tuple(players)
+        return subsets.mask_of(self._index(player) for player in several)
+
+    # --- pairs of players ----------------------------------------------------------------------
+
+    @cached_property
+    def matrix_pairs(self) -> Array:
+        """(pair, n, n): worth(ij) - worth(i) - worth(j); NaN on the diagonal and where not run."""
+        n = len(self.players)
+        found = np.full((self.effect.n_pairs, n, n), np.nan)
+        for i, j in combinations(range(n), 2):
+            if all(subsets.mask_of(s) in self._cells for s in ((i,), (j,), (i, j))):
+                joint = self.worth((i, j)) - self.worth((i,)) - self.worth((j,))
+                found[:, i, j] = found[:, j, i] = joint
+        return found
+
+    @property
+    def matrix(self) -> Array:
+        """(n, n) the mean over pairs of ``matrix_pairs``."""
+        return np.asarray(self.matrix_pairs.mean(axis=0))
+
+    def matrix_ci(self, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Array:
+        """(2, n, n) its interval; NaN with fewer than three pairs."""
+        return self._interval(self.matrix_pairs, level, resamples, seed)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """A row per pair of players: both alone, together, the sum, INT; the largest first."""
+        rows = [
+            {
+                "a": self.labels[i],
+                "b": self.labels[j],
+                "a alone": self.worth((i,)).mean(),
+                "b alone": self.worth((j,)).mean(),
+                "together": self.worth((i, j)).mean(),
+                "INT": self.matrix[i, j],
+            }
+            for i, j in combinations(range(len(self.players)), 2)
+            if np.isfinite(self.matrix[i, j])
+        ]
+        table = pd.DataFrame(rows, columns=["a", "b", "a alone", "b alone", "together", "INT"])
+        return table.sort_values("INT", key=np.abs, ascending=False, ignore_index=True)
+
+    # --- whole games -----------------------------------------------------------------------------
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The players of the whole game: in a frozen one the bypass is the last."""
+        return (*self.labels, BYPASS) if self.game == "frozen" else self.labels
+
+    @cached_property
+    def dividends_pairs(self) -> Array:
+        """(2^players, pair) Moebius dividends by bitmask over ``names``; they sum to the whole.
+
+        Raises:
+            MediationError: not every set was run.
+        """
+        if not self.exact:
+            raise MediationError(
+                "Dividends need every set of players.",
+                value=f"{len(self._cells)} of {2 ** len(self.players) - 1} sets were run",
+                expected="all of them: up to 10 players",
+                fix="mw.interactions(study, sites[:10])",
+            )
+        return subsets.dividends(self._game())
+
+    def dividends(self, level: float = 0.95) -> pd.DataFrame:
+        """A row per set: its players, how many, the mean dividend and its interval."""
+        found = self.dividends_pairs[1:]
+        low, high = self._interval(found.T, level)
+        sets = [subsets.members(mask) for mask in range(1, len(found) + 1)]
+        table = pd.DataFrame(
+            {
+                "players": [" + ".join(self.names[i] for i in one) for one in sets],
+                "size": [len(one) for one in sets],
+                "dividend": found.mean(axis=1),
+                "low": low,
+                "high": high,
+            }
+        )
+        return table.sort_values("dividend", key=np.abs, ascending=False, ignore_index=True)
+
+    def shapley(self, level: float = 0.95) -> pd.DataFrame:
+        """A row per player: Shapley value, interval over pairs, and error of the draw of orders.
+
+        The error is 0 where all sets were run; else the standard error over the drawn orders.
+
+        Raises:
+            MediationError: sets of up to two players alone were run.
+        """
+        shares, error = self._shapley_pairs()
+        low, high = self._interval(shares.T, level)
+        columns = {"shapley": shares.mean(axis=1), "low": low, "high": high, "error": error}
+        return pd.DataFrame(columns, index=pd.Index(self.names[: len(shares)], name="player"))
+
+    def rescore(self, metric: Metric) -> Interactions:
+        """The same runs read by another metric. Runs no model."""
+        return replace(self, effect=self.effect.rescore(metric))
+
+    def __repr__(self) -> str:
+        n, run = len(self.players), len(self._cells)
+        return f"Interactions({n} players, {run} sets, {self.game}, {self.direction}; {self.unit})"
+
+    def _repr_html_(self) -> str:
+        table = self.to_dataframe().head(10).to_html(float_format="{:+.3f}".format, index=False)
+        return f"<p>{self.title}</p>{table}"
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    @cached_property
+    def _cells(self) -> dict[int, int]:
+        """Bitmask to where it is on the axis."""
+        return {int(mask): at for at, mask in enumerate(self.effect.axes["set"])}
+
+    @cached_property
+    def _read(self) -> dict[str, Array]:
+        return {}
+
+    def _scores(self, corner: str) -> Array:
+        """(pair, set) of one corner, read once."""
+        if corner not in self._read:
+            self._read[corner] = self.effect.scores(self.effect.edited[:, int(corner == "Y01")])
+        return self._read[corner]
+
+    def _base(self, corner: str) -> Array:
+        """(pair,) of the run in which nothing is set."""
+        return self.effect.scores(self.effect.bases[:, int(corner == "Y01")])
+
+    def _index(self, player: int | str) -> int:
+        known = isinstance(player, str) and player in self.labels
+        count = isinstance(player, int) and not isinstance(player, bool)
+        require(
+            known or (count and 0 <= int(player) < len(self.players)),
+            "There is no such player.",
+            value=player,
+            expected=f"0 to {len(self.players) - 1}, or one of {', '.join(self.labels)}",
+            fix="interactions.worth([0, 1])",
+        )
+        return self.labels.index(player) if isinstance(player, str) else player
+
+    def _interval(self, values: Array, level: float, resamples: int = 2000, seed: int = 0) -> Array:
+        """(2, *rest) of the mean of (pair, *rest), whole clusters drawn; NaN for fewer than 3."""
+        codes = cluster_codes(self.effect.clusters, self.effect.n_pairs)
+        top, bottom = cluster_sums(values, codes), cluster_sums(np.ones_like(values), codes)
+        if len(top) < FEWEST:
+            return np.full((2, *values.shape[1:]), np.nan)
+        return bootstrap_ratio(top, bottom, level, resamples, seed)
+
+    def _game(self) -> Array:
+        """(2^players, pair) the worth of every set; the bypass is the highest bit."""
+        n = len(self.players)
+        everyone = (1 << n) - 1
+        if self.game == "recomputed":
+            return np.stack([self.worth(subsets.members(mask)) for mask in range(everyone + 1)])
+        corrupt, clean = self._base("Y01"), self._base("Y10")
+        inside, outside = self._scores("Y01"), self._scores("Y10")
+        without = [corrupt, *(inside[:, self._cells[mask]] for mask in range(1, everyone + 1))]
+        # With the bypass clean, the set's players are those that are not broken.
+        broken = [everyone ^ mask for mask in range(everyone + 1)]
+        beside = [outside[:, self._cells[mask]] if mask else clean for mask in broken]
+        values = np.stack([*without, *beside])
+        return values - corrupt if self.direction == "denoising" else clean - values[::-1]
+
+    def _shapley_pairs(self) -> tuple[Array, Array]:
+        """(player, pair) Shapley values and (player,) the error of sampling."""
+        if self.exact:
+            shares = subsets.shapley(self.dividends_pairs)
+            return shares, np.zeros(len(shares))
+        if self.orders is None:
+            raise MediationError(
+                "Shapley values need larger sets than these.",
+                value=f"{len(self._cells)} sets of {len(self.players)} players",
+                expected="all sets of up to 10 players, or a sample of orders",
+                fix="mw.interactions(study, sites, samples=200)",
+            )
+        gains = np.empty((*self.orders.shape, self.effect.n_pairs))
+        for draw, order in enumerate(self.orders):
+            worths = np.stack([self.worth(order[:k].tolist()) for k in range(len(order) + 1)])
+            gains[draw, order] = np.diff(worths, axis=0)
+        spread = gains.mean(axis=2).std(axis=0, ddof=1)
+        return gains.mean(axis=0), spread / np.sqrt(len(gains))
+
+
+__all__ = ["BYPASS", "Direction", "Game", "Interactions", "Player"]

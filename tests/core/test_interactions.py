@@ -1,0 +1,187 @@
+"""Games of sites: every worth is that of runs one by one, and the identities hold."""
+
+import numpy as np
+import pytest
+
+import mediawidget as mw
+from mediawidget.errors import MediationError
+from tests.engine.judging import pairs_of
+from tests.small_models import random_model, tokenizer_of
+
+HEADS = [mw.Site("head", layer, head=head) for layer in (0, 1, 2) for head in (0, 1)][:4]
+TOLERANCE = 1e-9
+
+
+@pytest.fixture(scope="module")
+def study() -> mw.Study:
+    lm = mw.load(random_model("gpt2"), tokenizer=tokenizer_of("gpt2"))
+    return mw.Study(lm, pairs_of("gpt2", 4))
+
+
+def test_a_recomputed_worth_is_that_of_the_joint_run(study: mw.Study) -> None:
+    gain = mw.interactions(study, HEADS, progress=False)
+    loss = mw.interactions(study, HEADS, direction="noising", progress=False)
+    for players in ([0], [1, 3], [0, 1, 2, 3]):
+        alone = study.intervene([HEADS[i] for i in players])
+        np.testing.assert_allclose(gain.worth(players), alone.pairs("PIE"), atol=TOLERANCE)
+        np.testing.assert_allclose(loss.worth(players), alone.pairs("TIE"), atol=TOLERANCE)
+        assert gain.group(players)["INT"] == pytest.approx(alone["INT"], abs=TOLERANCE)
+
+
+@pytest.mark.parametrize(("direction", "whole"), [("denoising", "PIE"), ("noising", "TIE")])
+def test_recomputed_dividends_add_up_to_the_joint_effect(
+    study: mw.Study, direction: str, whole: str
+) -> None:
+    game = mw.interactions(study, HEADS, direction=direction, progress=False)  # type: ignore[arg-type]
+    total = game.group(range(4)).pairs(whole)
+    np.testing.assert_allclose(game.dividends_pairs.sum(axis=0), total, atol=TOLERANCE)
+    assert game.shapley()["shapley"].sum() == pytest.approx(total.mean(), abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("direction", ["denoising", "noising"])
+def test_frozen_dividends_add_up_to_the_total_effect(study: mw.Study, direction: str) -> None:
+    game = mw.interactions(study, HEADS, game="frozen", direction=direction, progress=False)  # type: ignore[arg-type]
+    total = study.total.pairs("TE")
+    np.testing.assert_allclose(game.dividends_pairs.sum(axis=0), total, atol=TOLERANCE)
+    assert game.shapley()["shapley"].sum() == pytest.approx(total.mean(), abs=TOLERANCE)
+    assert list(game.shapley().index) == [*game.labels, "bypass"]
+
+
+def test_a_frozen_worth_is_that_of_a_run_that_holds_the_others(study: mw.Study) -> None:
+    game = mw.interactions(study, HEADS, game="frozen", progress=False)
+    for players in ([0], [1, 3]):
+        others = [HEADS[i] for i in range(4) if i not in players]
+        alone = study.intervene([HEADS[i] for i in players], freeze=others)
+        np.testing.assert_allclose(game.worth(players), alone.pairs("PIE"), atol=TOLERANCE)
+
+
+def test_a_frozen_effect_is_sums_of_dividends(study: mw.Study) -> None:
+    """Denoising is the dividends inside a group, noising those that touch it, INT the rest."""
+    game = mw.interactions(study, HEADS, game="frozen", progress=False)
+    found = game.dividends_pairs
+    for players in ([0], [1, 2], [0, 1, 3]):
+        own, group = game.mask(players), game.group(players)
+        masks = np.arange(len(found))
+        inside, touching = masks & ~own == 0, masks & own != 0
+        straddling = touching & ~inside
+        for key, some in (("PIE", inside), ("TIE", touching), ("INT", straddling)):
+            expected = group.pairs(key)
+            np.testing.assert_allclose(found[some].sum(axis=0), expected, atol=TOLERANCE)
+
+
+def test_frozen_and_recomputed_differ_where_one_player_feeds_another() -> None:
+    """In the induction circuit the first head acts through the second alone."""
+    study = mw.Study(mw.models.induction(), mw.models.induction_pairs()["key swap"])
+    heads = [mw.Site("head", 0, head=0), mw.Site("head", 1, head=0)]
+    free = mw.interactions(study, heads, progress=False)
+    held = mw.interactions(study, heads, game="frozen", progress=False)
+    for players in ([0], [1], [0, 1]):
+        assert free.worth(players) == pytest.approx(2, abs=1e-6)
+    assert held.worth([0]) == pytest.approx(0, abs=1e-6)
+    assert held.worth([1]) == pytest.approx(2, abs=1e-6)
+    assert free.matrix[0, 1] == pytest.approx(-2, abs=1e-6)
+    assert held.matrix[0, 1] == pytest.approx(0, abs=1e-6)
+    assert "recomputed" in free.title
+    assert "held" in held.title
+
+
+def test_pairs_alone_are_the_pairs_of_the_whole_game(study: mw.Study) -> None:
+    for game in ("recomputed", "frozen"):
+        whole = mw.interactions(study, HEADS, game=game, progress=False)
+        pairs = mw.interactions(study, HEADS, game=game, order=2, progress=False)
+        np.testing.assert_allclose(pairs.matrix, whole.matrix, atol=TOLERANCE)
+        assert np.isnan(np.diag(pairs.matrix)).all()
+        by_mask = whole.dividends_pairs.mean(axis=1)
+        assert whole.matrix[1, 2] == pytest.approx(by_mask[0b110], abs=TOLERANCE)
+        with pytest.raises(MediationError, match="every set"):
+            pairs.dividends()
+        with pytest.raises(MediationError, match="larger sets"):
+            pairs.shapley()
+        with pytest.raises(MediationError, match="was not run"):
+            pairs.worth([0, 1, 2])
+
+
+def test_a_sample_of_orders_comes_near_the_exact_values(study: mw.Study) -> None:
+    heads = [mw.Site("head", layer, head=head) for layer in (0, 1, 2) for head in range(3)]
+    exact = mw.interactions(study, heads, progress=False).shapley()
+    drawn, again = (
+        mw.interactions(study, heads, samples=30, seed=3, progress=False).shapley() for _ in "ab"
+    )
+    assert (exact["error"] == 0).all()
+    assert (drawn["error"] > 0).any()
+    off = (drawn["shapley"] - exact["shapley"]).abs()
+    assert (off <= 4 * drawn["error"] + 1e-9).all()
+    assert drawn["shapley"].sum() == pytest.approx(exact["shapley"].sum(), abs=TOLERANCE)
+    assert drawn.equals(again)
+
+
+def test_groups_of_sites_are_players(study: mw.Study) -> None:
+    game = mw.interactions(study, [HEADS[:2], HEADS[2]], progress=False)
+    together = study.intervene(HEADS[:2]).pairs("PIE")
+    np.testing.assert_allclose(game.worth([0]), together, atol=TOLERANCE)
+    assert game.labels == ("L0H0 + L0H1", "L1H0")
+    np.testing.assert_allclose(game.worth(["L0H0 + L0H1"]), together, atol=TOLERANCE)
+
+
+def test_knockouts_have_a_recomputed_game_alone(study: mw.Study) -> None:
+    game = mw.interactions(study, HEADS, edit=mw.Zero(), direction="noising", progress=False)
+    alone = study.intervene(dict.fromkeys(HEADS[:2], mw.Zero()))
+    np.testing.assert_allclose(game.worth([0, 1]), alone.pairs("clean"), atol=TOLERANCE)
+    assert game.title.startswith("Setting sites in the clean run")
+    with pytest.raises(MediationError, match="between the two prompts"):
+        mw.interactions(study, HEADS, edit=mw.Zero(), game="frozen")
+
+
+def test_another_metric_runs_nothing(study: mw.Study) -> None:
+    game = mw.interactions(study, HEADS[:2], progress=False)
+    other = game.rescore(mw.Prob())
+    fresh = mw.interactions(
+        mw.Study(study.lm, study.contrast, mw.Prob()), HEADS[:2], progress=False
+    )
+    np.testing.assert_allclose(other.matrix, fresh.matrix, atol=TOLERANCE)
+    assert not np.allclose(other.worth([0]), game.worth([0]))
+
+
+def test_the_table_and_the_picture_say_the_same(study: mw.Study) -> None:
+    game = mw.interactions(study, HEADS, progress=False)
+    table = game.to_dataframe()
+    assert len(table) == 6
+    np.testing.assert_allclose(
+        table["INT"], table["together"] - table["a alone"] - table["b alone"], atol=TOLERANCE
+    )
+    assert (table["INT"].abs().diff().dropna() <= 0).all()
+    low, high = game.matrix_ci()
+    inside = (low <= game.matrix) & (game.matrix <= high)
+    assert inside[~np.eye(4, dtype=bool)].all()
+    assert game.title.split(":")[0] in game._repr_html_()
+    assert [check.ok for check in game.effect.checks if check.name == "plain forward"] == [True]
+
+
+@pytest.mark.parametrize(
+    ("players", "more", "words"),
+    [
+        ([HEADS[0]], {}, "at least two"),
+        ("heads", {}, "at least two"),
+        ([HEADS[0], []], {}, "at least two"),
+        ([HEADS[0], HEADS[0]], {}, "overlap"),
+        ([HEADS[:2], HEADS[1]], {}, "overlap"),
+        (HEADS, {"game": "chess"}, "recomputed"),
+        (HEADS, {"direction": "up"}, "denoising"),
+        (HEADS, {"order": 0}, "from 1"),
+        (HEADS, {"samples": 1}, "from 2"),
+        (HEADS, {"samples": True}, "from 2"),
+        ([mw.Site("head", layer, head=h) for layer in range(3) for h in range(4)], {}, "order=2"),
+    ],
+)
+def test_other_than_a_game_is_refused(
+    study: mw.Study, players: object, more: dict[str, object], words: str
+) -> None:
+    with pytest.raises(MediationError, match=words):
+        mw.interactions(study, players, **more)  # type: ignore[arg-type]
+
+
+def test_a_player_that_there_is_not_is_refused(study: mw.Study) -> None:
+    game = mw.interactions(study, HEADS[:2], progress=False)
+    for player in (2, -1, "L9H9", True, 0.5):
+        with pytest.raises(MediationError, match="no such player"):
+            game.worth([player])  # type: ignore[list-item]

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from .agreement import agreement
+from .arithmetic import arithmetic
+from .colored_objects import colored_objects
+from .docstring import docstring
 from .facts import facts
 from .gender import gender
 from .greater_than import greater_than
 from .induction import induction
 from .ioi import ioi
 
-__all__ = ["agreement", "facts", "gender", "greater_than", "induction", "ioi"]
+__all__ = [
+    "agreement",
+    "arithmetic",
+    "colored_objects",
+    "docstring",
+    "facts",
+    "gender",
+    "greater_than",
+    "induction",
+    "ioi",
+]

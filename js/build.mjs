@@ -8,7 +8,13 @@ import { gzipSync } from "node:zlib";
 import { build, context } from "esbuild";
 
 // The stems are those of mediawidget/widgets/<stem>.py.
-export const WIDGETS = ["head_grid", "token_heatmap", "explorer"];
+export const WIDGETS = [
+  "head_grid",
+  "token_heatmap",
+  "explorer",
+  "mediation_diagram",
+  "gate_playground",
+];
 
 const here = dirname(fileURLToPath(import.meta.url));
 const outdir = resolve(here, "..", "mediawidget", "static");

@@ -87,7 +87,7 @@ export function mount(store: Store, el: HTMLElement, parts: Parts, signal: Abort
 }
 
 /** Hides the table that a saved notebook shows in this view's stead (widgets/_saved.py). */
-function hideSaved(model: Model): HTMLElement {
+export function hideSaved(model: Model): HTMLElement {
   const saved = `.mw-saved-${model.get("_saved_as")}`;
   const rule = (what: string) => `${what}{display:none}`;
   // A browser drops a rule that it does not know.

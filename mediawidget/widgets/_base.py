@@ -30,7 +30,51 @@ def front_end(stem: str) -> tuple[Path | None, Path | None]:
     return (script, style) if script.is_file() and style.is_file() else (None, None)
 
 
-class View(anywidget.AnyWidget):
+class Page(anywidget.AnyWidget):
+    """What is drawn in a cell: live, and as a plain table where no kernel can draw it."""
+
+    _saved_as = t.Unicode().tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        if self._esm is None:
+            raise MediationError(
+                "The front end has not been built.",
+                value=f"no script for {type(self).__name__} in mediawidget/static",
+                expected="the bundle that every installed package has",
+                fix="make setup, or in js/: npm ci && node build.mjs",
+            )
+        self._saved = SavedPicture(self._html)
+        super().__init__(_saved_as=self._saved.name, **traits)
+
+    def _html(self) -> str:
+        """The same numbers as plain HTML, every text escaped."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of the page."""
+        if hasattr(self, "_saved"):
+            self._saved.forget()
+        super().close()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """The live view, and for a page that has no kernel a plain table of the same numbers."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, metadata = bundle
+        return {**data, "text/html": self._html()}, metadata
+
+    def _ipython_display_(self) -> None:
+        """In a notebook: the live view alone, and the table as an output of its own beside it."""
+        bundle = super()._repr_mimebundle_() if in_notebook() else None
+        if bundle is None:
+            raise NotImplementedError  # to IPython: go on with _repr_mimebundle_
+        data, metadata = bundle
+        display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+        self._saved.show()
+
+
+class View(Page):
     """A view of one study in a notebook cell.
 
     Args:
@@ -44,11 +88,11 @@ class View(anywidget.AnyWidget):
     """
 
     PANELS: ClassVar[tuple[str, ...]]
+    DESK: ClassVar[type[Desk]] = Desk
 
     view = t.Dict().tag(sync=True)
     result = t.Dict().tag(sync=True)
     direction = t.Enum(["restore", "break", "difference"], "restore").tag(sync=True)
-    _saved_as = t.Unicode().tag(sync=True)
 
     def __init__(self, study: Study, *, direction: str = "restore", mediator: str = "residual"):
         from ..study import Study
@@ -59,13 +103,6 @@ class View(anywidget.AnyWidget):
                 value=repr(study)[:200],
                 expected="mw.Study(lm, pair_or_contrast)",
                 fix=f"{type(self).__name__}(mw.Study(lm, pair))",
-            )
-        if self._esm is None:
-            raise MediationError(
-                "The front end has not been built.",
-                value=f"no script for {type(self).__name__} in mediawidget/static",
-                expected="the bundle that every installed package has",
-                fix="make setup, or in js/: npm ci && node build.mjs",
             )
         _check_mediator(mediator)
         if len(study.contrast) >= FEWEST:
@@ -78,11 +115,10 @@ class View(anywidget.AnyWidget):
         self._pair = None if len(study.contrast) > 1 else 0
         self._seq = 0
         self._tokens: tuple[object, BaseTokens] | None = None
-        self._saved = SavedPicture(lambda: study_html(study, self.panels, self._pair))
-        super().__init__(direction=direction, _saved_as=self._saved.name)
+        super().__init__(direction=direction)
         self._refresh_view()
         self._refresh_result()
-        self._desk = Desk(self)
+        self._desk = self.DESK(self)
         self._stop = study.subscribe(self._changed)
 
     # --- what may be set ------------------------------------------------------------------------
@@ -123,7 +159,6 @@ class View(anywidget.AnyWidget):
         """Let go of the study and of the page."""
         if hasattr(self, "_stop"):
             self._stop()
-            self._saved.forget()
         super().close()
 
     # --- what is shown --------------------------------------------------------------------------
@@ -206,24 +241,8 @@ class View(anywidget.AnyWidget):
             return False
         return bool(super()._should_send_property(key, value))
 
-    # --- where no page can be live --------------------------------------------------------------
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """The live view, and for a page that has no kernel a plain table of the same numbers."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle
-        return {**data, "text/html": study_html(self.study, self.panels, self._pair)}, metadata
-
-    def _ipython_display_(self) -> None:
-        """In a notebook: the live view alone, and the table as an output of its own beside it."""
-        bundle = super()._repr_mimebundle_() if in_notebook() else None
-        if bundle is None:
-            raise NotImplementedError  # to IPython: go on with _repr_mimebundle_
-        data, metadata = bundle
-        display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
-        self._saved.show()
+    def _html(self) -> str:
+        return study_html(self.study, self.panels, self._pair)
 
 
 def _check_mediator(name: object) -> None:

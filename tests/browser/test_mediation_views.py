@@ -1,0 +1,139 @@
+"""The diagram, the gates, the pairs and the trace in JupyterLab, with a real kernel."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.notebook import Notebook
+from tests.browser.test_click_to_patch import START, SUPPRESS, Explorer, clipped, number
+
+DIAGRAM = ".mw[aria-label='Mediation diagram']"
+GATES = ".mw[aria-label='Gate playground']"
+HEADS = ".mw[aria-label='Head grid']"
+WIDTHS = (480, 768, 900)
+
+
+def assert_drawn_well(view: Explorer, name: str) -> None:
+    """Nothing clipped and nothing that axe finds, in both themes at three widths; with pictures."""
+    notebook = view.notebook
+    for dark in (False, True):
+        notebook.set_dark(dark)
+        for width in WIDTHS:
+            notebook.set_width(width, height=1500)
+            notebook.page.mouse.move(1, 1)
+            notebook.page.wait_for_timeout(600)
+            theme = "dark" if dark else "light"
+            notebook.picture(f"{name}-{theme}-{width}", view.root)
+            assert clipped(view) == []
+            assert notebook.accessibility_violations(view.selector) == []
+    notebook.set_dark(dark=False)
+
+
+# --- MediationDiagram -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def diagram(notebook: Notebook) -> Explorer:
+    notebook.open_cells([START.format(n=8), "mw.HeadGrid(study)", "mw.MediationDiagram(study)"])
+    notebook.run_all()
+    found = Explorer(notebook, DIAGRAM)
+    expect(found.root).to_be_visible()
+    return found
+
+
+def test_clicking_a_head_fills_the_paths_and_a_run_says_what_it_was(diagram: Explorer) -> None:
+    notebook, root = diagram.notebook, diagram.root
+    expect(root.locator(".mw-sentence")).to_contain_text("Only the total effect is known")
+    assert [row_value(root, "TE")] == pytest.approx([notebook.value("study.total['TE']")], abs=0.06)
+    heads = Explorer(notebook, HEADS)
+    heads.cell("L3H1").click()
+    expect(root.locator(".mw-selected")).to_have_text("L3H1")
+    names = ("PDE", "PIE", "INT", "TE")
+    expected = notebook.value(f"[study.last[k] for k in {names}]")
+    assert [row_value(root, name) for name in names] == pytest.approx(expected, abs=0.06)
+    run = root.get_by_role("button", name=re.compile(r"^L3H1, Y10: clean input, corrupt mediator"))
+    run.click()
+    expect(run).to_have_attribute("aria-pressed", "true")
+    expect(root.locator(".mw-sentence")).to_contain_text("the clean prompt, with L3H1 set to its")
+    expect(root.locator(".mw-side[data-lit] b")).to_have_text(["TIE", "INT", "PDE"])
+    root.get_by_role("button", name="PDE + TIE", exact=True).click()
+    both = notebook.value("[study.last[k] for k in ('PDE', 'TIE')]")
+    assert [row_value(root, name) for name in ("PDE", "TIE")] == pytest.approx(both, abs=0.06)
+    cells = notebook.n_cells()
+    for key in ("d", "d", "Escape"):
+        notebook.page.keyboard.press(key)
+    expect(run).to_have_attribute("aria-pressed", "false")
+    assert notebook.n_cells() == cells
+
+
+def test_a_constant_has_other_names(diagram: Explorer) -> None:
+    notebook, root = diagram.notebook, diagram.root
+    notebook.execute("_ = study.intervene({mw.Site('head', 3, head=1): mw.Zero()})")
+    expect(root.locator(".mw-sentence")).to_contain_text("TIE, PIE and INT do not exist")
+    shown = [row_value(root, name) for name in ("On clean", "On corrupt")]
+    expected = notebook.value("[study.last[k] for k in ('clean', 'corrupt')]")
+    assert shown == pytest.approx(expected, abs=0.06)
+    total = notebook.value("study.total['TE']")
+    assert row_value(root, "CDE") == pytest.approx(total - expected[0] + expected[1], abs=0.06)
+    notebook.set_width(768, height=1200)
+    notebook.picture("diagram-constant", root)
+
+
+def test_pictures_of_the_diagram(diagram: Explorer) -> None:
+    diagram.notebook.execute("_ = study.intervene(mw.Site('head', 3, head=1))")
+    expect(diagram.root.locator(".mw-selected")).to_have_text("L3H1")
+    diagram.root.locator("[data-run=y10]").click()
+    assert_drawn_well(diagram, "diagram")
+
+
+def row_value(root: Locator, name: str) -> float:
+    """A number of the waterfall."""
+    return number(root.locator(f".mw-fall[data-name='{name}'] .mw-fallvalue").inner_text())
+
+
+# --- GatePlayground -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gates(notebook: Notebook) -> Explorer:
+    notebook.open_cells(["import mediawidget as mw\ngates = mw.GatePlayground('OR')\ngates"])
+    notebook.run_all()
+    view = Explorer(notebook, GATES)
+    expect(view.root).to_be_visible()
+    return view
+
+
+def test_a_gate_is_predicted_then_shown(gates: Explorer) -> None:
+    notebook, root = gates.notebook, gates.root
+    run = root.get_by_role("button", name=re.compile("^Y11"))
+    expect(run).to_contain_text("?")
+    assert root.locator("[data-fact]").count() == 0
+    # The order in which it asks: Y11, Y00, Y01, Y10; the last answer is wrong.
+    for guess in (1, 0, 1, 0):
+        root.get_by_role("button", name=f"Predict {guess}").click()
+        following = root.get_by_role("button", name="Next")
+        if following.is_visible():
+            following.click()
+    expect(root.get_by_role("button", name=re.compile("^Y10"))).to_contain_text("you said 0")
+    expect(root.locator(".mw-score")).to_have_text("3 of 4 right")
+    facts = {key: root.locator(f"[data-fact={key}]").inner_text() for key in ("PIE", "TIE", "INT")}
+    assert {key: number(text) for key, text in facts.items()} == {"PIE": 1, "TIE": 0, "INT": -1}
+    expect(root.locator(".mw-verdict")).to_contain_text("OR-like")
+    assert notebook.value("gates.score") == [3, 4]
+    root.get_by_role("switch", name=re.compile("^M")).click()
+    expect(root.get_by_role("switch", name="M: clean = 1")).to_be_visible()
+    assert_drawn_well(gates, "gates")
+    assert unnamed_keys(gates) == []
+
+
+def unnamed_keys(view: Explorer) -> list[str]:
+    """Elements that take the focus and would hand their keys to the notebook."""
+    focusable = "button, select, input, summary, a, [tabindex]"
+    return [
+        element.evaluate("el => el.outerHTML.slice(0, 90)")
+        for element in view.root.locator(focusable).all()
+        if element.get_attribute(SUPPRESS) != "true"
+    ]

@@ -7,6 +7,7 @@ from .arithmetic import arithmetic
 from .colored_objects import colored_objects
 from .docstring import docstring
 from .facts import facts
+from .files import from_csv, from_jsonl
 from .gender import gender
 from .greater_than import greater_than
 from .induction import induction
@@ -18,6 +19,8 @@ __all__ = [
     "colored_objects",
     "docstring",
     "facts",
+    "from_csv",
+    "from_jsonl",
     "gender",
     "greater_than",
     "induction",

@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import models, tasks
+    from . import charts, models, tasks
     from .architectures import ModulePaths
     from .coalitions import Interactions
     from .edits import (
@@ -88,7 +88,7 @@ _HOMES = {
     "widgets": ["Explorer", "GatePlayground", "HeadGrid", "MediationDiagram", "TokenHeatmap"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_MODULES = ("models", "tasks")
+_MODULES = ("charts", "models", "tasks")
 
 __all__ = [
     "KL",
@@ -133,6 +133,7 @@ __all__ = [
     "TokenHeatmap",
     "Values",
     "Zero",
+    "charts",
     "interactions",
     "load",
     "models",

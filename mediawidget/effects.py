@@ -16,7 +16,7 @@ from .edits import Edit, Patch
 from .edits.base import BASES
 from .errors import MediationError, require
 from .estimands import CONSTANT_EFFECTS, ESTIMANDS, constant_effect, estimand
-from .inference import Interactions, Samples, Scales, cell_columns, count
+from .inference import Diagnostics, Samples, Scales, cell_columns, count
 from .metrics import BASE_COLUMNS, LogitDiff, Metric, SavedFunction, refuse_no_metric
 from .sites import Site
 from .statistics import refuse_no_names
@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Effect(Samples, Scales, Interactions):
+class Effect(Samples, Scales, Diagnostics):
     """The effect of an edit at every cell of some named axes.
 
     Attributes:

@@ -15,7 +15,7 @@ LARGE_SHARE = 0.5
 FEWEST_CELLS = 3
 
 
-class Interactions(OnPairs):
+class Diagnostics(OnPairs):
     """TIE = PIE + INT: a cell's rank depends on which of the two is asked for."""
 
     def interaction(

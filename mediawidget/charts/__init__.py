@@ -1,0 +1,12 @@
+"""Summary charts of effects (Altair): what goes into a report.
+
+Every chart is an ``altair.LayerChart``: it shows itself in JupyterLab without a network, follows
+its light and dark theme, takes ``.properties(title=...)``, and is saved by ``chart.save("x.html")``
+(or as .svg and .png, where vl-convert-python is installed).
+"""
+
+from .doses import dose
+from .dots import effects, groups
+from .strips import strip
+
+__all__ = ["dose", "effects", "groups", "strip"]

@@ -63,16 +63,16 @@ def refuse_columns(where: Where, found: Iterable[str], optional: tuple[str, ...]
             fix="name the columns in the first line, with commas between them, or the keys of "
             "each JSON object",
         )
-    beginnings = tuple(name for name in optional if name.endswith(":"))
-    listed = ", ".join([name + "NAME" * name.endswith(":") for name in known])
+    beginnings = {name for name in known if name.endswith(":")}
     for name in names:
-        of_many = any(name.startswith(some) and name != some for some in beginnings)
-        if names.count(name) > 1 or not (of_many or name in {*known} - {*beginnings}):
-            twice = names.count(name) > 1
+        used = name in {*known} - beginnings or any(
+            name.startswith(some) and name != some for some in beginnings
+        )
+        if not used or names.count(name) > 1:
             raise where.error(
-                "A column is there twice." if twice else "There is no use for this column.",
+                "A column is there twice." if used else "There is no use for this column.",
                 repr(name),
-                expected=listed,
+                expected=", ".join(f"{some}NAME" if some in beginnings else some for some in known),
                 fix="rename it, or leave it out",
             )
 

@@ -24,9 +24,10 @@ _OBJECT = '{"clean": "...", "corrupt": "...", "answer": "...", "wrong": "..."}'
 def from_csv(path: str | Path, name: str = "") -> Contrast:
     """Pairs from a table with the columns clean, corrupt, answer and wrong.
 
-    The first line names the columns; a space after a comma is no part of a cell. An answer of several right tokens has a bar between them
-    ("is|was"). Further columns may be ``template``, ``group``, and ``role:NAME`` for a role's
-    position in the clean prompt ("3", or "3 4" for a span; empty where a pair has none).
+    The first line names the columns; a space after a comma is no part of a cell. An answer of
+    several right tokens has bars between them ("is|was"). Further columns may be ``template``,
+    ``group``, and ``role:NAME`` for a role's position in the clean prompt ("3", or "3 4" for a
+    span; empty where a pair has none).
 
     Args:
         path: a file in UTF-8.

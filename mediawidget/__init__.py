@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from . import charts, models, tasks
     from .architectures import ModulePaths
     from .coalitions import Interactions
+    from .doses import DoseCurve, dose_curve
     from .edits import (
         Edit,
         Knockout,
@@ -52,15 +53,27 @@ if TYPE_CHECKING:
     )
     from .prompts import Contrast, PromptPair
     from .readouts import Readout
+    from .routing import Routes, routes
     from .runs import Run
     from .sites import Site
     from .study import Study
     from .sweeps import Sweep
+    from .trace_runs import causal_tracing
+    from .tracing import Tracing
     from .validity import Check
-    from .widgets import Explorer, GatePlayground, HeadGrid, MediationDiagram, TokenHeatmap
+    from .widgets import (
+        CausalTrace,
+        Explorer,
+        GatePlayground,
+        HeadGrid,
+        InteractionGrid,
+        MediationDiagram,
+        TokenHeatmap,
+    )
 
 _HOMES = {
     "architectures": ["ModulePaths"],
+    "doses": ["DoseCurve", "dose_curve"],
     "edits": [
         *("Edit", "Knockout", "Mean", "Noise", "Patch"),
         *("Resample", "Scale", "Steer", "Values", "Zero"),
@@ -80,12 +93,18 @@ _HOMES = {
     ],
     "prompts": ["Contrast", "PromptPair"],
     "readouts": ["Readout"],
+    "routing": ["Routes", "routes"],
     "runs": ["Run"],
     "sites": ["Site"],
     "study": ["Study"],
     "sweeps": ["Sweep"],
+    "trace_runs": ["causal_tracing"],
+    "tracing": ["Tracing"],
     "validity": ["Check"],
-    "widgets": ["Explorer", "GatePlayground", "HeadGrid", "MediationDiagram", "TokenHeatmap"],
+    "widgets": [
+        *("CausalTrace", "Explorer", "GatePlayground", "HeadGrid"),
+        *("InteractionGrid", "MediationDiagram", "TokenHeatmap"),
+    ],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = ("charts", "models", "tasks")
@@ -93,8 +112,10 @@ _MODULES = ("charts", "models", "tasks")
 __all__ = [
     "KL",
     "LM",
+    "CausalTrace",
     "Check",
     "Contrast",
+    "DoseCurve",
     "Edit",
     "Effect",
     "Engine",
@@ -102,6 +123,7 @@ __all__ = [
     "Function",
     "GatePlayground",
     "HeadGrid",
+    "InteractionGrid",
     "Interactions",
     "Intervention",
     "Job",
@@ -123,6 +145,7 @@ __all__ = [
     "Rank",
     "Readout",
     "Resample",
+    "Routes",
     "Run",
     "Scale",
     "Site",
@@ -131,12 +154,16 @@ __all__ = [
     "Study",
     "Sweep",
     "TokenHeatmap",
+    "Tracing",
     "Values",
     "Zero",
+    "causal_tracing",
     "charts",
+    "dose_curve",
     "interactions",
     "load",
     "models",
+    "routes",
     "tasks",
 ]
 

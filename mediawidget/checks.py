@@ -105,7 +105,7 @@ def _plain_check(
     gap = float(np.abs(on_corrupt[cell] - slow).max())
     where = int(np.flatnonzero(possible)[cell])
     label = effect.labels[where] if effect.labels else "The strongest cell"
-    same = _agreement(
+    same = agreement(
         "plain forward",
         f"{label} run alone by a plain forward pass",
         "the same logits",
@@ -172,12 +172,12 @@ def _engine_checks(engine: Engine, cells: Sequence[Edits], outcomes: Outcomes) -
         cut = "Patching the residual stream after the last layer"
     own = f"Patching {site.label()} with its own value"
     return [
-        _agreement("self-patch", own, "its own run's logits", self_gap, allowed),
-        _agreement("full cut", cut, "the other prompt's logits", cut_gap, allowed),
+        agreement("self-patch", own, "its own run's logits", self_gap, allowed),
+        agreement("full cut", cut, "the other prompt's logits", cut_gap, allowed),
     ]
 
 
-def _agreement(name: str, deed: str, result: str, gap: float, allowed: float) -> Check:
+def agreement(name: str, deed: str, result: str, gap: float, allowed: float) -> Check:
     """A deed that must give a known result, and by how much it did not. NaN is a failure."""
     ok = gap <= allowed
     verb = "gives" if ok else "should give"

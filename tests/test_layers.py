@@ -38,7 +38,7 @@ LAYERS = (
     ),
     (
         *("naming", "results", "grids", "questions", "checks", "asking", "history", "watchers"),
-        *("study", "coalitions", "games", "tracing", "routes", "doses"),
+        *("study", "coalitions", "games", "tracing", "trace_runs", "routing", "doses"),
     ),
     ("widgets", "charts"),
     ("commands", "__main__"),

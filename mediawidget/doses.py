@@ -1,0 +1,156 @@
+"""How an effect and its interaction grow as a mediator goes from clean to corrupt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .asking import Asked
+from .edits import Patch
+from .effects import Effect
+from .errors import require
+from .runs import as_edits
+from .sites import Site
+from .statistics import FEWEST, bootstrap_ratio, cluster_codes, cluster_sums
+
+if TYPE_CHECKING:
+    from .study import Study
+
+Array = NDArray[np.float64]
+
+DOSES = tuple(np.linspace(0.125, 1.0, 8).tolist())
+
+QUANTITIES = ("TIE", "PIE", "INT")
+
+
+@dataclass(frozen=True, eq=False)
+class DoseCurve:
+    """Effects of moving a mediator a part of the way between its two values.
+
+    Attributes:
+        sites: what is moved, jointly.
+        alphas: the parts of the way, ascending, from above 0 to 1.
+        effect: on an axis ``alpha``: each base with its mediator moved so far toward the other.
+    """
+
+    sites: tuple[Site, ...]
+    alphas: tuple[float, ...]
+    effect: Effect
+
+    def pairs(self, key: str) -> Array:
+        """(pair, alpha) a quantity at each dose, in the metric's unit.
+
+        With m(a) = m1 + a (m0 - m1), the mediator moved from its clean value toward the corrupt:
+        TIE(a) = Y(1, m1) - Y(1, m(a)), PIE(a) = Y(0, m(1 - a)) - Y(0, m0), and
+        INT(a) = Y(1, m1) - Y(1, m(a)) - Y(0, m1) + Y(0, m(a)), the interaction of the input with
+        a mediator that moves so far. At 1 they are TIE, PIE and INT. INT vanishes to first order
+        in the dose where the mediator's effect is linear, and grows with the distance.
+
+        Raises:
+            MediationError: another quantity.
+        """
+        require(
+            key in QUANTITIES,
+            "A dose curve is of an indirect effect or of the interaction.",
+            value=key,
+            expected=" or ".join(QUANTITIES),
+            fix="curve.pairs('INT')",
+        )
+        y11, y00 = self.effect.scores(self.effect.bases).T[..., None]
+        broken, restored = self.effect.scores(self.effect.edited).swapaxes(0, 1)
+        n = len(self.alphas)
+        tie, pie = y11 - broken[:, :n], restored[:, :n] - y00
+        if key == "TIE":
+            return np.asarray(tie)
+        if key == "PIE":
+            return np.asarray(pie)
+        # On the corrupt base the mediator is a from clean where it went 1 - a of its own way.
+        whole, rest = restored[:, n - 1 : n], restored[:, n:]
+        return np.asarray(tie - whole + rest)
+
+    def __getitem__(self, key: str) -> Array:
+        """(alpha,) the mean over pairs."""
+        return np.asarray(self.pairs(key).mean(axis=0))
+
+    def to_dataframe(self, level: float = 0.95) -> pd.DataFrame:
+        """A row per dose and quantity: mean over pairs and its interval (NaN below 3 pairs)."""
+        frames = []
+        for key in QUANTITIES:
+            low, high = self._interval(self.pairs(key), level)
+            columns = {"alpha": self.alphas, "quantity": key, "mean": self[key]}
+            frames.append(pd.DataFrame(columns | {"low": low, "high": high}))
+        return pd.concat(frames, ignore_index=True)
+
+    def _interval(self, values: Array, level: float) -> Array:
+        codes = cluster_codes(self.effect.clusters, self.effect.n_pairs)
+        top, bottom = cluster_sums(values, codes), cluster_sums(np.ones_like(values), codes)
+        if len(top) < FEWEST:
+            return np.full((2, values.shape[1]), np.nan)
+        return bootstrap_ratio(top, bottom, level, 2000, 0)
+
+    def __repr__(self) -> str:
+        where = " + ".join(self.effect.labels[len(self.alphas) - 1 : len(self.alphas)])
+        unit = self.effect.metric.unit
+        return f"DoseCurve({where}; INT {self['INT'][-1]:+.3f} {unit} at the whole way)"
+
+    def _repr_html_(self) -> str:
+        return self.to_dataframe().to_html(float_format="{:+.3f}".format, index=False)
+
+
+def dose_curve(
+    study: Study,
+    sites: Site | Sequence[Site],
+    alphas: Sequence[float] = DOSES,
+    *,
+    progress: bool = True,
+) -> DoseCurve:
+    """Move a mediator from clean toward corrupt in steps and read the interaction at each.
+
+    Args:
+        study: its pairs and metric.
+        sites: one, or several that are moved jointly.
+        alphas: parts of the way, above 0 up to 1; 1 is added if it is not among them.
+        progress: whether to show a bar.
+
+    Raises:
+        MediationError: doses that are none, no sites.
+
+    Example:
+        >>> curve = mw.dose_curve(study, mw.Site("head", 3, head=1), [0.25, 0.5, 1.0])
+        >>> curve["INT"].shape
+        (3,)
+    """
+    doses = _as_doses(alphas)
+    edits = as_edits(sites, Patch())
+    # Beside each dose what is left of the way, for the same mediator value on the other base.
+    steps = [*doses, *(1 - dose for dose in doses)]
+    name = " + ".join(study.labels(tuple(edits)))
+    effect = study.ask(
+        Asked(
+            axes={"alpha": (*(f"{dose:g}" for dose in doses), *(f"1-{d:g}" for d in doses))},
+            labels=tuple(f"{name} moved by {step:g}" for step in steps),
+            cells=[dict.fromkeys(edits, Patch(alpha=step)) for step in steps],
+            freezes=[()] * len(steps),
+            edit=Patch(alpha=0.5),
+            facts={"downstream": "recomputed"},
+        )
+    ).result(progress=progress)
+    return DoseCurve(tuple(edits), doses, effect)
+
+
+def _as_doses(alphas: object) -> tuple[float, ...]:
+    given = list(alphas) if isinstance(alphas, Sequence | np.ndarray) else []
+    numbers = all(isinstance(a, float | int) and not isinstance(a, bool) for a in given)
+    require(
+        bool(given) and numbers and all(0 < a <= 1 for a in given) and not isinstance(alphas, str),
+        "Doses are parts of the way from clean to corrupt.",
+        value=alphas,
+        expected="numbers above 0 up to 1",
+        fix="mw.dose_curve(study, site, [0.25, 0.5, 1.0])",
+    )
+    return tuple(sorted({float(a) for a in given} | {1.0}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator as operators
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from random import Random
 from typing import Literal, NamedTuple, get_args
@@ -67,7 +67,7 @@ def arithmetic(
 
     Returns:
         A contrast with the roles first, operator, second and END (the equals sign); ``dropped``
-        counts drawn pairs of which a number or a result is several tokens.
+        counts drawn pairs of which a result is several tokens.
 
     Raises:
         MediationError: an unknown option, the tokenizer has no such operator, or too few numbers
@@ -87,18 +87,23 @@ def arithmetic(
         results = words.results(operator)
         for result in results:
             follows.setdefault(result, _follows(lm, prompt, f"{space}{result}"))
-        known = good.issuperset(words) and all(follows[result] for result in results)
+        known = all(follows[result] for result in results)
         return _pair(fitting, words, operator) if known else None
 
     return collect(
-        f"arithmetic, {operator}", n, lambda _: _draw_words(rng, operator, corruption), build
+        f"arithmetic, {operator}",
+        n,
+        lambda _: _draw_words(rng, sorted(good), operator, corruption),
+        build,
     )
 
 
-def _draw_words(rng: Random, operator: Operator, corruption: Corruption) -> _Words:
-    """Numbers whose results differ and are not negative; most are such, so this ends soon."""
+def _draw_words(
+    rng: Random, numbers: Sequence[str], operator: Operator, corruption: Corruption
+) -> _Words:
+    """Numbers whose results differ and are not negative; many are such, so this ends soon."""
     while True:
-        first, second, other_first, other_second = rng.choices(NUMBERS, k=4)
+        first, second, other_first, other_second = rng.choices(numbers, k=4)
         if corruption == "first":
             other_second = second
         elif corruption == "second":

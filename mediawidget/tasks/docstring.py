@@ -43,7 +43,7 @@ _FILLER = tuple(f"w{i}" for i in range(7))
 
 
 class _Words(NamedTuple):
-    """``parameters`` are the four of the function and six further ones."""
+    """``parameters`` are the four of the function, then those of the corrupt prompt."""
 
     frame: str
     function: str
@@ -75,7 +75,7 @@ def docstring(
     Returns:
         A contrast with the roles A_def, B_def, C_def (the answer) and D_def (the wrong answer) in
         the definition, A_doc and B_doc in the docstring, and END; ``dropped`` counts drawn pairs
-        that had a word of several tokens.
+        that had a parameter of several tokens.
 
     Raises:
         MediationError: an unknown option, or too few of the words are single tokens, as is the
@@ -92,13 +92,15 @@ def docstring(
     fitting = fit(lm, FRAMES, sample)
     rng = Random(seed)
 
+    known = [[word for word in some if word in good] for some in (FUNCTIONS, DESCRIPTIONS)]
+
     def draw(_: int) -> _Words:
         names = tuple(rng.sample(PARAMETERS, 10))
-        words = tuple(rng.sample(DESCRIPTIONS, len(_FILLER)))
-        return _Words(rng.choice(fitting.frames), rng.choice(FUNCTIONS), names, words)
+        filler = tuple(rng.sample(known[1], len(_FILLER)))
+        return _Words(rng.choice(fitting.frames), rng.choice(known[0]), names, filler)
 
     def build(words: _Words) -> PromptPair | None:
-        used = (words.function, *words.parameters, *words.filler)
+        used = words.parameters[: 4 if corruption == "swap" else None]
         return _pair(fitting, words, corruption) if good.issuperset(used) else None
 
     return collect(f"docstring, {corruption}", n, draw, build)

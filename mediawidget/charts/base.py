@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import altair as alt
+import pandas as pd
 
 from ..effects import Effect
 from ..errors import require
@@ -79,9 +80,10 @@ def as_effect(effect: object) -> Effect:
     return effect  # type: ignore[return-value]
 
 
-def numbers(*fields: str) -> list[alt.Tooltip]:
-    """What a pointer over a mark is told: each field with its sign and three digits."""
-    return [alt.Tooltip(f"{field}:Q", format="+.3f") for field in fields]
+def numbers(table: pd.DataFrame, *fields: str) -> list[alt.Tooltip]:
+    """What a pointer over a mark is told: each field that has numbers, with sign and digits."""
+    known = [field for field in fields if table[field].notna().any()]
+    return [alt.Tooltip(f"{field}:Q", format="+.3f") for field in known]
 
 
 def zero_line(axis: str) -> alt.Chart:

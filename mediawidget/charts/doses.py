@@ -48,7 +48,7 @@ def dose(table: pd.DataFrame, unit: str | None = None) -> Layers:
     band = band.transform_filter("isValid(datum.low)")
     line = base.mark_line().encode(y="mean:Q", **plain)
     dots = base.mark_point(filled=True, opacity=1, size=45).encode(
-        y="mean:Q", tooltip=["quantity:N", *numbers("alpha", "mean", "low", "high")], **marks
+        y="mean:Q", tooltip=["quantity:N", *numbers(table, "alpha", "mean", "low", "high")], **marks
     )
     chart = layers("Effect by strength of the edit", zero_line("y"), band, line, dots)
     return chart.properties(width=WIDTH, height=240)

@@ -130,7 +130,7 @@ def _dots(table: pd.DataFrame, quantity: str, title: str, names: list[str], leve
         place["yOffset"] = alt.YOffset("group:N", sort=names)
     marks = by_name("group", names, "group")
     told = ["cell", *(["group"] if names else []), "n"]
-    tips: list[Any] = [*told, *numbers("mean", "low", "high")]
+    tips: list[Any] = [*told, *numbers(table, "mean", "low", "high")]
     base = alt.Chart(table).encode(**place, tooltip=tips)
     lines = base.mark_rule(strokeWidth=2).encode(
         x=alt.X("low:Q", title=x_title), x2="high:Q", **without_shape(marks)

@@ -73,10 +73,15 @@ def strip(
     names = list(means["group"])
     site = one.labels[0] if one.labels else ", ".join(map(str, cell)) or "effect"
     height = alt.Step(_ROW, **{"for": "position"})
+    x_title = f"{quantity_title(one, key)}; under the dots mean and {level:.0%} interval"
     chart = layers(
         f"{site}: {key} of every pair, n={one.n_pairs}",
         zero_line("x"),
-        _dots(table, names, f"{quantity_title(one, key)}; under the dots mean and {level:.0%} interval"),
+        _dots(
+            table,
+            names,
+            f"{quantity_title(one, key)}; under the dots mean and {level:.0%} interval",
+        ),
         *_summary(means),
     )
     return chart.properties(width=WIDTH, height=height)
@@ -115,7 +120,7 @@ def _dots(table: pd.DataFrame, names: list[str], title: str) -> alt.Chart:
             x=alt.X("value:Q", title=title),
             y=_row(names),
             yOffset=alt.YOffset("height:Q", scale=alt.Scale(domain=_LANE)),
-            tooltip=[*told, *numbers("value")],
+            tooltip=[*told, *numbers(table, "value")],
             **_marks(names),
         )
     )
@@ -128,7 +133,7 @@ def _summary(means: pd.DataFrame) -> list[alt.Chart]:
     base = alt.Chart(means).encode(
         y=_row(names),
         yOffset=alt.datum(_BELOW),
-        tooltip=["group", "n", *numbers("mean", "low", "high")],
+        tooltip=["group", "n", *numbers(means, "mean", "low", "high")],
     )
     marks = _marks(names)
     line = base.mark_rule(strokeWidth=3).encode(x="low:Q", x2="high:Q", **without_shape(marks))

@@ -133,7 +133,7 @@ class Samples(Intervals, OnPairs):
         """The quantity in each group of pairs, the groups of a cell one below the other.
 
         For a table with groups side by side:
-        ``effect.by_group("PIE").pivot(index="site", columns="group", values="mean")``.
+        ``effect.by_group("PIE").pivot_table("mean", "site", "group")``.
 
         Returns:
             A row per cell and group: coordinates and label, ``group``, ``n`` pairs, ``mean`` in

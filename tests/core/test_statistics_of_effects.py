@@ -1,0 +1,478 @@
+"""What effects say of their pairs: tables, shares, halves, groups, odds, interactions."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import mediawidget as mw
+from mediawidget.effects import Effect, Status
+from mediawidget.statistics import q_values
+
+Array = NDArray[np.float64]
+STRONG = (1, 0)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def grid(n: int = 24, seed: int = 0, **more: Any) -> Effect:
+    """2 layers x 3 heads of noise, but for L1H0; L0H2 is 0 by construction, L1H2 not run."""
+    rng = np.random.default_rng(seed)
+    bases = rng.normal(size=(n, 2, 3)) * 0.3 + [[3, 0, 9], [0, 3, 9]]
+    edited = rng.normal(size=(n, 2, 2, 3, 3)) * 0.3 + bases[:, :, None, None]
+    edited[:, 0, *STRONG, 0] -= 1.5
+    edited[:, 1, *STRONG, 0] += 2.0
+    edited[:, :, 0, 2] = bases
+    edited[:, :, 1, 2] = np.nan
+    status = np.full((2, 3), Status.EXACT, dtype=np.uint8)
+    status[0, 2], status[1, 2] = Status.IMPLIED_ZERO, Status.NOT_RUN
+    return Effect(
+        axes={"layer": (0, 1), "head": (0, 1, 2)},
+        bases=bases,
+        edited=edited,
+        status=status,
+        labels=tuple(f"L{layer}H{head}" for layer in range(2) for head in range(3)),
+        **more,
+    )
+
+
+def templates(n: int, each: int = 3) -> tuple[str, ...]:
+    return tuple(f"t{i // each}" for i in range(n))
+
+
+# --- intervals, tests, summaries -----------------------------------------------------------------
+
+
+def test_a_summary_says_what_its_parts_say() -> None:
+    effect = grid()
+    table = effect.summary("PIE", resamples=500)
+    assert list(table["site"]) == list(effect.labels)
+    flat = effect.pairs("PIE").reshape(24, 6)
+    np.testing.assert_allclose(table["mean"], flat.mean(axis=0))
+    np.testing.assert_allclose(table["median"], np.median(flat, axis=0))
+    low, high = effect.ci("PIE", resamples=500).reshape(2, 6)
+    np.testing.assert_array_equal(table["low"], low)
+    np.testing.assert_array_equal(table["high"], high)
+    np.testing.assert_array_equal(table["q"], effect.q_values("PIE").reshape(-1))
+    strong = table.set_index("site").loc["L1H0"]
+    assert (strong["same_sign"], strong["n"], strong["clusters"]) == (1, 24, 24)
+    assert strong["q"] < 0.01
+    assert table.attrs["unit"] == "logits"
+    assert table.attrs["tests"] == 4, "of six cells one is 0 by construction and one was not run"
+
+
+def test_cells_without_a_number_have_no_statistics() -> None:
+    row = grid().summary("TIE").set_index("site").loc["L1H2"]
+    assert (row["status"], row["n"]) == ("not_run", 0)
+    assert row[["mean", "median", "same_sign", "low", "high", "q"]].isna().all()
+
+
+def test_zeros_by_construction_are_1_and_not_counted() -> None:
+    effect = grid()
+    q = effect.q_values("PIE", "by")
+    assert q[0, 2] == 1
+    tested = effect.pairs("PIE").reshape(24, 6)[:, [0, 1, 3, 4]]
+    np.testing.assert_allclose(q.reshape(-1)[[0, 1, 3, 4]], q_values(tested, "by"))
+    assert np.isnan(q[1, 2])
+    run = replace(effect, status=np.where(effect.status == 3, 1, effect.status).astype(np.uint8))
+    assert run.summary("PIE").attrs["tests"] == 5
+    assert run.q_values("PIE", "max-t")[0, 2] == 1
+    assert effect.q_values("TE")[0, 2] < 0.01, "the total effect is 0 nowhere"
+
+
+def test_one_cell_has_floats() -> None:
+    one = grid().cell(*STRONG)
+    assert isinstance(one.q_values("PIE"), float)
+    assert isinstance(one.normalized("PIE"), float)
+    assert isinstance(one.ratio("PIE"), float)
+    assert isinstance(one.pairs_needed("PIE"), float)
+    assert one.ci("PIE").shape == one.normalized_ci("PIE").shape == (2,)
+    assert len(one.summary("PIE")) == len(one.interaction()) == 1
+
+
+def test_clusters_widen_what_pairs_of_a_template_share() -> None:
+    """A shift that a whole template has is no evidence of its pairs one by one."""
+    effect = grid(24)
+    shift = np.repeat(np.random.default_rng(3).normal(size=8) * 2, 3)
+    edited = effect.edited.copy()
+    edited[:, 1, 0, 0, 0] += shift
+    single = replace(effect, edited=edited)
+    whole = replace(single, clusters=templates(24))
+    assert (single.n_clusters, whole.n_clusters) == (24, 8)
+    widths = [np.subtract(*e.ci("PIE")[::-1])[0, 0] for e in (single, whole)]
+    assert widths[1] > 1.2 * widths[0]
+    assert whole.q_values("PIE")[0, 0] > single.q_values("PIE")[0, 0]
+    assert list(whole.summary("PIE")["clusters"]) == [8, 8, 8, 8, 8, 0]
+    rowwise = whole.normalized_ci("PIE")[:, 0, 0], single.normalized_ci("PIE")[:, 0, 0]
+    assert np.diff(rowwise[0]) > np.diff(rowwise[1])
+
+
+def test_pairs_of_a_single_template_are_units() -> None:
+    effect = grid()
+    same = replace(effect, clusters=("t",) * 24)
+    np.testing.assert_array_equal(same.ci("PIE"), effect.ci("PIE"))
+    assert same.n_clusters == 24
+
+
+@pytest.mark.parametrize("ask", ["ci", "q_values", "summary", "normalized_ci", "pairs_needed"])
+def test_two_clusters_are_too_few(ask: str) -> None:
+    two = replace(grid(), clusters=("a", "b") * 12)
+    with pytest.raises(mw.MediationError, match="several pairs") as caught:
+        getattr(two, ask)("PIE")
+    assert "template" in caught.value.expected
+    for name in ("interaction", "rank_disagreement"):
+        with pytest.raises(mw.MediationError, match="several pairs"):
+            getattr(two, name)()
+
+
+# --- shares --------------------------------------------------------------------------------------
+
+
+def test_an_interval_of_shares_holds_them() -> None:
+    effect = grid()
+    low, high = effect.normalized_ci("PIE")
+    share = effect.normalized("PIE")
+    np.testing.assert_allclose(share, effect["PIE"] / effect["TE"].flat[0])
+    ran = np.isfinite(share)
+    assert (low[ran] <= share[ran]).all()
+    assert (share[ran] <= high[ran]).all()
+    np.testing.assert_allclose(effect.normalized_ci("TE"), 1)
+
+
+def test_no_share_of_a_total_effect_that_may_be_0() -> None:
+    effect = grid()
+    bases = effect.bases.copy()
+    bases[::2] = bases[::2, ::-1]
+    unsure = replace(effect, bases=bases)
+    assert abs(unsure["TE"].flat[0]) > 1e-3
+    for ask in (unsure.normalized, unsure.normalized_ci):
+        with pytest.raises(mw.MediationError, match="too near 0") as caught:
+            ask("PIE")
+        assert "95% interval" in caught.value.value  # type: ignore[operator]
+    two = unsure.of_pairs([0, 2])
+    assert np.isfinite(two.normalized("PIE")[0, 0]), "two pairs have no interval to judge by"
+
+
+# --- halves and power ----------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=20)
+@given(seeds)
+def test_halves_are_all_pairs_once(seed: int) -> None:
+    effect = grid(12, clusters=templates(12), groups=("g", "h") * 6)
+    first, second = effect.split(seed)
+    assert not set(first.clusters) & set(second.clusters)
+    together = np.concatenate([first.bases, second.bases])
+    assert {row.tobytes() for row in together} == {row.tobytes() for row in effect.bases}
+    assert first.n_pairs == second.n_pairs == 6
+    assert first.groups == tuple("gh"[i % 2] for i in np.flatnonzero(_in(effect, first)))
+
+
+def _in(effect: Effect, part: Effect) -> Array:
+    rows = {row.tobytes() for row in part.bases}
+    return np.array([row.tobytes() in rows for row in effect.bases])
+
+
+def test_what_one_half_picks_the_other_reports() -> None:
+    effect = grid(40)
+    first, second = effect.split(3)
+    table = effect.select_and_report("PIE", n=2, seed=3)
+    assert len(table) == 2
+    top = table.iloc[0]
+    assert top["site"] == "L1H0"
+    assert top["picked"] == pytest.approx(first["PIE"][STRONG])
+    assert top["mean"] == pytest.approx(second["PIE"][STRONG])
+    np.testing.assert_allclose([top["low"], top["high"]], second.ci("PIE", seed=3)[:, *STRONG])
+    assert "L1H2" not in set(effect.select_and_report("PIE")["site"]), "it has no number"
+
+
+def test_the_winners_curse_shows_on_the_half_that_picked() -> None:
+    """The strongest of 24 cells of noise looks strong where it was picked, and only there."""
+    picked, reported = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        noise = Effect(
+            axes={"unit": tuple(range(24))},
+            bases=np.zeros((20, 2, 3)),
+            edited=rng.normal(size=(20, 2, 24, 3)),
+            status=np.full(24, Status.EXACT, dtype=np.uint8),
+        )
+        row = noise.select_and_report("PIE", n=1, resamples=50).iloc[0]
+        picked.append(abs(row["picked"]))
+        reported.append(row["mean"] * np.sign(row["picked"]))
+    assert np.mean(picked) > 0.6
+    assert abs(np.mean(reported)) < 0.25
+
+
+def test_pairs_needed_falls_with_the_effect() -> None:
+    effect = grid()
+    needed = effect.pairs_needed("PIE")
+    assert needed[STRONG] == np.nanmin(needed[needed < np.inf])
+    assert needed[0, 2] == np.inf
+    assert np.isnan(needed[1, 2])
+    small = effect.pairs_needed("PIE", effect_size=0.1)
+    assert small[STRONG] > needed[STRONG]
+    clustered = replace(effect, clusters=templates(24)).pairs_needed("PIE", effect_size=0.1)
+    assert (clustered[0, :2] % 1 == 0).all()
+
+
+def test_copies_of_pairs_bring_no_power() -> None:
+    effect = grid(10)
+    copied = replace(
+        effect,
+        bases=np.repeat(effect.bases, 4, axis=0),
+        edited=np.repeat(effect.edited, 4, axis=0),
+        clusters=templates(40, 4),
+    )
+    np.testing.assert_allclose(copied.pairs_needed("PIE"), 4 * effect.pairs_needed("PIE"))
+    np.testing.assert_allclose(copied.q_values("PIE"), effect.q_values("PIE"))
+    np.testing.assert_allclose(copied.ci("PIE"), effect.ci("PIE"))
+    np.testing.assert_allclose(copied["PIE"], effect["PIE"])
+
+
+# --- groups --------------------------------------------------------------------------------------
+
+
+def test_groups_stand_below_each_other() -> None:
+    effect = grid(24, groups=("ABBA", "BABA", "BABA", "") * 6)
+    table = effect.by_group("PIE")
+    assert list(table["site"][:3]) == ["L0H0"] * 3
+    assert list(table["group"][:3]) == ["ABBA", "BABA", "no group"]
+    assert list(table["n"][:3]) == [6, 12, 6]
+    part = effect.of_pairs([i for i in range(24) if i % 4 in (1, 2)])
+    row = table[(table["site"] == "L1H0") & (table["group"] == "BABA")].iloc[0]
+    assert row["mean"] == pytest.approx(part["PIE"][STRONG])
+    np.testing.assert_allclose([row["low"], row["high"]], part.ci("PIE")[:, *STRONG])
+    wide = table.pivot_table(index="site", columns="group", values="mean")
+    assert wide.shape == (5, 3), "without the cell that was not run"
+
+
+def test_a_small_group_has_no_interval() -> None:
+    table = grid(5, groups=("a", "a", "a", "b", "b")).by_group("PIE")
+    assert table[table["group"] == "b"]["low"].isna().all()
+    assert np.isfinite(table[table["group"] == "a"]["low"].iloc[0])
+    with pytest.raises(mw.MediationError, match="have no groups"):
+        grid().by_group("PIE")
+
+
+# --- constants -----------------------------------------------------------------------------------
+
+VECTOR = mw.Steer([1.0])
+ONE_VALUE = [mw.Zero(), mw.Mean("corrupt"), mw.Patch("clean"), mw.Resample(1, "clean"), mw.Scale(0)]
+NOT_ONE = [mw.Mean(), mw.Noise(), VECTOR, mw.Scale(0.5), mw.Resample(), mw.Patch(alpha=0.5)]
+
+
+@pytest.mark.parametrize("edit", ONE_VALUE)
+def test_the_controlled_direct_effect_is_what_a_constant_leaves(edit: mw.Edit) -> None:
+    effect = replace(grid(), edit=edit)
+    scores = effect.scores(effect.edited)
+    np.testing.assert_allclose(effect.pairs("CDE"), scores[:, 0] - scores[:, 1])
+    np.testing.assert_allclose(effect["TE"] - effect["CDE"], effect["difference"])
+    assert "CDE" in effect.quantities()
+    assert "CDE" in effect.to_dataframe()
+
+
+@pytest.mark.parametrize("edit", NOT_ONE)
+def test_two_values_have_no_controlled_direct_effect(edit: mw.Edit) -> None:
+    effect = replace(grid(), edit=edit)
+    assert "CDE" not in effect.quantities()
+    with pytest.raises(
+        mw.MediationError, match=f"CDE does not exist under a {edit.kind}"
+    ) as caught:
+        effect["CDE"]
+    assert "one value" in caught.value.fix
+
+
+def test_under_a_patch_cde_has_two_names() -> None:
+    with pytest.raises(mw.MediationError, match="CDE") as caught:
+        grid()["CDE"]
+    assert "PDE" in caught.value.expected
+    assert "TDE" in caught.value.expected
+
+
+# --- scales --------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=30)
+@given(seeds, st.floats(0.1, 10), st.sampled_from([mw.LogitDiff(), mw.LogOdds()]))
+def test_a_ratio_is_expm1_of_the_log_odds_effect(
+    seed: int, spread: float, metric: mw.Metric
+) -> None:
+    rng = np.random.default_rng(seed)
+    kept = rng.normal(size=(2, 5, 2, 3)) * spread
+    kept[..., 2] = np.logaddexp(kept[..., 0], kept[..., 1]) + 0.1
+    effect = Effect({}, kept[0], kept[1], np.array(1, dtype=np.uint8), metric=metric)
+    ratio = effect.pairs_ratio
+    for key in ("PIE", "TE", "PDE"):
+        np.testing.assert_allclose(ratio(key), np.expm1(effect.pairs(key)), rtol=1e-9)
+    whole = ratio("PDE") + ratio("PIE") + ratio("INT")
+    scale = max(1.0, *(float(abs(ratio(key)).max()) for key in ("PDE", "PIE", "INT")))
+    np.testing.assert_allclose(whole, ratio("TE"), rtol=1e-9, atol=1e-9 * scale)
+    np.testing.assert_allclose(ratio("TIE") - ratio("PIE"), ratio("INT"), atol=1e-9 * scale)
+    y11, y10, y00 = (np.exp(effect.pairs(corner)) for corner in ("Y11", "Y10", "Y00"))
+    np.testing.assert_allclose(ratio("TIE"), (y11 - y10) / y00, rtol=1e-6, atol=1e-9 * scale)
+    assert effect.ratio("PIE") == pytest.approx(np.expm1(effect.pairs("PIE")).mean())
+
+
+def test_effects_that_add_up_in_log_odds_interact_in_odds() -> None:
+    """Corners 0, 1, 1, 2 of the logits: INT is 0, of the odds (e - 1)^2."""
+    kept = np.zeros((2, 1, 2, 3))
+    kept[0, 0, 0, 0], kept[0, 0, 1, 0] = 2, 0
+    kept[1, 0, :, 0] = 1
+    kept[..., 2] = np.logaddexp(kept[..., 0], kept[..., 1])
+    effect = Effect({}, kept[0], kept[1], np.array(1, dtype=np.uint8))
+    assert effect["INT"] == 0
+    assert effect.ratio("INT") == pytest.approx((np.e - 1) ** 2)
+    table = effect.by_metric()
+    assert table["logit_diff"].item() == 0
+    assert abs(table["prob"].item()) > 0.05
+    assert table["prob"].item() == effect.rescore(mw.Prob())["INT"]
+
+
+def test_ratios_are_of_log_odds_and_of_effects() -> None:
+    with pytest.raises(mw.MediationError, match="log odds"):
+        grid().rescore(mw.Prob()).ratio("PIE")
+    with pytest.raises(mw.MediationError, match="change"):
+        grid().ratio("Y10")
+    with pytest.raises(mw.MediationError, match="NIE"):
+        grid().ratio("NIE")
+    constant = replace(grid(), edit=mw.Zero())
+    np.testing.assert_allclose(
+        constant.ratio("difference"), constant.ratio("clean") - constant.ratio("corrupt")
+    )
+
+
+def test_metrics_stand_side_by_side() -> None:
+    effect = grid()
+    table = effect.by_metric("PIE", [mw.Prob(), mw.LogitDiff()])
+    assert list(table.columns) == ["layer", "head", "site", "prob", "logit_diff"]
+    np.testing.assert_allclose(table["logit_diff"], effect["PIE"].reshape(-1))
+    default = set(effect.by_metric().columns)
+    assert {"logit_diff", "log_prob", "logit", "prob", "prob_diff", "log_odds"} <= default
+    for metrics in ([], [mw.Prob(), mw.Prob()], "prob", [3], mw.Prob()):
+        with pytest.raises(mw.MediationError, match="different names"):
+            effect.by_metric("INT", metrics)  # type: ignore[arg-type]
+    with pytest.raises(mw.MediationError, match="did not keep"):
+        effect.by_metric("INT", [mw.Rank()])
+
+
+# --- diagnostics ---------------------------------------------------------------------------------
+
+
+def gates(n: int = 20) -> Effect:
+    """A row of gates (add, and, or, xor): PIE 1, 0, 1, 1; TIE 1, 1, 0, -1; a little noise."""
+    rng = np.random.default_rng(1)
+    wanted = {"PIE": [1, 0, 1, 1], "TIE": [1, 1, 0, -1]}
+    bases = np.zeros((n, 2, 3))
+    bases[:, 0, 0] = 2
+    edited = rng.normal(size=(n, 2, 4, 3)) * 0.05
+    edited[:, 1, :, 0] += wanted["PIE"]
+    edited[:, 0, :, 0] += 2 - np.array(wanted["TIE"])
+    return Effect(
+        {"gate": ("add", "and", "or", "xor")}, bases, edited, np.full(4, 1, dtype=np.uint8)
+    )
+
+
+def test_interactions_are_those_of_the_gates() -> None:
+    table = gates().interaction().set_index("gate")
+    np.testing.assert_allclose(table["INT"], [0, 1, -1, -2], atol=0.1)
+    assert list(table["flagged"]) == [False, True, True, True]
+    np.testing.assert_allclose(table["share"], [0, 1, -1, -2], atol=0.15)
+    assert (table["sd"] > 0).all()
+    assert ((table["low"] < table["INT"]) & (table["INT"] < table["high"])).all()
+    none = grid().interaction().set_index("site")
+    assert none["share"].isna().tolist() == [False, False, True, False, False, True]
+    with pytest.raises(mw.MediationError, match="PIE does not exist"):
+        replace(grid(), edit=mw.Zero()).interaction()
+
+
+def row(pie: Array, tie: Array, noise: float, n: int = 30) -> Effect:
+    rng = np.random.default_rng(2)
+    cells = len(pie)
+    bases = np.zeros((n, 2, 3))
+    edited = rng.normal(size=(n, 2, cells, 3)) * noise
+    edited[:, 1, :, 0] += pie
+    edited[:, 0, :, 0] -= tie
+    axes: dict[str, tuple[int | str, ...]] = {"unit": tuple(range(cells))}
+    return Effect(axes, bases, edited, np.full(cells, 1, dtype=np.uint8))
+
+
+def test_the_same_order_and_the_opposite_one() -> None:
+    strong = np.array([3.0, -2, 4, 5, 1, 2.5, -6, -1.5, 0.7, -0.3, 6.5, 7])
+    same = row(strong, 2 * strong, 0.1).rank_disagreement()
+    assert (same["spearman"], same["cells"]) == (1, 12)
+    assert (same["overlap_5"], same["overlap_10"]) == (1, 1)
+    turned = row(strong, -strong, 0.1).rank_disagreement()
+    assert turned["spearman"] == pytest.approx(-1)
+    assert turned["overlap_5"] == 1, "by size the order is the same"
+
+
+def test_cells_of_noise_are_left_out_of_the_order() -> None:
+    pie = np.array([3.0, 2, 1, -1, *[0.0] * 8])
+    found = row(pie, pie[::-1].copy(), 0.05).rank_disagreement(resamples=300)
+    assert 8 <= found["cells"] <= 10
+    assert -1 < found["low"] <= found["spearman"] <= found["high"] < 1
+    with pytest.raises(mw.MediationError, match="several cells"):
+        row(np.zeros(6), np.zeros(6), 1.0, n=200).rank_disagreement(level=0.9999)
+
+
+def test_an_unmoved_order_has_a_narrow_interval() -> None:
+    few = row(np.arange(1.0, 9), np.arange(1.0, 9), 0.5, n=10).rank_disagreement()
+    many = row(np.arange(1.0, 9), np.arange(1.0, 9), 0.5, n=300).rank_disagreement()
+    assert many["high"] - many["low"] <= few["high"] - few["low"]
+    assert np.isnan(many["overlap_10"])
+    assert isinstance(many, pd.Series)
+
+
+# --- of pairs, and what is refused ---------------------------------------------------------------
+
+
+def test_some_pairs_are_an_effect_of_their_own() -> None:
+    effect = grid(6, clusters=templates(6, 2), groups=tuple("abcdef"))
+    some = effect.of_pairs(np.array([4, 1]))
+    assert (some.clusters, some.groups) == (("t2", "t0"), ("e", "b"))
+    np.testing.assert_array_equal(some.pairs("PIE"), effect.pairs("PIE")[[4, 1]])
+
+
+@pytest.mark.parametrize("index", [[], [0, 0], [6], [-1], 3, "01", [True], [0.5], None, [[0]]])
+def test_pairs_are_picked_by_number(index: Any) -> None:
+    with pytest.raises(mw.MediationError, match="picked by their numbers"):
+        grid(6).of_pairs(index)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda e: e.summary("XYZ"),
+        lambda e: e.q_values(3),
+        lambda e: e.q_values("PIE", "holm"),
+        lambda e: e.normalized_ci("NIE"),
+        lambda e: e.split(-1),
+        lambda e: e.of_pairs([0]).split(),
+        lambda e: e.select_and_report("PIE", n=-1),
+        lambda e: e.select_and_report("PIE", n="all"),
+        lambda e: e.of_pairs([0, 1, 2, 3]).select_and_report("PIE"),
+        lambda e: e.pairs_needed("PIE", effect_size="large"),
+        lambda e: e.pairs_needed("PIE", effect_size=float("nan")),
+        lambda e: e.pairs_needed("PIE", power=2),
+        lambda e: e.pairs_ratio(["PIE"]),
+        lambda e: e.by_metric(3),
+    ],
+)
+def test_bad_questions_are_refused(ask: Any) -> None:
+    with pytest.raises(mw.MediationError):
+        ask(grid())
+
+
+def test_a_repr_begins_with_what_a_student_looks_for() -> None:
+    one = grid().cell(*STRONG)
+    assert f"PIE {one['PIE']:+.3f}, TIE {one['TIE']:+.3f}" in repr(one)
+    constant = replace(one, edit=mw.Zero())
+    said = f"on clean {constant['clean']:+.3f}, on corrupt {constant['corrupt']:+.3f}"
+    assert said in repr(constant)
+    assert "PIE" not in repr(grid().cell(1, 2)), "it was not run"
+    assert "PIE" not in repr(grid())

@@ -274,10 +274,11 @@ def arithmetic() -> LM:
 def _loaded(circuit: Circuit, tokenizer: PreTrainedTokenizerFast, name: str) -> LM:
     """A circuit as ``load`` gives it, under a name for people."""
     from ..loading import load
-    from ._decoder import PATHS
+    from ._decoder import ATTENTION_ONLY, PATHS
 
+    paths = PATHS if circuit.config.intermediate_size else ATTENTION_ONLY
     circuit.config._name_or_path = name  # noqa: SLF001 - where transformers keeps it
-    return load(circuit, tokenizer=tokenizer, paths=PATHS)
+    return load(circuit, tokenizer=tokenizer, paths=paths)
 
 
 def _refuse_no_circuit(beta: object, decoys: object, seed: object) -> None:

@@ -9,7 +9,7 @@ improve transformer"), so that an interaction of two mediators is one neuron, ex
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -44,6 +44,9 @@ PATHS = ModulePaths(
 )
 """Where ``Circuit`` keeps what can be edited, for ``load``."""
 
+ATTENTION_ONLY = replace(PATHS, mlp=None, norm_before_mlp=None, neurons=None, plain=False)
+"""The same for a circuit without neurons."""
+
 SURE = 1000.0
 """A score so large that a softmax in double precision gives all other keys exactly 0."""
 
@@ -61,7 +64,7 @@ class CircuitConfig(PretrainedConfig):  # type: ignore[no-untyped-call]
         num_attention_heads: int = 1,
         hidden_size: int = 1,
         head_dim: int = 1,
-        intermediate_size: int = 1,
+        intermediate_size: int = 0,
         **kwargs: Any,
     ) -> None:
         self.vocab_size = vocab_size
@@ -142,19 +145,21 @@ class Products(nn.Module):
 
 
 class Block(nn.Module):
-    """One layer: the residual stream plus its heads, plus its MLP of that."""
+    """One layer: the residual stream plus its heads, plus its MLP of that if it has neurons."""
 
     def __init__(self, config: CircuitConfig) -> None:
         super().__init__()
         self.self_attn = Attention(config)
         self.norm = nn.Identity()
-        self.mlp = Products(config)
+        self.mlp = Products(config) if config.intermediate_size else None
 
     def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """(batch, T, d) to the same shape."""
         hidden_states = (
             hidden_states + self.self_attn(hidden_states, attention_mask=attention_mask)[0]
         )
+        if self.mlp is None:
+            return hidden_states
         added: Tensor = self.mlp(self.norm(hidden_states))
         return hidden_states + added
 

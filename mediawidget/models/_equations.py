@@ -6,8 +6,8 @@ A prompt is ``<s>`` and one token an input. The residual stream has the coordina
 
 - Head i of layer 0, one number wide, looks at the position of its input and at nothing else; its
   z is M_i = a0_i + a1_i x. It adds M_i to its coordinate of ``m``.
-- A neuron is the product of two coordinates, and the MLP adds the sum of the neurons, each times
-  its coefficient, to ``out``. That is Y.
+- A neuron is the product of two coordinates, and the last MLP adds the sum of the neurons, each
+  times its coefficient, to ``out``. That is Y.
 - logit(yes) is Y and logit(no) is 0, so their difference is Y; all other words are at -100.
 
 Nothing is saturated or approximate: the softmax is exactly one-hot, so every effect is the
@@ -129,8 +129,9 @@ def build(
     Args:
         equations: what it computes.
         values: the words of inputs and the numbers they stand for.
-        noise: (word, width), what each of the words n0, n1, ... brings beside; then a prompt ends
-            with one of these.
+        noise: (word, width), what each of the words n0, n1, ... brings beside. Then a prompt ends
+            with one of these, and the MLP is a layer later, so that what it reads is a residual
+            stream between blocks.
     """
     n, n_inputs = len(equations.mediators), 1 + max(equations.reads)
     n_noise, width = (0, 0) if noise is None else noise.shape
@@ -140,6 +141,7 @@ def build(
     circuit = new_circuit(
         vocab_size=len(words),
         max_position_embeddings=n_positions,
+        num_hidden_layers=1 if noise is None else 2,
         num_attention_heads=n,
         hidden_size=block["out"].stop,
         intermediate_size=len(equations.terms),
@@ -170,7 +172,7 @@ def _set_words(
 
 def _set_outcome(circuit: Circuit, equations: Equations, block: Mapping[str, slice]) -> None:
     """A neuron a term."""
-    mlp = circuit.model.layers[0].mlp
+    mlp = circuit.model.layers[-1].mlp
     place = {name: block[name].start for name in ("one", "x")}
     place |= {f"m{i}": block["m"].start + i for i in range(len(equations.mediators))}
     for neuron, (first, second, coefficient) in enumerate(equations.terms):

@@ -57,7 +57,6 @@ def build(
         num_attention_heads=AT_LEAST + decoys,
         hidden_size=WIDTH,
         head_dim=WIDTH,
-        intermediate_size=1,
     )
     n_tokens = len(WORDS) - 1  # the unknown word brings nothing
     with torch.no_grad():

@@ -30,8 +30,9 @@ def gate_pair(clean: tuple[int, int] = (1, 1), corrupt: tuple[int, int] = (0, 0)
 
 
 def _gate_prompt(inputs: object) -> str:
+    several = isinstance(inputs, tuple | list) and len(inputs) == 2
     require(
-        isinstance(inputs, tuple | list) and len(inputs) == 2 and set(inputs) <= {0, 1},
+        several and all(one in (0, 1) for one in inputs),  # type: ignore[attr-defined]
         "A gate has two inputs.",
         value=inputs,
         expected="a pair of 0 and 1",

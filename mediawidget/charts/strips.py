@@ -77,11 +77,7 @@ def strip(
     chart = layers(
         f"{site}: {key} of every pair, n={one.n_pairs}",
         zero_line("x"),
-        _dots(
-            table,
-            names,
-            f"{quantity_title(one, key)}; under the dots mean and {level:.0%} interval",
-        ),
+        _dots(table, names, x_title),
         *_summary(means),
     )
     return chart.properties(width=WIDTH, height=height)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..errors import require
 from ..prompts import PromptPair
-from ._arguments import as_numbers, refuse_no_count, refuse_no_number
+from ._arguments import as_numbers, refuse_no_circuit, refuse_no_seed
 from ._prompts import (
     arithmetic_pair,
     equation_pairs,
@@ -133,8 +134,7 @@ def equations(
     from ._equations import build, checked
 
     asked = checked(mediators, weights, intercept, direct, moderation, interactions)
-    numbers = as_numbers(values, "values")
-    refuse_no_count(len(numbers), "the number of values", 2)
+    numbers = as_numbers(values, "values", 2)
     circuit, tokenizer, _ = build(asked, {f"x{k}": value for k, value in enumerate(numbers)})
     return _loaded(circuit, tokenizer, "structural equations")
 
@@ -167,8 +167,15 @@ def planted_subspace(gate: str = "XOR", *, rotated: bool = True, seed: int = 0) 
     """
     from ._gates import planted
 
-    refuse_no_count(seed, "seed")
-    circuit, tokenizer = planted(gate, bool(rotated), seed)
+    refuse_no_seed(seed)
+    require(
+        isinstance(rotated, bool),
+        "A residual stream is turned or not.",
+        value=rotated,
+        expected="True or False",
+        fix="mw.models.planted_subspace('XOR', rotated=False)",
+    )
+    circuit, tokenizer = planted(gate, rotated, seed)
     return _loaded(circuit, tokenizer, f"planted {gate}")
 
 
@@ -191,7 +198,7 @@ def induction(beta: float = 20.0, decoys: int = 0, seed: int = 0) -> LM:
     from ..loading import load
     from ._induction import build
 
-    _refuse_no_circuit(beta, decoys, seed)
+    refuse_no_circuit(beta, decoys, seed)
     module, tokenizer = build(beta=beta, decoys=decoys, seed=seed)
     return load(module, tokenizer=tokenizer)
 
@@ -241,12 +248,12 @@ def ioi_mini(decoys: int = 0, seed: int = 0, beta: float = 20.0) -> LM:
     Example:
         >>> import mediawidget as mw
         >>> study = mw.Study(mw.models.ioi_mini(), mw.models.ioi_mini_pairs()["flip"])
-        >>> study.sweep("head", progress=False)["PIE"].round(2)[:, 0].tolist()
+        >>> abs(study.sweep("head", progress=False)["PIE"]).round(2)[:, 0].tolist()
         [1.0, 1.0, 0.0, 0.0]
     """
     from ._ioi_mini import build
 
-    _refuse_no_circuit(beta, decoys, seed)
+    refuse_no_circuit(beta, decoys, seed)
     return _loaded(*build(beta=beta, decoys=decoys, seed=seed), "IOI mini")
 
 
@@ -279,9 +286,3 @@ def _loaded(circuit: Circuit, tokenizer: PreTrainedTokenizerFast, name: str) -> 
     paths = PATHS if circuit.config.intermediate_size else ATTENTION_ONLY
     circuit.config._name_or_path = name  # noqa: SLF001 - where transformers keeps it
     return load(circuit, tokenizer=tokenizer, paths=paths)
-
-
-def _refuse_no_circuit(beta: object, decoys: object, seed: object) -> None:
-    refuse_no_number(beta, "beta", positive=True)
-    refuse_no_count(decoys, "decoys")
-    refuse_no_count(seed, "seed")

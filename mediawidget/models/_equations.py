@@ -33,6 +33,8 @@ from ._words import UNKNOWN, word_tokenizer
 OTHERS = -100.0
 """The logit of every word that is no answer."""
 
+MOST_MEDIATORS = 32
+
 
 @dataclass(frozen=True)
 class Equations:
@@ -82,25 +84,24 @@ def checked(
     Raises:
         MediationError: no numbers, not one weight a mediator, or interactions of none.
     """
-    shape = "a list of pairs (a0, a1)"
     require(
-        isinstance(mediators, list | tuple) and len(mediators) > 0,
+        isinstance(mediators, list | tuple) and 0 < len(mediators) <= MOST_MEDIATORS,
         "mediators are given by their equations.",
         value=mediators,
-        expected=shape,
+        expected=f"a list of 1 to {MOST_MEDIATORS} pairs (a0, a1)",
         fix="mediators=((0.0, 1.0), (0.5, 2.0))",
     )
     assert isinstance(mediators, list | tuple)
-    lines = [as_numbers(line, "every entry of mediators", 2) for line in mediators]
+    lines = [as_numbers(line, "every entry of mediators", 2, 2) for line in mediators]
     n = len(lines)
     refuse_no_number(intercept, "intercept")
     refuse_no_number(direct, "direct")
     return Equations(
         mediators=tuple((a0, a1) for a0, a1 in lines),
-        weights=as_numbers(weights, "weights", n),
+        weights=as_numbers(weights, "weights", n, n),
         intercept=float(intercept),
         direct=float(direct),
-        moderation=as_numbers((0.0,) * n if moderation is None else moderation, "moderation", n),
+        moderation=as_numbers((0.0,) * n if moderation is None else moderation, "moderation", n, n),
         interactions=_as_interactions({} if interactions is None else interactions, n),
         reads=(0,) * n,
     )

@@ -7,7 +7,7 @@ from random import Random
 from ..errors import require
 from ..prompts import Contrast, PromptPair
 from ..sites import Site
-from ._arguments import refuse_no_count
+from ._arguments import MOST_PAIRS, refuse_no_count, refuse_no_seed
 from ._vocabulary import END, N_NOISE_WORDS, NAMES, NO, START, YES
 
 
@@ -52,7 +52,7 @@ def equation_pairs(n: int = 1) -> Contrast:
         >>> [(pair.clean, pair.corrupt) for pair in equation_pairs(2)]
         [('<s> x1', '<s> x0'), ('<s> x3', '<s> x2')]
     """
-    refuse_no_count(n, "n", 1)
+    refuse_no_count(n, "n", 1, MOST_PAIRS)
     pairs = [
         PromptPair(f"{START} x{2 * k + 1}", f"{START} x{2 * k}", YES, NO, {"x": 1})
         for k in range(n)
@@ -69,8 +69,8 @@ def planted_pairs(n: int = 32, seed: int = 0) -> Contrast:
         n: how many.
         seed: of the draw.
     """
-    refuse_no_count(n, "n", 1)
-    refuse_no_count(seed, "seed")
+    refuse_no_count(n, "n", 1, MOST_PAIRS)
+    refuse_no_seed(seed)
     random = Random(seed)
     pairs: list[PromptPair] = []
     roles = {"first input": 1, "second input": 2, "END": 3}

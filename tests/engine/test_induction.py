@@ -127,6 +127,17 @@ def test_decoys_stay_small(name: str, decoys: int) -> None:
         assert np.abs(values[:, 1:]).max() > 1e-4
 
 
+def test_the_value_swap_hides_l0h0_among_decoys() -> None:
+    """Nothing that it carries differs, so it ranks like a decoy; the key swap shows it."""
+    lm = mw.models.induction(decoys=4)
+    ranks = {}
+    for name, pair in mw.models.induction_pairs().items():
+        pie = np.abs(mw.Study(lm, pair).sweep("head")["PIE"])
+        ranks[name] = int((pie > pie[0, 0]).sum())
+    assert ranks["key swap"] <= 1
+    assert ranks["value swap"] > 1
+
+
 def test_decoys_are_seeded() -> None:
     weights = [
         torch.cat([p.flatten() for p in build(decoys=2, seed=seed)[0].parameters()])

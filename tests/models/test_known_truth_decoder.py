@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 import mediawidget as mw
+import mediawidget.models._prompts
 from mediawidget.mediators import MEDIATORS
 from mediawidget.models._decoder import Head, additive_mask, layout
 from mediawidget.models._words import word_tokenizer
@@ -102,6 +104,13 @@ def test_a_form_is_a_head() -> None:
     head = Head.of_form(form, write)
     torch.testing.assert_close(head.query @ head.key.T, form)
     torch.testing.assert_close(head.value @ head.out, write)
+
+
+@pytest.mark.parametrize("module", [mw.models, mediawidget.models._prompts])
+def test_the_examples_are_true(module: Any) -> None:
+    failed, tried = doctest.testmod(module)
+    assert tried >= 3
+    assert failed == 0
 
 
 def test_words_are_tokens() -> None:

@@ -106,8 +106,7 @@ def test_one_mediator(truth: Truth) -> None:
     for m in (0.0, 1.0, -2.5):
         values = mw.Values(head(0), np.full((1, 2, 1), m))
         held = study.intervene({head(0): mw.Patch(values)})
-        cde = (held["Y11"] - held["clean"]) - (held["Y00"] - held["corrupt"])
-        assert cde == pytest.approx(c + d * m, abs=TOLERANCE)
+        assert held["CDE"] == pytest.approx(c + d * m, abs=TOLERANCE)
 
 
 @few
@@ -190,6 +189,11 @@ def test_probabilities_are_those_of_two_answers() -> None:
     np.testing.assert_allclose(study.total.pairs("Y11"), expected, atol=1e-12)
 
 
+def test_an_array_is_a_list_of_numbers() -> None:
+    lm = mw.models.equations(np.array([[0.0, 1.0]]).tolist(), np.array([2.0]), values=np.eye(2)[0])  # type: ignore[arg-type]
+    assert mw.Study(lm, mw.models.equation_pairs()).total["TE"] == pytest.approx(-2)
+
+
 def test_single_precision_is_near() -> None:
     lm = mw.models.equations([(0.3, 1.1)], [0.7], moderation=[0.9])
     single = mw.load(lm.hf, tokenizer=lm.tokenizer, paths=lm.paths, dtype=torch.float32)
@@ -205,10 +209,13 @@ def test_single_precision_is_near() -> None:
         {"mediators": [(0.0, 1.0, 2.0)]},
         {"mediators": [("a", 1.0)]},
         {"mediators": "ab"},
+        {"mediators": [(0.0, 1.0)] * 40, "weights": [1.0] * 40},
         {"weights": [1.0, 2.0]},
         {"weights": [float("nan")]},
         {"weights": 1.0},
         {"intercept": "1"},
+        {"intercept": 10**400},
+        {"direct": 1e7},
         {"direct": float("inf")},
         {"moderation": [1.0, 2.0]},
         {"interactions": {(0, 0): 1.0}},
@@ -228,7 +235,7 @@ def test_interactions_go_up_and_have_numbers() -> None:
     raised(lambda: mw.models.equations(**two, interactions={(0, 1): True}))
 
 
-@pytest.mark.parametrize("n", [0, -1, 1.5, "2", True])
+@pytest.mark.parametrize("n", [0, -1, 1.5, "2", True, 10**12])
 def test_numbers_of_pairs_that_are_none(n: Any) -> None:
     raised(lambda: mw.models.equation_pairs(n))
     raised(lambda: mw.models.planted_pairs(n))

@@ -214,7 +214,7 @@ def test_decoys_are_seeded_and_small() -> None:
     [
         *({"decoys": -1}, {"decoys": 1.5}, {"decoys": True}),
         *({"seed": -1}, {"seed": "0"}, {"beta": 0.0}, {"beta": -1.0}, {"beta": "20"}),
-        {"beta": float("nan")},
+        *({"beta": float("nan")}, {"beta": 1e300}, {"seed": 10**30}, {"decoys": 10**12}),
     ],
 )
 def test_circuits_that_are_none(given: dict[str, Any]) -> None:

@@ -158,7 +158,12 @@ def test_pairs_are_drawn() -> None:
     assert len(seen) == 4
 
 
-@pytest.mark.parametrize("seed", [-1, 0.5, "1", None])
+@pytest.mark.parametrize("rotated", [1, "no", None])
+def test_turns_that_are_none(rotated: Any) -> None:
+    raised(lambda: mw.models.planted_subspace(rotated=rotated))
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "1", None, 10**30])
 def test_seeds_that_are_none(seed: Any) -> None:
     raised(lambda: mw.models.planted_subspace(seed=seed))
     raised(lambda: mw.models.planted_pairs(seed=seed))

@@ -60,10 +60,11 @@ class Diagnostics(OnPairs):
         Returns:
             ``spearman``, the rank correlation of PIE and TIE (means over pairs, with their signs)
             over the ``cells`` whose interval of either excludes 0, for the order of noise is no
-            order; ``low`` and ``high``, percentiles of it over resampled pairs, clusters whole,
-            which lie below it where pairs are few, for noise lowers a rank correlation;
-            ``overlap_5`` and ``overlap_10``: of the 5 and 10 largest cells by |PIE|, the share
-            that are so by |TIE|; NaN where there are no more cells than that.
+            order; ``low`` and ``high``, as far from it to both sides as its farther percentile
+            over resampled pairs, clusters whole: noise lowers a rank correlation, and the noise of
+            a resample lowers it again, so that the percentiles alone lie too low; ``overlap_5``
+            and ``overlap_10``: of the 5 and 10 largest cells by |PIE|, the share that are so by
+            |TIE|; NaN where there are no more cells than that.
 
         Raises:
             MediationError: edits to a constant; fewer than three pairs or clusters; fewer than
@@ -85,14 +86,15 @@ class Diagnostics(OnPairs):
             self._resampled(pie[:, sure], resamples, seed),
             self._resampled(tie[:, sure], resamples, seed),
         )
-        ends = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2])
         means = pie.mean(axis=0), tie.mean(axis=0)
+        found = float(rank_correlations(means[0][sure], means[1][sure]))
+        far = _farther(drawn[np.isfinite(drawn)], found, level)
         ran = np.isfinite(means[0]) & np.isfinite(means[1])
         return pd.Series(
             {
-                "spearman": float(rank_correlations(means[0][sure], means[1][sure])),
-                "low": ends[0],
-                "high": ends[1],
+                "spearman": found,
+                "low": float(np.maximum(found - far, -1.0)),
+                "high": float(np.minimum(found + far, 1.0)),
                 "cells": int(sure.sum()),
                 **{f"overlap_{k}": overlap(means[0][ran], means[1][ran], k) for k in (5, 10)},
             },
@@ -106,3 +108,11 @@ class Diagnostics(OnPairs):
         sums, sizes = cluster_sums(values, codes), self._sizes(codes)
         weights = resample_weights(len(sums), resamples, seed)
         return np.asarray((weights @ sums) / (weights @ sizes))
+
+
+def _farther(drawn: Array, found: float, level: float) -> float:
+    """How far the farther end of the drawn numbers' central part is; NaN where there are none."""
+    if not len(drawn):
+        return float("nan")
+    ends = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return float(np.abs(ends - found).max())

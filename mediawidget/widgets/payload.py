@@ -157,8 +157,8 @@ def edit_payload(edits: Iterable[Edit]) -> dict[str, Any]:
 
 
 def intervals(effect: Effect) -> dict[str, list[float]] | None:
-    """95% intervals of the mean over pairs, None where there are too few pairs for any."""
-    if effect.n_pairs < FEWEST or not np.isfinite(effect.edited).all():
+    """95% intervals of the mean over pairs, None where too few are independent for any."""
+    if effect.n_clusters < FEWEST or not np.isfinite(effect.edited).all():
         return None
     keys = ("PIE", "TIE", "INT") if effect.edit.corners else ("clean", "corrupt", "difference")
     return {key: [float(f"{end:.6g}") for end in effect.ci(key)] for key in keys}

@@ -14,6 +14,7 @@ from scipy import stats
 import mediawidget as mw
 from mediawidget.effects import Effect, Status
 from mediawidget.statistics import q_values
+from mediawidget.widgets.payload import intervals
 
 Array = NDArray[np.float64]
 STRONG = (1, 0)
@@ -128,6 +129,15 @@ def test_two_clusters_are_too_few(ask: str) -> None:
     for name in ("interaction", "rank_disagreement"):
         with pytest.raises(mw.MediationError, match="several pairs"):
             getattr(two, name)()
+
+
+def test_a_view_of_two_templates_has_no_intervals() -> None:
+    one = grid().cell(*STRONG)
+    assert intervals(replace(one, clusters=("a", "b") * 12)) is None
+    shown = intervals(replace(one, clusters=templates(24)))
+    assert shown is not None
+    expected = replace(one, clusters=templates(24)).ci("PIE")
+    np.testing.assert_allclose(shown["PIE"], expected, rtol=1e-5)
 
 
 # --- shares --------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ export const WIDGETS = [
   "explorer",
   "mediation_diagram",
   "gate_playground",
+  "interaction_grid",
+  "causal_trace",
 ];
 
 const here = dirname(fileURLToPath(import.meta.url));

@@ -23,7 +23,7 @@ export class ProtocolError extends Error {
 }
 
 /** Reads the fields of an object, each checked; errors name the way to the field. */
-class Reader {
+export class Reader {
   readonly #fields: Record<string, unknown>;
 
   constructor(

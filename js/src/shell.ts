@@ -23,3 +23,22 @@ export function shell(
   signal.addEventListener("abort", () => root.remove());
   return root;
 }
+
+/** Calls `run` with the view's width in CSS pixels, now and whenever it changes. */
+export function followWidth(
+  root: HTMLElement,
+  signal: AbortSignal,
+  run: (width: number) => void,
+): void {
+  let known = 0;
+  const read = () => {
+    const width = Math.round(root.getBoundingClientRect().width);
+    if (width === 0 || width === known) return;
+    known = width;
+    run(width);
+  };
+  const observer = new ResizeObserver(read);
+  observer.observe(root);
+  signal.addEventListener("abort", () => observer.disconnect());
+  read();
+}

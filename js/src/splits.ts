@@ -52,7 +52,7 @@ export function quantities(c: Corners, patch: boolean): Record<string, number> {
   return { TE: c.y11 - c.y00, "On clean": clean, "On corrupt": corrupt, CDE: c.y10 - c.y01 };
 }
 
-export interface Bar {
+export interface Part {
   name: string;
   from: number;
   to: number;
@@ -94,7 +94,7 @@ export const SPLITS: readonly Split[] = [
 ];
 
 /** A split's bars end to end, from the corrupt run to the clean run. */
-export function waterfall(split: Split, c: Corners): Bar[] {
+export function waterfall(split: Split, c: Corners): Part[] {
   const value = estimands(c);
   const order: Quantity[] = split.id === "restore" ? ["PIE", "TDE"] : [split.bypass, split.through];
   if (split.id === "three") order.push("INT");
@@ -107,7 +107,7 @@ export function waterfall(split: Split, c: Corners): Bar[] {
 }
 
 /** What edits to a constant do, each from the run it starts at. TE = CDE + On clean − On corrupt. */
-export function constantBars(c: Corners): Bar[] {
+export function constantBars(c: Corners): Part[] {
   return [
     { name: "On clean", from: c.y10, to: c.y11 },
     { name: "On corrupt", from: c.y01, to: c.y00 },

@@ -12,6 +12,8 @@ from tests.browser.test_click_to_patch import START, SUPPRESS, Explorer, clipped
 
 DIAGRAM = ".mw[aria-label='Mediation diagram']"
 GATES = ".mw[aria-label='Gate playground']"
+PAIRS = ".mw[aria-label='Interaction grid']"
+TRACE = ".mw[aria-label='Causal trace']"
 HEADS = ".mw[aria-label='Head grid']"
 WIDTHS = (480, 768, 900)
 
@@ -127,6 +129,149 @@ def test_a_gate_is_predicted_then_shown(gates: Explorer) -> None:
     expect(root.get_by_role("switch", name="M: clean = 1")).to_be_visible()
     assert_drawn_well(gates, "gates")
     assert unnamed_keys(gates) == []
+
+
+# --- InteractionGrid ------------------------------------------------------------------------------
+
+GAME = """
+heads = [mw.Site('head', layer, head=head) for layer in range(6) for head in range(4)]
+game = mw.interactions(study, heads{which}, order=2, progress=False)
+mw.InteractionGrid(game)
+"""
+
+
+@pytest.fixture
+def pairs(notebook: Notebook) -> Explorer:
+    notebook.open_cells([START.format(n=8), "mw.HeadGrid(study)", GAME.format(which="[8:20]")])
+    notebook.run_all()
+    view = Explorer(notebook, PAIRS)
+    expect(view.root).to_be_visible()
+    return view
+
+
+def test_a_pair_is_run_and_the_heads_follow(pairs: Explorer) -> None:
+    notebook, root = pairs.notebook, pairs.root
+    expect(root.locator(".mw-gametitle")).to_contain_text("Restoring sites in the corrupt run")
+    pair = root.get_by_role("gridcell", name=re.compile(r"^L3H1 \+ L2H0:"))
+    pair.hover()
+    expect(root.locator(".mw-sentence")).to_contain_text("Restoring L3H1 and L2H0 together gains")
+    assert notebook.value("len(study.selection)") == 0
+    pair.click()
+    heads = Explorer(notebook, HEADS)
+    expect(heads.root.locator(".mw-strip")).to_contain_text("L3H1")
+    for label in ("L3H1", "L2H0"):
+        expect(heads.cell(label)).to_have_attribute("aria-selected", "true")
+    expect(pair).to_have_attribute("aria-selected", "true")
+    expect(root.locator("[data-pending]")).to_have_count(0)
+    # What was clicked is the run that the game had: its worth, and INT beside the sum.
+    both = root.locator(".mw-fall[data-name=both]")
+    worth = number(both.locator(".mw-fallshare").inner_text())
+    assert worth == pytest.approx(notebook.value("study.last['PIE']"), abs=0.06)
+    found = notebook.value(
+        "float(game.matrix[game.labels.index('L3H1'), game.labels.index('L2H0')])"
+    )
+    gap = root.locator(".mw-fall[data-name=INT] .mw-fallshare").inner_text()
+    assert number(gap) == pytest.approx(found, abs=0.06)
+    assert number(pair.inner_text()) == pytest.approx(found, abs=0.6)
+
+    root.get_by_role("button", name="Break", exact=True).click()
+    expect(root.locator(".mw-gametitle")).to_contain_text("Breaking sites in the clean run")
+    lost = root.locator(".mw-fall[data-name=both] .mw-fallshare").inner_text()
+    assert number(lost) == pytest.approx(notebook.value("study.last['TIE']"), abs=0.06)
+    cells = notebook.n_cells()
+    pair.focus()
+    for key in ("ArrowRight", "Enter"):
+        notebook.page.keyboard.press(key)
+    expect(heads.root.locator(".mw-strip")).to_contain_text("L2H1")
+    for key in ("d", "d"):
+        notebook.page.keyboard.press(key)
+    assert notebook.n_cells() == cells
+    assert unnamed_keys(pairs) == []
+
+
+def test_an_old_game_says_so(pairs: Explorer) -> None:
+    notebook, root = pairs.notebook, pairs.root
+    notebook.execute("study.swap()")
+    expect(root.locator(".mw-gamestale")).to_contain_text("have changed since")
+    root.get_by_role("gridcell", name=re.compile(r"^L3H1 \+ L2H0:")).click()
+    notebook.wait_idle()
+    assert notebook.value("len(study.selection)") == 0
+
+
+def test_pictures_of_pairs(pairs: Explorer) -> None:
+    pairs.root.get_by_role("gridcell", name=re.compile(r"^L3H1 \+ L3H0:")).click()
+    expect(pairs.root.locator(".mw-pairtable")).to_contain_text("together")
+    assert_drawn_well(pairs, "pairs")
+
+
+def test_pictures_of_all_pairs(notebook: Notebook) -> None:
+    notebook.open_cells([START.format(n=8), GAME.format(which="")])
+    notebook.run_all()
+    view = Explorer(notebook, PAIRS)
+    expect(view.root).to_be_visible()
+    assert_drawn_well(view, "pairs24")
+
+
+# --- CausalTrace ----------------------------------------------------------------------------------
+
+TRACED = """
+window = dict(mlp_out=3, attn_out=3)
+trace = mw.causal_tracing(study, corruption='noise', subject='S2', window=window, progress=False)
+view = mw.CausalTrace(trace, kind='attn_out')
+view
+"""
+
+
+@pytest.fixture
+def trace(notebook: Notebook) -> Explorer:
+    notebook.open_cells([START.format(n=8), TRACED])
+    notebook.run_all()
+    view = Explorer(notebook, TRACE)
+    expect(view.root).to_be_visible()
+    return view
+
+
+def test_a_cell_frames_its_window_and_says_what_it_brought_back(trace: Explorer) -> None:
+    notebook, root = trace.notebook, trace.root
+    cell = root.get_by_role("gridcell", name=re.compile("^attn3 @ to:"))
+    expect(root.locator(".mw-window")).to_have_count(0)
+    cell.hover()
+    frame, own = root.locator(".mw-window").bounding_box(), cell.bounding_box()
+    assert frame is not None
+    assert own is not None
+    assert 2.8 * own["width"] < frame["width"] < 3.6 * own["width"]
+    assert frame["x"] < own["x"] - own["width"] + 1
+    sentence = root.locator(".mw-sentence")
+    expect(sentence).to_contain_text("the attention outputs of layers 2 to 4 together at 'to'")
+    restored = notebook.value("float(trace.restored('attn_out')[3, -1])")
+    found = re.search(r"from (\S+) to (\S+): ", sentence.inner_text())
+    assert found is not None
+    assert number(found[1]) == pytest.approx(notebook.value("trace.corrupted"), abs=0.06)
+    assert number(found[2]) == pytest.approx(restored, abs=0.06)
+    effect = notebook.value("float(trace.indirect('attn_out')[3, -1])")
+    assert number(cell.inner_text()) == pytest.approx(effect, abs=0.06)
+    cell.click()
+    notebook.page.mouse.move(1, 1)
+    expect(root.locator(".mw-draw")).to_have_count(10)
+
+    root.get_by_role("button", name="State", exact=True).click()
+    expect(root.get_by_role("grid", name=re.compile("^State"))).to_be_visible()
+    assert notebook.value("view.kind") == "residual"
+    root.get_by_role("gridcell", name=re.compile("^L2 @ S2:")).focus()
+    expect(sentence).to_contain_text("the state entering layer 2 at 'S2' (subject)")
+    single = root.locator(".mw-window").bounding_box()
+    assert single is not None
+    assert single["width"] < 1.3 * own["width"]
+    cells = notebook.n_cells()
+    for key in ("d", "d", "Escape"):
+        notebook.page.keyboard.press(key)
+    assert notebook.n_cells() == cells
+    assert unnamed_keys(trace) == []
+
+
+def test_pictures_of_a_trace(trace: Explorer) -> None:
+    trace.root.get_by_role("gridcell", name=re.compile(r"^attn3 @ to:")).click()
+    assert_drawn_well(trace, "trace")
 
 
 def unnamed_keys(view: Explorer) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 import traitlets
+from numpy.typing import NDArray
 
 import mediawidget as mw
 from mediawidget.estimands import estimand
@@ -125,3 +127,160 @@ def test_an_unknown_gate_is_refused() -> None:
     assert playground.gate == "AND"
     with pytest.raises(traitlets.TraitError):
         playground.gates = []
+
+
+# --- InteractionGrid ------------------------------------------------------------------------------
+
+HEADS = [mw.Site("head", layer, head=head) for layer, head in ((0, 1), (2, 0), (3, 1))]
+
+
+def floats(data: bytes, *shape: int) -> NDArray[np.float64]:
+    return np.frombuffer(data, "<f4").astype(float).reshape(shape)
+
+
+@pytest.mark.parametrize("game", ["recomputed", "frozen"])
+def test_both_directions_of_a_game_are_sent(several: mw.Study, game: Any) -> None:
+    found = mw.interactions(several, HEADS, game=game, order=2, progress=False)
+    grid = mw.InteractionGrid(found)
+    assert grid.direction == "restore"
+    for verb, direction in (("restore", "denoising"), ("break", "noising")):
+        own = mw.interactions(
+            several,
+            HEADS,
+            game=game,
+            direction=direction,  # type: ignore[arg-type]
+            order=2,
+            progress=False,
+        )
+        side = grid.game["sides"][verb]
+        assert side["title"] == own.title
+        assert side["base"] == pytest.approx(own.values(()).mean())
+        alone, joint = floats(side["alone"], 3), floats(side["joint"], 3, 3)
+        sums = joint - alone[:, None] - alone
+        np.testing.assert_allclose(sums, own.matrix, atol=1e-5)
+        np.testing.assert_allclose(floats(side["low"], 3, 3), own.matrix_ci()[0], atol=1e-5)
+        assert np.isnan(np.diag(joint)).all()
+        assert joint[0, 2] == pytest.approx(own.worth((0, 2)).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("game", ["recomputed", "frozen"])
+def test_a_click_runs_the_pair_as_the_game_did(
+    several: mw.Study, monkeypatch: pytest.MonkeyPatch, game: Any
+) -> None:
+    found = mw.interactions(several, HEADS, game=game, order=2, progress=False)
+    grid, heads = mw.InteractionGrid(found), mw.HeadGrid(several)
+    page = Page(grid, monkeypatch)
+    reply = page.ask("intervene", cells=[{"panel": "players", "index": i} for i in (2, 0)])
+    assert reply["ok"]
+    assert heads.result["label"] == "L3H1 + L0H1"
+    assert sorted(grid.result["players"]) == [0, 2]
+    assert several.last is not None
+    worth = found.worth((0, 2)).mean()
+    assert several.last["PIE"] == pytest.approx(worth, abs=1e-5)
+    several.intervene(HEADS[1])
+    assert grid.result["players"] == [1]
+    several.intervene({HEADS[0]: mw.Zero(), HEADS[2]: mw.Zero()})
+    assert grid.result["players"] == []
+    several.intervene([HEADS[0], mw.Site("head", 4, head=2)])
+    assert grid.result["players"] == []
+
+
+def test_players_of_several_sites_are_run_whole(
+    study: mw.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    players = [HEADS[:2], [HEADS[2]]]
+    grid = mw.InteractionGrid(study, players)
+    page = Page(grid, monkeypatch)
+    assert page.ask("intervene", cells=[{"panel": "players", "index": 0}])["ok"]
+    assert list(study.selection) == HEADS[:2]
+    assert grid.result["players"] == [0]
+
+
+@pytest.mark.parametrize("cells", [[], None, [{"index": 3}], [{"index": -1}], ["L0H1"]])
+def test_a_pair_that_there_is_not_is_refused(
+    study: mw.Study, monkeypatch: pytest.MonkeyPatch, cells: object
+) -> None:
+    page = Page(mw.InteractionGrid(study, HEADS), monkeypatch)
+    assert page.ask("intervene", cells=cells)["ok"] is False
+    assert study.selection == ()
+
+
+def test_a_game_of_other_prompts_is_old(several: mw.Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = mw.InteractionGrid(several, HEADS)
+    page = Page(grid, monkeypatch)
+    seen = []
+    several.edit = mw.Zero()
+    seen.append(grid.game["stale"])
+    several.swap()
+    seen.append(grid.game["stale"])
+    reply = page.ask("intervene", cells=[{"panel": "players", "index": 0}])
+    assert "cannot be run" in reply["error"]["message"]
+    several.swap()
+    seen.append(grid.game["stale"])
+    assert seen == [False, True, False]
+
+
+def test_a_study_alone_gives_its_strongest_heads(study: mw.Study) -> None:
+    grid = mw.InteractionGrid(study)
+    effect = study.grids["head"]
+    size = np.maximum(np.abs(effect["PIE"]), np.abs(effect["TIE"])).reshape(-1)
+    best = {effect.labels[i] for i in np.argsort(-size)[:12]}
+    assert set(grid.game["labels"]) == best
+    with pytest.raises(mw.MediationError, match="shows a game"):
+        mw.InteractionGrid(study.lm)  # type: ignore[arg-type]
+
+
+def test_the_saved_pairs_name_game_and_direction(study: mw.Study) -> None:
+    grid = mw.InteractionGrid(study, HEADS, direction="break")
+    html = grid._repr_mimebundle_()[0]["text/html"]
+    assert "Breaking sites in the clean run" in html
+    assert html.count('title="not run"') == 3
+    assert html.count("<td") == 9
+
+
+# --- CausalTrace ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tracing(several: mw.Study) -> mw.Tracing:
+    return mw.causal_tracing(
+        several, subject="S", corruption=mw.Noise(3.0, samples=4), window=3, progress=False
+    )
+
+
+def test_the_trace_is_sent_as_it_was_found(tracing: mw.Tracing) -> None:
+    view = mw.CausalTrace(tracing, kind="mlp_out")
+    assert view.trace["subject"] == [2]
+    assert view.trace["clean"] - view.trace["corrupted"] == pytest.approx(tracing.total)
+    for sent in view.trace["kinds"]:
+        kind = sent["kind"]
+        shape = tracing.restored(kind).shape
+        restored = floats(sent["restored"], *shape)
+        np.testing.assert_allclose(restored, tracing.restored(kind), rtol=1e-5)
+        np.testing.assert_allclose(floats(sent["high"], *shape), tracing.ci(kind)[1], atol=1e-4)
+        draws = floats(sent["dots"], sent["n_dots"], *shape)
+        assert sent["n_dots"] == 4
+        np.testing.assert_allclose(draws.mean(axis=0), tracing.indirect(kind), atol=1e-4)
+        assert sent["spans"][0] == [0, 1]
+        assert sent["spans"][2] == [1, 3]
+        assert len(sent["spans"]) == len(sent["layers"]) == len(sent["names"]) == shape[0]
+
+
+def test_a_replacement_has_a_dot_a_pair(several: mw.Study) -> None:
+    tracing = mw.causal_tracing(several, kinds=("attn_out",), progress=False)
+    (sent,) = mw.CausalTrace(tracing).trace["kinds"]
+    found = floats(sent["dots"], 3, *tracing.restored("attn_out").shape)
+    np.testing.assert_allclose(found, tracing.pairs("attn_out"), atol=1e-4)
+
+
+def test_the_saved_trace_is_that_of_its_kind(tracing: mw.Tracing) -> None:
+    view = mw.CausalTrace(tracing)
+    view.kind = "attn_out"
+    html = view._repr_mimebundle_()[0]["text/html"]
+    assert "Attention, window 3" in html
+    strongest = tracing.indirect("attn_out").max()
+    assert f"{strongest:+.2f}".replace("-", "\N{MINUS SIGN}") in html
+    with pytest.raises(mw.MediationError, match="was not traced"):
+        view.kind = "query"
+    with pytest.raises(mw.MediationError, match="shows a causal trace"):
+        mw.CausalTrace(tracing.study)  # type: ignore[arg-type]

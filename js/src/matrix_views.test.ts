@@ -1,0 +1,169 @@
+// The pairs and the trace as they are drawn.
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import causalTrace from "./causal_trace.ts";
+import { answer, FakeModel, payload, unaligned } from "./fake.ts";
+import { trace } from "./fake_trace.ts";
+import interactionGrid from "./interaction_grid.ts";
+import { cellSize } from "./matrix.ts";
+
+let el: HTMLElement;
+let end: () => void = () => {};
+
+beforeEach(() => {
+  vi.stubGlobal("matchMedia", () => ({ addEventListener() {}, removeEventListener() {} }));
+  vi.stubGlobal(
+    "ResizeObserver",
+    class {
+      observe() {}
+      disconnect() {}
+    },
+  );
+  vi.spyOn(Element.prototype, "getBoundingClientRect").mockReturnValue({ width: 704 } as DOMRect);
+  el = document.createElement("div");
+  document.body.append(el);
+});
+afterEach(() => {
+  end();
+  el.remove();
+  vi.unstubAllGlobals();
+});
+
+const cells = () => [...el.querySelectorAll<HTMLElement>("[role=gridcell]")];
+const at = (i: number) => cells()[i] as HTMLElement;
+const words = () => el.querySelector(".mw-sentence")?.textContent ?? "";
+function press(key: string): void {
+  document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+}
+
+// --- InteractionGrid ---------------------------------------------------------------------------
+
+function pairs(change: Record<string, unknown> = {}): FakeModel {
+  const numbers = (values: number[]) => unaligned(Float32Array.from(values));
+  const none = numbers(Array(4).fill(Number.NaN));
+  const side = (title: string, joint: number) => ({
+    title,
+    base: 0,
+    alone: numbers([3, 4]),
+    joint: numbers([Number.NaN, joint, joint, Number.NaN]),
+    low: none,
+    high: none,
+  });
+  const game = {
+    labels: ["L0H1", "L3H1"],
+    unit: "logits",
+    game: "recomputed",
+    edit: { kind: "patch", corners: true, goal: "" },
+    n: 1,
+    stale: false,
+    sides: { restore: side("Restoring sites.", 5), break: side("Breaking sites.", 8) },
+    ...change,
+  };
+  const model = new FakeModel({ view: payload({ panels: [] }), game });
+  const widget = interactionGrid();
+  widget.initialize({ model });
+  end = widget.render({ model, el });
+  return model;
+}
+
+test("cells are pairs with names, the diagonal is each alone", () => {
+  pairs();
+  expect(cells().map((cell) => cell.textContent)).toEqual(["+3.0", "−2.0", "−2.0", "+4.0"]);
+  expect(at(1).getAttribute("aria-label")).toMatch(/^L0H1 \+ L3H1: Restoring L0H1 and L3H1 togeth/);
+  expect(at(1).dataset.sign).toBe("away");
+  expect(at(0).dataset.state).toBe("plain");
+  expect(el.querySelector("[role=grid]")?.getAttribute("aria-label")).toContain("Restoring sites.");
+});
+
+test("a click runs the pair, and the ring waits for its answer", () => {
+  const model = pairs();
+  at(1).click();
+  const both = [
+    { panel: "players", index: 0 },
+    { panel: "players", index: 1 },
+  ];
+  expect(model.last).toMatchObject({ action: "intervene", cells: both });
+  expect(at(1).dataset.pending).toBe("true");
+  model.push("result", { ...answer([3]), players: [0] });
+  expect(at(1).dataset.pending).toBe("true");
+  model.push("result", { ...answer([3]), players: [0, 1] });
+  expect(at(1).dataset.pending).toBeUndefined();
+  expect(at(2).getAttribute("aria-selected")).toBe("true");
+  expect(el.querySelector(".mw-pairtable")?.textContent).toContain("L0H1 + L3H1");
+});
+
+test("an error ends the waiting", () => {
+  const model = pairs();
+  at(1).click();
+  const error = { message: "No.", value: "", expected: "", fix: "" };
+  model.message({ kind: "reply", id: model.last.id, ok: false, error });
+  expect(at(1).dataset.pending).toBeUndefined();
+  expect(el.querySelector("[role=alert]")?.textContent).toContain("No.");
+});
+
+test("the other direction has its own title and numbers on the same scale", () => {
+  const model = pairs();
+  el.querySelector<HTMLElement>("[data-verb=break]")?.click();
+  expect(model.traits.direction).toBe("break");
+  expect(el.querySelector(".mw-gametitle")?.textContent).toBe("Breaking sites.");
+  expect(at(1).textContent).toBe("+1.0");
+  at(0).focus();
+  press("ArrowRight");
+  expect(words()).toContain("Breaking L0H1 and L3H1 together costs +8.0");
+});
+
+test("an older game is readable, and is not run", () => {
+  const model = pairs({ stale: true });
+  expect(el.querySelector(".mw-gamestale")?.textContent).toContain("have changed since");
+  at(1).click();
+  expect(model.sent).toEqual([]);
+});
+
+// --- CausalTrace -------------------------------------------------------------------------------
+
+function tracing(kind = "mlp_out"): FakeModel {
+  const model = new FakeModel({ trace: trace(), kind });
+  end = causalTrace.render({ model, el });
+  return model;
+}
+
+test("pointing at a cell frames the layers that it restores", () => {
+  tracing();
+  expect(cells()).toHaveLength(6);
+  expect(el.querySelector(".mw-window")).toBeNull();
+  at(3).dispatchEvent(new Event("pointerover", { bubbles: true }));
+  const frame = el.querySelector<HTMLElement>(".mw-window");
+  expect(frame?.parentElement).toBe(at(3).parentElement);
+  expect(frame?.style.getPropertyValue("--first")).toBe("0");
+  expect(frame?.style.getPropertyValue("--many")).toBe("2");
+  expect(words()).toContain("the MLP outputs of layers 0 to 1 together at 'Eiffel' (subject)");
+  expect(at(3).getAttribute("aria-label")).toMatch(/^mlp1 @ Eiffel: Restoring/);
+});
+
+test("a click keeps a cell with a dot for every draw, Escape lets it go", () => {
+  tracing("residual");
+  at(4).focus();
+  press("Enter");
+  (document.activeElement as HTMLElement).blur();
+  expect(words()).toContain("the state entering layer 1 at 'Eiffel'");
+  expect(el.querySelectorAll(".mw-draw")).toHaveLength(2);
+  at(4).focus();
+  press("Escape");
+  (document.activeElement as HTMLElement).blur();
+  expect(el.querySelectorAll(".mw-draw")).toHaveLength(0);
+  expect(words()).toContain("Point at a cell");
+});
+
+test("the switch shows another kind, and Python hears of it", () => {
+  const model = tracing();
+  el.querySelector<HTMLElement>("[data-kind=residual]")?.click();
+  expect(model.traits.kind).toBe("residual");
+  expect(cells()).toHaveLength(9);
+  expect(el.querySelectorAll(".mw-subjectrow")).toHaveLength(1);
+  expect(el.querySelector("[role=grid]")?.getAttribute("aria-label")).toContain("State");
+});
+
+test("cells share the width, and are never too small to point at", () => {
+  expect(cellSize(600, 12)).toBe(40);
+  expect(cellSize(600, 24)).toBe(23);
+  expect(cellSize(600, 96)).toBe(12);
+});

@@ -33,7 +33,7 @@ LAYERS = (
         *(
             *("taps", "applying", "ops", "constants", "banks", "groups", "outcomes", "chunks"),
             *("runner", "plain_hooks", "sources", "shipping", "unembedding", "attending"),
-            *("engine_inputs", "filing"),
+            *("engine_inputs", "filing", "activation"),
         ),
     ),
     (

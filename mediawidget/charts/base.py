@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..effects import Effect
 from ..errors import require
+from ..metrics import Metric
 
 COLOURS = ("#3d8fd1", "#d9701a", "#1f9e77", "#a97fd6", "#d9669c", "#8c8c8c")
 """Each at least 3 : 1 against white and against the dark theme's grey."""
@@ -58,8 +59,13 @@ def layers(title: str, *charts: alt.Chart) -> Layers:
 
 def quantity_title(effect: Effect, key: str) -> str:
     """What an axis says of a quantity: its name, what it is counted in."""
-    name, unit = effect.metric.name, effect.metric.unit
-    return f"{key} ({_WORDS.get(name, name if name == unit else f'{name}, {unit}')})"
+    return f"{key} ({metric_words(effect.metric)})"
+
+
+def metric_words(metric: Metric) -> str:
+    """What a metric's numbers are, in words."""
+    name, unit = metric.name, metric.unit
+    return _WORDS.get(name, name if name == unit else f"{name}, {unit}")
 
 
 def default_key(effect: Effect, key: str | None) -> str:

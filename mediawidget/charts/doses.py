@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import altair as alt
 import pandas as pd
 
-from ..errors import require
-from .base import WIDTH, Layers, by_name, layers, numbers, without_shape, zero_line
+from ..effects import Effect
+from ..errors import MediationError
+from .base import WIDTH, Layers, by_name, layers, metric_words, numbers, without_shape, zero_line
 
 COLUMNS = ("alpha", "quantity", "mean", "low", "high")
 
 
-def dose(table: pd.DataFrame, unit: str | None = None) -> Layers:
+class Curve(Protocol):
+    """A ``DoseCurve``, or what is like one."""
+
+    @property
+    def effect(self) -> Effect: ...
+    def to_dataframe(self) -> pd.DataFrame: ...
+
+
+def dose(curve: Curve | pd.DataFrame, unit: str | None = None) -> Layers:
     """Quantities against the strength of an edit: lines of means, bands of their intervals.
 
     Args:
-        table: a row per strength and quantity, with columns ``alpha`` (0 changes nothing, 1 is
-            the whole patch), ``quantity`` (PIE, TIE, INT ...), ``mean``, and ``low`` and ``high``
-            of its interval, NaN for none.
-        unit: of the numbers; default what the table says in ``attrs["unit"]``.
+        curve: what ``mw.dose_curve`` gives; or a table, a row per strength and quantity, with
+            columns ``alpha`` (0 changes nothing, 1 is the whole patch), ``quantity`` (PIE, TIE,
+            INT ...), ``mean``, and ``low`` and ``high`` of its interval, NaN for none.
+        unit: of the numbers; default the curve's, or the table's ``attrs["unit"]``.
 
     Raises:
-        MediationError: no such table.
+        MediationError: no such curve or table.
     """
-    given: object = table
-    columns = list(given.columns) if isinstance(given, pd.DataFrame) else []
-    require(
-        set(COLUMNS) <= set(columns) and len(table) > 0,
-        "A dose is a table of quantities by strength.",
-        value=columns or table,
-        expected="a DataFrame with columns " + ", ".join(COLUMNS),
-        fix="charts.dose(table.rename(columns={'strength': 'alpha'}))",
-    )
-    said = table.attrs.get("unit", "") if unit is None else unit
+    table, known = _table(curve)
+    said = known if unit is None else unit
     names = list(dict.fromkeys(map(str, table["quantity"])))
     marks = by_name("quantity", names, "quantity")
     y_title = f"effect ({said})" if said else "effect"
@@ -52,3 +55,21 @@ def dose(table: pd.DataFrame, unit: str | None = None) -> Layers:
     )
     chart = layers("Effect by strength of the edit", zero_line("y"), band, line, dots)
     return chart.properties(width=WIDTH, height=240)
+
+
+def _table(curve: Curve | pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The rows to draw, and what they are counted in."""
+    table: object = curve
+    unit = ""
+    of = getattr(curve, "effect", None)
+    if isinstance(of, Effect) and not isinstance(curve, pd.DataFrame):
+        table, unit = curve.to_dataframe(), metric_words(of.metric)
+    columns = list(table.columns) if isinstance(table, pd.DataFrame) else []
+    if not isinstance(table, pd.DataFrame) or not set(COLUMNS) <= set(columns) or not len(table):
+        raise MediationError(
+            "A dose is a table of quantities by strength.",
+            value=columns or repr(curve)[:200],
+            expected="a DoseCurve, or a DataFrame with columns " + ", ".join(COLUMNS),
+            fix="charts.dose(mw.dose_curve(study, site))",
+        )
+    return table, unit or str(table.attrs.get("unit", ""))

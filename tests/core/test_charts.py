@@ -12,6 +12,8 @@ import vl_convert
 import mediawidget as mw
 from mediawidget.charts.base import COLOURS, MIME
 from mediawidget.effects import Effect, Status
+from tests.engine.judging import pairs_of
+from tests.small_models import random_model, tokenizer_of
 
 DARK = "#333333"
 
@@ -113,6 +115,18 @@ def test_axes_say_what_is_counted() -> None:
     assert "clean (mine, bits)" in svg_of(mw.charts.effects(replace(mine, edit=mw.Zero())))
     assert "effect (logits)" in svg_of(mw.charts.dose(doses()))
     assert "effect (nats)" in svg_of(mw.charts.dose(doses(), unit="nats"))
+
+
+def test_a_curve_is_drawn_as_its_table() -> None:
+    lm = mw.load(random_model("gpt2"), tokenizer=tokenizer_of("gpt2"))
+    study = mw.Study(lm, pairs_of("gpt2", 4), metric=mw.Prob())
+    curve = mw.dose_curve(study, mw.Site("head", 1, head=0), [0.5], progress=False)
+    chart = mw.charts.dose(curve)
+    drawn = rows(chart, "alpha")[["mean", "low", "high"]]
+    np.testing.assert_allclose(drawn, curve.to_dataframe()[["mean", "low", "high"]])
+    assert "effect (probability)" in svg_of(chart)
+    for name in ("PIE", "TIE", "INT"):
+        assert f">{name}<" in svg_of(chart), "in the legend"
 
 
 def test_every_pair_is_a_dot() -> None:

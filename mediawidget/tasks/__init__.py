@@ -1,4 +1,9 @@
-"""Contrasts with known questions, for any tokenizer that has their words."""
+"""Contrasts with known questions, for any tokenizer that has their words.
+
+A pair's template, by which statistics know what is no independent evidence, is the clean prompt
+with slots for the words that are studied (the names, the year, the subject), or the profession or
+landmark that it asks about.
+"""
 
 from __future__ import annotations
 

@@ -102,27 +102,34 @@ def fit(lm: HasTokens, frames: Iterable[str], sample: Mapping[str, str]) -> Fit:
         sample: words to fill them with, as good as any others.
 
     Raises:
-        MediationError: the tokenizer knows the words of no frame; those of the first are named.
+        MediationError: the tokenizer does not know the words of any frame, or has tokens that reach
+            over the borders of slots.
     """
     alike: dict[tuple[Any, ...], list[str]] = defaultdict(list)
-    unknown: list[str] = []
+    unfit: list[MediationError] = []
     for frame in frames:
         filled = fill_text(frame, sample)
         spans = {f"{slot}{i}": s for slot, all_ in filled.spans.items() for i, s in enumerate(all_)}
         try:
             found = places(lm, filled.text, spans)
-            length = len(lm.tokens(filled.text))
+            tokens = lm.tokens(filled.text)
         except MediationError as error:
-            unknown.append(f"{filled.text!r}: {error.value}")
+            unfit.append(_unfit("The tokenizer does not know", f"{filled.text!r}: {error.value}"))
             continue
-        if found is not None:
-            alike[(length, *sorted(found.items()))].append(frame)
+        if found is None:
+            unfit.append(_unfit("The tokenizer does not keep apart", "|".join(tokens)))
+        else:
+            alike[(len(tokens), *sorted(found.items()))].append(frame)
     if not alike:
-        raise MediationError(
-            "The tokenizer does not know the words of any sentence frame.",
-            value=f"a sentence such as {(unknown or [repr(frame)])[0]}",
-            expected="a tokenizer of English words",
-            fix="build a Contrast from PromptPairs in words this tokenizer has",
-        )
+        raise unfit[0]
     layout, group = max(alike.items(), key=lambda item: len(item[1]))
     return Fit(lm, tuple(group), int(layout[0]))
+
+
+def _unfit(what: str, frame: str) -> MediationError:
+    return MediationError(
+        f"{what} the words of any sentence frame.",
+        value=f"a sentence such as {frame}",
+        expected="a tokenizer of English words",
+        fix="build a Contrast from PromptPairs in words this tokenizer has",
+    )

@@ -105,6 +105,6 @@ def _pair(fitting: Fit, words: _Words) -> PromptPair | None:
             "other": clean.span(places[1 - words.place]),
             "pronoun": clean.span("pronoun"),
         },
-        template=words.frame,
+        template=fill_text(words.frame, slots | {"pronoun": "{pronoun}"}).text,
         group=GROUPS[words.side],
     )

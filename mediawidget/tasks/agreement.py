@@ -97,6 +97,6 @@ def _pair(fitting: Fit, words: _Words) -> PromptPair | None:
         fill_text(words.frame, slots | other),
         (PLURAL, SINGULAR) if words.plural else (SINGULAR, PLURAL),
         {"subject": clean.span("subject")},
-        template=words.frame,
+        template=fill_text(words.frame, slots | {"subject": "{subject}"}).text,
         group="opposite attractor" if words.opposite else "same attractor",
     )

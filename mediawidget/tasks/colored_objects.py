@@ -28,6 +28,9 @@ FRAMES = (
 )
 
 
+_COLORED = ("color0", "color1", "color2")
+
+
 class _Words(NamedTuple):
     """``asked`` and ``other`` are numbers of things, counted from 0."""
 
@@ -107,6 +110,6 @@ def _pair(fitting: Fit, words: _Words, corruption: Corruption) -> PromptPair | N
             "other thing": clean.span(f"thing{other}"),
             "asked": clean.span("asked"),
         },
-        template=words.frame,
+        template=fill_text(words.frame, slots | {slot: f"{{{slot}}}" for slot in _COLORED}).text,
         group=("first", "second", "third")[asked],
     )

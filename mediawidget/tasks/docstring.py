@@ -117,11 +117,12 @@ def _pair(fitting: Fit, words: _Words, corruption: Corruption) -> PromptPair | N
 
     defined = {"swap": (a, b, d, c), "definition": tuple(fresh[:4])}.get(corruption, (a, b, c, d))
     documented = tuple(fresh[4:]) if corruption == "description" else (a, b)
+    open_slots = tuple(f"{{{slot}}}" for slot in (*_DEFINED, *_DOCUMENTED))
     clean = filled((a, b, c, d), (a, b))
     return fitting.pair(
         clean,
         filled(defined, documented),
         (c, d),
         {slot: clean.span(slot) for slot in (*_DEFINED, *_DOCUMENTED)},
-        template=words.frame,
+        template=filled(open_slots[:4], open_slots[4:]).text,
     )

@@ -55,8 +55,9 @@ def facts(
 
     Returns:
         A contrast with the roles subject (all its tokens), last subject (its last token),
-        relation and END, whose groups are city and country; ``dropped`` counts drawn pairs of
-        which a landmark has another length, or an answer several tokens.
+        relation and END, whose groups are city and country, and whose templates are the clean
+        landmarks; ``dropped`` counts drawn pairs of which a landmark has another length, or an
+        answer several tokens.
 
     Raises:
         MediationError: an unknown option, or too few cities or countries are single tokens.
@@ -136,6 +137,6 @@ def _pair(fitting: Fit, fact: _Fact, other: _Fact) -> PromptPair | None:
             "last subject": clean.span("subject"),
             "relation": clean.span("relation"),
         },
-        template=fact.frame,
+        template=fact.landmark.name,
         group=fact.relation,
     )

@@ -63,7 +63,8 @@ def gender(
 
     Returns:
         A contrast with the roles person (the profession) and END; in the other styles also other
-        (the second person) and pronoun. Its groups say the stereotype of the profession.
+        (the second person) and pronoun. Its groups say the stereotype of the profession, and the
+        templates of "professions" are the professions.
         ``dropped`` counts drawn pairs that had a word of several tokens.
 
     Raises:
@@ -106,6 +107,6 @@ def _pair(fitting: Fit, words: _Words) -> PromptPair | None:
         fill_text(words.frame, {"person": _PEOPLE[1 - words.side]}),
         (PRONOUNS[words.side], PRONOUNS[1 - words.side]),
         {"person": clean.span("person")},
-        template=words.frame,
+        template=words.person,
         group=GROUPS[words.side],
     )

@@ -107,5 +107,5 @@ def _pair(fitting: Fit, words: _Words, years: set[str]) -> PromptPair | None:
             [year for year in known if year <= words.year],
         ),
         {"event": clean.span("event"), "XX": clean.span("century"), "YY": clean.span("year")},
-        template=words.frame,
+        template=fill_text(words.frame, slots | {"year": "{year}"}).text,
     )

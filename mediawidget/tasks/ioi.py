@@ -129,6 +129,6 @@ def _pair(fitting: Fit, words: _Words, changes: dict[str, str]) -> PromptPair | 
         fill_text(words.frame, slots | changes),
         (slots[receiver], slots[giver]),
         roles,
-        template=words.frame,
+        template=fill_text(words.frame, slots | {slot: f"{{{slot}}}" for slot in "ABS"}).text,
         group="ABBA" if giver == "B" else "BABA",
     )

@@ -81,7 +81,9 @@ def test_a_pronoun_stands_for_whom_the_stereotype_says(
     lm = plain()
     for pair in mw.tasks.gender(lm, n=96, style=style):
         word, corrupt = at_roles(lm, pair), at_roles(lm, pair, pair.corrupt)
-        acts, other = FRAMES[pair.template]
+        ((acts, other),) = [
+            said for frame, said in FRAMES.items() if frame.split()[2] in pair.clean
+        ]
         person_acts = pair.roles["person"] < pair.roles["other"]
         assert pair.answer == (acts if person_acts else other)
         assert pair.wrong == (other if person_acts else acts)

@@ -100,5 +100,10 @@ def test_a_tokenizer_without_a_frames_words_is_told_them() -> None:
         fit(teaching(), ["The {a} spaceship"], {"a": "cat"})
 
 
+def test_a_tokenizer_whose_tokens_reach_over_words_is_shown_them() -> None:
+    with pytest.raises(MediationError, match=r"keep apart.*\n.*Th\|e \|ca\|t\."):
+        fit(Pairs(), ["The {a}."], {"a": "cat"})
+
+
 def test_a_frame_of_the_world_reads_as_it_is_typed() -> None:
     assert as_text("When {A} left , {B} said . {C}") == "When {A} left, {B} said. {C}"

@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from ..effects import Effect
-from ..errors import MediationError
+from ..errors import MediationError, require
 from .base import WIDTH, Layers, by_name, layers, metric_words, numbers, without_shape, zero_line
 
 COLUMNS = ("alpha", "quantity", "mean", "low", "high")
@@ -35,7 +35,14 @@ def dose(curve: Curve | pd.DataFrame, unit: str | None = None) -> Layers:
         MediationError: no such curve or table.
     """
     table, known = _table(curve)
-    said = known if unit is None else unit
+    said: object = known if unit is None else unit
+    require(
+        isinstance(said, str),
+        "A unit is a word.",
+        value=said,
+        expected="a text, or None for the curve's own",
+        fix="charts.dose(curve, unit='logits')",
+    )
     names = list(dict.fromkeys(map(str, table["quantity"])))
     marks = by_name("quantity", names, "quantity")
     y_title = f"effect ({said})" if said else "effect"

@@ -116,7 +116,7 @@ class Samples(Intervals, OnPairs):
         size: object = effect_size
         number = isinstance(size, int | float | np.floating) and not isinstance(size, bool)
         require(
-            size is None or (number and bool(np.isfinite(size))),  # type: ignore[call-overload]
+            size is None or (number and abs(float(size)) < np.inf),  # type: ignore[arg-type]
             "The effect to be found is a number.",
             value=effect_size,
             expected=f"a float, in {self.metric.unit}, or None for the observed one",

@@ -41,14 +41,15 @@ class Scales(OnPairs):
         with np.errstate(over="ignore", invalid="ignore"):
             # One is taken off all four, which no difference of them notices.
             odds = {name: np.expm1(value - corners["Y00"]) for name, value in corners.items()}
-            require(
-                key not in tuple(corners),
-                "A relative change is one of effects.",
-                value=key,
-                expected="an effect, as PIE or TE",
-                fix=f"np.exp(effect.pairs({key!r})) are its odds",
-            )
-            return self.quantity(key, odds)
+            change = self.quantity(key, odds)
+        require(
+            key not in corners,
+            "A relative change is one of effects.",
+            value=key,
+            expected="an effect, as PIE or TE",
+            fix=f"np.exp(effect.pairs({key!r})) are its odds",
+        )
+        return change
 
     def ratio(self, key: str) -> Any:
         """The mean over pairs of ``pairs_ratio(key)``: an array on the axes, or a float.

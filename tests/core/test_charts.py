@@ -196,6 +196,7 @@ def luminance(colour: str) -> float:
         (mw.charts.dose, grid(), {}),
         (mw.charts.dose, doses().drop(columns="low"), {}),
         (mw.charts.dose, doses()[:0], {}),
+        (mw.charts.dose, doses(), {"unit": 3}),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(draw: Any, what: Any, how: Any) -> None:

@@ -490,6 +490,7 @@ def test_pairs_are_picked_by_number(index: Any) -> None:
         lambda e: e.pairs_needed("PIE", effect_size=float("nan")),
         lambda e: e.pairs_needed("PIE", power=2),
         lambda e: e.pairs_ratio(["PIE"]),
+        lambda e: e.pairs_ratio(np.array(["PIE", "TIE"])),
         lambda e: e.by_metric(3),
     ],
 )

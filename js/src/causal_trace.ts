@@ -6,15 +6,14 @@ import { button, h, setProps, setText } from "./dom.ts";
 import { cellSize, type Face, Matrix, NUMBER_FITS, type Place } from "./matrix.ts";
 import { raw, short } from "./numbers.ts";
 import type { Model } from "./protocol.ts";
-import { railScale } from "./rail.ts";
 import { followWidth, shell } from "./shell.ts";
 import { plain, token } from "./text.ts";
+import { traceRail } from "./trace_rail.ts";
 import {
   cellLabel,
   cellOf,
   cellSentence,
   decodeTrace,
-  dotsOf,
   type Kind,
   type Trace,
   toward,
@@ -22,26 +21,34 @@ import {
   windowWords,
 } from "./traces.ts";
 
-const PADDING = 26;
+const [PADDING, BETWEEN] = [26, 14];
 const CHARACTER = 7.4;
 const LONGEST = 14;
-const CELL = 24;
+const HEIGHT = 24;
 const HINT =
   "Point at a cell to see which layers it restores and what that brings back; click it to keep it.";
+
+/** A cell of one of the grids. */
+interface Spot extends Place {
+  kind: Kind;
+}
+interface Panel {
+  kind: Kind;
+  matrix: Matrix;
+}
 
 class TraceView {
   readonly parts: HTMLElement[];
   readonly #trace: Trace;
   readonly #scale: number;
-  #matrix: Matrix;
-  #hover: Place | null = null;
-  #kept: Place | null = null;
+  #panels: Panel[] = [];
+  #hover: Spot | null = null;
+  #kept: Spot | null = null;
   #width = 0;
-  #box = h("div", { class: "mw-scroll" });
+  #box = h("div", { class: "mw-traces" });
   #frame = h("span", { class: "mw-window", "aria-hidden": "true" });
   #switch = h("div", { class: "mw-segments", role: "group", "aria-label": "What is restored" });
-  #window = h("span", { class: "mw-hint" });
-  #words = h("p", { class: "mw-sentence", role: "status" });
+  #words = h("p", { class: "mw-sentence" });
   #rail = h("div", { class: "mw-tracerail" });
 
   constructor(
@@ -50,41 +57,24 @@ class TraceView {
   ) {
     this.#trace = decodeTrace(model.get("trace"));
     this.#scale = traceScale(this.#trace);
-    this.#matrix = this.#grid();
     for (const kind of this.#trace.kinds)
       this.#switch.append(
-        button(kind.title, () => this.#show(kind), {
+        button(plain(kind.title, 20), () => this.#show(kind), {
           class: "mw-segment",
           "data-kind": kind.kind,
         }),
       );
     this.parts = [
       h("p", { class: "mw-gametitle", text: plain(this.#trace.title, 400) }),
-      h("div", { class: "mw-part mw-pairhead" }, this.#switch, this.#window, this.#legend()),
       this.#rail,
       this.#words,
+      h("div", { class: "mw-part mw-pairhead" }, this.#switch, key(), this.#legend()),
       this.#box,
-      h(
-        "div",
-        { class: "mw-key mw-tracekey" },
-        h(
-          "span",
-          { class: "mw-keyitem" },
-          h("span", { class: "mw-subject", text: "token" }),
-          "subject, corrupted",
-        ),
-        h(
-          "span",
-          { class: "mw-keyitem" },
-          h("i", { class: "mw-swatch", "data-state": "none" }),
-          "not run",
-        ),
-      ),
     ];
     model.on("change:kind", () => {
-      if (!signal.aborted) this.#rebuild();
+      if (!signal.aborted) this.#layOut();
     });
-    this.#rebuild();
+    this.#layOut();
   }
 
   get #kind(): Kind {
@@ -99,7 +89,7 @@ class TraceView {
     } catch {
       // The kernel is gone; all kinds are on the page.
     }
-    this.#rebuild();
+    this.#layOut();
   }
 
   #legend(): HTMLElement {
@@ -113,11 +103,60 @@ class TraceView {
     );
   }
 
-  // --- the grid --------------------------------------------------------------------------------
+  // --- the grids -------------------------------------------------------------------------------
 
-  #grid(): Matrix {
+  /** For a width in CSS pixels. */
+  resize(width: number): void {
+    this.#width = width;
+    this.#layOut();
+  }
+
+  /** All kinds side by side where their numbers fit; else one of them, and a switch. */
+  #layOut(): void {
+    const { kinds, tokens } = this.#trace;
+    const longest = Math.max(5, ...tokens.map((text) => text.length));
+    const head = Math.round(Math.min(longest, LONGEST) * CHARACTER + 10);
+    const room = this.#width - PADDING - head;
+    const columns = kinds.reduce((sum, kind) => sum + kind.layers.length, 0);
+    const each = cellSize(room - BETWEEN * (kinds.length - 1), columns);
+    const all = each >= NUMBER_FITS || kinds.length === 1;
+    this.#build(all ? kinds : [this.#kind]);
+    this.#switch.hidden = all;
+    for (const el of this.#switch.querySelectorAll<HTMLElement>("button"))
+      setProps(el, { "aria-pressed": String(el.dataset.kind === this.#kind.kind) });
+    const cell = all ? each : cellSize(room, this.#kind.layers.length);
+    this.#panels.forEach(({ matrix }, i) => {
+      matrix.el.style.setProperty("--rh", i === 0 ? `${head}px` : "0px");
+      matrix.resize(cell, cell < NUMBER_FITS ? 20 : HEIGHT);
+    });
+  }
+
+  #build(kinds: readonly Kind[]): void {
+    if (kinds.map(({ kind }) => kind).join() === this.#panels.map((p) => p.kind.kind).join())
+      return;
+    this.#panels = kinds.map((kind) => ({ kind, matrix: this.#matrix(kind) }));
+    this.#hover = null;
+    if (this.#kept && !kinds.includes(this.#kept.kind)) this.#kept = null;
+    this.#box.replaceChildren(
+      ...this.#panels.map(({ kind, matrix }) =>
+        h(
+          "div",
+          { class: "mw-scroll" },
+          h(
+            "div",
+            { class: "mw-tracetitle" },
+            h("b", { text: plain(kind.title, 20) }),
+            h("span", { class: "mw-hint", text: windowWords(kind) }),
+          ),
+          matrix.el,
+        ),
+      ),
+    );
+    this.#point();
+  }
+
+  #matrix(kind: Kind): Matrix {
     const { tokens, subject } = this.#trace;
-    const kind = this.#kind;
     return new Matrix({
       rows: tokens.length,
       cols: kind.layers.length,
@@ -128,12 +167,12 @@ class TraceView {
       name: () => `${kind.title}, token by layer: indirect effect, ${plain(this.#trace.unit, 40)}`,
       face: (row, col) => this.#face(kind, row, col),
       hover: (at) => {
-        this.#hover = at;
+        this.#hover = at && { ...at, kind };
         this.#point();
       },
       choose: (at) => {
-        const same = this.#kept?.row === at.row && this.#kept.col === at.col;
-        this.#kept = same ? null : at;
+        const spot = { ...at, kind };
+        this.#kept = same(this.#kept, spot) ? null : spot;
         this.#point();
       },
     });
@@ -148,100 +187,30 @@ class TraceView {
     return { state: "exact", share, text: short(effect), name };
   }
 
-  #rebuild(): void {
-    const kind = this.#kind;
-    for (const el of this.#switch.querySelectorAll<HTMLElement>("button"))
-      setProps(el, { "aria-pressed": String(el.dataset.kind === kind.kind) });
-    setText(this.#window, windowWords(kind));
-    this.#matrix = this.#grid();
-    if (this.#kept && this.#kept.col >= kind.layers.length) this.#kept = null;
-    this.#hover = null;
-    this.#box.replaceChildren(this.#matrix.el);
-    if (this.#width) this.resize(this.#width);
-    this.#point();
-  }
-
-  /** For a width in CSS pixels. */
-  resize(width: number): void {
-    this.#width = width;
-    const longest = Math.max(5, ...this.#trace.tokens.map((text) => text.length));
-    const head = Math.round(Math.min(longest, LONGEST) * CHARACTER + 10);
-    const cell = cellSize(width - PADDING - head, this.#kind.layers.length);
-    this.#matrix.el.style.setProperty("--rh", `${head}px`);
-    this.#matrix.resize(cell, cell < NUMBER_FITS ? 20 : CELL);
-  }
-
   // --- under the pointer -------------------------------------------------------------------------
 
   #point(): void {
-    const at = this.#hover ?? this.#kept;
-    const kind = this.#kind;
-    setText(this.#words, at ? cellSentence(this.#trace, kind, at.col, at.row) : HINT);
-    this.#matrix.mark("aria-selected", (row, col) =>
-      this.#kept?.row === row && this.#kept.col === col ? "true" : "false",
-    );
-    this.#drawFrame(at, kind);
-    this.#rail.replaceChildren(...this.#railParts(at, kind));
+    const spot = this.#hover ?? this.#kept;
+    const cell = spot && cellOf(this.#trace, spot.kind, spot.col, spot.row);
+    setText(this.#words, spot ? cellSentence(this.#trace, spot.kind, spot.col, spot.row) : HINT);
+    for (const { kind, matrix } of this.#panels)
+      matrix.mark("aria-selected", (row, col) =>
+        same(this.#kept, { row, col, kind }) ? "true" : "false",
+      );
+    this.#drawFrame(spot);
+    this.#rail.replaceChildren(...traceRail(this.#trace, spot?.kind ?? this.#kind, cell));
   }
 
   /** The layers that a cell restores, framed in its row. */
-  #drawFrame(at: Place | null, kind: Kind): void {
+  #drawFrame(spot: Spot | null): void {
     this.#frame.remove();
-    const row = at && this.#matrix.row(at.row);
-    const [first, last] = (at && kind.spans[at.col]) ?? [0, -1];
-    if (!row || last < first) return;
-    this.#frame.style.setProperty("--first", String(first));
-    this.#frame.style.setProperty("--many", String(last - first + 1));
+    const matrix = this.#panels.find(({ kind }) => kind === spot?.kind)?.matrix;
+    const row = spot && matrix?.row(spot.row);
+    const span = spot?.kind.spans[spot.col];
+    if (!row || !span) return;
+    this.#frame.style.setProperty("--first", String(span[0]));
+    this.#frame.style.setProperty("--many", String(span[1] - span[0] + 1));
     row.append(this.#frame);
-  }
-
-  #railParts(at: Place | null, kind: Kind): HTMLElement[] {
-    const { clean, corrupted } = this.#trace;
-    const cell = at ? cellOf(this.#trace, kind, at.col, at.row) : null;
-    const dots = cell ? dotsOf(kind, cell).map((effect) => corrupted + effect) : [];
-    const shown = cell && Number.isFinite(cell.restored) ? cell.restored : null;
-    const place = railScale(corrupted, clean, shown === null ? dots : [...dots, shown]);
-    const put = (el: HTMLElement, from: number, to = from) => {
-      const [a, b] = [place(from), place(to)];
-      el.style.left = `${(100 * Math.min(a, b)).toFixed(2)}%`;
-      if (to !== from) el.style.width = `${(100 * Math.abs(b - a)).toFixed(2)}%`;
-      return el;
-    };
-    const track = h("div", { class: "mw-track", "aria-hidden": "true" });
-    track.append(
-      put(h("span", { class: "mw-baseline" }), corrupted, clean),
-      put(h("span", { class: "mw-dot" }), corrupted),
-      put(h("span", { class: "mw-dot" }), clean),
-    );
-    if (shown !== null) {
-      const points = place(shown) >= place(corrupted) ? "right" : "left";
-      const needle = h("span", { class: "mw-needle", "data-points": points });
-      track.append(put(needle, corrupted, shown));
-      for (const dot of dots) track.append(put(h("span", { class: "mw-draw" }), dot));
-    }
-    const end = (text: string) => h("span", { class: "mw-end", text });
-    const what = this.#trace.draws > 1 ? "draw" : "pair";
-    const told =
-      shown === null
-        ? ""
-        : dots.length > 1
-          ? `restored ${raw(shown)}, a dot a ${what}`
-          : `restored ${raw(shown)}`;
-    return [
-      h(
-        "div",
-        { class: "mw-railhead" },
-        h("span", { class: "mw-metric", text: plain(this.#trace.metric, 80) }),
-        h("span", { class: "mw-of", text: told }),
-      ),
-      h(
-        "div",
-        { class: "mw-rail" },
-        end(`corrupted ${raw(corrupted)}`),
-        track,
-        end(`${raw(clean)} clean`),
-      ),
-    ];
   }
 
   /** Escape lets go of the kept cell. True if there was one. */
@@ -251,6 +220,20 @@ class TraceView {
     this.#point();
     return true;
   }
+}
+
+function same(a: Spot | null, b: Spot): boolean {
+  return a !== null && a.kind === b.kind && a.row === b.row && a.col === b.col;
+}
+
+function key(): HTMLElement {
+  const item = (mark: HTMLElement, text: string) => h("span", { class: "mw-keyitem" }, mark, text);
+  return h(
+    "div",
+    { class: "mw-key" },
+    item(h("span", { class: "mw-subject", text: "token" }), "subject, corrupted"),
+    item(h("i", { class: "mw-swatch", "data-state": "none" }), "not run"),
+  );
 }
 
 export default {

@@ -31,13 +31,13 @@ class Playground {
   #bypass = true;
   #choose = h("div", { class: "mw-segments", role: "group", "aria-label": "Gate" });
   #words = h("span", { class: "mw-hint" });
-  #score = h("span", { class: "mw-score", role: "status" });
+  #score = h("span", { class: "mw-score" });
   #picture = h("div", { class: "mw-gatebox" });
   #switches = h("div", { class: "mw-switches", role: "group", "aria-label": "Switches" });
   #ask = h("div", { class: "mw-ask", role: "group", "aria-label": "Prediction" });
   #said = h("p", { class: "mw-sentence", role: "status" });
   #runs = h("div", { class: "mw-gateruns", role: "group", "aria-label": "Runs" });
-  #result = h("div", { class: "mw-gateresult" });
+  #result = h("div", { class: "mw-gateresult", "aria-live": "polite" });
 
   constructor(
     readonly model: Model,
@@ -273,7 +273,7 @@ function results(gate: Gate): HTMLElement[] {
         h("div", { class: "mw-hint", text: formula }),
       ),
     );
-  return [list, h("p", { class: "mw-verdict", role: "status", text: verdict(gate.corners) })];
+  return [list, h("p", { class: "mw-verdict", text: verdict(gate.corners) })];
 }
 
 export default {

@@ -120,7 +120,8 @@ test("an older game is readable, and is not run", () => {
 
 // --- CausalTrace -------------------------------------------------------------------------------
 
-function tracing(kind = "mlp_out"): FakeModel {
+function tracing(kind = "mlp_out", width = 120): FakeModel {
+  vi.mocked(Element.prototype.getBoundingClientRect).mockReturnValue({ width } as DOMRect);
   const model = new FakeModel({ trace: trace(), kind });
   end = causalTrace.render({ model, el });
   return model;
@@ -160,6 +161,41 @@ test("the switch shows another kind, and Python hears of it", () => {
   expect(cells()).toHaveLength(9);
   expect(el.querySelectorAll(".mw-subjectrow")).toHaveLength(1);
   expect(el.querySelector("[role=grid]")?.getAttribute("aria-label")).toContain("State");
+});
+
+test("where there is room all kinds stand side by side, and share one kept cell", () => {
+  tracing("mlp_out", 704);
+  expect(el.querySelectorAll("[role=grid]")).toHaveLength(2);
+  expect(el.querySelector<HTMLElement>("[aria-label='What is restored']")?.hidden).toBe(true);
+  at(0).click();
+  at(12).click();
+  expect(el.querySelectorAll("[aria-selected=true]")).toHaveLength(1);
+  expect(el.querySelectorAll(".mw-window")).toHaveLength(1);
+  expect(words()).toContain("the MLP outputs of layers 0 to 1");
+});
+
+const HOSTILE = ["<img src=x>", "\u202Eevil", "\ud800", "x".repeat(5_000)];
+function assertTame(): void {
+  expect(el.querySelectorAll("img, script")).toHaveLength(0);
+  const parts = [...el.querySelectorAll("bdi, .mw-sentence, .mw-gametitle, .mw-metric")];
+  expect(parts.length).toBeGreaterThan(2);
+  for (const part of parts) {
+    expect((part.textContent ?? "").length).toBeLessThan(900);
+    expect(part.textContent).not.toMatch(/[\u202e]/);
+  }
+}
+test.each(HOSTILE)("hostile text %# stays text", (text) => {
+  const model = new FakeModel({
+    trace: trace({ tokens: [text, text, text], metric: text, title: text, unit: text }),
+    kind: "residual",
+  });
+  end = causalTrace.render({ model, el });
+  at(0).click();
+  assertTame();
+  end();
+  pairs({ labels: [text, text], unit: text });
+  at(1).focus();
+  assertTame();
 });
 
 test("cells share the width, and are never too small to point at", () => {

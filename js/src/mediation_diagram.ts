@@ -6,7 +6,7 @@ import { cornerSquare } from "./corner_square.ts";
 import { button, h, setProps, setText } from "./dom.ts";
 import { normalizable } from "./estimands.ts";
 import { known, NOTHING, noCorners, runSentence, type Scene } from "./mediation_words.ts";
-import { announcer, errorLine } from "./notices.ts";
+import { errorLine } from "./notices.ts";
 import { size } from "./numbers.ts";
 import { pathDiagram } from "./path_diagram.ts";
 import { type Model, Status } from "./protocol.ts";
@@ -73,7 +73,6 @@ class Diagram {
         this.#splitWords,
       ),
       this.#falls,
-      announcer(store, signal),
     ];
     store.on(["view", "result"], () => this.#draw(), signal);
     this.#draw();
@@ -133,8 +132,11 @@ class Diagram {
     if (resultReading.status === Status.Failed)
       return `${plain(resultReading.label, 120)} failed a check, so it has no numbers.`;
     if (!known(scene)) return NOTHING;
+    if (!scene.edit.corners) return noCorners(scene);
     const words = sentence(view, "difference", resultReading);
-    return scene.edit.corners ? `${words} Click a run to see what it was.` : noCorners(scene);
+    const label = plain(resultReading.label, 120);
+    const said = words.startsWith(label) ? words : `${label}: ${words}`;
+    return `${said} Click a run to see what it was.`;
   }
 
   /** Escape lets go of the run that is pointed at. True if there was one. */

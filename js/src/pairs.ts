@@ -1,8 +1,10 @@
 // A game of sites as Python sends it, and what a pair of its players does in words.
 import { Reader } from "./decode.ts";
-import { percentSize, raw } from "./numbers.ts";
+import { raw } from "./numbers.ts";
 import { roundUp } from "./scale.ts";
 import { plain } from "./text.ts";
+
+const LONG = 80;
 
 export type Verb = "restore" | "break";
 export const VERBS: readonly Verb[] = ["restore", "break"];
@@ -37,7 +39,7 @@ export function decodeGame(value: unknown): Game {
   const edit = from.at("edit");
   return {
     labels,
-    unit: from.text("unit"),
+    unit: plain(from.text("unit"), LONG),
     frozen: from.text("game") === "frozen",
     patch: edit.flag("corners"),
     goal: edit.text("goal"),
@@ -52,7 +54,7 @@ export function decodeGame(value: unknown): Game {
 
 function side(from: Reader, n: number): Side {
   return {
-    title: from.text("title"),
+    title: plain(from.text("title"), 300),
     base: from.number("base"),
     alone: from.floats("alone", n),
     joint: from.floats("joint", n * n),
@@ -103,7 +105,6 @@ export function gameScale(game: Game): number {
 
 // --- words -----------------------------------------------------------------------------------
 
-const LONG = 80;
 const HALF = 0.5;
 const TENTH = 0.1;
 
@@ -155,10 +156,4 @@ function kind(pair: Pair, verb: Verb, toward: 1 | -1): string {
   return more === (verb === "restore")
     ? " They need each other (AND-like)."
     : " Each can stand in for the other (OR-like).";
-}
-
-/** INT as percent of the sum of the two, where there is one. */
-export function ofSum(pair: Pair): string {
-  const share = (100 * pair.int) / pair.sum;
-  return Math.abs(pair.sum) > 1e-6 && Number.isFinite(share) ? `${percentSize(share)}% of sum` : "";
 }

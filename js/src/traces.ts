@@ -156,6 +156,6 @@ function sureness(trace: Trace, kind: Kind, cell: Cell): string[] {
   return out;
 }
 
-/** What a kind restores, for the switch. */
+/** How many layers a cell restores, for a grid's title. */
 export const windowWords = (kind: Kind): string =>
-  kind.window === 1 ? "one layer at a time" : `${kind.window} layers together (framed)`;
+  kind.window === 1 ? "1 layer at a time" : `${kind.window} layers together`;

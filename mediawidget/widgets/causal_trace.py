@@ -70,6 +70,10 @@ class CausalTrace(Page):
         )
         return proposal["value"]
 
+    @t.observe("kind")
+    def _redraw(self, _change: Any) -> None:
+        self._saved.soon()
+
     def _html(self) -> str:
         tracing = self.tracing
         values = tracing.indirect(self.kind).T

@@ -105,6 +105,7 @@ def gates(notebook: Notebook) -> Explorer:
     notebook.run_all()
     view = Explorer(notebook, GATES)
     expect(view.root).to_be_visible()
+    expect(notebook.page.locator("[class^=mw-saved-]")).to_be_hidden()
     return view
 
 
@@ -254,9 +255,16 @@ def test_a_cell_frames_its_window_and_says_what_it_brought_back(trace: Explorer)
     notebook.page.mouse.move(1, 1)
     expect(root.locator(".mw-draw")).to_have_count(10)
 
+    # Where all kinds do not fit side by side, there is a switch.
+    grids = root.get_by_role("grid")
+    expect(grids).to_have_count(3)
+    notebook.set_width(480, height=1500)
+    expect(grids).to_have_count(1)
     root.get_by_role("button", name="State", exact=True).click()
     expect(root.get_by_role("grid", name=re.compile("^State"))).to_be_visible()
     assert notebook.value("view.kind") == "residual"
+    own = root.get_by_role("gridcell").first.bounding_box()
+    assert own is not None
     root.get_by_role("gridcell", name=re.compile("^L2 @ S2:")).focus()
     expect(sentence).to_contain_text("the state entering layer 2 at 'S2' (subject)")
     single = root.locator(".mw-window").bounding_box()

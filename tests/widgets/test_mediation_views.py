@@ -90,6 +90,16 @@ def test_gates_restore_break_and_interact(name: str, expected: tuple[int, ...]) 
     assert found == list(expected)
 
 
+@pytest.mark.parametrize("name", GATES)
+def test_gates_are_what_the_engine_finds_in_a_network_of_that_gate(name: str) -> None:
+    study = mw.Study(mw.models.gate(name), mw.models.gate_pair())
+    effect = study.intervene(mw.Site("head", 0, head=0))
+    corners = corners_of(GATES[name][0])
+    # The network's logit is the gate's value less a half.
+    found = {key: effect[key.upper()] + 0.5 for key in corners}
+    assert found == pytest.approx(corners, abs=1e-9)
+
+
 def test_the_bypass_goes_with_the_input() -> None:
     assert corners_of(lambda m, b: 10 * b + m) == {"y11": 11, "y10": 10, "y01": 1, "y00": 0}
 

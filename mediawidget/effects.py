@@ -175,20 +175,16 @@ class Effect(Samples, Scales, Diagnostics):
         )
 
     def cell(self, *coordinates: int | str) -> Effect:
-        """The effect of one cell, as an effect without axes."""
-        named = ", ".join(f"{name} of {labels}" for name, labels in self.axes.items())
-        require(
-            all(isinstance(one, int | np.integer | str) for one in coordinates)
-            and coordinates in set(product(*self.axes.values())),
-            "There is no such cell.",
-            value=coordinates,
-            expected=named or "no coordinates, for this effect has no axes",
-            fix="effect.axes names the coordinates",
-        )
-        index: tuple[Any, ...] = tuple(
-            labels.index(coordinate)
-            for labels, coordinate in zip(self.axes.values(), coordinates, strict=True)
-        )
+        """The effect of one cell, by its coordinates or its label, as an effect without axes.
+
+        Raises:
+            MediationError: there is no such cell.
+
+        Example:
+            >>> effect.cell("L3H1")["PIE"] == effect.cell(3, 1)["PIE"]
+            True
+        """
+        index: tuple[Any, ...] = self._at(coordinates)
         flat = int(np.ravel_multi_index(index, self.shape))
         return replace(
             self,
@@ -292,6 +288,24 @@ class Effect(Samples, Scales, Diagnostics):
         return f"Effect({named}; {', '.join(f'{k} {v:+.3f}' for k, v in said.items())})"
 
     # --- inside --------------------------------------------------------------------------------
+
+    def _at(self, coordinates: tuple[int | str, ...]) -> tuple[int, ...]:
+        """Where a cell is on the axes."""
+        label = coordinates[0] if len(coordinates) == 1 else None
+        if isinstance(label, str) and self.labels.count(label) == 1:
+            flat = self.labels.index(label)
+            return tuple(int(at) for at in np.unravel_index(flat, self.shape))
+        named = ", ".join(f"{name} of {labels}" for name, labels in self.axes.items())
+        require(
+            all(isinstance(one, int | np.integer | str) for one in coordinates)
+            and coordinates in set(product(*self.axes.values())),
+            "There is no such cell.",
+            value=coordinates,
+            expected=named or "no coordinates, for this effect has no axes",
+            fix="effect.axes names the coordinates, effect.labels the cells",
+        )
+        both = zip(self.axes.values(), coordinates, strict=True)
+        return tuple(labels.index(coordinate) for labels, coordinate in both)
 
     def _base_values(self) -> Array:
         """(pair, 2): the metric on the clean and on the corrupt prompt."""

@@ -31,7 +31,7 @@ _LANE, _BELOW = [-0.3, 1.7], 1.35
 
 def strip(
     effect: Effect,
-    cell: tuple[int | str, ...] = (),
+    cell: tuple[int | str, ...] | str = (),
     key: str | None = None,
     level: float = 0.95,
     seed: int = 0,
@@ -42,7 +42,7 @@ def strip(
 
     Args:
         effect: without axes, or of a sweep.
-        cell: its coordinates in a sweep, as ``effect.cell`` takes them.
+        cell: its coordinates in a sweep, or its label, as ``effect.cell`` takes them.
         key: a quantity, as in ``effect.pairs``; default PIE, or the effect on the clean base.
         level: coverage of the interval; with fewer than three pairs there is none.
         seed: of the bootstrap.
@@ -53,13 +53,14 @@ def strip(
     key = default_key(effect, key)
     at: object = cell
     require(
-        isinstance(at, tuple | list),
-        "A cell is named by its coordinates.",
+        isinstance(at, tuple | list | str),
+        "A cell is named by its label or its coordinates.",
         value=cell,
-        expected="a tuple of a coordinate for each axis",
+        expected="a label, or a tuple of a coordinate for each axis",
         fix="charts.strip(effect, (9, 6))",
     )
-    one = effect.cell(*cell) if effect.axes or cell else effect
+    named = (cell,) if isinstance(cell, str) else cell
+    one = effect.cell(*named) if effect.axes or named else effect
     values = np.asarray(one.pairs(key))
     require(
         bool(np.isfinite(values).all()),

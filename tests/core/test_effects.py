@@ -249,3 +249,13 @@ def test_the_static_picture_escapes_and_hatches() -> None:
     assert html.count('title="not run"') == 1
     one = replace(grid().cell(0, 0), labels=("<img onerror=alert(1)>",))
     assert "<img" not in one._repr_html_()
+
+
+def test_a_cell_has_its_label_for_a_name_too() -> None:
+    effect = grid()
+    for label, at in zip(effect.labels, np.ndindex(2, 3), strict=True):
+        np.testing.assert_array_equal(effect.cell(label).edited, effect.cell(*at).edited)
+    twice = replace(effect, labels=("L0H0", *effect.labels[:-1]))
+    for unknown in ("L9H9", "L0H0"):
+        with pytest.raises(mw.MediationError, match="no such cell"):
+            twice.cell(unknown)

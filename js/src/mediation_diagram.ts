@@ -42,6 +42,7 @@ class Diagram {
   #split: Split = SPLITS[0] as Split;
   #corner: CornerKey | null = null;
   #label = h("bdi", { class: "mw-selected" });
+  #held = h("span", { class: "mw-hint" });
   #metric = h("span", { class: "mw-of" });
   #switch = h("div", {
     class: "mw-segments",
@@ -59,7 +60,13 @@ class Diagram {
     signal: AbortSignal,
   ) {
     this.#switch.append(...SPLITS.map((split) => this.#splitButton(split)));
-    const title = h("span", {}, h("span", { class: "mw-hint", text: "mediator " }), this.#label);
+    const title = h(
+      "span",
+      {},
+      h("span", { class: "mw-hint", text: "mediator " }),
+      this.#label,
+      this.#held,
+    );
     this.parts = [
       h("div", { class: "mw-part mw-medhead" }, title, this.#metric, kernel(store, signal)),
       errorLine(store, signal),
@@ -95,6 +102,8 @@ class Diagram {
     // A run that there is none of any more is not pointed at.
     if (!known(scene) && (this.#corner === "y10" || this.#corner === "y01")) this.#corner = null;
     setText(this.#label, scene.label ? plain(scene.label, 120) : "none selected");
+    const held = (this.store.model.get("result") as { held?: unknown } | undefined)?.held;
+    setText(this.#held, held ? `, ${plain(String(held), 120)} held as in the base run` : "");
     const total = size(scene.corners.y11 - scene.corners.y00);
     setText(this.#metric, `${plain(scene.metric, 120)}, total effect ${total} ${scene.unit}`);
     const focused = this.#focusedRun();

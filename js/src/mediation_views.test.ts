@@ -78,6 +78,26 @@ test("under a constant: what exists is shown, and what does not is said", () => 
   expect(el.querySelector(".mw-cut")).not.toBeNull();
 });
 
+test("what is held is said beside the mediator", () => {
+  diagram({ ...answer([3]), held: "L0H1, mlp_out" });
+  expect(el.querySelector(".mw-medhead")?.textContent).toContain(
+    "L0H1, mlp_out held as in the base",
+  );
+});
+
+test("without a total effect paths are drawn against the largest of them", () => {
+  const base = { y11: 0, y00: 0 };
+  const view = payload({ panels: [], base });
+  const model = new FakeModel({ view, result: answer([3], { ...base, y10: 1, y01: 1 }) });
+  end = mediationDiagram().render({ model, el });
+  const flows = [...el.querySelectorAll<SVGElement>(".mw-flow")];
+  const widths = flows.map((flow) => Number.parseFloat(flow.style.strokeWidth));
+  // PIE and PDE are 1 each and INT is −2.
+  expect(widths).toEqual([8, 8, 14]);
+  expect(flows.map((flow) => flow.getAttribute("data-sign"))).toEqual(["toward", "toward", "away"]);
+  expect(bars().at(-1)).toBe("TEall of it: clean minus corrupt0.00");
+});
+
 test("a failed result has no numbers", () => {
   diagram(answer([3], { status: 4 }));
   expect(words()).toBe("L1H1 failed a check, so it has no numbers.");

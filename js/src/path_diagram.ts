@@ -8,6 +8,8 @@ import { plain } from "./text.ts";
 const [WIDTH, HEIGHT] = [360, 204];
 const [THIN, THICK] = [2, 14];
 const LONGEST = 17;
+/** A smaller share of the whole is drawn as none. */
+const NOTHING = 0.005;
 
 type Point = readonly [number, number];
 const X: Point = [48, 152];
@@ -66,7 +68,8 @@ export function pathDiagram(scene: Scene, split: Split, corner: CornerKey | null
     svg.append(line(...THROUGH.ends, "mw-edge mw-unknown"));
     svg.append(line(...BYPASS.ends, "mw-edge mw-unknown"));
   }
-  for (const path of paths) svg.append(...drawn(path, scene));
+  const whole = wholeOf(scene, paths);
+  for (const path of paths) svg.append(...drawn(path, scene, whole));
   svg.append(...nodes(scene, corner));
   return svg;
 }
@@ -85,12 +88,19 @@ function pathsOf(scene: Scene, split: Split): Path[] {
   return split.id === "three" ? [...two, { name: "INT", ...TOGETHER }] : two;
 }
 
-function drawn(path: Path, scene: Scene): SVGElement[] {
+/** What a path of full width carries: the total effect, or where there is none the largest path. */
+function wholeOf(scene: Scene, paths: Path[]): number {
+  const { y11, y00 } = scene.corners;
+  if (scene.shares) return Math.abs(y11 - y00);
+  const all = quantities(scene.corners, scene.edit.corners);
+  return Math.max(...paths.map(({ name }) => Math.abs(all[name] ?? 0)));
+}
+
+function drawn(path: Path, scene: Scene, whole: number): SVGElement[] {
   const value = quantities(scene.corners, scene.edit.corners)[path.name] ?? Number.NaN;
-  const te = scene.corners.y11 - scene.corners.y00;
-  const share = scene.shares ? Math.min(1, Math.abs(value / te)) : 0.5;
+  const share = whole > 0 ? Math.min(1, Math.abs(value) / whole) : 0;
   const sign = value * towardClean(scene.corners.y11, scene.corners.y00) < 0 ? "away" : "toward";
-  const none = Math.abs(value) < 1e-9 || (scene.shares && share < 0.005);
+  const none = !(share >= NOTHING);
   const out: SVGElement[] = [];
   if (path.name === "INT")
     out.push(

@@ -160,7 +160,8 @@ def _numbers(lm: HasTokens, frame: str, operator: Operator) -> set[str]:
                 fix="choose another operator, or another task",
             ) from error
     start = min(alone.values(), default=0)
-    return {n for n in alone if alone[n] == start and prompts[n] == start + 3}
+    # The operator, the second number and the equals sign are a token each, at the least.
+    return {number for number in alone if prompts[number] == start + 3}
 
 
 def _follows(lm: HasTokens, prompt: str, answer: str) -> bool:

@@ -26,7 +26,12 @@ class MediationDiagram(View):
     def _write(self, name: str, value: dict[str, Any]) -> None:
         current = self.study.history.current
         if name == "result" and current is not None:
-            value = {**value, "constant": same_on_both(current.edits)}
+            held = str(current.effect.facts.get("downstream", ""))
+            value = {
+                **value,
+                "constant": same_on_both(current.edits),
+                "held": held.removeprefix("frozen: ") if held.startswith("frozen") else "",
+            }
         super()._write(name, value)
 
 

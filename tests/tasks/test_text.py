@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediawidget.errors import MediationError
+from mediawidget.prompts import PromptPair
 from mediawidget.tasks._fit import fit, is_one_token
 from mediawidget.tasks._text import Span, as_text, fill_text, places
 from mediawidget.tasks.world import join_words
@@ -93,6 +94,23 @@ def test_frames_that_lie_otherwise_are_left_out() -> None:
     fitting = fit(Words(), frames, {"a": "cat", "b": "dog"})
     assert fitting.frames == tuple(frames[:2])
     assert fitting.length == 5
+
+
+def test_a_pair_whose_tokens_lie_otherwise_is_none() -> None:
+    """As many tokens, and yet one of them reaches over the end of the word."""
+    fitting = fit(Pairs(), ["The {a} cat"], {"a": "ok"})
+
+    def paired(first: str, second: str) -> PromptPair | None:
+        clean, corrupt = (fill_text("The {a} cat", {"a": word}) for word in (first, second))
+        return fitting.pair(clean, corrupt, ("x", "y"), {"a": clean.span("a")})
+
+    kept = paired("my", "no")
+    assert kept is not None
+    assert kept.roles == {"a": 2, "END": 4}
+    assert len(Pairs().tokens("The a cat")) == fitting.length
+    assert paired("a", "no") is None
+    assert paired("our", "no") is None
+    assert paired("my", "our") is None
 
 
 def test_a_tokenizer_without_a_frames_words_is_told_them() -> None:

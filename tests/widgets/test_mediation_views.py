@@ -63,6 +63,15 @@ def test_a_direct_effect_is_controlled_only_where_both_prompts_get_one_value(
         assert parts == pytest.approx(effect["TE"], abs=1e-5)
 
 
+def test_what_was_held_is_said(several: mw.Study) -> None:
+    diagram = mw.MediationDiagram(several)
+    several.intervene(HEAD)
+    held = [diagram.result["held"]]
+    several.intervene(HEAD, freeze=[mw.Site("head", 3, head=0)])
+    held.append(diagram.result["held"])
+    assert held == ["", "L3H0"]
+
+
 def test_values_that_were_captured_are_one_value(several: mw.Study) -> None:
     diagram = mw.MediationDiagram(several)
     several.intervene({HEAD: mw.Patch(several.activations(HEAD))})

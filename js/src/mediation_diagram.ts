@@ -4,8 +4,15 @@ import "./styles.css";
 import "./mediation.css";
 import { cornerSquare } from "./corner_square.ts";
 import { button, h, setProps, setText } from "./dom.ts";
-import { normalizable } from "./estimands.ts";
-import { known, NOTHING, noCorners, runSentence, type Scene } from "./mediation_words.ts";
+import { estimands, normalizable } from "./estimands.ts";
+import {
+  isNothing,
+  known,
+  NOTHING,
+  noCorners,
+  runSentence,
+  type Scene,
+} from "./mediation_words.ts";
 import { errorLine } from "./notices.ts";
 import { size } from "./numbers.ts";
 import { pathDiagram } from "./path_diagram.ts";
@@ -142,8 +149,11 @@ class Diagram {
       return `${plain(resultReading.label, 120)} failed a check, so it has no numbers.`;
     if (!known(scene)) return NOTHING;
     if (!scene.edit.corners) return noCorners(scene);
-    const words = sentence(view, "difference", resultReading);
     const label = plain(resultReading.label, 120);
+    const { PIE, TIE } = estimands(scene.corners);
+    if (isNothing(PIE, scene) && isNothing(TIE, scene))
+      return `${label}: neither restoring nor breaking it changes anything. All goes past it.`;
+    const words = sentence(view, "difference", resultReading);
     const said = words.startsWith(label) ? words : `${label}: ${words}`;
     return `${said} Click a run to see what it was.`;
   }

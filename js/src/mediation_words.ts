@@ -116,8 +116,16 @@ export function shownName(name: string, scene: Scene): string {
   return name === "CDE" ? leftName(scene) : name;
 }
 
+const ROUNDING = 1e-5;
+
+/** Whether a difference of runs is no more than their rounding. */
+export function isNothing(value: number, { corners: { y11, y00 } }: Scene): boolean {
+  return Math.abs(value) < ROUNDING * Math.max(1, Math.abs(y11), Math.abs(y00));
+}
+
 /** "+6.4" and, where there is a total to divide by, its share: "40%". */
-export function amount(value: number, scene: Scene): { value: string; share: string } {
+export function amount(exact: number, scene: Scene): { value: string; share: string } {
+  const value = isNothing(exact, scene) ? 0 : exact;
   const te = scene.corners.y11 - scene.corners.y00;
   return {
     value: raw(value),

@@ -2,6 +2,9 @@
 import { h } from "./dom.ts";
 import { raw } from "./numbers.ts";
 
+/** Ends of the axis that are nearer to each other share one label. */
+const APART = 0.35;
+
 export interface Bar {
   name: string;
   words: string;
@@ -40,7 +43,13 @@ export function barChart(
     end.style.left = percent(at);
     return end;
   };
-  foot.append(mark(ends.y00, `corrupt ${raw(ends.y00)}`), mark(ends.y11, `clean ${raw(ends.y11)}`));
+  const [corrupt, clean] = [`corrupt ${raw(ends.y00)}`, `clean ${raw(ends.y11)}`];
+  const apart = Math.abs(place(ends.y11) - place(ends.y00)) > APART;
+  foot.append(
+    ...(apart
+      ? [mark(ends.y00, corrupt), mark(ends.y11, clean)]
+      : [mark(ends.y00, `${corrupt}, ${clean}`)]),
+  );
   el.append(h("div", { class: "mw-fall mw-fallfoot", role: "presentation" }, h("span"), foot));
   return el;
 }

@@ -96,6 +96,13 @@ test("without a total effect paths are drawn against the largest of them", () =>
   expect(widths).toEqual([8, 8, 14]);
   expect(flows.map((flow) => flow.getAttribute("data-sign"))).toEqual(["toward", "toward", "away"]);
   expect(bars().at(-1)).toBe("TEall of it: clean minus corrupt0.00");
+  expect(el.querySelector(".mw-fallends")?.textContent).toBe("corrupt 0.00, clean 0.00");
+});
+
+test("what is no more than rounding is nothing", () => {
+  diagram(answer([3], { y10: 10 - 1e-6, y01: 1e-6 }));
+  expect(words()).toContain("neither restoring nor breaking it changes anything");
+  expect([...el.querySelectorAll(".mw-flowname")].map((t) => t.textContent)).toContain("PIE 0.00");
 });
 
 test("a failed result has no numbers", () => {

@@ -92,7 +92,8 @@ def _plain_check(
     ran = (effect.status == Status.EXACT).reshape(-1)[possible]
     if not ran.any():
         return [Check("plain forward", None, "Nothing was run that could be compared.")]
-    if isinstance(effect.edit, Mean) and effect.n_pairs > MANY:
+    edits = {edit for cell in cells for edit in cell.values()}
+    if any(isinstance(edit, Mean) for edit in edits) and effect.n_pairs > MANY:
         words = f"Not compared: a plain pass would first average {effect.n_pairs} prompts singly."
         return [Check("plain forward", None, words)]
     columns = effect.columns

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .edits import Edit, Patch
+from .edits import Edit, Mixed, Patch
 from .edits.base import BASES
 from .errors import MediationError, require
 from .estimands import CONSTANT_EFFECTS, ESTIMANDS, constant_effect, estimand
@@ -314,6 +314,8 @@ class Effect(Samples, Scales, Diagnostics):
 
 def _sets_one_value(edit: Edit) -> bool:
     """Whether a site gets the same value on both prompts of a pair, whatever it was there."""
+    if isinstance(edit, Mixed):
+        return all(_sets_one_value(part) for part in edit.parts)
     site = Site("head", layer=0, head=0)
     clean, corrupt = (edit.recipe(base, site) for base in BASES)
     return clean.keep == 0 and clean == corrupt

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .edits import Edit, Values, edit_from_json
+from .edits import Edit, Mixed, Values, edit_from_json
 from .edits.base import BASES, SOURCES, Base, check_base
 from .errors import MediationError, reading, require
 from .mediators import mediator_named
@@ -159,8 +159,9 @@ def as_edits(sites: Sites, edit: Edit) -> dict[Site, Edit]:
 
 
 def common_edit(edits: Mapping[Site, Edit]) -> Edit:
-    """The edit whose quantities exist for the whole set: corners only if all edits have them."""
-    return next((edit for edit in edits.values() if not edit.corners), next(iter(edits.values())))
+    """The edit whose quantities exist for the whole set: of several kinds a mixed one."""
+    several = tuple(dict.fromkeys(edits.values()))
+    return several[0] if len(several) == 1 else Mixed(several)
 
 
 def roles_named(runs: Sequence[Run]) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from .base import Edit, as_edit, edit_from_json
 from .knockout import Knockout
 from .mean import Mean
+from .mixed import Mixed
 from .noise import Noise
 from .patch import Patch
 from .resample import Resample
@@ -15,6 +16,7 @@ __all__ = [
     "Edit",
     "Knockout",
     "Mean",
+    "Mixed",
     "Noise",
     "Patch",
     "Resample",

@@ -162,10 +162,15 @@ def as_edit(edit: object) -> Edit:
         raise MediationError(
             "This is no edit.",
             value=repr(edit),
-            expected="an edit: " + ", ".join(f"{kind.__name__}()" for kind in _KINDS.values()),
+            expected="an edit: " + ", ".join(f"{kind.__name__}()" for kind in _settable()),
             fix="edit=mw.Patch(), with its parentheses",
         )
     return edit
+
+
+def _settable() -> list[type[Edit]]:
+    """The kinds that a site can be set to."""
+    return [kind for name, kind in _KINDS.items() if name != "mixed"]
 
 
 def check_base(base: object) -> None:

@@ -1,5 +1,7 @@
 """The study's state: what a click fills, what undo goes back to, what is forgotten when."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -224,3 +226,24 @@ def test_the_bare_total_names_what_it_has(study: mw.Study) -> None:
     html = study.total._repr_html_()
     assert "Y11" in html
     assert "PIE" not in html
+
+
+def test_different_edits_in_one_run_are_a_mixed_edit(study: mw.Study, tmp_path: Path) -> None:
+    """What exists under all of them exists for the run: here no corners, and no CDE."""
+    other = mw.Site("head", 0, head=0)
+    effect = study.intervene({HEAD: mw.Zero(), other: mw.Patch()})
+    assert effect.edit.kind == "mixed"
+    assert not effect.edit.corners
+    for key in ("PIE", "CDE"):
+        with pytest.raises(mw.MediationError):
+            effect[key]
+    back = mw.Effect.load(effect.save(tmp_path / "mixed.json"))
+    assert back.edit == effect.edit
+    assert back["clean"] == effect["clean"]
+    constants = study.intervene({HEAD: mw.Zero(), other: mw.Steer([0.5] * study.lm.d_head)})
+    assert "CDE" not in constants.quantities()
+    assert "CDE" in study.intervene({HEAD: mw.Zero(), other: mw.Patch("clean")}).quantities()
+    with pytest.raises(mw.MediationError, match="its parts do"):
+        study.intervene({HEAD: effect.edit})
+    with pytest.raises(mw.MediationError, match="its parts do"):
+        study.sweep("head", edit=effect.edit, progress=False)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import MediationError
-from ..statistics import cluster_sums, overlap, rank_correlations, resample_weights
+from ..statistics import cluster_sums, overlap, rank_correlations, resample_weights, same_sign
 from .base import Array, OnPairs
 
 LARGE_SHARE = 0.5
@@ -28,9 +28,10 @@ class Diagnostics(OnPairs):
 
         Returns:
             Coordinates and label; ``PIE``, ``TIE``, ``INT`` and its ``low`` and ``high``, in the
-            metric's unit, within pairs; ``sd`` of INT over pairs; ``share`` = INT / max(|TIE|,
-            |PIE|), NaN where both are 0; ``flagged``: the interval excludes 0 and |share| is over
-            0.5, a rule of thumb.
+            metric's unit, within pairs; ``sd`` of INT over pairs; ``same_sign``, the share of
+            pairs whose INT has the sign of its mean: near a half, pairs of two kinds cancel;
+            ``share`` = INT / max(|TIE|, |PIE|), NaN where both are 0; ``flagged``: the interval
+            excludes 0 and |share| is over 0.5, a rule of thumb.
 
         Source: VanderWeele 2014 (the mediated interaction).
 
@@ -48,6 +49,7 @@ class Diagnostics(OnPairs):
             low=low,
             high=high,
             sd=interaction.std(axis=0, ddof=1),
+            same_sign=same_sign(interaction),
             share=share,
             flagged=sure & (np.abs(share) > LARGE_SHARE),
         )

@@ -15,6 +15,7 @@ from ..statistics import (
     q_values,
     refuse_few,
     refuse_no_correction,
+    same_sign,
 )
 from ..status import Status
 from ..validity import too_near_zero
@@ -97,7 +98,6 @@ class Intervals(OnPairs):
         flat = self._flat(key)
         ran = np.isfinite(flat).all(axis=0)
         mean = flat.mean(axis=0)
-        same = np.where(ran & (mean != 0), (np.sign(flat) == np.sign(mean)).mean(axis=0), np.nan)
         low, high = self._interval(flat, level, resamples, seed)
         table = self._table(
             status=[Status(int(code)).name.lower() for code in self.status.flat],
@@ -105,7 +105,7 @@ class Intervals(OnPairs):
             clusters=np.where(ran, self.n_clusters, 0),
             mean=mean,
             median=np.median(flat, axis=0),
-            same_sign=same,
+            same_sign=same_sign(flat),
             low=low,
             high=high,
             q=np.reshape(self.q_values(key, correction, permutations, seed), -1),

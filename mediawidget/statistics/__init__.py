@@ -1,6 +1,14 @@
 """What a sample of pairs says about all pairs: arrays in, arrays out, the pair is the unit."""
 
-from .clusters import cluster_codes, cluster_sums, clusters_of, groups_of, halves, refuse_no_names
+from .clusters import (
+    cluster_codes,
+    cluster_sums,
+    clusters_of,
+    groups_of,
+    halves,
+    refuse_no_names,
+    same_sign,
+)
 from .permutation import CORRECTIONS, q_values, refuse_no_correction
 from .power import pairs_needed
 from .ranks import overlap, rank_correlations
@@ -24,4 +32,5 @@ __all__ = [
     "refuse_no_names",
     "refuse_no_seed",
     "resample_weights",
+    "same_sign",
 ]

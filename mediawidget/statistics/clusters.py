@@ -44,6 +44,16 @@ def cluster_sums(values: Array, codes: Codes) -> Array:
     return sums
 
 
+def same_sign(values: Array) -> Array:
+    """The share of pairs with the sign of the mean: (pair, *rest) to (*rest).
+
+    NaN where the mean is 0 or something was not run.
+    """
+    mean = values.mean(axis=0)
+    share = (np.sign(values) == np.sign(mean)).mean(axis=0)
+    return np.where(np.isfinite(mean) & (mean != 0), share, np.nan)
+
+
 def halves(codes: Codes, seed: int) -> tuple[Codes, Codes]:
     """The pairs of one half of the clusters, drawn at random, and those of the other half.
 

@@ -390,6 +390,7 @@ def gates(n: int = 20) -> Effect:
 
 def test_interactions_are_those_of_the_gates() -> None:
     table = gates().interaction().set_index("gate")
+    assert (table["same_sign"][["and", "or", "xor"]] == 1).all()
     np.testing.assert_allclose(table["INT"], [0, 1, -1, -2], atol=0.1)
     assert list(table["flagged"]) == [False, True, True, True]
     np.testing.assert_allclose(table["share"], [0, 1, -1, -2], atol=0.15)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -135,8 +135,10 @@ class Interactions:
         Raises:
             MediationError: an unknown player.
         """
-        several = (players,) if isinstance(players, int | str) else tuple(players)
-        return subsets.mask_of(self._index(player) for player in several)
+        given: Any = players
+        several = isinstance(given, Iterable) and not isinstance(given, str)
+        alone = not several or getattr(given, "ndim", 1) == 0
+        return subsets.mask_of(self._index(player) for player in ((given,) if alone else given))
 
     # --- pairs of players ----------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,9 +16,7 @@ from .errors import require
 from .runs import as_edits
 from .sites import Site
 from .statistics import FEWEST, bootstrap_ratio, cluster_codes, cluster_sums
-
-if TYPE_CHECKING:
-    from .study import Study
+from .study import Study, refuse_no_study
 
 Array = NDArray[np.float64]
 
@@ -125,6 +122,7 @@ def dose_curve(
         >>> curve["INT"].shape
         (3,)
     """
+    refuse_no_study(study)
     doses = _as_doses(alphas)
     edits = as_edits(sites, Patch())
     # Beside each dose what is left of the way, for the same mediator value on the other base.
@@ -144,7 +142,8 @@ def dose_curve(
 
 
 def _as_doses(alphas: object) -> tuple[float, ...]:
-    given = list(alphas) if isinstance(alphas, Sequence | np.ndarray) else []
+    given = np.ravel(alphas).tolist() if isinstance(alphas, np.ndarray) else alphas
+    given = given if isinstance(given, Sequence) else []
     numbers = all(isinstance(a, float | int) and not isinstance(a, bool) for a in given)
     require(
         bool(given) and numbers and all(0 < a <= 1 for a in given) and not isinstance(alphas, str),

@@ -93,7 +93,8 @@ def constant_effect(key: str, corners: Mapping[str, Array], kind: str, *, one_va
     Raises:
         MediationError: for another key.
     """
-    if not isinstance(key, str) or key in ("TE", "Y11", "Y00"):
+    name: object = key
+    if not isinstance(name, str) or name in ("TE", "Y11", "Y00"):
         return estimand(key, corners)
     y = corners
     effects = {

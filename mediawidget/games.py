@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,17 @@ from .asking import Asked
 from .checks import Edits
 from .coalitions import Direction, Game, Interactions, Player
 from .edits import Edit, as_edit
+from .edits.base import check_seed
 from .errors import MediationError, require
 from .results import frozen_facts
 from .sites import Site
-
-if TYPE_CHECKING:
-    from .study import Study
+from .study import Study, refuse_no_study
 
 MOST = 10
 """Players of which all sets are run: 1,023 of them on both bases."""
+
+MOST_ORDERS = 100_000
+"""Orders that are drawn: each is as many runs as there are players, on both bases."""
 
 
 def interactions(  # noqa: PLR0913 - all but the first two are named
@@ -66,11 +68,13 @@ def interactions(  # noqa: PLR0913 - all but the first two are named
         >>> mw.interactions(study, heads).matrix.shape
         (4, 4)
     """
+    refuse_no_study(study)
     groups = _as_players(players)
     edit = study.edit if edit is None else as_edit(edit)
     _refuse_no_game(game, direction, edit)
-    _refuse_no_number("order", order)
-    _refuse_no_number("samples", samples)
+    _refuse_no_number("order", order, 1)
+    _refuse_no_number("samples", samples, 2)
+    check_seed(seed, "seed", "interactions")
     labels = tuple(" + ".join(study.labels(group)) for group in groups)
     orders = None if samples is None else _orders(len(groups), samples, seed)
     masks = _masks(len(groups), order, orders)
@@ -104,7 +108,7 @@ def _masks(n: int, order: int | None, orders: NDArray[np.int64] | None) -> list[
             expected=f"at most {MOST} players, or a limit",
             fix="interactions(study, sites, order=2) for pairs; samples=200 for Shapley values",
         )
-    return sorted(subsets.mask_of(one) for one in subsets.up_to(n, order or n) if one)
+    return sorted(subsets.mask_of(one) for one in subsets.up_to(n, min(n, order or n)) if one)
 
 
 def _orders(n: int, samples: int, seed: int) -> NDArray[np.int64]:
@@ -125,7 +129,10 @@ def _others(players: Sequence[Player], mask: int) -> tuple[Site, ...]:
 def _as_players(players: object) -> tuple[Player, ...]:
     """Players as groups of sites, no site twice."""
     given: Iterable[Any] = players if isinstance(players, Sequence) else ()
-    groups = tuple((one,) if isinstance(one, Site) else tuple(one) for one in given)
+    groups = tuple(
+        tuple(one) if isinstance(one, Sequence) and not isinstance(one, str) else (one,)
+        for one in given
+    )
     sites = [site for group in groups for site in group]
     require(
         len(groups) >= 2 and all(groups) and all(isinstance(site, Site) for site in sites),
@@ -148,7 +155,7 @@ def _as_players(players: object) -> tuple[Player, ...]:
 def _refuse_no_game(game: object, direction: object, edit: Edit) -> None:
     for name, value, kind in (("game", game, Game), ("direction", direction, Direction)):
         require(
-            value in get_args(kind),
+            isinstance(value, str) and value in get_args(kind),
             f"There is no such {name}.",
             value=value,
             expected=" or ".join(map(repr, get_args(kind))),
@@ -170,13 +177,12 @@ def _refuse_no_game(game: object, direction: object, edit: Edit) -> None:
         )
 
 
-def _refuse_no_number(name: str, value: object) -> None:
-    least = {"order": 1, "samples": 2}[name]
+def _refuse_no_number(name: str, value: object, least: int) -> None:
     whole = isinstance(value, int) and not isinstance(value, bool)
     require(
-        value is None or (whole and int(value) >= least),  # type: ignore[call-overload]
+        value is None or (whole and least <= int(value) <= MOST_ORDERS),  # type: ignore[call-overload]
         f"{name} is a number.",
         value=value,
-        expected=f"an int from {least}, or None",
+        expected=f"an int from {least} to {MOST_ORDERS}, or None",
         fix=f"mw.interactions(study, sites, {name}={max(2, least)})",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,7 @@ from .errors import MediationError
 from .mediators import POINTS, Mediator, mediator_named
 from .runs import Sites, as_edits, common_edit
 from .sites import Site
-
-if TYPE_CHECKING:
-    from .study import Study
+from .study import Study, refuse_no_study
 
 Array = NDArray[np.float64]
 Via = Literal["head", "mlp_out"]
@@ -100,6 +98,7 @@ def routes(
         >>> mw.routes(study, mw.Site("head", 3, head=1)).to_dataframe()["route"][:2].tolist()
         ['total', 'direct']
     """
+    refuse_no_study(study)
     edits = as_edits(sites, study.edit)
     kinds = [kind for kind in VIA if study.lm.has(mediator_named(kind))]
     behind = [site for kind in kinds for site in _behind(study, kind, edits)]
@@ -150,9 +149,10 @@ def _unit(mediator: Mediator, unit: int) -> dict[str, int]:
 
 
 def _checked(via: Via | Sequence[Via]) -> tuple[Via, ...]:
-    several: tuple[Via, ...] = (via,) if isinstance(via, str) else tuple(via)
-    unknown = [one for one in several if one not in VIA]
-    if unknown or not several:
+    given: Any = via
+    several = tuple(given) if isinstance(given, list | tuple) else (given,)
+    known = all(isinstance(one, str) and one in VIA for one in several)
+    if not known or not several:
         raise MediationError(
             "Routes run through heads and MLPs.",
             value=repr(via),

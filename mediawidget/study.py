@@ -426,3 +426,14 @@ def _refuse_no_readout(readout: object) -> None:
         expected="None for after the last token, or Readout(...)",
         fix="Study(lm, pair, readout=Readout(9))",
     )
+
+
+def refuse_no_study(study: object) -> None:
+    """Raise where something else stands for a study."""
+    require(
+        isinstance(study, Study),
+        "This is asked of a study.",
+        value=study,
+        expected="a Study: a model and pairs of prompts",
+        fix="study = mw.Study(mw.load(), pair)",
+    )

@@ -28,7 +28,7 @@ def members(mask: int) -> tuple[int, ...]:
 def sizes(n: int) -> NDArray[np.int64]:
     """(2^n,) how many players each mask has."""
     masks = np.arange(1 << n)
-    return np.sum(masks[:, None] >> np.arange(n) & 1, axis=1)
+    return np.asarray(np.sum(masks[:, None] >> np.arange(n) & 1, axis=1))
 
 
 def dividends(values: Array) -> Array:

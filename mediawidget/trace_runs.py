@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -19,12 +19,10 @@ from .precision import tolerance
 from .questions import Question
 from .runs import Run
 from .sites import Position, Site
+from .study import Study, refuse_no_study
 from .sweeps import Sweep
 from .tracing import Tracing
 from .validity import Check
-
-if TYPE_CHECKING:
-    from .study import Study
 
 Corruption = Literal["noise", "replacement"]
 Edits = Mapping[Site, Edit]
@@ -70,6 +68,7 @@ def causal_tracing(  # noqa: PLR0913 - all but the first are named
         >>> tracing.indirect("mlp_out").shape
         (6, 10)
     """
+    refuse_no_study(study)
     asked = _Asked.of(study, corruption, subject, kinds, by, window, severed)
     runs, once = asked.runs()
     outcomes = study.engine.job(runs, once=once).result(progress=progress)
@@ -257,7 +256,8 @@ def _windows(n_layers: int, kinds: Sequence[str], window: object) -> dict[str, i
 
 def _refuse_no_trace(corruption: object, kinds: object, by: object, severed: object) -> None:
     require(
-        isinstance(corruption, Noise) or corruption in get_args(Corruption),
+        isinstance(corruption, Noise)
+        or (isinstance(corruption, str) and corruption in get_args(Corruption)),
         "There is no such corruption.",
         value=corruption,
         expected="'replacement', 'noise', or mw.Noise(...)",
@@ -281,14 +281,14 @@ def _refuse_no_trace(corruption: object, kinds: object, by: object, severed: obj
             fix=f"study.sweep({kind!r}, by='position')",
         )
     require(
-        by in ("position", "role"),
+        isinstance(by, str) and by in ("position", "role"),
         "A trace goes by position.",
         value=by,
         expected="'position' or 'role'",
         fix="mw.causal_tracing(study, by='role')",
     )
     require(
-        severed in (None, "mlp_out", "attn_out"),
+        severed is None or (isinstance(severed, str) and severed in ("mlp_out", "attn_out")),
         "MLPs or attention can be severed.",
         value=severed,
         expected="None, 'mlp_out' or 'attn_out'",

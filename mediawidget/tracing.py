@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .errors import MediationError
+from .errors import MediationError, require
 from .metrics import Metric
 from .statistics import FEWEST, bootstrap_ratio, cluster_codes, cluster_sums, clusters_of
 from .validity import Check
@@ -156,6 +156,14 @@ class Tracing:
 
     def top(self, n: int = 10) -> pd.DataFrame:
         """The cells of the largest indirect effect by size."""
+        count: object = n
+        require(
+            isinstance(count, int) and not isinstance(count, bool) and count >= 0,
+            "The strongest cells are counted.",
+            value=n,
+            expected="an int from 0",
+            fix="tracing.top(10)",
+        )
         table = self.to_dataframe()
         return table.sort_values("indirect", key=np.abs, ascending=False, ignore_index=True).head(n)
 
@@ -186,7 +194,8 @@ class Tracing:
 
     def _restored(self, kind: str) -> Array:
         """(sample, layer, position, pair)."""
-        if kind not in self.restored_kept:
+        asked: object = kind
+        if not isinstance(asked, str) or asked not in self.restored_kept:
             raise MediationError(
                 "This kind of state was not traced.",
                 value=repr(kind),

@@ -20,6 +20,9 @@ from .intervals import Intervals
 
 NO_GROUP = "no group"
 
+_MOST = 1e300
+"""Larger sizes are none that a metric has."""
+
 
 class Samples(Intervals, OnPairs):
     """What other pairs would show."""
@@ -116,7 +119,7 @@ class Samples(Intervals, OnPairs):
         size: object = effect_size
         number = isinstance(size, int | float | np.floating) and not isinstance(size, bool)
         require(
-            size is None or (number and abs(float(size)) < np.inf),  # type: ignore[arg-type]
+            size is None or (number and abs(size) < _MOST),  # type: ignore[arg-type]
             "The effect to be found is a number.",
             value=effect_size,
             expected=f"a float, in {self.metric.unit}, or None for the observed one",

@@ -24,7 +24,7 @@ def grid(edit: mw.Edit | None = None, n_pairs: int = 7) -> Effect:
     status[1, 2] = Status.NOT_RUN
     return Effect(
         axes={"layer": (0, 1), "head": (0, 1, 2)},
-        bases=RNG.normal(size=(n_pairs, 2, 3)) + [[3, 0, 9], [0, 3, 9]],
+        bases=RNG.normal(size=(n_pairs, 2, 3)) + np.array([[3, 0, 9], [0, 3, 9]]),
         edited=edited,
         status=status,
         edit=edit or mw.Patch(),

@@ -44,6 +44,8 @@ def study_of(n: int = 2) -> mw.Study:
 def effect_of(kind: str) -> mw.Effect:
     if kind == "total":
         return study_of(3).total
+    if kind == "many":
+        return study_of(3).sweep("head", layers=[1], progress=False)
     edit = mw.Zero() if kind == "zero" else mw.Patch()
     return study_of().sweep("head", edit=edit, progress=False)
 
@@ -203,6 +205,55 @@ OF_AN_EFFECT: dict[str, Callable[[mw.Effect, Any], Any]] = {
     "top.by": lambda e, v: e.top(3, by=v),
 }
 
+INFERRED = {
+    "ci": ("key", "level", "resamples", "seed"),
+    "normalized_ci": ("key", "level", "resamples", "seed"),
+    "q_values": ("key", "correction", "permutations", "seed"),
+    "summary": ("key", "level", "correction", "resamples", "permutations"),
+    "split": ("seed",),
+    "select_and_report": ("key", "n", "seed", "resamples"),
+    "pairs_needed": ("key", "effect_size", "power", "alpha"),
+    "by_group": ("key", "level", "resamples"),
+    "ratio": ("key",),
+    "by_metric": ("key", "metrics"),
+    "interaction": ("level", "resamples", "seed"),
+    "rank_disagreement": ("level", "resamples", "seed"),
+}
+"""Methods that take many pairs, and what may be given to them."""
+
+HEADS = [mw.Site("head", 0, head=0), HEAD]
+GAME_OPTIONS = ("game", "direction", "edit", "order", "samples", "seed")
+TRACE_OPTIONS = ("corruption", "subject", "kinds", "by", "window", "severed")
+
+
+def inferred(name: str, option: str, value: Any) -> Any:
+    method = getattr(effect_of("many"), name)
+    least = {"key": "PIE"} if "key" in INFERRED[name] else {}
+    draws = {"resamples": 20, "permutations": 20}
+    known = {key: n for key, n in draws.items() if key in INFERRED[name]}
+    return method(**{**least, **known, option: value})
+
+
+def played(name: str, value: Any) -> Any:
+    more = {"samples": 2} if name == "seed" else {}
+    return mw.interactions(study_of(), HEADS, progress=False, **{**more, name: value})
+
+
+def traced(name: str, value: Any) -> Any:
+    known = {"corruption": "noise", "kinds": ("residual",), "subject": 2}
+    return mw.causal_tracing(study_of(), progress=False, **{**known, name: value})
+
+
+@lru_cache
+def game_of() -> mw.Interactions:
+    return mw.interactions(study_of(3), HEADS, progress=False)
+
+
+@lru_cache
+def tracing_of() -> mw.Tracing:
+    return mw.causal_tracing(study_of(3), kinds=("residual",), progress=False)
+
+
 ASKED: dict[str, Callable[[Any], Any]] = {
     # Models
     "load.source": lambda v: mw.load(v, tokenizer=1) if not isinstance(v, str | None) else None,
@@ -315,12 +366,39 @@ ASKED: dict[str, Callable[[Any], Any]] = {
     "ci.seed": lambda v: effect_of("total").ci("TE", resamples=20, seed=v),
     "Effect.load": mw.Effect.load,
     "Effect.save": lambda v: effect_of("total").save(v) if not isinstance(v, str) else None,
+    **{
+        f"effect.{name}.{option}": partial(inferred, name, option)
+        for name, options in INFERRED.items()
+        for option in options
+    },
+    # Games, traces, routes, doses
+    "interactions.study": lambda v: mw.interactions(v, HEADS, progress=False),
+    "interactions.players": lambda v: mw.interactions(study_of(), v, progress=False),
+    "interactions.player": lambda v: mw.interactions(study_of(), [HEAD, v], progress=False),
+    **{f"interactions.{name}": partial(played, name) for name in GAME_OPTIONS},
+    "interactions.worth": lambda v: game_of().worth(v),
+    "interactions.worth.player": lambda v: game_of().worth([v]),
+    "interactions.rescore": lambda v: game_of().rescore(v),
+    "interactions.matrix_ci": lambda v: game_of().matrix_ci(v, 20),
+    "causal_tracing.study": mw.causal_tracing,
+    **{f"causal_tracing.{name}": partial(traced, name) for name in TRACE_OPTIONS},
+    "tracing.indirect": lambda v: tracing_of().indirect(v),
+    "tracing.rescore": lambda v: tracing_of().rescore(v),
+    "tracing.top": lambda v: tracing_of().top(v),
+    "routes.study": lambda v: mw.routes(v, HEADS[0]),
+    "routes.sites": lambda v: mw.routes(study_of(), v, progress=False),
+    "routes.via": lambda v: mw.routes(study_of(), HEADS[0], via=v, progress=False),
+    "dose_curve.study": lambda v: mw.dose_curve(v, HEAD),
+    "dose_curve.sites": lambda v: mw.dose_curve(study_of(), v, [0.5], progress=False),
+    "dose_curve.alphas": lambda v: mw.dose_curve(study_of(), HEAD, v, progress=False),
     # Tasks
     **{
         f"tasks.{task.__name__}.{name}": partial(set_up, task, name)
         for task in (mw.tasks.ioi, mw.tasks.induction)
         for name in ("lm", "n", "seed", "corruption", "split")
     },
+    "tasks.from_csv": mw.tasks.from_csv,
+    "tasks.from_jsonl": mw.tasks.from_jsonl,
 }
 
 
@@ -330,7 +408,7 @@ def test_hostile_values(name: str) -> None:
     @FEW
     @given(hostile)
     def check(value: Any) -> None:
-        if name in {"ci.resamples", "tasks.ioi.n", "tasks.induction.n", "Noise.samples"}:
+        if name.rsplit(".", maxsplit=1)[-1] in {"resamples", "permutations", "n", "samples"}:
             value = value if not isinstance(value, int) or value < 50 else 10**12
         answers(ASKED[name], value)
 

@@ -51,7 +51,7 @@ class Asked:
 
     def checks(self, engine: Engine) -> list[Run]:
         """Runs whose outcome is known, to stand behind ``runs``."""
-        return check_runs(engine.lm, self.cells, engine.equal)
+        return check_runs(engine.lm, self.cells, engine.equal) if self.cells else []
 
     def effect(
         self, engine: Engine, contrast: Contrast, metric: Metric, outcomes: Outcomes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +19,7 @@ from .errors import MediationError, require
 from .metrics import Metric
 from .sites import Site
 from .statistics import FEWEST, bootstrap_ratio, cluster_codes, cluster_sums
+from .validity import PREMISES, Check
 
 if TYPE_CHECKING:
     from .study import Study
@@ -164,17 +166,18 @@ class Interactions:
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row per pair of players: both alone, together, the sum, INT; the largest first."""
+        matrix, alone = self.matrix, [self.worth((i,)).mean() for i in range(len(self.players))]
         rows = [
             {
                 "a": self.labels[i],
                 "b": self.labels[j],
-                "a alone": self.worth((i,)).mean(),
-                "b alone": self.worth((j,)).mean(),
+                "a alone": alone[i],
+                "b alone": alone[j],
                 "together": self.worth((i, j)).mean(),
-                "INT": self.matrix[i, j],
+                "INT": matrix[i, j],
             }
             for i, j in combinations(range(len(self.players)), 2)
-            if np.isfinite(self.matrix[i, j])
+            if np.isfinite(matrix[i, j])
         ]
         table = pd.DataFrame(rows, columns=["a", "b", "a alone", "b alone", "together", "INT"])
         return table.sort_values("INT", key=np.abs, ascending=False, ignore_index=True)
@@ -237,13 +240,23 @@ class Interactions:
 
     def __repr__(self) -> str:
         n, run = len(self.players), len(self._cells)
-        return f"Interactions({n} players, {run} sets, {self.game}, {self.direction}; {self.unit})"
+        failed = "; a check failed" if self._failed else ""
+        game = f"{self.game}, {self.direction}"
+        return f"Interactions({n} players, {run} sets, {game}; {self.unit}{failed})"
 
     def _repr_html_(self) -> str:
         table = self.to_dataframe().head(10).to_html(float_format="{:+.3f}".format, index=False)
-        return f"<p>{self.title}</p>{table}"
+        words = "".join(f"<p>{escape(one.words)}</p>" for one in self._failed)
+        return f"<p>{escape(self.title)}</p>{words}{table}"
 
     # --- inside ----------------------------------------------------------------------------------
+
+    @property
+    def _failed(self) -> list[Check]:
+        """What shows that the numbers are not to be trusted: there are none then."""
+        premises = (*PREMISES, "precision")
+        checks = self.effect.checks
+        return [one for one in checks if one.ok is False and one.name not in premises]
 
     @cached_property
     def _cells(self) -> dict[int, int]:
@@ -285,19 +298,25 @@ class Interactions:
         return bootstrap_ratio(top, bottom, level, resamples, seed)
 
     def _game(self) -> Array:
-        """(2^players, pair) the worth of every set; the bypass is the highest bit."""
-        n = len(self.players)
-        everyone = (1 << n) - 1
+        """(2^names, pair) the worth of every set; the bypass is the highest bit."""
+        return np.stack([self._worth_of(mask) for mask in range(1 << len(self.names))])
+
+    def _worth_of(self, mask: int) -> Array:
+        """(pair,) the worth of a set of ``names``."""
         if self.game == "recomputed":
-            return np.stack([self.worth(subsets.members(mask)) for mask in range(everyone + 1)])
-        corrupt, clean = self._base("Y01"), self._base("Y10")
-        inside, outside = self._scores("Y01"), self._scores("Y10")
-        without = [corrupt, *(inside[:, self._cells[mask]] for mask in range(1, everyone + 1))]
+            return self.worth(subsets.members(mask))
+        everyone = (1 << len(self.names)) - 1
+        if self.direction == "denoising":
+            return self._value_of(mask) - self._value_of(0)
+        return self._value_of(everyone) - self._value_of(everyone ^ mask)
+
+    def _value_of(self, mask: int) -> Array:
+        """(pair,) the metric with just a set of a frozen game's players clean."""
+        everyone = (1 << len(self.players)) - 1
+        own, bypass = mask & everyone, bool(mask & ~everyone)
         # With the bypass clean, the set's players are those that are not broken.
-        broken = [everyone ^ mask for mask in range(everyone + 1)]
-        beside = [outside[:, self._cells[mask]] if mask else clean for mask in broken]
-        values = np.stack([*without, *beside])
-        return values - corrupt if self.direction == "denoising" else clean - values[::-1]
+        cell, corner = (everyone ^ own, "Y10") if bypass else (own, "Y01")
+        return self._scores(corner)[:, self._cells[cell]] if cell else self._base(corner)
 
     def _shapley_pairs(self) -> tuple[Array, Array]:
         """(player, pair) Shapley values and (player,) the error of sampling."""
@@ -313,7 +332,8 @@ class Interactions:
             )
         gains = np.empty((*self.orders.shape, self.effect.n_pairs))
         for draw, order in enumerate(self.orders):
-            worths = np.stack([self.worth(order[:k].tolist()) for k in range(len(order) + 1)])
+            masks = [subsets.mask_of(order[:k].tolist()) for k in range(len(order) + 1)]
+            worths = np.stack([self._worth_of(mask) for mask in masks])
             gains[draw, order] = np.diff(worths, axis=0)
         spread = gains.mean(axis=2).std(axis=0, ddof=1)
         return gains.mean(axis=0), spread / np.sqrt(len(gains))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,8 +45,8 @@ class DoseCurve:
         With m(a) = m1 + a (m0 - m1), the mediator moved from its clean value toward the corrupt:
         TIE(a) = Y(1, m1) - Y(1, m(a)), PIE(a) = Y(0, m(1 - a)) - Y(0, m0), and
         INT(a) = Y(1, m1) - Y(1, m(a)) - Y(0, m1) + Y(0, m(a)), the interaction of the input with
-        a mediator that moves so far. At 1 they are TIE, PIE and INT. INT vanishes to first order
-        in the dose where the mediator's effect is linear, and grows with the distance.
+        a mediator that moves so far. At 1 they are TIE, PIE and INT. Where the metric is linear in
+        the mediator INT is proportional to the dose, by the difference of its two slopes.
 
         Raises:
             MediationError: another quantity.
@@ -124,13 +124,20 @@ def dose_curve(
     """
     refuse_no_study(study)
     doses = _as_doses(alphas)
+    require(
+        not isinstance(sites, Mapping),
+        "A dose is a part of the way between a mediator's two values.",
+        value=sites,
+        expected="a site or a list of sites, without edits",
+        fix="mw.dose_curve(study, Site('head', 3, head=1))",
+    )
     edits = as_edits(sites, Patch())
     # Beside each dose what is left of the way, for the same mediator value on the other base.
     steps = [*doses, *(1 - dose for dose in doses)]
     name = " + ".join(study.labels(tuple(edits)))
     effect = study.ask(
         Asked(
-            axes={"alpha": (*(f"{dose:g}" for dose in doses), *(f"1-{d:g}" for d in doses))},
+            axes={"alpha": (*map(str, doses), *(f"1-{dose}" for dose in doses))},
             labels=tuple(f"{name} moved by {step:g}" for step in steps),
             cells=[dict.fromkeys(edits, Patch(alpha=step)) for step in steps],
             freezes=[()] * len(steps),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -76,7 +76,9 @@ def interactions(  # noqa: PLR0913 - all but the first two are named
     _refuse_no_number("samples", samples, 2)
     check_seed(seed, "seed", "interactions")
     labels = tuple(" + ".join(study.labels(group)) for group in groups)
-    orders = None if samples is None else _orders(len(groups), samples, seed)
+    # In a frozen game the bypass is a player too, the last one.
+    n_drawn = len(groups) + (game == "frozen")
+    orders = None if samples is None else _orders(n_drawn, samples, seed)
     masks = _masks(len(groups), order, orders)
     cells = [_cell(groups, mask, edit) for mask in masks]
     effect = study.ask(
@@ -98,7 +100,11 @@ def interactions(  # noqa: PLR0913 - all but the first two are named
 def _masks(n: int, order: int | None, orders: NDArray[np.int64] | None) -> list[int]:
     """The sets to run, the empty one left out: it is a base run."""
     if orders is not None:
-        drawn = {subsets.mask_of(one[:k].tolist()) for one in orders for k in range(1, n + 1)}
+        everyone = (1 << n) - 1
+        sizes = range(1, orders.shape[1] + 1)
+        drawn = {subsets.mask_of(one[:k].tolist()) & everyone for one in orders for k in sizes}
+        if orders.shape[1] > n:
+            drawn |= {everyone ^ mask for mask in drawn}
         pairs = {subsets.mask_of(one) for one in subsets.up_to(n, 2)}
         return sorted((drawn | pairs) - {0})
     if order is None and n > MOST:
@@ -129,6 +135,7 @@ def _others(players: Sequence[Player], mask: int) -> tuple[Site, ...]:
 def _as_players(players: object) -> tuple[Player, ...]:
     """Players as groups of sites, no site twice."""
     given: Iterable[Any] = players if isinstance(players, Sequence) else ()
+    _refuse_edits([players, *given])
     groups = tuple(
         tuple(one) if isinstance(one, Sequence) and not isinstance(one, str) else (one,)
         for one in given
@@ -150,6 +157,16 @@ def _as_players(players: object) -> tuple[Player, ...]:
             fix="leave it out of one of them",
         )
     return groups
+
+
+def _refuse_edits(players: Iterable[object]) -> None:
+    if any(isinstance(player, Mapping) for player in players):
+        raise MediationError(
+            "All players of a game are set by one edit.",
+            value="{site: edit} as a player",
+            expected="a site or a list of sites",
+            fix="mw.interactions(study, sites, edit=mw.Zero())",
+        )
 
 
 def _refuse_no_game(game: object, direction: object, edit: Edit) -> None:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from .asking import Asked
 from .effects import Effect
-from .errors import MediationError
+from .errors import MediationError, require
+from .estimands import CONSTANT_EFFECTS
 from .mediators import POINTS, Mediator, mediator_named
 from .runs import Sites, as_edits, common_edit
 from .sites import Site
@@ -45,6 +46,11 @@ class Routes:
         """Of all numbers: the metric's."""
         return self.effect.metric.unit
 
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """What is split by route."""
+        return ("PIE", "TIE", "INT") if self.effect.edit.corners else CONSTANT_EFFECTS
+
     def pairs(self, key: str) -> Array:
         """(pair, route) a quantity by route: "total", "direct", then what each component adds.
 
@@ -52,6 +58,15 @@ class Routes:
         from the edit through it alone to the logits. Paths through several components are in the
         total only, so the routes need not add up to it.
         """
+        known = self.quantities
+        asked: object = key
+        require(
+            isinstance(asked, str) and asked in known,
+            "A route carries an indirect effect.",
+            value=key,
+            expected=" or ".join(known),
+            fix=f"routes.pairs({known[0]!r})",
+        )
         values = self.effect.pairs(key)
         through = values[:, 2:] - values[:, 1:2]
         return np.concatenate([values[:, :2], through], axis=1)
@@ -59,13 +74,13 @@ class Routes:
     def to_dataframe(self) -> pd.DataFrame:
         """A row per route with every quantity's mean over pairs."""
         table = {"route": list(self.effect.axes["route"])}
-        corners = ("PIE", "TIE", "INT") if self.effect.edit.corners else self.effect.quantities()
-        means = {key: self.pairs(key).mean(axis=0) for key in corners}
+        means = {key: self.pairs(key).mean(axis=0) for key in self.quantities}
         return pd.DataFrame(table | means)
 
     def top(self, n: int = 10, by: str | None = None) -> pd.DataFrame:
         """The components through which most goes, by size."""
         key = by or ("PIE" if self.effect.edit.corners else "clean")
+        self.pairs(key)
         table = self.to_dataframe().iloc[2:]
         return table.sort_values(key, key=np.abs, ascending=False, ignore_index=True).head(n)
 

@@ -234,10 +234,11 @@ class Study:
 
     def ask(self, asked: Asked) -> Job[Effect]:
         """Any cells at all, not yet started, checked as a sweep is; no view shows them."""
-        engine, contrast = self.engine, self.contrast
+        engine, contrast, metric = self.engine, self.contrast, self._metric
 
         def effect(outcomes: Outcomes) -> Effect:
-            return asked.effect(engine, contrast, self._metric, outcomes)
+            kept = set(self._metric.columns) <= set(engine.columns)
+            return asked.effect(engine, contrast, self._metric if kept else metric, outcomes)
 
         return engine.job(asked.runs, once=asked.checks(engine)).then(effect)
 

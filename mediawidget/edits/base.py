@@ -158,9 +158,9 @@ def edit_from_json(data: Mapping[str, Any]) -> Edit:
 
 def as_edit(edit: object) -> Edit:
     """The edit, refused if it is none."""
-    if not isinstance(edit, Edit):
+    if not isinstance(edit, Edit) or type(edit) not in _settable():
         raise MediationError(
-            "This is no edit.",
+            "This is no edit of a site.",
             value=repr(edit),
             expected="an edit: " + ", ".join(f"{kind.__name__}()" for kind in _settable()),
             fix="edit=mw.Patch(), with its parentheses",

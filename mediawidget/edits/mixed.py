@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
 
-from ..errors import MediationError
+from ..errors import MediationError, require
 from ..sites import Site
 from .base import Base, Edit, Recipe, as_edit, edit_from_json
 
@@ -23,6 +23,14 @@ class Mixed(Edit):
     parts: tuple[Edit, ...]
 
     def __post_init__(self) -> None:
+        given: object = self.parts
+        require(
+            isinstance(given, tuple | list) and len(given) > 0,
+            "A mixed edit is made of edits.",
+            value=given,
+            expected="a tuple of edits",
+            fix="study.intervene({site: mw.Patch(), other: mw.Zero()})",
+        )
         read = (edit_from_json(part) if isinstance(part, dict) else part for part in self.parts)
         object.__setattr__(self, "parts", tuple(as_edit(part) for part in read))
 

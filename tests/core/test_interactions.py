@@ -1,10 +1,13 @@
 """Games of sites: every worth is that of runs one by one, and the identities hold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import mediawidget as mw
 from mediawidget.errors import MediationError
+from mediawidget.validity import Check
 from tests.engine.judging import pairs_of
 from tests.small_models import random_model, tokenizer_of
 
@@ -185,3 +188,40 @@ def test_a_player_that_there_is_not_is_refused(study: mw.Study) -> None:
     for player in (2, -1, "L9H9", True, 0.5):
         with pytest.raises(MediationError, match="no such player"):
             game.worth([player])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("direction", ["denoising", "noising"])
+def test_a_sample_of_a_frozen_game_has_the_bypass_among_its_players(
+    study: mw.Study, direction: str
+) -> None:
+    heads = [mw.Site("head", layer, head=head) for layer in (0, 1) for head in range(3)]
+    options = {"game": "frozen", "direction": direction, "progress": False}
+    exact = mw.interactions(study, heads, **options).shapley()  # type: ignore[arg-type]
+    drawn = mw.interactions(study, heads, samples=25, **options).shapley()  # type: ignore[arg-type]
+    assert list(drawn.index) == list(exact.index)
+    off = (drawn["shapley"] - exact["shapley"]).abs()
+    assert (off <= 4 * drawn["error"] + 1e-9).all()
+    assert drawn["shapley"].sum() == pytest.approx(study.total["TE"], abs=TOLERANCE)
+
+
+def test_edits_of_single_players_are_refused_not_dropped(study: mw.Study) -> None:
+    zeroed = {HEADS[0]: mw.Zero()}
+    with pytest.raises(MediationError, match="one edit"):
+        mw.interactions(study, [zeroed, HEADS[1]])  # type: ignore[list-item]
+    with pytest.raises(MediationError, match="one edit"):
+        mw.interactions(study, zeroed)  # type: ignore[arg-type]
+    with pytest.raises(MediationError, match="without edits"):
+        mw.dose_curve(study, zeroed)  # type: ignore[arg-type]
+
+
+def test_a_failed_check_is_named_where_the_numbers_are_missing(study: mw.Study) -> None:
+    game = mw.interactions(study, HEADS[:2], progress=False)
+    broken = replace(
+        game.effect,
+        edited=np.full_like(game.effect.edited, np.nan),
+        checks=(Check("plain forward", ok=False, words="It <b>differs</b>."),),
+    )
+    failed = replace(game, effect=broken)
+    assert "check failed" in repr(failed)
+    assert "It &lt;b&gt;differs&lt;/b&gt;." in failed._repr_html_()
+    assert "check failed" not in repr(game)

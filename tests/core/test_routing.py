@@ -63,3 +63,16 @@ def test_the_previous_token_head_acts_through_the_induction_head_alone() -> None
 def test_other_routes_are_refused(study: mw.Study, via: object) -> None:
     with pytest.raises(MediationError, match="heads and MLPs"):
         mw.routes(study, HEAD, via=via)  # type: ignore[arg-type]
+
+
+def test_only_indirect_effects_are_split_by_route(study: mw.Study) -> None:
+    found = mw.routes(study, HEAD, progress=False)
+    for key in ("TE", "Y11", 3):
+        with pytest.raises(MediationError, match="indirect effect"):
+            found.pairs(key)  # type: ignore[arg-type]
+        with pytest.raises(MediationError, match="indirect effect"):
+            found.top(by=key)  # type: ignore[arg-type]
+    zeroed = mw.routes(study, {HEAD: mw.Zero()}, progress=False)
+    assert zeroed.quantities == ("clean", "corrupt", "difference")
+    alone = study.intervene({HEAD: mw.Zero()}).pairs("clean")
+    np.testing.assert_allclose(zeroed.pairs("clean")[:, 0], alone, atol=1e-9)

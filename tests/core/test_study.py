@@ -8,6 +8,7 @@ import pytest
 import mediawidget as mw
 from mediawidget.checks import check_runs
 from mediawidget.effects import Status
+from mediawidget.plain import plain_run
 
 HEAD = mw.Site("head", layer=3, head=1)
 
@@ -245,5 +246,53 @@ def test_different_edits_in_one_run_are_a_mixed_edit(study: mw.Study, tmp_path: 
     assert "CDE" in study.intervene({HEAD: mw.Zero(), other: mw.Patch("clean")}).quantities()
     with pytest.raises(mw.MediationError, match="its parts do"):
         study.intervene({HEAD: effect.edit})
-    with pytest.raises(mw.MediationError, match="its parts do"):
+    with pytest.raises(mw.MediationError, match="no edit of a site"):
         study.sweep("head", edit=effect.edit, progress=False)
+    with pytest.raises(mw.MediationError, match="no edit of a site"):
+        study.edit = effect.edit
+
+
+def test_a_metric_that_comes_while_a_sweep_runs_loses_nothing(lm: mw.LM) -> None:
+    """What was kept is read by the new one where it can be, else by the one that was asked for."""
+    contrast = mw.tasks.ioi(lm, n=2)
+    for metric, read_by in ((mw.Prob(), "prob"), (mw.KL(), "logit_diff")):
+        study = mw.Study(lm, contrast)
+        expected = study.sweep("head", layers=[1], progress=False)
+        job = study.job("head", layers=[1])
+        job.step()
+        study.metric = metric
+        found = job.result()
+        assert found.metric.name == read_by
+        np.testing.assert_allclose(found.edited, expected.edited, atol=1e-4)
+
+
+def test_a_sweep_of_nothing_possible_says_so() -> None:
+    """The only position that is asked for has no partner in the other prompt."""
+    lm = mw.load()
+    pair = mw.PromptPair(
+        clean="When Mary and John went to the store, John gave a book to",
+        corrupt="Mary and John went to the store, Mary gave a book to",
+        answer="Mary",
+        wrong="John",
+    )
+    effect = mw.Study(lm, pair).sweep("residual", by={"first": (1,)}, progress=False)
+    assert (effect.status == Status.IMPOSSIBLE).all()
+    assert np.isnan(effect["PIE"]).all()
+    plain = next(check for check in effect.checks if check.name == "plain forward")
+    assert plain.ok is None
+    assert "nothing to run" in plain.words
+
+
+def test_runs_that_hold_something_are_compared_with_a_plain_pass(
+    study: mw.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[mw.Run] = []
+
+    def spy(engine: mw.Engine, run: mw.Run) -> np.ndarray:
+        compared.append(run)
+        return plain_run(engine, run)
+
+    monkeypatch.setattr("mediawidget.checks.plain_run", spy)
+    found = mw.routes(study, mw.Site("head", 2, head=1), progress=False)
+    assert [bool(run.freeze) for run in compared] == [False, True]
+    assert [check.ok for check in found.effect.checks if check.name == "plain forward"] == [True]

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import gelu
 
-from .activation import gelu_tanh
 from .calls import fit_arguments
 from .mediators import Point
 from .taps import Tap
@@ -126,7 +126,7 @@ def apply_op(op: Op, moved: list[Tensor], seen: list[Tensor], late: LateRows) ->
 def _instead(op: Op, entered: Tensor) -> Any:
     """What a module that is not called would have made."""
     if op.fused:
-        return gelu_tanh(entered)
+        return gelu(entered, approximate="tanh")
     if op.head is not None:
         assert op.trim is not None
         return unembedded(op.head, entered.index_select(1, op.trim))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .errors import MediationError, require
-from .metrics import Metric
-from .statistics import FEWEST, bootstrap_ratio, cluster_codes, cluster_sums, clusters_of
-from .validity import Check
+from .metrics import Metric, refuse_no_metric
+from .statistics import FEWEST, bootstrap_ratio, cluster_codes, cluster_sums
+from .validity import PREMISES, Check, premises
 
 if TYPE_CHECKING:
     from .study import Study
@@ -34,14 +35,18 @@ class Tracing:
         study: whose pairs were run.
         corruption: "noise" (of the subject's embeddings) or "replacement" (the corrupt prompt).
         tokens: a name per position of the grid.
-        subject: the positions of the grid at which the prompts are corrupted.
+        subject: the positions of the grid that are corrupted, in one pair at least.
         windows: per kind of state how many layers are restored together.
-        severed: the kind of module held at its corrupted value behind a restored state; None.
+        severed: the kind of module held at its corrupted value behind a restored state of the
+            residual stream, the only kind there is then; None.
         clean_kept: (pair, K) what the clean runs kept.
         corrupted_kept: (sample, pair, K).
         restored_kept: per kind (sample, layer, position, pair, K); NaN where not run.
         checks: what was verified.
         metric: how kept numbers become one number a pair.
+        columns: what the K kept numbers are.
+        clusters: per pair the name of its cluster, as in ``Effect``.
+        answers: the pair's answers as text; "answer" and "wrong" for several pairs.
     """
 
     study: Study
@@ -55,6 +60,9 @@ class Tracing:
     restored_kept: Mapping[str, Array]
     checks: tuple[Check, ...]
     metric: Metric
+    columns: tuple[str, ...]
+    clusters: tuple[str, ...]
+    answers: tuple[str, str]
 
     # --- what it is --------------------------------------------------------------------------
 
@@ -72,11 +80,6 @@ class Tracing:
     def n_samples(self) -> int:
         """Draws of noise; 1 for a replacement."""
         return len(self.corrupted_kept)
-
-    @property
-    def metric_name(self) -> str:
-        """Of the metric."""
-        return self.metric.name
 
     @property
     def unit(self) -> str:
@@ -131,17 +134,27 @@ class Tracing:
         """(2, layer, position) interval of ``indirect``, pairs (whole clusters) resampled.
 
         NaN with fewer than three of them. Draws of noise are averaged first: the pair is the unit.
+        A draw is the same for every pair, so the interval is about other pairs under these very
+        draws; how much other draws would change shows in ``samples``.
         """
         values = self.pairs(kind)
-        codes = cluster_codes(clusters_of(self.study.contrast), len(values))
+        codes = cluster_codes(self.clusters, len(values))
         top, bottom = cluster_sums(values, codes), cluster_sums(np.ones_like(values), codes)
         if len(top) < FEWEST:
             return np.full((2, *values.shape[1:]), np.nan)
         return bootstrap_ratio(top, bottom, level, resamples, seed)
 
     def rescore(self, metric: Metric) -> Tracing:
-        """The same runs read by another metric. Runs no model."""
-        return replace(self, metric=metric)
+        """The same runs read by another metric. Runs no model.
+
+        Raises:
+            MediationError: the metric is read from numbers that these runs did not keep.
+        """
+        refuse_no_metric(metric).refuse_missing(self.columns)
+        over = metric.over(self.columns)
+        others = (check for check in self.checks if check.name not in PREMISES)
+        checks = (*premises_of(self.clean_kept, self.corrupted_kept, over), *others)
+        return replace(self, metric=metric, checks=checks)
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row per kind, layer and position: restored metric and indirect effect."""
@@ -172,25 +185,33 @@ class Tracing:
             kind if self.windows[kind] == 1 else f"{kind} (window {self.windows[kind]})"
             for kind in self.kinds
         )
+        names = ", ".join(check.name for check in self._failed)
+        failed = f"; checks failed: {names}" if names else ""
         return (
             f"Tracing({kinds}; {self.corruption}; clean {self.clean:+.3f}, corrupted "
-            f"{self.corrupted:+.3f} {self.unit}; n={len(self._clean)})"
+            f"{self.corrupted:+.3f} {self.unit}; n={len(self._clean)}{failed})"
         )
 
     def _repr_html_(self) -> str:
         best = self.top(10).to_html(float_format="{:+.3f}".format, index=False)
-        return f"<p>{self.title}</p>{best}"
+        failed = " ".join(check.words for check in self._failed)
+        warning = f"<p>Checks failed: {escape(failed)}</p>" if failed else ""
+        return f"<p>{escape(self.title)}</p>{warning}{best}"
 
     # --- inside ------------------------------------------------------------------------------
 
+    @property
+    def _failed(self) -> list[Check]:
+        return [check for check in self.checks if check.ok is False]
+
     @cached_property
     def _clean(self) -> Array:
-        return self.metric.read(self.clean_kept, self.study.engine.columns)
+        return self.metric.read(self.clean_kept, self.columns)
 
     @cached_property
     def _corrupted(self) -> Array:
         """(sample, pair)."""
-        return self.metric.read(self.corrupted_kept, self.study.engine.columns)
+        return self.metric.read(self.corrupted_kept, self.columns)
 
     def _restored(self, kind: str) -> Array:
         """(sample, layer, position, pair)."""
@@ -202,4 +223,18 @@ class Tracing:
                 expected=" or ".join(map(repr, self.kinds)),
                 fix=f"mw.causal_tracing(study, kinds=({kind!r},))",
             )
-        return self.metric.read(self.restored_kept[kind], self.study.engine.columns)
+        return self.metric.read(self.restored_kept[kind], self.columns)
+
+
+def premises_of(clean: Array, corrupted: Array, metric: Metric) -> list[Check]:
+    """Whether the prompts do what a trace takes for granted.
+
+    Args:
+        clean: (pair, K) what the clean runs kept.
+        corrupted: (sample, pair, K), NaN where not run. The total effect is over all draws.
+        metric: whose total effect is looked at.
+    """
+    answer, _ = premises(np.stack([clean, clean], axis=1), metric)
+    both = np.stack([np.broadcast_to(clean, corrupted.shape), corrupted], axis=2)
+    _, total = premises(both.reshape(-1, *both.shape[2:]), metric)
+    return [answer, total]

@@ -19,6 +19,9 @@ from ..statistics.clusters import Codes
 
 Array = NDArray[np.float64]
 
+ROUNDING = 1e-9
+"""A quantity that is a smaller share of the largest Y it is the difference of is 0."""
+
 
 class OnPairs(ABC):
     """Values of every pair at every cell of some named axes: what an ``Effect`` is.
@@ -79,8 +82,19 @@ class OnPairs(ABC):
         return cluster_codes(self.clusters, self.n_pairs)
 
     def _flat(self, key: str) -> Array:
-        """(pair, cell): a quantity with its axes made one, in row-major order."""
-        return self.pairs(key).reshape(self.n_pairs, -1)
+        """(pair, cell): a quantity with its axes made one, in row-major order.
+
+        Cells of no more than rounding in every pair are 0, so that no statistic finds an effect
+        in them: what is below 1e-9 of the cell's largest Y11, Y10, Y01 or Y00.
+        """
+        corners = self.corners()
+        values = self.quantity(key, corners)
+        largest = np.zeros(values.shape[1:])
+        for corner in corners.values():
+            if corner.size <= values.size:  # TE has none of the edited corners, nor their shape
+                largest = np.maximum(largest, np.abs(corner).max(axis=0))
+        nothing = np.abs(values).max(axis=0) <= ROUNDING * largest
+        return np.where(nothing, 0.0, values).reshape(self.n_pairs, -1)
 
     def _sizes(self, codes: Codes) -> Array:
         """How many pairs each cluster has: (cluster, 1)."""

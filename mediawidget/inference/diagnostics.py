@@ -12,6 +12,9 @@ from .base import Array, OnPairs
 LARGE_SHARE = 0.5
 """An interaction above this share of the larger of TIE and PIE is flagged: a rule of thumb."""
 
+LEAST_SHARE = 0.01
+"""An interaction below this share of the total effect is not flagged, whatever the cell's own."""
+
 FEWEST_CELLS = 3
 
 
@@ -31,7 +34,7 @@ class Diagnostics(OnPairs):
             metric's unit, within pairs; ``sd`` of INT over pairs; ``same_sign``, the share of
             pairs whose INT has the sign of its mean: near a half, pairs of two kinds cancel;
             ``share`` = INT / max(|TIE|, |PIE|), NaN where both are 0; ``flagged``: the interval
-            excludes 0 and |share| is over 0.5, a rule of thumb.
+            excludes 0, |share| is over 0.5, and |INT| is over 1% of |TE|, rules of thumb.
 
         Source: VanderWeele 2014 (the mediated interaction).
 
@@ -44,6 +47,7 @@ class Diagnostics(OnPairs):
         larger = np.maximum(np.abs(means["TIE"]), np.abs(means["PIE"]))
         share = np.where(larger > 0, means["INT"] / np.where(larger > 0, larger, 1.0), np.nan)
         sure = (low > 0) | (high < 0)
+        counts = np.abs(means["INT"]) > LEAST_SHARE * np.abs(self._flat("TE").mean(axis=0))
         return self._table(
             **means,
             low=low,
@@ -51,7 +55,7 @@ class Diagnostics(OnPairs):
             sd=interaction.std(axis=0, ddof=1),
             same_sign=same_sign(interaction),
             share=share,
-            flagged=sure & (np.abs(share) > LARGE_SHARE),
+            flagged=sure & counts & (np.abs(share) > LARGE_SHARE),
         )
 
     def rank_disagreement(

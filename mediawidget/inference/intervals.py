@@ -31,7 +31,8 @@ class Intervals(OnPairs):
         Pairs are resampled, whole, and where pairs share a cluster whole clusters, their sums
         over their sizes (BCa, Efron 1987; ``scipy.stats.bootstrap``). With fewer than about ten
         clusters it is too narrow. In the metric's unit. Cells that are the same for every pair
-        have an interval of no width; cells not run are NaN.
+        have an interval of no width, at 0 where they are no more than rounding (below 1e-9 of
+        the cell's largest Y); cells not run are NaN.
 
         Raises:
             MediationError: fewer than three pairs or clusters.
@@ -59,8 +60,8 @@ class Intervals(OnPairs):
             seed: of the draw.
 
         Returns:
-            NaN for cells not run. 1 for cells that are 0 for every pair; those that are so by
-            construction are not counted in m.
+            NaN for cells not run. 1 for cells that are 0, or rounding, for every pair; those that
+            are 0 by construction are not counted in m.
 
         Raises:
             MediationError: fewer than three pairs or clusters.

@@ -17,8 +17,11 @@ _FEWEST_RESAMPLES, _MOST_RESAMPLES = 10, 10**7
 _AT_ONCE = 250
 """Resamples held in memory at a time."""
 
+_NUMBERS_AT_ONCE = 2_000_000
+"""Resampled numbers held in memory at a time, of as many columns as they are enough for."""
+
 _NO_SPREAD = 1e-12
-"""Numbers that differ by no more are the same: rounding, not pairs, makes them differ."""
+"""Units that differ by a smaller share of the largest are the same: it is rounding."""
 
 
 def bootstrap_ratio(top: Array, bottom: Array, level: float, resamples: int, seed: int) -> Array:
@@ -39,8 +42,6 @@ def bootstrap_ratio(top: Array, bottom: Array, level: float, resamples: int, see
     Raises:
         MediationError: fewer than three units, a level, a number or a seed that is none.
     """
-    from scipy.stats import bootstrap  # takes a second to import
-
     refuse_few(len(top))
     _refuse_no_interval(level, resamples, seed)
     flat = top.reshape(len(top), -1)
@@ -49,20 +50,30 @@ def bootstrap_ratio(top: Array, bottom: Array, level: float, resamples: int, see
     ends = np.stack([ratio] * 2)
     # BCa divides by the spread of the sample, so what has none is left at its ratio.
     rest = flat - ratio * below
-    spread = np.isfinite(rest).all(axis=0) & (np.ptp(rest, axis=0) > _NO_SPREAD)
-    if spread.any():
-        interval = bootstrap(
-            (flat[:, spread], below[:, spread]),
-            lambda a, b, axis: a.sum(axis=axis) / b.sum(axis=axis),
-            paired=True,
-            confidence_level=level,
-            n_resamples=resamples,
-            batch=_AT_ONCE,
-            rng=np.random.default_rng(seed),
-            method="BCa",
-        ).confidence_interval
-        ends[:, spread] = [interval.low, interval.high]
+    same = np.ptp(rest, axis=0) <= _NO_SPREAD * np.abs(flat).max(axis=0)
+    spread = np.flatnonzero(np.isfinite(rest).all(axis=0) & ~same)
+    columns = max(1, _NUMBERS_AT_ONCE // (_AT_ONCE * len(top)))
+    for start in range(0, len(spread), columns):
+        some = spread[start : start + columns]
+        ends[:, some] = _bca(flat[:, some], below[:, some], level, resamples, seed)
     return ends.reshape(2, *top.shape[1:])
+
+
+def _bca(top: Array, bottom: Array, level: float, resamples: int, seed: int) -> Array:
+    """The interval of some columns, each with the draws that it would have alone: (2, cell)."""
+    from scipy.stats import bootstrap  # takes a second to import
+
+    interval = bootstrap(
+        (top, bottom),
+        lambda a, b, axis: a.sum(axis=axis) / b.sum(axis=axis),
+        paired=True,
+        confidence_level=level,
+        n_resamples=resamples,
+        batch=_AT_ONCE,
+        rng=np.random.default_rng(seed),
+        method="BCa",
+    ).confidence_interval
+    return np.stack([interval.low, interval.high])
 
 
 def resample_weights(n_units: int, resamples: int, seed: int) -> Array:
@@ -101,8 +112,9 @@ def refuse_no_seed(seed: object) -> None:
 
 
 def whole(number: object, least: int) -> bool:
-    """Whether ``number`` is an int of at least ``least``."""
-    return isinstance(number, int) and not isinstance(number, bool) and number >= least
+    """Whether ``number`` is an int, numpy's too, of at least ``least``."""
+    some = isinstance(number, int | np.integer) and not isinstance(number, bool)
+    return some and bool(number >= least)  # type: ignore[operator]
 
 
 def refuse_no_share(name: str, value: object) -> None:

@@ -95,7 +95,7 @@ def trace_payload(tracing: Tracing) -> dict[str, Any]:
     """What the page reads: words, tokens and per kind the numbers of its grid."""
     return {
         "title": tracing.title,
-        "metric": _metric_label(tracing),
+        "metric": tracing.metric.label(*tracing.answers),
         "unit": tracing.unit,
         "clean": tracing.clean,
         "corrupted": tracing.corrupted,
@@ -105,14 +105,6 @@ def trace_payload(tracing: Tracing) -> dict[str, Any]:
         "draws": tracing.n_samples,
         "kinds": [_kind(tracing, kind) for kind in tracing.kinds],
     }
-
-
-def _metric_label(tracing: Tracing) -> str:
-    """The metric with the pair's own answers, where there is one pair."""
-    pairs = tracing.study.token_pairs
-    if len(pairs) > 1:
-        return tracing.metric.label("answer", "wrong")
-    return tracing.metric.label(pairs[0].answer_token.strip(), pairs[0].wrong_token.strip())
 
 
 def _kind(tracing: Tracing, kind: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Intervals, tests, ranks and power, on arrays: against scipy and against plain loops."""
 
+import tracemalloc
 import warnings
 from itertools import product
 from typing import Any
@@ -254,6 +255,46 @@ def test_overlap_counts_the_largest_by_size() -> None:
     second = np.array([-5.0, 0, 3, 4, 0.2, 0])
     assert overlap(first, second, 3) == pytest.approx(2 / 3)
     assert np.isnan(overlap(first, second, 6))
+
+
+def test_a_small_scale_is_no_certainty() -> None:
+    """The interval of numbers of any size is that of the numbers, scaled."""
+    values = np.array([1.0, 2, 3, 4, -9, 5, -7])[:, None]
+    ends = bootstrap_ratio(values, np.ones(()), 0.95, 500, 0)
+    assert ends[0, 0] < 0 < ends[1, 0]
+    for scale in (2.0**-46, 2.0**-80, 2.0**60):
+        small = bootstrap_ratio(scale * values, np.ones(()), 0.95, 500, 0)
+        np.testing.assert_array_equal(small, scale * ends)
+    alike = bootstrap_ratio(1e9 * (1 + 1e-15 * values), np.ones(()), 0.95, 500, 0)
+    assert alike[0] == alike[1], "only rounding differs"
+
+
+@pytest.mark.parametrize("numbers_at_once", [1, 20_000, 10**9])
+def test_no_draw_hangs_on_how_many_columns_are_held(
+    numbers_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = numbers(0, 20, 13)
+    bottom = np.abs(numbers(1, 20, 13)) + 1
+    expected = [bootstrap_ratio(top[:, [i]], bottom[:, [i]], 0.95, 600, 3) for i in range(13)]
+    monkeypatch.setattr("mediawidget.statistics.resampling._NUMBERS_AT_ONCE", numbers_at_once)
+    found = bootstrap_ratio(top, bottom, 0.95, 600, 3)
+    np.testing.assert_allclose(found, np.hstack(expected), rtol=1e-12)
+
+
+def test_many_columns_take_little_memory() -> None:
+    values = numbers(0, 64, 2000)
+    bootstrap_ratio(values[:, :2], np.ones(()), 0.95, 250, 0)
+    tracemalloc.start()
+    bootstrap_ratio(values, np.ones(()), 0.95, 250, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 150e6
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    values = numbers(0, 12, 2)
+    found = bootstrap_ratio(values, np.ones(()), np.float64(0.9), np.int64(300), np.int64(3))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(found, bootstrap_ratio(values, np.ones(()), 0.9, 300, 3))
 
 
 # --- what is refused -----------------------------------------------------------------------------

@@ -459,6 +459,56 @@ def test_an_unmoved_order_has_a_narrow_interval() -> None:
     assert isinstance(many, pd.Series)
 
 
+def rounded() -> Effect:
+    """At the second cell Y10 and Y01 are both the mean of Y11 and Y00, but for rounding."""
+    effect = row(np.array([3.0, 2, 1]), np.array([3.0, 2, 1]), 0.1, n=24)
+    rng = np.random.default_rng(1)
+    bases = rng.normal(size=(24, 2, 3)) + np.array([[3, 0, 9], [0, 3, 9]])
+    edited = effect.edited + bases[:, :, None]
+    edited[:, :, 1] = bases.mean(axis=1, keepdims=True)
+    edited[:, 0, 1, 0] += rng.choice([1e-15, 2e-15, 3e-15], size=24)
+    return replace(effect, bases=bases, edited=edited)
+
+
+def test_rounding_is_no_effect() -> None:
+    effect = rounded()
+    found = effect.pairs("INT")[:, 1]
+    assert 0 < np.abs(found.mean()) < 1e-14
+    low, high = effect.ci("INT")[:, 1]
+    assert low <= 0 <= high
+    assert effect.q_values("INT")[1] == 1
+    said = effect.summary("INT").iloc[1]
+    assert said["low"] <= 0 <= said["high"]
+    assert said["q"] == 1
+    assert not effect.interaction()["flagged"][1]
+    assert np.isinf(effect.pairs_needed("INT")[1])
+    assert effect.ci("PIE")[0, 0] > 0, "other cells keep their effects"
+
+
+def test_cells_of_rounding_have_no_order() -> None:
+    tiny = np.array([2e-15, -3e-15, 4e-15, 1e-15])
+    effect = row(tiny, tiny, 0.0)
+    shift = np.array([5.0, 0, 9])
+    shifted = replace(effect, bases=effect.bases + shift, edited=effect.edited + shift)
+    with pytest.raises(mw.MediationError, match="several cells"):
+        shifted.rank_disagreement(resamples=50)
+    assert row(tiny, tiny, 0.0).rank_disagreement(resamples=50)["cells"] == 4, "not of a tiny Y"
+
+
+def test_an_interaction_is_flagged_from_a_hundredth_of_the_total_effect() -> None:
+    """One that is a large share of a small effect rules nothing."""
+    n = 24
+    rng = np.random.default_rng(0)
+    bases = np.zeros((n, 2, 3))
+    bases[:, 0, 0] = 20
+    edited = np.repeat(bases[:, :, None], 2, axis=2)
+    edited[:, 0, :, 0] -= np.array([0.1, 0.4]) * (1 + 0.1 * rng.normal(size=(n, 1)))
+    table = Effect({"unit": (0, 1)}, bases, edited, np.full(2, 1, dtype=np.uint8)).interaction()
+    assert (table["low"] > 0).all()
+    assert (table["share"] == 1).all()
+    assert list(table["flagged"]) == [False, True]
+
+
 # --- of pairs, and what is refused ---------------------------------------------------------------
 
 

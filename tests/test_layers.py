@@ -19,17 +19,7 @@ LAYERS = (
     (
         *("paths", "architectures", "calls", "token_pairs", "strands", "encoding"),
         *("lm", "identity", "memory", "heap", "loading", "models"),
-        *(
-            "precision",
-            "prefix",
-            "trace",
-            "plain",
-            "jobs",
-            "engine",
-            "engine_inputs",
-            "filing",
-            "reading",
-        ),
+        *("precision", "prefix", "trace", "plain", "jobs", "engine", "reading"),
         *(
             *("taps", "applying", "ops", "constants", "banks", "groups", "outcomes", "chunks"),
             *("runner", "plain_hooks", "sources", "shipping", "unembedding", "attending"),

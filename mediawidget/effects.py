@@ -46,7 +46,8 @@ class Effect(Samples, Scales, Diagnostics):
         columns: what the K kept numbers are: answer logit, wrong logit, logsumexp, and what else a
             metric asked for.
         clusters: per pair the name of its cluster, () if every pair is its own, as is a pair of
-            the name "". Statistics draw and flip clusters whole.
+            the name "". Statistics draw and flip clusters whole; pairs that are all of one cluster
+            are a single unit, of which they say nothing.
         groups: per pair what it is shown side by side as, () for no groups.
 
     Raises:
@@ -133,9 +134,7 @@ class Effect(Samples, Scales, Diagnostics):
             MediationError: the metric is read from numbers that these runs did not keep.
         """
         refuse_no_metric(metric).refuse_missing(self.columns)
-        others = (check for check in self.checks if check.name not in PREMISES)
-        checks = (*premises(self.bases, metric.over(self.columns)), *others) if self.checks else ()
-        return replace(self, metric=metric, checks=checks)
+        return replace(self, metric=metric, checks=self._checks(self.bases, metric))
 
     def pair(self, index: int) -> Effect:
         """The effect on one pair alone."""
@@ -152,7 +151,11 @@ class Effect(Samples, Scales, Diagnostics):
         return self.of_pairs([at])
 
     def of_pairs(self, index: Sequence[int] | NDArray[np.intp]) -> Effect:
-        """The effect on some of the pairs, in the order of ``index``, each at most once."""
+        """The effect on some of the pairs, in the order of ``index``, each at most once.
+
+        The prompts and the premises are theirs; other checks and facts, as seconds, are of the
+        runs of all pairs.
+        """
         given: object = index.tolist() if isinstance(index, np.ndarray) else index
         require(
             isinstance(given, list | tuple | range)
@@ -170,6 +173,8 @@ class Effect(Samples, Scales, Diagnostics):
             self,
             bases=self.bases[at],
             edited=self.edited[at],
+            checks=self._checks(self.bases[at], self.metric),
+            facts=self._facts(at),
             clusters=tuple(self.clusters[i] for i in at) if self.clusters else (),
             groups=tuple(self.groups[i] for i in at) if self.groups else (),
         )
@@ -306,6 +311,21 @@ class Effect(Samples, Scales, Diagnostics):
         )
         both = zip(self.axes.values(), coordinates, strict=True)
         return tuple(labels.index(coordinate) for labels, coordinate in both)
+
+    def _checks(self, bases: Array, metric: Metric) -> tuple[Check, ...]:
+        """The checks, with the premises of these pairs' ``bases`` read by ``metric``."""
+        if not self.checks:
+            return ()
+        others = (check for check in self.checks if check.name not in PREMISES)
+        return (*premises(bases, metric.over(self.columns)), *others)
+
+    def _facts(self, at: Sequence[int]) -> dict[str, Any]:
+        """The facts, with the prompts of some of the pairs, if they are the prompts of all."""
+        contrast = self.facts.get("contrast")
+        if not isinstance(contrast, Mapping) or len(contrast.get("pairs", ())) != self.n_pairs:
+            return dict(self.facts)
+        pairs = [contrast["pairs"][i] for i in at]
+        return {**self.facts, "contrast": {**contrast, "pairs": pairs}}
 
     def _base_values(self) -> Array:
         """(pair, 2): the metric on the clean and on the corrupt prompt."""

@@ -73,8 +73,10 @@ class OnPairs(ABC):
     def n_clusters(self) -> int:
         """How many independent units there are: what an interval draws and a test flips.
 
-        Pairs of one cluster are one unit. Without clusters, or if all pairs are of the same one,
-        every pair is a unit; in the latter case nothing is said of other templates.
+        Pairs of one cluster are one unit; without clusters every pair is. The pairs of a study
+        that are all of one template have no clusters, and nothing is said of other templates. What
+        the unit is goes along into ``of_pairs``, ``split`` and ``by_group``: a part of the pairs
+        that is all of one cluster is one unit.
         """
         return int(self._codes().max()) + 1
 

@@ -141,7 +141,7 @@ class Samples(Intervals, OnPairs):
         Returns:
             A row per cell and group: coordinates and label, ``group``, ``n`` pairs, ``mean`` in
             the metric's unit, ``low`` and ``high`` as ``ci`` gives them on the group's pairs, NaN
-            where these are fewer than three.
+            where these are fewer than three, or of fewer than three clusters.
 
         Raises:
             MediationError: the pairs have no groups.

@@ -16,8 +16,13 @@ Codes = NDArray[np.intp]
 
 
 def clusters_of(pairs: Sequence[PromptPair]) -> tuple[str, ...]:
-    """Per pair the name of its template, as ``Effect.clusters`` has it; () if none has any."""
-    return _names([pair.template for pair in pairs])
+    """Per pair the name of its template, as ``Effect.clusters`` has it.
+
+    () if none has any, and if all are of the same template: what is said then is said of pairs
+    of that template, for it is the only one there is, and every pair is a unit.
+    """
+    templates = _names([pair.template for pair in pairs])
+    return templates if len(set(templates)) > 1 else ()
 
 
 def groups_of(pairs: Sequence[PromptPair]) -> tuple[str, ...]:
@@ -28,10 +33,10 @@ def groups_of(pairs: Sequence[PromptPair]) -> tuple[str, ...]:
 def cluster_codes(clusters: Sequence[str], n_pairs: int) -> Codes:
     """Per pair the number of its cluster.
 
-    A pair without a name is a cluster of its own. Where all pairs are of one cluster every pair
-    is: what is said then is said of pairs of that template, for it is the only one there is.
+    A pair without a name is a cluster of its own. Pairs that are all of one cluster are one unit:
+    they may be part of an effect that has others.
     """
-    if len(set(clusters)) < 2 and "" not in clusters:
+    if not clusters:
         return np.arange(n_pairs)
     numbers: dict[object, int] = {}
     return np.array([numbers.setdefault(c or i, len(numbers)) for i, c in enumerate(clusters)])

@@ -46,6 +46,7 @@ def test_a_template_is_a_text(name: str, value: object) -> None:
 
 def test_a_contrast_without_names_has_no_clusters() -> None:
     assert clusters_of(mw.Contrast([pair(), pair()])) == ()
+    assert clusters_of([pair(template="t"), pair(template="t")]) == (), "the only one there is"
     assert groups_of([pair()]) == ()
     some = [pair(template="t", group="g"), pair()]
     assert clusters_of(some) == ("t", "")
@@ -59,7 +60,7 @@ def test_a_contrast_without_names_has_no_clusters() -> None:
         (("b", "a", "b", "a"), [0, 1, 0, 1]),
         (("b", "", "b", ""), [0, 1, 0, 2]),
         (("", "", "", ""), [0, 1, 2, 3]),
-        (("t", "t", "t", "t"), [0, 1, 2, 3]),
+        (("t", "t", "t", "t"), [0, 0, 0, 0]),
     ],
 )
 def test_codes_of_clusters(names: tuple[str, ...], codes: list[int]) -> None:

@@ -13,7 +13,8 @@ from scipy import stats
 
 import mediawidget as mw
 from mediawidget.effects import Effect, Status
-from mediawidget.statistics import q_values
+from mediawidget.statistics import clusters_of, q_values
+from mediawidget.validity import Check, premises
 from mediawidget.widgets.payload import intervals
 
 Array = NDArray[np.float64]
@@ -113,11 +114,18 @@ def test_clusters_widen_what_pairs_of_a_template_share() -> None:
     assert np.diff(rowwise[0]) > np.diff(rowwise[1])
 
 
-def test_pairs_of_a_single_template_are_units() -> None:
-    effect = grid()
-    same = replace(effect, clusters=("t",) * 24)
-    np.testing.assert_array_equal(same.ci("PIE"), effect.ci("PIE"))
-    assert same.n_clusters == 24
+def test_the_unit_of_a_part_is_that_of_the_whole() -> None:
+    """Pairs of one template of several are no evidence of others, however they are picked."""
+    clusters, groups = ("a",) * 12 + ("b",) * 10 + ("c",) * 10, ("g1",) * 12 + ("g2",) * 20
+    whole = grid(32, clusters=clusters, groups=groups)
+    assert whole.n_clusters == 3
+    assert whole.by_group("PIE")[["low", "high"]].isna().all(axis=None)
+    part = whole.of_pairs(range(12))
+    assert part.n_clusters == whole.pair(0).n_clusters == 1
+    assert {half.n_clusters for half in whole.split()} == {1, 2}
+    with pytest.raises(mw.MediationError, match="several pairs"):
+        part.ci("PIE")
+    assert not clusters_of([mw.PromptPair("a", "b", "x", "y", template="t")] * 3)
 
 
 @pytest.mark.parametrize("ask", ["ci", "q_values", "summary", "normalized_ci", "pairs_needed"])
@@ -517,6 +525,27 @@ def test_some_pairs_are_an_effect_of_their_own() -> None:
     some = effect.of_pairs(np.array([4, 1]))
     assert (some.clusters, some.groups) == (("t2", "t0"), ("e", "b"))
     np.testing.assert_array_equal(some.pairs("PIE"), effect.pairs("PIE")[[4, 1]])
+
+
+def test_some_pairs_have_their_own_premises_and_prompts() -> None:
+    effect = grid(3)
+    bases = effect.bases.copy()
+    bases[1, 0, :2] = 0, 9
+    checks = (*premises(bases, effect.metric), Check("edit fired", ok=True, words="It did."))
+    pairs = [mw.PromptPair(f"a {i}", f"b {i}", "x", "y") for i in range(3)]
+    facts = {"model": "m", "contrast": mw.Contrast(pairs, "c").to_json()}
+    whole = replace(effect, bases=bases, checks=checks, facts=facts)
+    assert whole.checks[0].words.startswith("2 of 3 clean prompts prefer")
+    some = whole.of_pairs([2, 0])
+    assert some.checks[0].ok
+    assert some.checks[0].words.startswith("2 of 2 clean prompts prefer")
+    assert some.checks[-1] == checks[-1]
+    assert some.facts["model"] == "m"
+    assert mw.Contrast.from_json(some.facts["contrast"]).pairs == (pairs[2], pairs[0])
+    assert whole.pair(1).checks[0].words.startswith("The clean prompt does not prefer")
+    assert replace(whole, checks=()).pair(1).checks == ()
+    assert replace(whole, facts={}).pair(1).facts == {}
+    assert len(whole.facts["contrast"]["pairs"]) == 3, "the whole keeps its own"
 
 
 @pytest.mark.parametrize("index", [[], [0, 0], [6], [-1], 3, "01", [True], [0.5], None, [[0]]])

@@ -175,7 +175,7 @@ def planted_subspace(gate: str = "XOR", *, rotated: bool = True, seed: int = 0) 
         expected="True or False",
         fix="mw.models.planted_subspace('XOR', rotated=False)",
     )
-    circuit, tokenizer = planted(gate, rotated, seed)
+    circuit, tokenizer = planted(gate, rotated, int(seed))
     return _loaded(circuit, tokenizer, f"planted {gate}")
 
 
@@ -199,7 +199,7 @@ def induction(beta: float = 20.0, decoys: int = 0, seed: int = 0) -> LM:
     from ._induction import build
 
     refuse_no_circuit(beta, decoys, seed)
-    module, tokenizer = build(beta=beta, decoys=decoys, seed=seed)
+    module, tokenizer = build(beta=beta, decoys=int(decoys), seed=int(seed))
     return load(module, tokenizer=tokenizer)
 
 
@@ -254,7 +254,7 @@ def ioi_mini(decoys: int = 0, seed: int = 0, beta: float = 20.0) -> LM:
     from ._ioi_mini import build
 
     refuse_no_circuit(beta, decoys, seed)
-    return _loaded(*build(beta=beta, decoys=decoys, seed=seed), "IOI mini")
+    return _loaded(*build(beta=beta, decoys=int(decoys), seed=int(seed)), "IOI mini")
 
 
 def arithmetic() -> LM:

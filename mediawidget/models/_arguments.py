@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
+import numpy as np
+
 from ..errors import require
 
 MOST_SEED = 2**63 - 1
@@ -14,11 +16,15 @@ MOST_NUMBER = 1e6
 """Larger numbers leave no digits for the smaller ones beside them."""
 
 
+def is_whole(value: object) -> bool:
+    """Whether ``value`` is an int, numpy's too."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def refuse_no_count(value: object, name: str, least: int, most: int) -> None:
     """Raise unless ``value`` is a whole number from ``least`` to ``most``."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
     require(
-        whole and least <= value <= most,  # type: ignore[operator]
+        is_whole(value) and least <= value <= most,  # type: ignore[operator]
         f"{name} is a whole number.",
         value=value,
         expected=f"an int from {least} to {most}",

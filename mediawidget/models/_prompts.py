@@ -7,7 +7,7 @@ from random import Random
 from ..errors import require
 from ..prompts import Contrast, PromptPair
 from ..sites import Site
-from ._arguments import MOST_PAIRS, refuse_no_count, refuse_no_seed
+from ._arguments import MOST_PAIRS, is_whole, refuse_no_count, refuse_no_seed
 from ._vocabulary import END, N_NOISE_WORDS, NAMES, NO, START, YES
 
 
@@ -32,7 +32,7 @@ def gate_pair(clean: tuple[int, int] = (1, 1), corrupt: tuple[int, int] = (0, 0)
 def _gate_prompt(inputs: object) -> str:
     several = isinstance(inputs, tuple | list) and len(inputs) == 2
     require(
-        several and all(one in (0, 1) for one in inputs),  # type: ignore[attr-defined]
+        several and all(is_whole(one) and one in (0, 1) for one in inputs),  # type: ignore[attr-defined]
         "A gate has two inputs.",
         value=inputs,
         expected="a pair of 0 and 1",
@@ -71,7 +71,7 @@ def planted_pairs(n: int = 32, seed: int = 0) -> Contrast:
     """
     refuse_no_count(n, "n", 1, MOST_PAIRS)
     refuse_no_seed(seed)
-    random = Random(seed)
+    random = Random(int(seed))
     pairs: list[PromptPair] = []
     roles = {"first input": 1, "second input": 2, "END": 3}
     while len(pairs) < n:
@@ -139,7 +139,7 @@ def arithmetic_pair(
 def _sum(operands: object) -> int:
     several = isinstance(operands, tuple | list) and len(operands) == 2
     require(
-        several and all(isinstance(one, int) and 0 <= one <= 9 for one in operands),  # type: ignore[attr-defined]
+        several and all(is_whole(one) and 0 <= one <= 9 for one in operands),  # type: ignore[attr-defined]
         "An addition has two digits.",
         value=operands,
         expected="a pair of ints from 0 to 9",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
+import numpy as np
+
 from ..errors import MediationError, require
 from ..prompts import Contrast, PromptPair
 from .world import Split
@@ -68,7 +70,7 @@ def too_few(n: int, found: int) -> MediationError:
 
 
 def check_count(lm: object, n: object, seed: object) -> None:
-    """Refuse what has no tokens, a number of pairs below one, and a seed that is no number."""
+    """Refuse what has no tokens, a number of pairs below one, and a seed below 0 or no int."""
     require(
         callable(getattr(lm, "tokens", None)),
         "A contrast is made for a model's tokenizer.",
@@ -77,13 +79,14 @@ def check_count(lm: object, n: object, seed: object) -> None:
         fix="lm = mw.load(); mw.tasks.ioi(lm)",
     )
     require(
-        isinstance(seed, int) and not isinstance(seed, bool),
+        isinstance(seed, int | np.integer) and not isinstance(seed, bool) and bool(seed >= 0),
         "A seed is a whole number.",
         value=seed,
-        expected="an int",
+        expected="an int from 0",
         fix="seed=0",
     )
-    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MOST_PAIRS:
+    whole = isinstance(n, int | np.integer) and not isinstance(n, bool)
+    if not whole or not 1 <= n <= MOST_PAIRS:  # type: ignore[operator]
         raise MediationError(
             "A contrast needs pairs.",
             value=f"n={n}",

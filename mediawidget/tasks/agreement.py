@@ -65,7 +65,7 @@ def agreement(
     good = one_token_words(lm, "nouns", [*NOUNS, *NOUNS.values()], 4)
     sample = dict.fromkeys(("subject", "distractor"), next(word for word in NOUNS if word in good))
     fitting = fit(lm, map(as_text, AGREEMENT_FRAMES), sample)
-    rng = Random(seed)
+    rng = Random(int(seed))
 
     def draw(k: int) -> _Words:
         opposite = k // 2 % 2 == 0 if attractor == "both" else attractor == "opposite"

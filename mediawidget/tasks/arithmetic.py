@@ -80,7 +80,7 @@ def arithmetic(
     sample = dict.fromkeys(("first", "second"), min(good)) | {"operator": operator}
     fitting = fit(lm, [_FRAMES[space]], sample)
     prompt = fill_text(_FRAMES[space], sample).text
-    rng = Random(seed)
+    rng = Random(int(seed))
     follows: dict[int, bool] = {}
 
     def build(words: _Words) -> PromptPair | None:

@@ -75,7 +75,7 @@ def colored_objects(
     sample = {f"color{i}": min(colors) for i in range(3)}
     sample |= {f"thing{i}": min(things) for i in range(3)} | {"asked": min(things)}
     fitting = fit(lm, FRAMES, sample)
-    rng = Random(seed)
+    rng = Random(int(seed))
 
     def draw(k: int) -> _Words:
         asked = k % 3

@@ -90,7 +90,7 @@ def docstring(
     sample = dict.fromkeys((*_DEFINED, *_DOCUMENTED), min(parameters))
     sample |= dict.fromkeys(_FILLER, min(filler)) | {"function": min(functions)}
     fitting = fit(lm, FRAMES, sample)
-    rng = Random(seed)
+    rng = Random(int(seed))
 
     known = [[word for word in some if word in good] for some in (FUNCTIONS, DESCRIPTIONS)]
 

@@ -40,9 +40,10 @@ def facts(
 ) -> Contrast:
     """Prompts such as "The Eiffel Tower is in the city of" -> Paris; corrupt: another landmark.
 
-    Both landmarks have as many tokens, so all of the subject is exchanged and nothing else. All
-    pairs have as many tokens and their roles lie alike: of landmarks of other lengths than most,
-    none is drawn. Every fact is asked once before any is asked again.
+    Both landmarks have as many tokens and share none at the same place, as the Eiffel Tower and
+    the Galata Tower would, so all of the subject is exchanged and nothing else. All pairs have as
+    many tokens and their roles lie alike: of landmarks of other lengths than most, none is drawn.
+    Every fact is asked once before any is asked again.
 
     Args:
         lm: the model whose tokenizer the prompts must suit; only ``lm.tokens`` is used.
@@ -56,8 +57,8 @@ def facts(
     Returns:
         A contrast with the roles subject (all its tokens), last subject (its last token),
         relation and END, whose groups are city and country, and whose templates are the clean
-        landmarks; ``dropped`` counts drawn pairs of which a landmark has another length, or an
-        answer several tokens.
+        landmarks; ``dropped`` counts drawn pairs of which a landmark has another length or no
+        partner, or an answer several tokens.
 
     Raises:
         MediationError: an unknown option, or too few cities or countries are single tokens.
@@ -72,10 +73,15 @@ def facts(
     if "country" in relations:
         good |= one_token_words(lm, "countries", [mark.country for mark in LANDMARKS], 2)
     subjects = _of_one_length(lm, LANDMARKS)
-    fitting = fit(lm, _FRAMES, {"subject": subjects[0].name, "relation": relations[0]})
+    fitting = fit(lm, _FRAMES, {"subject": next(iter(subjects)).name, "relation": relations[0]})
     asked = _asked(fitting, relations, split)
-    rng = Random(seed)
+    rng = Random(int(seed))
     decks: dict[str, list[_Fact]] = {name: [] for name in relations}
+
+    def apart(*both: _Fact) -> bool:
+        """Whether no token is shared; a landmark of another length is dropped when drawn."""
+        tokens = (subjects.get(fact.landmark, []) for fact in both)
+        return all(one != other for one, other in zip(*tokens, strict=False))
 
     def draw(k: int) -> tuple[_Fact, _Fact]:
         name = relations[k % len(relations)]
@@ -83,33 +89,38 @@ def facts(
             everything = [fact for (of, _), some in asked.items() if of == name for fact in some]
             decks[name] = rng.sample(everything, len(everything))
         fact = decks[name].pop()
-        others = asked[name, fact.frame]
-        return fact, rng.choice([other for other in others if other.answer != fact.answer])
+        others = [
+            other
+            for other in asked[name, fact.frame]
+            if other.answer != fact.answer and apart(fact, other)
+        ]
+        return fact, rng.choice(others or [fact])
 
     def build(drawn: tuple[_Fact, _Fact]) -> PromptPair | None:
         fits = all(fact.landmark in subjects and fact.answer in good for fact in drawn)
-        return _pair(fitting, *drawn) if fits else None
+        return _pair(fitting, *drawn) if fits and drawn[0] != drawn[1] else None
 
     return collect(f"facts, {relation}", n, draw, build, lambda pair: (pair.clean, pair.corrupt))
 
 
-def _of_one_length(lm: HasTokens, landmarks: Sequence[Landmark]) -> list[Landmark]:
-    """The landmarks of the number of tokens that most have."""
-    lengths: dict[Landmark, int] = {}
+def _of_one_length(lm: HasTokens, landmarks: Sequence[Landmark]) -> dict[Landmark, list[str]]:
+    """The landmarks of the number of tokens that most have, and these tokens."""
+    found: dict[Landmark, list[str]] = {}
     for mark in landmarks:
         try:
-            lengths[mark] = len(lm.tokens(f"The {mark.name}"))
+            before, both = lm.tokens("The"), lm.tokens(f"The {mark.name}")
+            found[mark] = list(both[len(before) :])
         except MediationError:
             continue
-    if not lengths:
+    if not found:
         raise MediationError(
             "The tokenizer knows none of the landmarks.",
             value=", ".join(mark.name for mark in landmarks[:4]),
             expected="a tokenizer of English words",
             fix="build a Contrast from PromptPairs in words this tokenizer has",
         )
-    most = Counter(lengths.values()).most_common(1)[0][0]
-    return [mark for mark, length in lengths.items() if length == most]
+    most = Counter(map(len, found.values())).most_common(1)[0][0]
+    return {mark: tokens for mark, tokens in found.items() if len(tokens) == most}
 
 
 def _asked(

@@ -17,7 +17,7 @@ from ._rows import NAMES, REQUIRED, Row, Where, contrast, refuse_columns, text
 _PROMPTS, _ANSWERS = REQUIRED[:2], REQUIRED[2:]
 _OPTIONAL = (*NAMES, "roles", "alignment")
 _ROLE = "role:"
-_POSITIONS = re.compile(r"\d+(\s+\d+)*", re.ASCII)
+_POSITIONS = re.compile(r"\d{1,9}(\s+\d{1,9})*", re.ASCII)
 _OBJECT = '{"clean": "...", "corrupt": "...", "answer": "...", "wrong": "..."}'
 
 

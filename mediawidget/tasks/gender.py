@@ -59,7 +59,7 @@ def gender(
             visitor (in the manner of Rudinger et al. 2018, frames of our own).
         split: of "professions": "heldout" for each profession in the one frame in which the
             teaching model never met it (too few for 64 pairs), "train" for the other frames,
-            "any" for all. It has no meaning for other models.
+            "any" for all. It has no meaning for other models. The other styles have no splits.
 
     Returns:
         A contrast with the roles person (the profession) and END; in the other styles also other
@@ -72,10 +72,10 @@ def gender(
     """
     check_count(lm, n, seed)
     check_choice("style", style, get_args(Style))
-    check_choice("split", split, SPLITS)
+    check_choice("split", split, SPLITS if style == "professions" else ("any",))
     one_token_words(lm, "pronouns", PRONOUNS, 2)
     good = one_token_words(lm, "professions", [*STEREOTYPES[0], *STEREOTYPES[1]], 2)
-    rng = Random(seed)
+    rng = Random(int(seed))
     if style != "professions":
         return reading_pairs(lm, n, rng, style, STEREOTYPES, good)
     good |= one_token_words(lm, "people", _PEOPLE, 2)

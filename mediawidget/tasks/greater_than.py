@@ -70,7 +70,7 @@ def greater_than(
         for slot, words in (("event", EVENTS), ("century", CENTURIES), ("year", YEARS))
     }
     fitting = fit(lm, map(as_text, GREATER_FRAMES), sample)
-    rng = Random(seed)
+    rng = Random(int(seed))
 
     def build(words: _Words) -> PromptPair | None:
         return _pair(fitting, words, years) if good.issuperset(words[1:]) else None

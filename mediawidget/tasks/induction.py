@@ -57,7 +57,7 @@ def induction(
     good = one_token_words(lm, "words", SEQUENCE_WORDS, 2 * _LENGTH)
     pool = [word for word in SEQUENCE_WORDS if word in good]
     fitting = fit(lm, [_FRAME], dict.fromkeys(_SLOTS, pool[0]))
-    rng = Random(seed)
+    rng = Random(int(seed))
 
     def draw(k: int) -> tuple[bool, tuple[str, ...]]:
         first = k % 2 == 0

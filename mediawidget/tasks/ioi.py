@@ -82,7 +82,7 @@ def ioi(
     }
     sample |= {"B": sample["A"], "S": sample["A"]}
     fitting = fit(lm, map(as_text, ALIGNED_IOI_FRAMES), sample)
-    rng = Random(seed)
+    rng = Random(int(seed))
 
     def draw(k: int) -> _Words:
         giver = "AB"[k % 2 == 0] if order == "both" else order[1]

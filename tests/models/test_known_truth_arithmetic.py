@@ -98,7 +98,10 @@ def test_knocking_out_what_the_end_reads() -> None:
     assert effect["corrupt"] == pytest.approx(-LOGIT, abs=EXACT)
 
 
-@pytest.mark.parametrize("operands", [(1,), (1, 10), (-1, 2), (1.5, 2), "34", None, (1, 2, 3)])
+NONE: list[Any] = [(1,), (1, 10), (-1, 2), (1.5, 2), "34", None, (1, 2, 3)]
+
+
+@pytest.mark.parametrize("operands", [*NONE, (True, 1), (1, False), (np.array([1, 2]), 3)])
 def test_operands_that_are_none(operands: Any) -> None:
     raised(lambda: mw.models.arithmetic_pair(operands, (5, 4)))
     raised(lambda: mw.models.arithmetic_pair((3, 4), operands))

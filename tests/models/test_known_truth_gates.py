@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 
 import mediawidget as mw
 from mediawidget.validity import PREMISES
@@ -149,10 +150,23 @@ def test_gates_that_are_none(kind: Any) -> None:
     assert "gate" in raised(lambda: mw.models.planted_subspace(kind)).message
 
 
-@pytest.mark.parametrize("inputs", [(1,), (1, 2), (0, 1, 1), "11", 1, None, ([1], 0)])
+NONE: list[Any] = [(1,), (1, 2), (0, 1, 1), "11", 1, None, ([1], 0)]
+
+
+@pytest.mark.parametrize("inputs", [*NONE, (np.array([1, 0]), 1), (True, 0), (1.0, 0)])
 def test_inputs_that_are_none(inputs: Any) -> None:
     raised(lambda: mw.models.gate_pair(inputs, (0, 0)))
     raised(lambda: mw.models.gate_pair((1, 1), inputs))
+
+
+def test_whole_numbers_of_numpy_are_inputs_and_seeds() -> None:
+    zero, one, seed, n = (cast(int, number) for number in np.arange(4))
+    assert mw.models.gate_pair((one, zero), (zero, zero)) == mw.models.gate_pair((1, 0), (0, 0))
+    assert mw.models.planted_pairs(n, seed=seed) == mw.models.planted_pairs(3, seed=2)
+    turned = (mw.models.planted_subspace(seed=s).hf.planted for s in (seed, 2, 3))
+    turns = [cast(torch.Tensor, turn) for turn in turned]
+    assert torch.equal(turns[0], turns[1])
+    assert not torch.equal(turns[1], turns[2])
 
 
 def test_the_two_sides_differ() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import pytest
 
 import mediawidget as mw
@@ -50,11 +51,8 @@ CASES = {
     "winogender": Case(
         mw.tasks.gender, ("pronoun",), ELSEWHERE, {"style": "winogender"}, groups=SIDES
     ),
-    # two landmarks may share their last word
-    "facts": Case(mw.tasks.facts, ("subject",), groups=("city", "country"), exactly=False),
-    "cities": Case(
-        mw.tasks.facts, ("subject",), options={"relation": "city"}, groups=("city",), exactly=False
-    ),
+    "facts": Case(mw.tasks.facts, ("subject",), groups=("city", "country")),
+    "cities": Case(mw.tasks.facts, ("subject",), options={"relation": "city"}, groups=("city",)),
     "agreement": Case(mw.tasks.agreement, ("subject",), groups=ATTRACTORS),
     "agreement same": Case(
         mw.tasks.agreement, ("subject",), options={"attractor": "same"}, groups=ATTRACTORS[1:]
@@ -227,11 +225,27 @@ def test_an_unknown_option_is_refused(task: str, option: str, value: object) -> 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(
     "wrong",
-    [{"n": 0}, {"n": -3}, {"n": 2.0}, {"n": True}, {"n": 10**12}, {"seed": "0"}, {"seed": None}],
+    [
+        *({"n": n} for n in (0, -3, 2.0, True, 10**12, np.int64(0), np.bool_(True))),  # noqa: FBT003
+        *({"seed": seed} for seed in ("0", None, True, -1, np.int64(-1), 1.0)),
+    ],
 )
 def test_a_wrong_number_is_refused(task: str, wrong: dict[str, Any]) -> None:
     with pytest.raises(mw.MediationError, match=r"fix: +(n|seed)="):
         TASKS[task](lm_of("plain"), **wrong)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_whole_numbers_of_numpy_are_whole_numbers(task: str) -> None:
+    lm = lm_of("plain")
+    assert TASKS[task](lm, n=np.int64(4), seed=np.int64(3)) == TASKS[task](lm, n=4, seed=3)
+
+
+@pytest.mark.parametrize("style", ["winobias", "winogender"])
+@pytest.mark.parametrize("split", ["heldout", "train"])
+def test_a_style_without_splits_is_told_so(style: Any, split: Any) -> None:
+    with pytest.raises(mw.MediationError, match=r"fix: +split='any'"):
+        mw.tasks.gender(lm_of("plain"), style=style, split=split)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -226,6 +226,7 @@ def test_what_is_written_as_a_table_is_read_again(rows: list[tuple[str, str, lis
             (f"{HEAD.strip()},role:END\na b,a c,x,y,{cell}\n", ("line 2", "'role:END'", cell))
             for cell in ("one", "-1", "1.5", "1;2", "٣", "[1]")
         ),
+        (f"{HEAD.strip()},role:END\na b,a c,x,y,{'1' * 5000}\n", ("line 2", "'role:END'")),
     ],
 )
 def test_a_broken_table_is_refused(tmp_path: Path, table: str, words: tuple[str, ...]) -> None:

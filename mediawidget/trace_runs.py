@@ -130,8 +130,8 @@ class _Asked:
             return cls(study, "replacement", "corrupt", ({},), questions, severed, columns)
         noise = corruption if isinstance(corruption, Noise) else Noise(sigma=3.0, samples=10)
         refuse_no_subject(study, subject)
-        columns = _subject(questions[kinds[0]], subject)
         site = Site("embedding", 0, position=subject)
+        columns = _subject(questions[kinds[0]], site.position)
         draws = tuple({site: noise.sample(i)} for i in range(noise.samples))
         return cls(study, "noise", "clean", draws, questions, severed, columns)
 

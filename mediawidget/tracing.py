@@ -89,8 +89,9 @@ class Tracing:
     @property
     def title(self) -> str:
         """What was done, in one sentence."""
+        draws = "1 draw" if self.n_samples == 1 else f"{self.n_samples} draws"
         how = {
-            "noise": f"Noise on the subject, {self.n_samples} draws",
+            "noise": f"Noise on the subject, {draws}",
             "replacement": "The subject replaced by the corrupt prompt's",
         }[self.corruption]
         cut = f"; {self.severed} behind it held at its corrupted value" if self.severed else ""

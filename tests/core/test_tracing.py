@@ -150,11 +150,20 @@ def test_a_planted_route_is_found() -> None:
 
 
 @pytest.mark.parametrize("by", ["position", "role"])
-def test_subjects_that_share_a_token_are_corrupted_all_the_same(by: str) -> None:
+def test_subjects_that_share_a_token_are_corrupted_all_the_same(study: mw.Study, by: str) -> None:
+    roles: Any = {"subject": (2, 3), "last subject": 3, "end": 6}
+    clean = "ant bee cat owl eel fox gnu"
+    others = ("ant bee pig owl eel fox gnu", "ant bee pig rat eel fox gnu")
+    pairs = [mw.PromptPair(clean, other, "jay", "kite", roles=roles) for other in others]
+    own = mw.Study(study.lm, pairs, mw.Prob())
+    found = mw.causal_tracing(own, by=by, kinds=("residual",), progress=False)
+    assert found.subject == ((2, 3) if by == "position" else (0, 1))
+
+
+@pytest.mark.parametrize("by", ["position", "role"])
+def test_all_of_a_landmark_is_the_subject(by: str) -> None:
     lm = mw.load()
     study = mw.Study(lm, mw.tasks.facts(lm, n=32), mw.Prob())
-    same = [pair.clean[2:4] == pair.corrupt[2:4] for pair in study.token_pairs]
-    assert np.any(same, axis=0).any()
     found = mw.causal_tracing(study, by=by, kinds=("residual",), progress=False)
     assert [found.tokens[i] for i in found.subject] == ["subject", "last subject"]
     assert found.subject == ((2, 3) if by == "position" else (0, 1))
@@ -281,6 +290,7 @@ def test_noise_of_no_size_is_found_out(study: mw.Study) -> None:
     assert "total effect, edit fired" in repr(found)
     assert "Checks failed: " in found._repr_html_()
     assert "too near 0" in found._repr_html_()
+    assert "1 draw;" in found.title
 
 
 def test_what_overflows_is_no_number(study: mw.Study) -> None:

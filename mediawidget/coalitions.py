@@ -96,6 +96,13 @@ class Interactions:
         others = "the other players" if self.game == "frozen" else "what follows"
         return f"{deed}, {others} {_FOLLOWS[self.game]}: together minus the sum ({self.unit})."
 
+    @property
+    def failed(self) -> list[Check]:
+        """What shows that the numbers are not to be trusted: there are none then."""
+        premises = (*PREMISES, "precision")
+        checks = self.effect.checks
+        return [one for one in checks if one.ok is False and one.name not in premises]
+
     # --- worth -------------------------------------------------------------------------------
 
     def values(self, players: Iterable[int | str]) -> Array:
@@ -240,23 +247,16 @@ class Interactions:
 
     def __repr__(self) -> str:
         n, run = len(self.players), len(self._cells)
-        failed = "; a check failed" if self._failed else ""
+        failed = "; a check failed" if self.failed else ""
         game = f"{self.game}, {self.direction}"
         return f"Interactions({n} players, {run} sets, {game}; {self.unit}{failed})"
 
     def _repr_html_(self) -> str:
         table = self.to_dataframe().head(10).to_html(float_format="{:+.3f}".format, index=False)
-        words = "".join(f"<p>{escape(one.words)}</p>" for one in self._failed)
+        words = "".join(f"<p>{escape(one.words)}</p>" for one in self.failed)
         return f"<p>{escape(self.title)}</p>{words}{table}"
 
     # --- inside ----------------------------------------------------------------------------------
-
-    @property
-    def _failed(self) -> list[Check]:
-        """What shows that the numbers are not to be trusted: there are none then."""
-        premises = (*PREMISES, "precision")
-        checks = self.effect.checks
-        return [one for one in checks if one.ok is False and one.name not in premises]
 
     @cached_property
     def _cells(self) -> dict[int, int]:

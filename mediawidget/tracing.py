@@ -97,6 +97,11 @@ class Tracing:
         cut = f"; {self.severed} behind it held at its corrupted value" if self.severed else ""
         return f"{how}; a state restored to its clean value{cut}: change of {self.metric.name}."
 
+    @property
+    def failed(self) -> list[Check]:
+        """The checks that failed."""
+        return [check for check in self.checks if check.ok is False]
+
     # --- numbers -----------------------------------------------------------------------------
 
     @property
@@ -186,7 +191,7 @@ class Tracing:
             kind if self.windows[kind] == 1 else f"{kind} (window {self.windows[kind]})"
             for kind in self.kinds
         )
-        names = ", ".join(check.name for check in self._failed)
+        names = ", ".join(check.name for check in self.failed)
         failed = f"; checks failed: {names}" if names else ""
         return (
             f"Tracing({kinds}; {self.corruption}; clean {self.clean:+.3f}, corrupted "
@@ -195,15 +200,11 @@ class Tracing:
 
     def _repr_html_(self) -> str:
         best = self.top(10).to_html(float_format="{:+.3f}".format, index=False)
-        failed = " ".join(check.words for check in self._failed)
+        failed = " ".join(check.words for check in self.failed)
         warning = f"<p>Checks failed: {escape(failed)}</p>" if failed else ""
         return f"<p>{escape(self.title)}</p>{warning}{best}"
 
     # --- inside ------------------------------------------------------------------------------
-
-    @property
-    def _failed(self) -> list[Check]:
-        return [check for check in self.checks if check.ok is False]
 
     @cached_property
     def _clean(self) -> Array:

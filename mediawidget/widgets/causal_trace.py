@@ -16,6 +16,7 @@ from ..sites import Site
 from ..sweeps import Sweep
 from ..tracing import Tracing
 from ._base import Page, front_end
+from .payload import with_failures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +95,7 @@ class CausalTrace(Page):
 def trace_payload(tracing: Tracing) -> dict[str, Any]:
     """What the page reads: words, tokens and per kind the numbers of its grid."""
     return {
-        "title": tracing.title,
+        "title": with_failures(tracing.title, tracing.failed),
         "metric": tracing.metric.label(*tracing.answers),
         "unit": tracing.unit,
         "clean": tracing.clean,

@@ -19,7 +19,7 @@ from ..pictures import KEY, grid_html
 from ..sites import Site
 from ._base import View, front_end
 from ._desk import Desk, Request
-from .payload import edit_payload
+from .payload import edit_payload, with_failures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -173,7 +173,7 @@ def _side(game: Interactions) -> dict[str, Any]:
         joint[i, j] = joint[j, i] = game.worth((i, j)).mean()
     low, high = game.matrix_ci()
     return {
-        "title": game.title,
+        "title": with_failures(game.title, game.failed),
         "base": float(game.values(()).mean()),
         "alone": _bytes(alone),
         "joint": _bytes(joint),

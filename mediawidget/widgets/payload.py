@@ -223,3 +223,8 @@ def _number(value: Any) -> float | None:
     """A number as JSON has it: six or seven digits, None for NaN."""
     number = float(value)
     return float(f"{number:.9g}") if np.isfinite(number) else None
+
+
+def with_failures(title: str, failed: Iterable[Check]) -> str:
+    """A view's title, and after it what failed: there are no numbers then."""
+    return " ".join([title, *(f"Check failed: {check.words}" for check in failed)])

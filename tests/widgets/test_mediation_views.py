@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 import mediawidget as mw
 from mediawidget.estimands import estimand
+from mediawidget.validity import Check
 from mediawidget.widgets.gate_playground import GATES, corners_of
 from tests.widgets.conftest import Page
 
@@ -303,3 +305,17 @@ def test_the_saved_trace_is_that_of_its_kind(tracing: mw.Tracing) -> None:
         view.kind = "query"
     with pytest.raises(mw.MediationError, match="shows a causal trace"):
         mw.CausalTrace(tracing.study)  # type: ignore[arg-type]
+
+
+def test_a_failed_check_stands_in_the_title(several: mw.Study, tracing: mw.Tracing) -> None:
+    """There are no numbers then, and the empty grid must say why."""
+    failure = Check("plain forward", ok=False, words="It differs by 0.3.")
+    broken = replace(tracing, checks=(failure,))
+    shown = mw.CausalTrace(broken).trace["title"]
+    assert shown == f"{tracing.title} Check failed: It differs by 0.3."
+    assert "Check failed" not in mw.CausalTrace(replace(tracing, checks=())).trace["title"]
+    game = mw.interactions(several, [mw.Site("head", 0, head=h) for h in (0, 1)], progress=False)
+    assert "Check failed" not in game.title
+    failed = replace(game, effect=replace(game.effect, checks=(failure,)))
+    view = mw.InteractionGrid(failed)
+    assert "It differs by 0.3." in str(view.game)

@@ -18,7 +18,7 @@ from .effects import Effect
 from .errors import MediationError, require
 from .metrics import Metric
 from .sites import Site
-from .statistics import FEWEST, bootstrap_ratio, cluster_codes, cluster_sums
+from .statistics import mean_interval
 from .validity import PREMISES, Check
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class Interactions:
 
     def matrix_ci(self, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Array:
         """(2, n, n) its interval; NaN with fewer than three pairs."""
-        return self._interval(self.matrix_pairs, level, resamples, seed)
+        return mean_interval(self.matrix_pairs, self.effect.clusters, level, resamples, seed)
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row per pair of players: both alone, together, the sum, INT; the largest first."""
@@ -215,7 +215,7 @@ class Interactions:
     def dividends(self, level: float = 0.95) -> pd.DataFrame:
         """A row per set: its players, how many, the mean dividend and its interval."""
         found = self.dividends_pairs[1:]
-        low, high = self._interval(found.T, level)
+        low, high = mean_interval(found.T, self.effect.clusters, level)
         sets = [subsets.members(mask) for mask in range(1, len(found) + 1)]
         table = pd.DataFrame(
             {
@@ -237,7 +237,7 @@ class Interactions:
             MediationError: sets of up to two players alone were run.
         """
         shares, error = self._shapley_pairs()
-        low, high = self._interval(shares.T, level)
+        low, high = mean_interval(shares.T, self.effect.clusters, level)
         columns = {"shapley": shares.mean(axis=1), "low": low, "high": high, "error": error}
         return pd.DataFrame(columns, index=pd.Index(self.names[: len(shares)], name="player"))
 
@@ -288,14 +288,6 @@ class Interactions:
             fix="interactions.worth([0, 1])",
         )
         return self.labels.index(player) if isinstance(player, str) else player
-
-    def _interval(self, values: Array, level: float, resamples: int = 2000, seed: int = 0) -> Array:
-        """(2, *rest) of the mean of (pair, *rest), whole clusters drawn; NaN for fewer than 3."""
-        codes = cluster_codes(self.effect.clusters, self.effect.n_pairs)
-        top, bottom = cluster_sums(values, codes), cluster_sums(np.ones_like(values), codes)
-        if len(top) < FEWEST:
-            return np.full((2, *values.shape[1:]), np.nan)
-        return bootstrap_ratio(top, bottom, level, resamples, seed)
 
     def _game(self) -> Array:
         """(2^names, pair) the worth of every set; the bypass is the highest bit."""

@@ -15,7 +15,7 @@ from .effects import Effect
 from .errors import require
 from .runs import as_edits
 from .sites import Site
-from .statistics import FEWEST, bootstrap_ratio, cluster_codes, cluster_sums
+from .statistics import mean_interval
 from .study import Study, refuse_no_study
 
 Array = NDArray[np.float64]
@@ -78,17 +78,10 @@ class DoseCurve:
         """A row per dose and quantity: mean over pairs and its interval (NaN below 3 pairs)."""
         frames = []
         for key in QUANTITIES:
-            low, high = self._interval(self.pairs(key), level)
+            low, high = mean_interval(self.pairs(key), self.effect.clusters, level)
             columns = {"alpha": self.alphas, "quantity": key, "mean": self[key]}
             frames.append(pd.DataFrame(columns | {"low": low, "high": high}))
         return pd.concat(frames, ignore_index=True)
-
-    def _interval(self, values: Array, level: float) -> Array:
-        codes = cluster_codes(self.effect.clusters, self.effect.n_pairs)
-        top, bottom = cluster_sums(values, codes), cluster_sums(np.ones_like(values), codes)
-        if len(top) < FEWEST:
-            return np.full((2, values.shape[1]), np.nan)
-        return bootstrap_ratio(top, bottom, level, 2000, 0)
 
     def __repr__(self) -> str:
         where = " + ".join(self.effect.labels[len(self.alphas) - 1 : len(self.alphas)])

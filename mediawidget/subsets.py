@@ -37,20 +37,11 @@ def dividends(values: Array) -> Array:
     d(S) = sum over T in S of (-1)^(|S| - |T|) v(T): what S does together beyond what its parts do
     (Harsanyi 1963). The dividends of the subsets of S add up to v(S).
     """
-    return _over_subsets(values, -1.0)
-
-
-def from_dividends(found: Array) -> Array:
-    """The inverse of ``dividends``."""
-    return _over_subsets(found, 1.0)
-
-
-def _over_subsets(values: Array, sign: float) -> Array:
     result = np.array(values, dtype=np.float64)
     n = (len(result) - 1).bit_length()
     for player in range(n):
         both = result.reshape(-1, 2, 1 << player, *result.shape[1:])
-        both[:, 1] += sign * both[:, 0]
+        both[:, 1] -= both[:, 0]
     return result
 
 

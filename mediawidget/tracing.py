@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .errors import MediationError, require
 from .metrics import Metric, refuse_no_metric
-from .statistics import FEWEST, bootstrap_ratio, cluster_codes, cluster_sums
+from .statistics import mean_interval
 from .validity import PREMISES, Check, premises
 
 if TYPE_CHECKING:
@@ -143,12 +143,7 @@ class Tracing:
         A draw is the same for every pair, so the interval is about other pairs under these very
         draws; how much other draws would change shows in ``samples``.
         """
-        values = self.pairs(kind)
-        codes = cluster_codes(self.clusters, len(values))
-        top, bottom = cluster_sums(values, codes), cluster_sums(np.ones_like(values), codes)
-        if len(top) < FEWEST:
-            return np.full((2, *values.shape[1:]), np.nan)
-        return bootstrap_ratio(top, bottom, level, resamples, seed)
+        return mean_interval(self.pairs(kind), self.clusters, level, resamples, seed)
 
     def rescore(self, metric: Metric) -> Tracing:
         """The same runs read by another metric. Runs no model.

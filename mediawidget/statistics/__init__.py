@@ -9,6 +9,7 @@ from .clusters import (
     refuse_no_names,
     same_sign,
 )
+from .means import mean_interval
 from .permutation import CORRECTIONS, q_values, refuse_no_correction
 from .power import pairs_needed
 from .ranks import overlap, rank_correlations
@@ -23,6 +24,7 @@ __all__ = [
     "clusters_of",
     "groups_of",
     "halves",
+    "mean_interval",
     "overlap",
     "pairs_needed",
     "q_values",

@@ -57,14 +57,20 @@ class Asked:
         self, engine: Engine, contrast: Contrast, metric: Metric, outcomes: Outcomes
     ) -> Effect:
         """What ``runs`` and ``checks`` came to; no numbers where a check failed."""
+        effect = self.unproven(engine, contrast, metric, outcomes)
+        proven = proofs(engine, effect, outcomes, self.cells, self.freezes)
+        return with_checks(effect, outcomes, proven)
+
+    def unproven(
+        self, engine: Engine, contrast: Contrast, metric: Metric, outcomes: Outcomes
+    ) -> Effect:
+        """What ``runs`` came to, before anything is checked."""
         effect = assemble(outcomes, self.axes, self.edit, metric, self.possible)
         found = facts(engine.lm, contrast, outcomes) | dict(self.facts)
-        effect = replace(
+        return replace(
             effect,
             labels=self.labels,
             facts=found,
             clusters=clusters_of(contrast),
             groups=groups_of(contrast),
         )
-        proven = proofs(engine, effect, outcomes, self.cells, self.freezes)
-        return with_checks(effect, outcomes, proven)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .asking import Asked
-from .checks import check_runs, proofs, with_checks
+from .checks import proofs, with_checks
 from .edits import Edit, Patch, Values, as_edit
 from .edits.base import Base
 from .effects import Effect, Status
@@ -28,12 +28,10 @@ from .prompts import Contrast, PromptPair, as_contrast
 from .questions import Question
 from .readouts import Readout, joined
 from .results import (
-    assemble,
-    facts,
     frozen_facts,
     next_tokens,
 )
-from .runs import Freeze, Run, Sites, as_edits, as_freeze, both_directions, common_edit
+from .runs import Freeze, Run, Sites, as_edits, as_freeze, common_edit
 from .sites import Site
 from .statistics import clusters_of, groups_of
 from .sweeps import Sweep
@@ -258,24 +256,16 @@ class Study:
         edits, held = as_edits(sites, self._edit), as_freeze(freeze)
         kinds = (frozenset((site.mediator, edit) for site, edit in edits.items()), held)
         proven = self._proven.get(kinds)
-        runs = both_directions([edits], held)
+        name, edit = " + ".join(self.labels(tuple(edits))), common_edit(edits)
+        asked = Asked({}, (name,), [edits], [held], edit, facts=frozen_facts(held))
         if proven:
-            outcomes = self.engine.recall(runs, top=TOP)
+            outcomes = self.engine.recall(asked.runs, top=TOP)
         else:
-            once = check_runs(self.lm, [edits], self.engine.equal)
-            outcomes = self.engine.job(runs, once=once, top=TOP).result()
+            once = asked.checks(self.engine)
+            outcomes = self.engine.job(asked.runs, once=once, top=TOP).result()
         if self._admit(outcomes.bases) and proven:
             return self.intervene(edits, held)  # what was proven is of weights that are no more
-        effect = assemble(outcomes, {}, common_edit(edits), self._metric)
-        name = " + ".join(self.labels(tuple(edits)))
-        found = facts(self.lm, self.contrast, outcomes) | frozen_facts(held)
-        effect = replace(
-            effect,
-            labels=(name,),
-            facts=found,
-            clusters=clusters_of(self.contrast),
-            groups=groups_of(self.contrast),
-        )
+        effect = asked.unproven(self.engine, self.contrast, self._metric, outcomes)
         if not proven:
             proven = proofs(self.engine, effect, outcomes, [edits], [held])
             # Only what was really compared, and held, goes for the next ones too.

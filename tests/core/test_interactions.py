@@ -225,3 +225,21 @@ def test_a_failed_check_is_named_where_the_numbers_are_missing(study: mw.Study) 
     assert "check failed" in repr(failed)
     assert "It &lt;b&gt;differs&lt;/b&gt;." in failed._repr_html_()
     assert "check failed" not in repr(game)
+
+
+def test_intervals_draw_whole_templates(study: mw.Study) -> None:
+    """Pairs that are copies of one another say no more than one of them."""
+    copies = [replace(pair, template=str(i)) for i, pair in enumerate(study.contrast)] * 3
+    once = mw.interactions(mw.Study(study.lm, copies[:4]), HEADS, progress=False)
+    thrice = mw.interactions(mw.Study(study.lm, copies), HEADS, progress=False)
+    loose = mw.Study(study.lm, [replace(pair, template="") for pair in copies])
+    apart = mw.interactions(loose, HEADS, progress=False)
+
+    def widths(game: mw.Interactions) -> list[float]:
+        low, high = game.matrix_ci()
+        tables = (game.dividends(), game.shapley())
+        return [*((t["high"] - t["low"]).sum() for t in tables), float(np.nansum(high - low))]
+
+    for whole, single, pairs in zip(widths(thrice), widths(once), widths(apart), strict=True):
+        assert whole == pytest.approx(single, rel=0.15)
+        assert pairs < 0.75 * whole

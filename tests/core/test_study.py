@@ -1,5 +1,6 @@
 """The study's state: what a click fills, what undo goes back to, what is forgotten when."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -179,7 +180,7 @@ def test_the_engine_is_proven_once_per_kind_and_anew_for_other_weights(
         proven.extend(runs)
         return runs
 
-    monkeypatch.setattr("mediawidget.study.check_runs", spy)
+    monkeypatch.setattr("mediawidget.asking.check_runs", spy)
     study.intervene(HEAD)
     study.intervene(mw.Site("head", 0, head=0))
     assert len(proven) == 4
@@ -296,3 +297,17 @@ def test_runs_that_hold_something_are_compared_with_a_plain_pass(
     found = mw.routes(study, mw.Site("head", 2, head=1), progress=False)
     assert [bool(run.freeze) for run in compared] == [False, True]
     assert [check.ok for check in found.effect.checks if check.name == "plain forward"] == [True]
+
+
+def test_every_result_knows_its_templates_and_groups(lm: mw.LM) -> None:
+    """Without them an interval would take pairs of one template for independent ones."""
+    pairs = [
+        replace(pair, template=f"frame {i // 2}", group="odd" if i % 2 else "even")
+        for i, pair in enumerate(mw.tasks.ioi(lm, n=6))
+    ]
+    study = mw.Study(lm, pairs)
+    swept = study.sweep("head", layers=[3], progress=False)
+    for effect in (study.total, swept, study.intervene(HEAD)):
+        assert effect.clusters == tuple(pair.template for pair in pairs)
+        assert effect.groups == ("even", "odd") * 3
+        assert effect.n_clusters == 3

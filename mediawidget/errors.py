@@ -33,6 +33,19 @@ def require(ok: bool, message: str, *, value: object, expected: str, fix: str) -
         raise MediationError(message, value=shown, expected=expected, fix=fix)
 
 
+def error_fields(error: BaseException) -> dict[str, str]:
+    """What a page shows of an error."""
+    if isinstance(error, MediationError):
+        return {
+            "message": error.message,
+            "value": str(error.value),
+            "expected": error.expected,
+            "fix": error.fix,
+        }
+    message = f"{type(error).__name__}: {error}"
+    return {"message": message, "value": "", "expected": "", "fix": "see the kernel's log"}
+
+
 @contextmanager
 def reading(what: str, data: object) -> Iterator[None]:
     """Whatever fails inside for what is in ``data`` says that it is no saved ``what``."""

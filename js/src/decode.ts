@@ -106,7 +106,7 @@ export class Reader {
   }
 }
 
-const top = (from: Reader, name: string): TopToken[] =>
+export const top = (from: Reader, name: string): TopToken[] =>
   from.list(name, (item) => ({ token: item.text("token"), p: item.number("p") }));
 
 const checks = (from: Reader): CheckInfo[] =>
@@ -122,12 +122,13 @@ const tokens = (from: Reader, name: string): TokenInfo[] =>
     role: item.has("role") ? item.text("role") : null,
   }));
 
-function editInfo(from: Reader): EditInfo {
+export function editInfo(from: Reader): EditInfo {
   const edit = from.at("edit");
   return { kind: edit.text("kind"), corners: edit.flag("corners"), goal: edit.text("goal") };
 }
 
-function panel(from: Reader, revision: number): Panel {
+/** A panel of cells, of the view or of a part of it. */
+export function panel(from: Reader, revision: number): Panel {
   const [rows = 0, cols = 0] = from.values<number>("shape", "number");
   const cells = rows * cols;
   const status = from.bytes("status", cells);
@@ -151,6 +152,7 @@ function panel(from: Reader, revision: number): Panel {
       passes: cost.count("passes"),
       seconds: cost.number("seconds"),
     },
+    ...(from.has("edit") ? { edit: editInfo(from) } : {}),
     revision: from.has("revision") ? from.count("revision") : revision,
   };
 }
@@ -268,6 +270,7 @@ export function decodeMessage(value: unknown): Message | null {
       kind: "reply",
       id: from.count("id"),
       ok,
+      data: from.raw("data"),
       error: error && {
         message: error.text("message"),
         value: field("value"),

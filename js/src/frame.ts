@@ -16,6 +16,8 @@ export interface Parts {
   /** The view's name for assistive technology. */
   name: string;
   panels: readonly string[];
+  /** Names of its parts that have a trait of their own. */
+  parts?: readonly string[];
   /** What stands above the rail, and what below the selection. */
   above?: (store: Store, help: () => void, signal: AbortSignal) => HTMLElement[];
   below?: (store: Store, signal: AbortSignal) => HTMLElement[];
@@ -27,10 +29,10 @@ export function widget(parts: Parts) {
     let store: Store | null = null;
     return {
       initialize({ model }: { model: Model }) {
-        store = new Store(model);
+        store = new Store(model, parts.parts);
       },
       render({ model, el }: { model: Model; el: HTMLElement }) {
-        store ??= new Store(model);
+        store ??= new Store(model, parts.parts);
         const end = new AbortController();
         mount(store, el, parts, end.signal);
         return () => end.abort();

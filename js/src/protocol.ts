@@ -49,6 +49,8 @@ export interface Panel {
   status: Uint8Array;
   labels: string[];
   cost: Cost;
+  /** What a click sets its cells to, where that is not the view's edit. */
+  edit?: EditInfo;
   /** Older than the view's where the numbers belong to prompts or edits that have changed since. */
   revision: number;
 }
@@ -117,21 +119,8 @@ export interface Progress {
   state: "running" | "done" | "cancelled" | "failed";
 }
 export type Message =
-  | { kind: "reply"; id: number; ok: boolean; error: RequestError | null }
+  | { kind: "reply"; id: number; ok: boolean; error: RequestError | null; data: unknown }
   | ({ kind: "progress" } & Progress);
-
-/** What the page can ask for. */
-export type Action =
-  | "intervene"
-  | "sweep"
-  | "cancel"
-  | "undo"
-  | "redo"
-  | "clear"
-  | "swap"
-  | "pair"
-  | "edit"
-  | "tokens";
 
 /** What a widget's model offers here (the part of anywidget's that is used). */
 export interface Model {

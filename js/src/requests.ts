@@ -2,6 +2,9 @@
 
 const BUSY_AFTER = 300;
 
+/** What to do with the data of an answer; null where there is none. */
+export type Then = (data: unknown) => void;
+
 interface Channel {
   send(content: unknown): void;
 }
@@ -9,7 +12,7 @@ interface Channel {
 export class Requests {
   /** An answer has been out for longer than people take for "at once". */
   busy = false;
-  #waiting = new Map<number, ReturnType<typeof setTimeout>>();
+  #waiting = new Map<number, { timer: ReturnType<typeof setTimeout>; then?: Then }>();
   #lastId = 0;
 
   constructor(
@@ -19,7 +22,12 @@ export class Requests {
   ) {}
 
   /** Sends a request; its id, or null where nothing can be sent any more. */
-  send(action: string, revision: number, payload: Record<string, unknown>): number | null {
+  send(
+    action: string,
+    revision: number,
+    payload: Record<string, unknown>,
+    then?: Then,
+  ): number | null {
     const id = ++this.#lastId;
     try {
       this.channel.send({ kind: "request", id, revision, action, ...payload });
@@ -30,14 +38,16 @@ export class Requests {
       this.busy = true;
       this.onBusy();
     }, BUSY_AFTER);
-    this.#waiting.set(id, timer);
+    this.#waiting.set(id, then ? { timer, then } : { timer });
     return id;
   }
 
-  answered(id: number): void {
-    clearTimeout(this.#waiting.get(id));
+  answered(id: number, data: unknown = null): void {
+    const entry = this.#waiting.get(id);
+    clearTimeout(entry?.timer);
     this.#waiting.delete(id);
     if (this.#waiting.size === 0) this.busy = false;
+    entry?.then?.(data);
   }
 
   /** No answer will come. */

@@ -2,8 +2,8 @@
 // what is on its way. It draws nothing; views subscribe to the kinds of change they show.
 import { same, sameCells } from "./cells.ts";
 import { decodeMessage, decodeResult, decodeView } from "./decode.ts";
+import { type Part, readPart } from "./parts.ts";
 import type {
-  Action,
   CellRef,
   Direction,
   History,
@@ -15,10 +15,12 @@ import type {
   View,
 } from "./protocol.ts";
 import type { Reading } from "./reading.ts";
-import { Requests } from "./requests.ts";
+import { Requests, type Then } from "./requests.ts";
 import { cornersAt, scaleMax, type Unit, unitFor } from "./scale.ts";
 
-export type Change = "view" | "result" | "scale" | "hover" | "pending" | "status" | "look";
+export type Change =
+  | ("view" | "result" | "scale" | "hover" | "pending" | "status" | "look")
+  | `part:${string}`;
 export type Palette = "rdbu" | "puor";
 
 export class Store {
@@ -35,12 +37,18 @@ export class Store {
   progress: Progress | null = null;
   error: RequestError | null = null;
   live = true;
+  /** What Python wrote last for each part of this view. */
+  readonly parts = new Map<string, Part>();
 
   #listeners = new Set<{ changes: ReadonlySet<Change>; run: () => void }>();
   #requests: Requests;
   #pendingId = 0;
 
-  constructor(readonly model: Model) {
+  constructor(
+    readonly model: Model,
+    /** The names of the parts that the view has, each a trait. */
+    parts: readonly string[] = [],
+  ) {
     this.#requests = new Requests(model, () => this.#tell("status"));
     model.on("change:view", () => this.#readView());
     model.on("change:result", () => this.#readResult());
@@ -50,6 +58,10 @@ export class Store {
       model.on(event, () => this.#lost());
     this.#readDirection();
     this.#readView();
+    for (const name of parts) {
+      model.on(`change:${name}`, () => this.#readPart(name));
+      this.#readPart(name);
+    }
     this.#readResult();
   }
 
@@ -69,7 +81,8 @@ export class Store {
   }
 
   panel(key: string): Panel | null {
-    return this.view?.panels.find((panel) => panel.key === key) ?? null;
+    const own = this.view?.panels.find((panel) => panel.key === key);
+    return own ?? [...this.parts.values()].find((part) => part.panel?.key === key)?.panel ?? null;
   }
 
   /** The cells that count as selected now: those on their way, else those of the result. */
@@ -92,7 +105,7 @@ export class Store {
       cells: [{ panel: key, index }],
       label,
       corners: cornersAt(this.view, panel, index),
-      edit: this.view.edit,
+      edit: panel.edit ?? this.view.edit,
       status: panel.status[index] ?? 0,
       n: pair === null ? n : 1,
       ci: this.#intervals(key, index),
@@ -175,10 +188,10 @@ export class Store {
     if (this.live) this.#tell("pending");
   }
 
-  /** Sends a request; its id, 0 where the kernel is gone. */
-  ask(action: Action, payload: Record<string, unknown> = {}): number {
+  /** Sends a request; its id, 0 where the kernel is gone. `then` gets the data of its answer. */
+  ask(action: string, payload: Record<string, unknown> = {}, then?: Then): number {
     this.error = null;
-    const id = this.#requests.send(action, this.view?.revision ?? 0, payload);
+    const id = this.#requests.send(action, this.view?.revision ?? 0, payload, then);
     if (id === null) this.#lost();
     else this.#tell("status");
     return id ?? 0;
@@ -213,6 +226,14 @@ export class Store {
     });
   }
 
+  #readPart(name: string): void {
+    this.#guard(() => {
+      this.parts.set(name, readPart(name, this.model.get(name)));
+      if (this.hover && !this.cellReading(this.hover)) this.hover = null;
+      this.#tell(`part:${name}`);
+    });
+  }
+
   #readDirection(): void {
     const direction = this.model.get("direction");
     if (direction !== "restore" && direction !== "break" && direction !== "difference") return;
@@ -226,15 +247,15 @@ export class Store {
       const message = decodeMessage(raw);
       if (message?.kind === "progress") this.progress = message;
       if (message?.kind === "reply") {
-        this.#answered(message.id);
+        this.#answered(message.id, message.data);
         if (message.error) this.error = message.error;
       }
       this.#tell("status");
     });
   }
 
-  #answered(id: number): void {
-    this.#requests.answered(id);
+  #answered(id: number, data: unknown): void {
+    this.#requests.answered(id, data);
     if (id >= this.#pendingId && this.pending) {
       this.pending = null;
       this.#tell("pending");
@@ -256,8 +277,8 @@ export class Store {
     const cell = result?.cells.length === 1 ? result.cells[0] : undefined;
     if (!result || !view || !cell || result.revision !== view.revision) return false;
     const panel = this.panel(cell.panel);
-    if (!panel || cell.index >= panel.status.length || result.edit.goal !== view.edit.goal)
-      return false;
+    const goal = (panel?.edit ?? view.edit).goal;
+    if (!panel || cell.index >= panel.status.length || result.edit.goal !== goal) return false;
     panel.y01[cell.index] = result.y01;
     panel.y10[cell.index] = result.y10;
     panel.status[cell.index] = result.status;

@@ -12,6 +12,7 @@ from IPython.display import display
 from ..errors import MediationError
 from ..statistics import FEWEST
 from ._desk import Desk
+from ._parts import Cells, Part, Written
 from ._saved import SavedPicture, in_notebook
 from ._static import study_html
 from .panels import TOKEN_MEDIATORS, Panel, panels_of, with_present_cells
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from ..study import Study
 
 STATIC = Path(__file__).parent.parent / "static"
-WRITTEN_HERE = ("view", "result")
 
 
 def front_end(stem: str) -> tuple[Path | None, Path | None]:
@@ -89,9 +89,11 @@ class View(Page):
 
     PANELS: ClassVar[tuple[str, ...]]
     DESK: ClassVar[type[Desk]] = Desk
+    PARTS: ClassVar[tuple[type[Part], ...]] = ()
+    OPEN: ClassVar[tuple[str, ...]] = ()
 
-    view = t.Dict().tag(sync=True)
-    result = t.Dict().tag(sync=True)
+    view = Written().tag(sync=True)
+    result = Written().tag(sync=True)
     direction = t.Enum(["restore", "break", "difference"], "restore").tag(sync=True)
 
     def __init__(self, study: Study, *, direction: str = "restore", mediator: str = "residual"):
@@ -115,9 +117,12 @@ class View(Page):
         self._pair = None if len(study.contrast) > 1 else 0
         self._seq = 0
         self._tokens: tuple[object, BaseTokens] | None = None
+        self.parts = {part.NAME: part(self) for part in self.PARTS}
         super().__init__(direction=direction)
         self._refresh_view()
         self._refresh_result()
+        for name in self.OPEN:
+            self.parts[name].show()
         self._desk = self.DESK(self)
         self._stop = study.subscribe(self._changed)
 
@@ -142,6 +147,7 @@ class View(Page):
         self._pair = 0 if index is None and n == 1 else index
         self._refresh_view()
         self._refresh_result()
+        self._tell_parts("pair")
 
     @property
     def mediator(self) -> str:
@@ -168,8 +174,23 @@ class View(Page):
         """The panels that this study can fill."""
         return panels_of(self.study, self.PANELS, self._mediator)
 
+    @property
+    def cells(self) -> list[Cells]:
+        """What can be clicked: the panels, and the cells of the parts that are open."""
+        parts = [part.cells for part in self.parts.values() if part.open]
+        return [*self.panels, *(cells for cells in parts if cells is not None)]
+
     def _changed(self, event: str) -> None:
         """The study has news: "prompts", "grid:<key>" or "result"."""
+        self._refresh(event)
+        # After the numbers: what a part draws may cost a pass of its own.
+        self._tell_parts(event)
+
+    def _tell_parts(self, event: str) -> None:
+        for part in self.parts.values():
+            part.follow(event)
+
+    def _refresh(self, event: str) -> None:
         if event == "prompts":
             n = len(self.study.contrast)
             self._pair = None if n > 1 and self._pair is None else min(self._pair or 0, n - 1)
@@ -185,7 +206,7 @@ class View(Page):
         # The first pass of a model is slow; it should not be the one that is timed.
         self.study.known_total  # noqa: B018
         payload = view_payload(self.study, self.panels, self._pair, self._base_tokens())
-        self._write("view", payload)
+        self.write("view", payload)
 
     def _keep_clicked_cell(self) -> None:
         """Bring Python's copy of the view up to date with a one-cell result, and send nothing.
@@ -204,13 +225,13 @@ class View(Page):
         ]
         self._send_view = False
         try:
-            self._write("view", {**self.view, "panels": panels})
+            self.write("view", {**self.view, "panels": panels})
         finally:
             self._send_view = True
 
     def _refresh_result(self) -> None:
         self._seq += 1
-        self._write("result", result_payload(self.study, self.panels, self._pair, self._seq))
+        self.write("result", result_payload(self.study, self.cells, self._pair, self._seq))
 
     def _base_tokens(self) -> BaseTokens:
         # The revision sees what the weights' version does not: numbers written behind its back.
@@ -219,22 +240,14 @@ class View(Page):
             self._tokens = (question, BaseTokens(self.study))
         return self._tokens[1]
 
-    def _write(self, name: str, value: dict[str, Any]) -> None:
+    def write(self, name: str, value: dict[str, Any]) -> None:
+        """Write a trait that only the view may write, and send it."""
         self._writing = True
         try:
             self.set_trait(name, value)
         finally:
             self._writing = False
         self._saved.soon()
-
-    @t.validate(*WRITTEN_HERE)
-    def _refuse_other_writers(self, proposal: Any) -> Any:
-        if not self._writing:
-            raise t.TraitError(
-                f"{proposal['trait'].name!r} is written by the view itself; change the study "
-                "instead: study.intervene(...), study.edit = ..., view.pair = ..."
-            )
-        return proposal["value"]
 
     def _should_send_property(self, key: str, value: object) -> bool:
         if key == "view" and not self._send_view:

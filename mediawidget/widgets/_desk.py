@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MediationError
+from ..edits import Edit
+from ..errors import MediationError, error_fields
 from ..jobs import Job
 from ..sites import Site
+from ._parts import Action, Request
 from .payload import EDITS
 
 if TYPE_CHECKING:
@@ -27,8 +29,6 @@ _log = logging.getLogger(__name__)
 PROGRESS_EVERY = 0.05
 """Seconds between progress messages: a page draws no more than 20 a second."""
 
-Request = Mapping[str, Any]
-
 
 class Desk:
     """Takes a view's requests, does them in order, and answers each."""
@@ -37,7 +37,7 @@ class Desk:
         self._view = view
         self._sweep: Sweeping | None = None
         self._loop = _running_loop()
-        self._actions: dict[str, Callable[[Request], None]] = {
+        self._actions: dict[str, Action] = {
             "intervene": self._intervene,
             "sweep": self._start_sweep,
             "cancel": self._cancel,
@@ -48,7 +48,10 @@ class Desk:
             "pair": self._pair,
             "edit": self._edit,
             "tokens": self._tokens,
+            "open": self._open,
         }
+        for part in view.parts.values():
+            self._actions |= part.actions()
         view.on_msg(self._receive)
 
     @property
@@ -68,7 +71,9 @@ class Desk:
         """Do one request and answer it. An error is an answer, and changes nothing."""
         reply: dict[str, Any] = {"kind": "reply", "id": request.get("id", 0), "ok": True}
         try:
-            self._action(request)(request)
+            answer = self._action(request)(request)
+            if answer is not None:
+                reply["data"] = answer
         except MediationError as error:
             reply |= {"ok": False, "error": error_fields(error)}
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the page must hear of it
@@ -76,7 +81,7 @@ class Desk:
             reply |= {"ok": False, "error": error_fields(error)}
         self._view.send(reply)
 
-    def _action(self, request: Request) -> Callable[[Request], None]:
+    def _action(self, request: Request) -> Action:
         name = request.get("action")
         if name not in self._actions:
             raise MediationError(
@@ -94,23 +99,30 @@ class Desk:
         cells = request.get("cells")
         if not isinstance(cells, list) or not cells:
             raise _malformed("cells", cells, "a list of {panel, index}")
-        self._study.intervene(list(dict.fromkeys(self._site(cell) for cell in cells)))
+        chosen = dict(self._chosen(cell) for cell in cells)
+        current = self._study.history.current
+        if current is not None and len(chosen) > 1:
+            # What is selected already stays what it was set to.
+            chosen |= {site: edit for site, edit in current.edits.items() if site in chosen}
+        self._study.intervene(chosen)
 
-    def _site(self, cell: object) -> Site:
-        """The site of a cell; ``panel: "site"`` counts through the present selection."""
+    def _chosen(self, cell: object) -> tuple[Site, Edit]:
+        """A cell's site and edit; ``panel: "site"`` counts through the present selection."""
         if not isinstance(cell, Mapping) or not isinstance(cell.get("index"), int):
             raise _malformed("cell", cell, "{panel, index}")
         key, index = cell.get("panel"), int(cell["index"])
-        by_key = {panel.key: panel.sites for panel in self._view.panels}
+        by_key = {cells.key: cells for cells in self._view.cells}
+        current = self._study.history.current
         if key == "site":
-            sites = list(self._study.selection)
+            chosen = list(current.edits.items()) if current else []
         elif key in by_key:
-            sites = by_key[key](self._study)
+            edit = by_key[key].edit(self._study)
+            chosen = [(site, edit) for site in by_key[key].sites(self._study)]
         else:
             raise _malformed("panel", key, "one of " + ", ".join(by_key))
-        if not 0 <= index < len(sites):
-            raise _malformed("index", index, f"0 to {len(sites) - 1}")
-        return sites[index]
+        if not 0 <= index < len(chosen):
+            raise _malformed("index", index, f"0 to {len(chosen) - 1}")
+        return chosen[index]
 
     def _start_sweep(self, request: Request) -> None:
         self._same_question(request)
@@ -137,6 +149,16 @@ class Desk:
     def _clear(self, _request: Request) -> None:
         if self._study.selection:
             self._study.clear()
+
+    def _open(self, request: Request) -> None:
+        name, parts = request.get("part"), self._view.parts
+        if name not in parts:
+            raise _malformed("part", name, "one of " + ", ".join(parts))
+        part = parts[str(name)]
+        if request.get("open") is False:
+            part.hide()
+        else:
+            part.show()
 
     def _pair(self, request: Request) -> None:
         self._view.pair = request.get("index")
@@ -218,19 +240,6 @@ class Sweeping:
             "state": state,
         }
         self._view.send(message)
-
-
-def error_fields(error: BaseException) -> dict[str, str]:
-    """What the page shows of an error."""
-    if isinstance(error, MediationError):
-        return {
-            "message": error.message,
-            "value": str(error.value),
-            "expected": error.expected,
-            "fix": error.fix,
-        }
-    message = f"{type(error).__name__}: {error}"
-    return {"message": message, "value": "", "expected": "", "fix": "see the kernel's log"}
 
 
 def void(_value: object) -> None:

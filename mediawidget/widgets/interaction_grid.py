@@ -18,7 +18,8 @@ from ..games import interactions
 from ..pictures import KEY, grid_html
 from ..sites import Site
 from ._base import View, front_end
-from ._desk import Desk, Request
+from ._desk import Desk
+from ._parts import Request
 from .payload import edit_payload, with_failures
 
 if TYPE_CHECKING:
@@ -123,11 +124,11 @@ class InteractionGrid(View):
             self._sent = game_payload(self.interactions)
         self.set_trait("game", {**self._sent, "stale": self.stale})
 
-    def _write(self, name: str, value: dict[str, Any]) -> None:
+    def write(self, name: str, value: dict[str, Any]) -> None:
         current = self.study.history.current
         if name == "result" and current is not None:
             value = {**value, "players": self._players_of(current.edits)}
-        super()._write(name, value)
+        super().write(name, value)
 
     def _players_of(self, edits: Mapping[Site, Edit]) -> list[int]:
         """The players whose sites these are; none where it is another set or another edit."""

@@ -23,7 +23,7 @@ class MediationDiagram(View):
     _esm, _css = front_end("mediation_diagram")
     PANELS: ClassVar[tuple[str, ...]] = ()
 
-    def _write(self, name: str, value: dict[str, Any]) -> None:
+    def write(self, name: str, value: dict[str, Any]) -> None:
         current = self.study.history.current
         if name == "result" and current is not None:
             held = str(current.effect.facts.get("downstream", ""))
@@ -32,7 +32,7 @@ class MediationDiagram(View):
                 "constant": same_on_both(current.edits),
                 "held": held.removeprefix("frozen: ") if held.startswith("frozen") else "",
             }
-        super()._write(name, value)
+        super().write(name, value)
 
 
 def same_on_both(edits: Mapping[Site, Edit]) -> bool:

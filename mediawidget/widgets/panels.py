@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checks import check_runs
+from ..edits import Edit
 from ..effects import Effect, Status
 from ..errors import MediationError
 from ..mediators import mediator_named
@@ -50,6 +51,10 @@ class Panel:
         """The sweep that fills it."""
         # A view shows one draw of what is random; sweeps in Python have an axis for them.
         return Sweep(self.mediator, study.edit.sample(0), self.by)
+
+    def edit(self, study: Study) -> Edit:
+        """What a click sets a cell to."""
+        return study.edit
 
     def sites(self, study: Study) -> list[Site]:
         """The site of every cell, row-major."""

@@ -17,6 +17,7 @@ from ..effects import Effect
 from ..errors import MediationError
 from ..statistics import FEWEST
 from ..validity import Check
+from ._parts import Cells
 from .panels import LONGEST_TOKEN, Panel, panel_payload
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def view_payload(
 
 
 def result_payload(
-    study: Study, panels: Sequence[Panel], pair: int | None, seq: int
+    study: Study, panels: Sequence[Cells], pair: int | None, seq: int
 ) -> dict[str, Any]:
     """The `result` trait: the intervention that is shown now, or only where history stands."""
     history = study.history
@@ -127,7 +128,7 @@ def result_payload(
     }
 
 
-def cell_of(study: Study, panels: Sequence[Panel], site: Site, place: int) -> dict[str, Any]:
+def cell_of(study: Study, panels: Sequence[Cells], site: Site, place: int) -> dict[str, Any]:
     """Where a selected site is drawn; a site that no panel shows goes by its place and label."""
     for panel in panels:
         index = panel.index(study, site)

@@ -269,7 +269,8 @@ def test_requests_from_another_thread_are_done_on_the_loop_in_order(
     really = study.intervene
 
     def watched(sites: Any) -> Any:
-        seen.append((threading.get_ident(), sites[0].layer * 3 + (sites[0].head or 0)))
+        (site,) = sites
+        seen.append((threading.get_ident(), site.layer * 3 + (site.head or 0)))
         return really(sites)
 
     async def scene() -> None:

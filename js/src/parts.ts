@@ -1,0 +1,29 @@
+// Parts of a view that have a trait of their own (widgets/_parts.py): what Python wrote, checked.
+import { panel, Reader } from "./decode.ts";
+import type { Panel, RequestError } from "./protocol.ts";
+
+export interface Part {
+  /** The payload's fields; null as long as nothing was written. */
+  fields: Reader | null;
+  /** Its cells, where it has some that can be clicked. */
+  panel: Panel | null;
+  revision: number;
+  /** Why it cannot be drawn. */
+  error: RequestError | null;
+}
+
+/** The trait of a part. Throws a ProtocolError where it does not fit. */
+export function readPart(name: string, value: unknown): Part {
+  const from = new Reader(value ?? {}, name);
+  if (!from.has("revision")) return { fields: null, panel: null, revision: 0, error: null };
+  const revision = from.count("revision");
+  if (from.has("error")) {
+    const error = from.at("error");
+    const [message, got, expected, fix] = ["message", "value", "expected", "fix"].map((field) =>
+      error.text(field),
+    ) as [string, string, string, string];
+    return { fields: null, panel: null, revision, error: { message, value: got, expected, fix } };
+  }
+  const cells = from.has("panel") ? panel(from.at("panel"), revision) : null;
+  return { fields: from, panel: cells, revision, error: null };
+}

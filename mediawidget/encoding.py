@@ -94,6 +94,33 @@ class Encoder:
             fix=f"use its first token that tells the answers apart, e.g. {pieces[:1]}",
         )
 
+    def answers(
+        self, texts: Sequence[str], field: str, prompt: str, *, single: bool = False
+    ) -> Answer:
+        """The ids of an answer: of one text, of its several tokens after the prompt, or of a set.
+
+        Raises:
+            MediationError: what ``answer`` raises, and a set whose members are no single tokens.
+        """
+        if len(texts) == 1:
+            try:
+                return Answer((self.answer(texts[0], field),))
+            except MediationError:
+                ids = () if single or self.labels is not None else self._after(prompt, texts[0])
+                if not ids:
+                    raise
+                if self.tokenizer.unk_token_id in ids:
+                    raise _unknown(texts[0], field) from None
+                return Answer(ids, several=len(ids) > 1)
+        if single:
+            raise MediationError(
+                "The answer is a set of tokens.",
+                value=f"{field}={list(texts)!r}",
+                expected="one token",
+                fix="name one of them",
+            )
+        return Answer(tuple(self._member(text, field) for text in texts))
+
     def column_ids(self, columns: Sequence[str]) -> dict[str, int]:
         """Column -> token id, for the columns that are one token's logit.
 
@@ -139,8 +166,8 @@ class Encoder:
                 fix="change the word whose influence you study in `corrupt`",
             )
         answers = (
-            self._answer(pair.answers, "answer", pair.clean, single),
-            self._answer(pair.wrongs, "wrong", pair.clean, single),
+            self.answers(pair.answers, "answer", pair.clean, single=single),
+            self.answers(pair.wrongs, "wrong", pair.clean, single=single),
         )
         _refuse_alike(pair, *answers)
         alignment = align(clean, corrupt, pair.alignment)
@@ -161,26 +188,6 @@ class Encoder:
         return replace(encoded, strands=strands)
 
     # --- inside -----------------------------------------------------------------------------
-
-    def _answer(self, texts: Sequence[str], field: str, prompt: str, single: bool) -> Answer:
-        if len(texts) == 1:
-            try:
-                return Answer((self.answer(texts[0], field),))
-            except MediationError:
-                ids = () if single or self.labels is not None else self._after(prompt, texts[0])
-                if not ids:
-                    raise
-                if self.tokenizer.unk_token_id in ids:
-                    raise _unknown(texts[0], field) from None
-                return Answer(ids, several=len(ids) > 1)
-        if single:
-            raise MediationError(
-                "The answer is a set of tokens.",
-                value=f"{field}={list(texts)!r}",
-                expected="one token",
-                fix="name one of them",
-            )
-        return Answer(tuple(self._member(text, field) for text in texts))
 
     def _member(self, text: str, field: str) -> int:
         try:

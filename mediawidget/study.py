@@ -94,6 +94,16 @@ class Study:
     # --- the question -----------------------------------------------------------------------
 
     @property
+    def contrast(self) -> Contrast:
+        """The pairs. Of others the same is asked: metric, edit and readout stay, results go."""
+        return self._contrast
+
+    @contrast.setter
+    def contrast(self, pairs: PromptPair | Sequence[PromptPair]) -> None:
+        self._set_contrast(as_contrast(pairs))
+        self._watchers.tell("prompts")
+
+    @property
     def metric(self) -> Metric:
         """One number per pair. Setting it reads every result anew and runs nothing.
 
@@ -140,8 +150,7 @@ class Study:
 
     def swap(self) -> None:
         """Exchange the prompts and the answers: what was corrupt becomes clean."""
-        self._set_contrast(self.contrast.swapped())
-        self._watchers.tell("prompts")
+        self.contrast = self.contrast.swapped()
 
     # --- results ------------------------------------------------------------------------------
 
@@ -339,7 +348,7 @@ class Study:
             columns=joined(self._metric.columns),
         )
         engine.refuse_edit(self._edit)
-        self.contrast, self.token_pairs, self.engine = contrast, token_pairs, engine
+        self._contrast, self.token_pairs, self.engine = contrast, token_pairs, engine
         self._forget()
 
     def _forget(self) -> None:

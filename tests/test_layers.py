@@ -23,12 +23,12 @@ LAYERS = (
         *(
             *("taps", "applying", "ops", "constants", "banks", "groups", "outcomes", "chunks"),
             *("runner", "plain_hooks", "sources", "shipping", "unembedding", "attending"),
-            *("engine_inputs", "filing"),
+            *("engine_inputs", "filing", "looking", "lens"),
         ),
     ),
     (
         *("naming", "results", "grids", "questions", "checks", "asking", "history", "watchers"),
-        *("study", "coalitions", "games", "routing", "doses"),
+        *("study", "drafts", "coalitions", "games", "routing", "doses"),
         *("trace_checks", "trace_options", "trace_runs", "tracing"),
     ),
     ("widgets", "charts"),

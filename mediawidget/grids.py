@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .edits import Edit
@@ -56,6 +56,11 @@ class Grids:
     def rescored(self, metric: Metric) -> Grids:
         """The same, read by another metric."""
         return Grids({key: effect.rescore(metric) for key, effect in self._effects.items()})
+
+    def items(self) -> Iterator[tuple[Edit, str, Effect]]:
+        """Edit, key and effect of every grid."""
+        for (edit, key), effect in self._effects.items():
+            yield edit, key, effect
 
     def clear(self) -> None:
         """Forget all of them."""

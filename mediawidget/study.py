@@ -19,6 +19,7 @@ from .grids import Grids
 from .history import History, Intervention
 from .jobs import Job
 from .lm import LM
+from .logbook import Logbook
 from .metrics import LogitDiff, Metric, as_metric
 from .naming import common_roles, position_names
 from .outcomes import Outcomes
@@ -42,7 +43,7 @@ TOP = 5
 """How many of the likeliest next tokens an intervention keeps."""
 
 
-class Study:
+class Study(Logbook):
     """The state behind every view: what is asked, what was run, what is selected.
 
     Args:
@@ -55,8 +56,8 @@ class Study:
     Attributes:
         contrast: the pairs. token_pairs: the same as the model reads them.
         engine: evaluates runs on these pairs.
-        history: the interventions under the present prompts and edit; ``undo`` and ``redo``
-            walk it.
+        history: the interventions under the present prompts and edit; ``undo``, ``redo`` and
+            ``walk`` walk it.
         revision: goes up whenever earlier grids stop being answers to the present question.
 
     Raises:
@@ -144,7 +145,7 @@ class Study:
         self.engine.refuse_edit(as_edit(edit))
         self._edit = edit
         self.revision += 1
-        self.history = History()
+        self.history = self._no_history()
         self._last = None
         self._watchers.tell("prompts")
 
@@ -185,17 +186,6 @@ class Study:
     def grids(self) -> Mapping[str, Effect]:
         """What was swept or clicked under the present edit: ``head``, ``residual@position``..."""
         return self._grids.under(self._edit)
-
-    @property
-    def last(self) -> Effect | None:
-        """The result that came last or that undo went back to."""
-        return self._last
-
-    @property
-    def selection(self) -> tuple[Site, ...]:
-        """The sites of the intervention that views show."""
-        current = self.history.current
-        return current.sites if current else ()
 
     def sweep(self, mediator: str, by: Any = None, edit: Edit | None = None, **more: Any) -> Effect:
         """Edit every site of a kind, one at a time, on both bases.
@@ -283,7 +273,7 @@ class Study:
             ):
                 self._proven[kinds] = proven
         effect = with_checks(effect, outcomes, proven)
-        entry = Intervention(edits, effect, next_tokens(self.lm, outcomes))
+        entry = Intervention(edits, effect, next_tokens(self.lm, outcomes), held)
         self.history.add(entry)
         self._last = effect
         if len(edits) == 1 and not held:
@@ -307,22 +297,6 @@ class Study:
         """
         run = base if isinstance(base, Run) else Run(base)
         return self.engine.values(site, run)
-
-    # --- history ------------------------------------------------------------------------------
-
-    def undo(self) -> bool:
-        """Show the intervention before; False if there is none."""
-        return self._walk(-1)
-
-    def redo(self) -> bool:
-        """Show the intervention that was undone; False if there is none."""
-        return self._walk(1)
-
-    def clear(self) -> None:
-        """Select nothing. Can be undone."""
-        self.history.add(None)
-        self._last = None
-        self._watchers.tell("result")
 
     def subscribe(self, callback: Callable[[str], None]) -> Callable[[], None]:
         """Be told of changes: "prompts", "grid:<key>", "result". Returns how to stop it."""
@@ -354,10 +328,13 @@ class Study:
     def _forget(self) -> None:
         self._grids.clear()
         self._proven.clear()
-        self.history = History()
+        self.history = self._no_history()
         self._total = self._last = None
         self._version = self.lm.version()
         self.revision += 1
+
+    def _no_history(self) -> History:
+        return History(renamed=lambda: self._watchers.tell("name"))
 
     def _admit(self, bases: Any) -> bool:
         """Take new base runs as the present truth; if they moved, forget what is older.
@@ -399,13 +376,6 @@ class Study:
         )
         names = self.position_names
         return tuple(site.label(names, self.lm.n_layers) for site in sites)
-
-    def _walk(self, by: int) -> bool:
-        moved = self.history.move(by)
-        if moved:
-            self._last = self.history.current.effect if self.history.current else None
-            self._watchers.tell("result")
-        return moved
 
 
 def _refuse_no_model(lm: object) -> None:

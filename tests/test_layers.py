@@ -28,6 +28,7 @@ LAYERS = (
     ),
     (
         *("naming", "results", "grids", "questions", "checks", "asking", "history", "watchers"),
+        *("comparing", "logbook", "study_files", "code_writer"),
         *("study", "drafts", "coalitions", "games", "routing", "doses"),
         *("trace_checks", "trace_options", "trace_runs", "tracing"),
     ),

@@ -133,14 +133,17 @@ export function panel(from: Reader, revision: number): Panel {
   const cells = rows * cols;
   const status = from.bytes("status", cells);
   if (status.some((code) => code > Status.Impossible)) from.fail("status", "made of codes 0 to 5");
-  const labels = from.values<string>("labels", "string");
+  const axes = from.list("axes", (axis) => axis.values<string>("labels", "string"));
+  const labels = from.has("edges_of")
+    ? edges(from.text("edges_of"), axes)
+    : from.values<string>("labels", "string");
   if (labels.length !== cells) from.fail("labels", `${cells} texts`);
   const cost = from.at("cost");
   return {
     key: from.text("key"),
     mediator: from.text("mediator"),
     title: from.text("title"),
-    axes: from.list("axes", (axis) => axis.values<string>("labels", "string")),
+    axes,
     rows,
     cols,
     y01: from.floats("y01", cells),
@@ -155,6 +158,11 @@ export function panel(from: Reader, revision: number): Panel {
     ...(from.has("edit") ? { edit: editInfo(from) } : {}),
     revision: from.has("revision") ? from.count("revision") : revision,
   };
+}
+
+/** The labels of a head's edges, query by key: they follow from those of the positions. */
+function edges(head: string, [queries = [], keys = []]: string[][]): string[] {
+  return queries.flatMap((query) => keys.map((key) => `${head} @ ${query} \u2190 ${key}`));
 }
 
 /** The `view` trait. */

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..edits import Edit
@@ -113,16 +113,19 @@ class Desk:
         key, index = cell.get("panel"), int(cell["index"])
         by_key = {cells.key: cells for cells in self._view.cells}
         current = self._study.history.current
+        sites: Sequence[Site] = ()
         if key == "site":
-            chosen = list(current.edits.items()) if current else []
+            sites = current.sites if current else ()
         elif key in by_key:
-            edit = by_key[key].edit(self._study)
-            chosen = [(site, edit) for site in by_key[key].sites(self._study)]
+            sites = by_key[key].sites(self._study)
         else:
             raise _malformed("panel", key, "one of " + ", ".join(by_key))
-        if not 0 <= index < len(chosen):
-            raise _malformed("index", index, f"0 to {len(chosen) - 1}")
-        return chosen[index]
+        if not 0 <= index < len(sites):
+            raise _malformed("index", index, f"0 to {len(sites) - 1}")
+        site = sites[index]
+        if key == "site" and current is not None:
+            return site, current.edits[site]
+        return site, by_key[key].edit(self._study)
 
     def _start_sweep(self, request: Request) -> None:
         self._same_question(request)

@@ -6,7 +6,7 @@ its own (a head's attention, the logit lens), is a part: its trait is written wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import traitlets as t
@@ -44,7 +44,7 @@ class Cells(Protocol):
     def key(self) -> str:
         """Its name in messages."""
 
-    def sites(self, study: Study) -> list[Site]:
+    def sites(self, study: Study) -> Sequence[Site]:
         """The site of every cell, in the order of their indices."""
 
     def index(self, study: Study, site: Site) -> int | None:

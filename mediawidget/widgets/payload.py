@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..edits import Edit, Mean, Patch, Zero
+from ..edits import Edit, Knockout, Mean, Patch, Zero
 from ..effects import Effect
 from ..errors import MediationError
 from ..statistics import FEWEST
@@ -152,6 +152,8 @@ def edit_payload(edits: Iterable[Edit]) -> dict[str, Any]:
             goal = f"to its value on the {source or 'other'} prompt"
         case Mean(base):
             goal = f"to its mean over the {base} prompts" if base else "to its mean"
+        case Knockout():
+            goal = "to no attention"
         case _:
             goal = f"to {edit.kind}"
     return {"kind": _kind(edit), "corners": edit.corners, "goal": goal}

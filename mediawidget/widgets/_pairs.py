@@ -1,0 +1,62 @@
+"""The present selection's effect on every single pair."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..effects import Effect
+from ._parts import Part
+from .payload import edit_payload, intervals
+
+LONGEST_PROMPT = 300
+MOST_ROWS = 12
+"""Groups that are drawn apart; more are no picture."""
+
+
+class Pairs(Part):
+    """The corners of the present intervention pair by pair; a click shows one pair everywhere."""
+
+    NAME = "pairs"
+    FOLLOWS = ("prompts", "result")
+
+    def payload(self) -> dict[str, Any]:
+        study, entry = self.study, self.study.history.current
+        prompts = ["".join(pair.clean_tokens)[:LONGEST_PROMPT] for pair in study.token_pairs]
+        templates = [pair.template for pair in study.contrast]
+        groups = [pair.group for pair in study.contrast]
+        named = groups if any(groups) else templates
+        payload: dict[str, Any] = {"prompts": prompts, "groups": named if any(named) else []}
+        if entry is None:
+            return payload
+        effect = entry.effect
+        corners = effect.corners()
+        return payload | {
+            "label": effect.labels[0] if effect.labels else "",
+            "edit": edit_payload(entry.edits.values()),
+            "corners": {
+                name.lower(): corners[name].astype("<f4").tobytes()
+                for name in ("Y11", "Y00", "Y10", "Y01")
+            },
+            "rows": [_row(effect, name, at) for name, at in _rows(named)],
+        }
+
+
+def _rows(named: list[str]) -> list[tuple[str, list[int]]]:
+    """Which pairs stand in a row: all of them, then each group where there are a few."""
+    rows = [("", list(range(len(named))))]
+    groups = list(dict.fromkeys(named))
+    if 1 < len(groups) <= MOST_ROWS:
+        rows += [
+            (name or "no group", [i for i, one in enumerate(named) if one == name])
+            for name in groups
+        ]
+    return rows
+
+
+def _row(effect: Effect, name: str, at: list[int]) -> dict[str, Any]:
+    """A row's pairs, and the 95% intervals of its mean in the metric's unit."""
+    some = effect.of_pairs(at) if len(at) < effect.n_pairs else effect
+    members = np.array(at, dtype="<i4").tobytes()
+    return {"name": name, "n": len(at), "members": members, "ci": intervals(some)}

@@ -1,0 +1,26 @@
+"""AttentionPattern: where one head looks, and what its edges carry."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ._attention import Attention
+from ._base import View, front_end
+from ._parts import Written
+
+
+class AttentionPattern(View):
+    """The attention of one head, query by key, on both prompts; a click knocks an edge out.
+
+    The head follows the selection; the page can choose another.
+
+    Example:
+        >>> AttentionPattern(study)
+    """
+
+    _esm, _css = front_end("attention_pattern")
+    PANELS: ClassVar[tuple[str, ...]] = ()
+    PARTS = (Attention,)
+    OPEN: ClassVar[tuple[str, ...]] = ("attention",)
+
+    attention = Written().tag(sync=True)

@@ -1,0 +1,27 @@
+"""LogitLens: what the model would say next after each of its layers."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ._base import View, front_end
+from ._lens import LensPart
+from ._parts import Written
+
+
+class LogitLens(View):
+    """Layer by position, each cell the likeliest next token if the model stopped there.
+
+    On the clean prompt, the corrupt one, and on what the selection makes of them. A click patches
+    the residual stream of the cell. Source: nostalgebraist 2020.
+
+    Example:
+        >>> LogitLens(study)
+    """
+
+    _esm, _css = front_end("logit_lens")
+    PANELS: ClassVar[tuple[str, ...]] = ()
+    PARTS = (LensPart,)
+    OPEN: ClassVar[tuple[str, ...]] = ("lens",)
+
+    lens = Written().tag(sync=True)

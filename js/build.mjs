@@ -11,6 +11,7 @@ import { build, context } from "esbuild";
 export const WIDGETS = [
   "head_grid",
   "token_heatmap",
+  "prompt_editor",
   "explorer",
   "mediation_diagram",
   "gate_playground",

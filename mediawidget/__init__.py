@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         HeadGrid,
         InteractionGrid,
         MediationDiagram,
+        PromptEditor,
         TokenHeatmap,
     )
 
@@ -103,7 +104,7 @@ _HOMES = {
     "validity": ["Check"],
     "widgets": [
         *("CausalTrace", "Explorer", "GatePlayground", "HeadGrid"),
-        *("InteractionGrid", "MediationDiagram", "TokenHeatmap"),
+        *("InteractionGrid", "MediationDiagram", "PromptEditor", "TokenHeatmap"),
     ],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -141,6 +142,7 @@ __all__ = [
     "Patch",
     "Prob",
     "ProbDiff",
+    "PromptEditor",
     "PromptPair",
     "Rank",
     "Readout",

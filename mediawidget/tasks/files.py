@@ -38,7 +38,7 @@ def from_csv(path: str | Path, name: str = "") -> Contrast:
             column.
     """
     place, content = _content(path)
-    return contrast(place, _table(place, content), name)
+    return _of_table(place, content, name)
 
 
 def from_jsonl(path: str | Path, name: str = "") -> Contrast:
@@ -57,6 +57,36 @@ def from_jsonl(path: str | Path, name: str = "") -> Contrast:
             key.
     """
     place, content = _content(path)
+    return _of_lines(place, content, name)
+
+
+def from_text(content: str, filename: str) -> Contrast:
+    """The same of a file's content, a table where its name ends in .csv.
+
+    Args:
+        content: what stands in the file.
+        filename: what it is called, for messages and for the contrast's name.
+
+    Raises:
+        MediationError: a line is no pair, or the name ends in neither .csv nor .jsonl.
+    """
+    place = Path(filename)
+    readers = {".csv": _of_table, ".jsonl": _of_lines}
+    require(
+        place.suffix.lower() in readers,
+        "Pairs are read from a table with commas, or from a JSON object a line.",
+        value=filename,
+        expected="a name that ends in .csv or .jsonl",
+        fix="save it as one of the two",
+    )
+    return readers[place.suffix.lower()](place, content.removeprefix("\ufeff"), "")
+
+
+def _of_table(place: Path, content: str, name: str) -> Contrast:
+    return contrast(place, _table(place, content), name)
+
+
+def _of_lines(place: Path, content: str, name: str) -> Contrast:
     lines = ((Where(place, i), line) for i, line in enumerate(content.split("\n"), start=1))
     rows = (Row(where, _object(where, line)) for where, line in lines if line.strip())
     return contrast(place, rows, name)

@@ -7,6 +7,7 @@ from .gate_playground import GatePlayground
 from .head_grid import HeadGrid
 from .interaction_grid import InteractionGrid
 from .mediation_diagram import MediationDiagram
+from .prompt_editor import PromptEditor
 from .token_heatmap import TokenHeatmap
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "HeadGrid",
     "InteractionGrid",
     "MediationDiagram",
+    "PromptEditor",
     "TokenHeatmap",
     "View",
 ]

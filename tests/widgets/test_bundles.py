@@ -10,6 +10,7 @@ from mediawidget.widgets import (
     HeadGrid,
     InteractionGrid,
     MediationDiagram,
+    PromptEditor,
     TokenHeatmap,
 )
 
@@ -21,7 +22,7 @@ SVG = "http://www.w3.org/2000/svg"
     ("view", "most"),
     [
         *((HeadGrid, 40_000), (TokenHeatmap, 40_000), (Explorer, 96_000)),
-        *((MediationDiagram, 40_000), (InteractionGrid, 40_000)),
+        *((MediationDiagram, 40_000), (InteractionGrid, 40_000), (PromptEditor, 40_000)),
         *((CausalTrace, 24_000), (GatePlayground, 16_000)),
     ],
 )

@@ -74,7 +74,7 @@ class Bank:
             drawn = noise_draw(constant, position, width).to(self.lm.device, self.lm.dtype)
             return spread[:, None].to(self.lm.device) * drawn
         if isinstance(constant, Vector):
-            return _vector(constant, width, step).expand(len(rows), width)
+            return steering_vector(constant, width, step.point).expand(len(rows), width)
         return self._given(constant, self.members[pairs[pair]], position, width)
 
     def _given(self, values: Values, member: Any, position: Any, width: int) -> Tensor:
@@ -114,11 +114,12 @@ def places_of(template: Template, kind: type) -> list[tuple[int, Any, tuple[int,
     return [(i, template.constants[i], (stage, POINTS[point])) for i, stage, point in places]
 
 
-def _vector(constant: Vector, width: int, step: Step) -> Tensor:
+def steering_vector(constant: Vector, width: int, point: str) -> Tensor:
+    """(width,): the numbers, refused where they are not as many as the site is wide."""
     if len(constant.numbers) != width:
         raise MediationError(
             "The steering vector is not as wide as the site.",
-            value=f"{len(constant.numbers)} numbers at {step.point}",
+            value=f"{len(constant.numbers)} numbers at {point}",
             expected=f"{width} numbers",
             fix="lm.d_model for residual, attn_out and mlp_out; lm.d_head for a head",
         )

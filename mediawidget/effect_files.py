@@ -15,6 +15,7 @@ import numpy as np
 from .edits import edit_from_json
 from .effects import Effect, Status
 from .errors import MediationError, require
+from .estimated import ESTIMATE_COLUMNS
 from .metrics import BASE_COLUMNS, metric_from_json
 from .readouts import joined
 from .validity import Check
@@ -133,7 +134,7 @@ def _effect(path: Path, header: Any, arrays: dict[str, Any]) -> Effect:
         labels=labels,
         checks=checks,
         facts=header["facts"],
-        columns=joined(columns),
+        columns=columns if columns == ESTIMATE_COLUMNS else joined(columns),
         clusters=tuple(header.get("clusters", ())),
         groups=tuple(header.get("groups", ())),
         **{name: arrays[name].astype(dtype) for name, dtype in _ARRAYS.items()},

@@ -16,6 +16,7 @@ from .edits import Edit, Mixed, Patch
 from .edits.base import BASES
 from .errors import MediationError, require
 from .estimands import CONSTANT_EFFECTS, ESTIMANDS, constant_effect, estimand
+from .estimated import Estimated
 from .inference import Diagnostics, Samples, Scales, cell_columns, count
 from .metrics import BASE_COLUMNS, LogitDiff, Metric, SavedFunction, refuse_no_metric
 from .sites import Site
@@ -133,6 +134,8 @@ class Effect(Samples, Scales, Diagnostics):
         Raises:
             MediationError: the metric is read from numbers that these runs did not keep.
         """
+        if isinstance(self.metric, Estimated):
+            metric = self.metric.again(refuse_no_metric(metric))
         refuse_no_metric(metric).refuse_missing(self.columns)
         return replace(self, metric=metric, checks=self._checks(self.bases, metric))
 

@@ -175,13 +175,14 @@ class LM:
         rest = {name: value for name, value in call.items() if name != "input_ids"}
         return rest, {"input_ids": call["input_ids"]}
 
-    def logits_at(self, ids: Any, positions: Sequence[int]) -> Any:
+    def logits_at(self, ids: Any, positions: Sequence[int], *, gradients: bool = False) -> Any:
         """Logits (row, read, vocabulary) of prompts (row, position), by a plain forward pass.
 
-        A classifier reads its last token, whatever the positions.
+        A classifier reads its last token, whatever the positions. ``gradients`` keeps what a
+        backward pass needs.
         """
         some = {"logits_to_keep": torch.tensor(positions, device=self.device)}
-        with self.lock, torch.no_grad():
+        with self.lock, torch.set_grad_enabled(gradients):
             out: Any = self.hf(ids, use_cache=False, **(some if self._unembeds_some else {}))
         if self.classifies:
             return out.logits[:, None].expand(-1, len(positions), -1)

@@ -58,6 +58,19 @@ class Metric(ABC):
     def label(self, answer: str, wrong: str) -> str:
         """The formula as people read it, for these two answers."""
 
+    def slopes(self, kept: Columns) -> Columns:  # noqa: ARG002
+        """How its value moves with each column that it reads, at ``kept``: (...) each.
+
+        Raises:
+            MediationError: it is counted, so that it moves in steps.
+        """
+        raise MediationError(
+            f"{self.name} has no slope, so it cannot be estimated.",
+            value=self.name,
+            expected="a metric that moves smoothly with the logits",
+            fix="study.metric = mw.LogitDiff(), or sweep: study.sweep('head')",
+        )
+
     def read(self, kept: Array, columns: Sequence[str] = BASE_COLUMNS) -> Array:
         """``kept`` of shape (..., K), its last axis named by ``columns``, to values (...).
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .errors import MediationError, reading
+from .estimated import Estimated
 from .metric_base import Array, Columns, Metric
 from .own_metric import Function, SavedFunction
 from .readouts import ANSWER, BASE_COLUMNS, KL_CLEAN, KL_CORRUPT, LOGSUMEXP, RANK, WRONG
@@ -54,6 +55,10 @@ class LogitDiff(Metric):
     def compute(self, kept: Columns) -> Array:
         return kept["answer"] - kept["wrong"]
 
+    def slopes(self, kept: Columns) -> Columns:
+        one = np.ones_like(kept["answer"])
+        return {"answer": one, "wrong": -one}
+
     def label(self, answer: str, wrong: str) -> str:
         return f"logit({answer}) {_MINUS} logit({wrong})"
 
@@ -67,6 +72,9 @@ class Logit(Metric):
 
     def compute(self, kept: Columns) -> Array:
         return kept["answer"]
+
+    def slopes(self, kept: Columns) -> Columns:
+        return {"answer": np.ones_like(kept["answer"])}
 
     def label(self, answer: str, wrong: str) -> str:  # noqa: ARG002
         return f"logit({answer})"
@@ -82,6 +90,10 @@ class LogProb(Metric):
     def compute(self, kept: Columns) -> Array:
         return kept["answer"] - kept["logsumexp"]
 
+    def slopes(self, kept: Columns) -> Columns:
+        one = np.ones_like(kept["answer"])
+        return {"answer": one, "logsumexp": -one}
+
     def label(self, answer: str, wrong: str) -> str:  # noqa: ARG002
         return f"log p({answer})"
 
@@ -95,6 +107,10 @@ class Prob(Metric):
 
     def compute(self, kept: Columns) -> Array:
         return np.exp(kept["answer"] - kept["logsumexp"])
+
+    def slopes(self, kept: Columns) -> Columns:
+        p = self.compute(kept)
+        return {"answer": p, "logsumexp": -p}
 
     def label(self, answer: str, wrong: str) -> str:  # noqa: ARG002
         return f"p({answer})"
@@ -110,6 +126,10 @@ class ProbDiff(Metric):
     def compute(self, kept: Columns) -> Array:
         total = kept["logsumexp"]
         return np.exp(kept["answer"] - total) - np.exp(kept["wrong"] - total)
+
+    def slopes(self, kept: Columns) -> Columns:
+        answer, wrong = (np.exp(kept[name] - kept["logsumexp"]) for name in ("answer", "wrong"))
+        return {"answer": answer, "wrong": -wrong, "logsumexp": wrong - answer}
 
     def label(self, answer: str, wrong: str) -> str:
         return f"p({answer}) {_MINUS} p({wrong})"
@@ -132,6 +152,11 @@ class LogOdds(Metric):
         # log(1 - p) without losing 1 - p near p = 1, nor p near 0 (Maechler 2012).
         near_one = np.log(-np.expm1(log_p))
         return log_p - np.where(log_p > -np.log(2), near_one, np.log1p(-np.exp(log_p)))
+
+    def slopes(self, kept: Columns) -> Columns:
+        log_p = np.minimum(kept["answer"] - kept["logsumexp"], -np.finfo(np.float64).eps)
+        slope = -1.0 / np.expm1(log_p)  # 1 / (1 - p)
+        return {"answer": slope, "logsumexp": -slope}
 
     def label(self, answer: str, wrong: str) -> str:  # noqa: ARG002
         return f"log odds of {answer}"
@@ -167,6 +192,9 @@ class KL(Metric):
 
     def compute(self, kept: Columns) -> Array:
         return kept[self.columns[0]]
+
+    def slopes(self, kept: Columns) -> Columns:
+        return {name: np.ones_like(kept[name]) for name in self.columns}
 
     def label(self, answer: str, wrong: str) -> str:  # noqa: ARG002
         return f"KL({self.base} || run)"
@@ -213,6 +241,8 @@ def metric_from_json(data: Mapping[str, Any] | str) -> Metric:
         name = options.pop("name", None)
         if name == SavedFunction.kind:
             return SavedFunction(**{**options, "tokens": tuple(options["tokens"])})
+        if name == Estimated.kind:
+            return Estimated(metric_from_json(options["of"]))
         if name in METRICS:
             return METRICS[name](**options)
     raise MediationError(

@@ -77,6 +77,24 @@ class Function(Metric):
             )
         return values
 
+    def slopes(self, kept: Columns) -> Columns:
+        """By differences (``scipy.differentiate``): where ``fn`` has a corner, NaN or either."""
+        from scipy.differentiate import derivative
+
+        arrays = [np.asarray(kept[name], dtype=np.float64) for name in self.columns]
+
+        def along(index: int) -> Array:
+            others = [*arrays[:index], *arrays[index + 1 :]]
+
+            def moved(x: Array, *rest: Array) -> Array:
+                both = np.broadcast_arrays(*rest[:index], x, *rest[index:])
+                return self.compute(dict(zip(self.columns, both, strict=True)))
+
+            found = derivative(moved, arrays[index], args=tuple(others))
+            return np.asarray(np.where(found.success, found.df, np.nan))
+
+        return {name: along(index) for index, name in enumerate(self.columns)}
+
     def label(self, answer: str, wrong: str) -> str:  # noqa: ARG002
         return self.name
 

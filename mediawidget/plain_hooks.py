@@ -25,18 +25,12 @@ _INPUTS = ("block_in", "attn_z", "mid", "neurons")
 @contextmanager
 def at_point(lm: LM, stage: int, point: Point, act: Act) -> Iterator[None]:
     """Run ``act`` on the activation at a point, whenever a forward pass comes to it."""
-    path = module_path(lm.paths, stage, lm.n_layers, point)
-    assert path is not None, f"the model has nothing at {point}"
-    if point == "embed" or stage > lm.n_layers:
-        module: nn.Module = follow(lm.hf, path)
-    else:
-        block = follow(lm.hf, lm.paths.blocks)[stage - 1]
-        module = follow(block, path) if path else block
+    module = module_at(lm, stage, point)
     if point in ("mask", "pattern"):
         with attention(lm, "eager"), _at_softmax(module, point, act):
             yield
         return
-    if point in _INPUTS or stage > lm.n_layers:
+    if at_input(lm, stage, point):
         handle = module.register_forward_pre_hook(_before(act, point), with_kwargs=True)
     else:
         handle = module.register_forward_hook(lambda _, __, output: _changed(act, output))
@@ -44,6 +38,22 @@ def at_point(lm: LM, stage: int, point: Point, act: Act) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+def module_at(lm: LM, stage: int, point: Point) -> nn.Module:
+    """The module at whose input or output a point is."""
+    path = module_path(lm.paths, stage, lm.n_layers, point)
+    assert path is not None, f"the model has nothing at {point}"
+    if point == "embed" or stage > lm.n_layers:
+        module: nn.Module = follow(lm.hf, path)
+        return module
+    block: nn.Module = follow(lm.hf, lm.paths.blocks)[stage - 1]
+    return follow(block, path) if path else block
+
+
+def at_input(lm: LM, stage: int, point: Point) -> bool:
+    """Whether a point is what its module reads, and not what it returns."""
+    return point in _INPUTS or stage > lm.n_layers
 
 
 def _changed(act: Act, value: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ class Question:
     def _everything(self) -> list[Edits | None]:
         shape = self.engine.lm.shape
         cells = self.sweep.cells(shape, self._n_positions, self.roles)
-        return [None if cell and self._lonely(cell) else cell for cell in cells]
+        return [None if cell and self.lonely(cell) else cell for cell in cells]
 
     @cached_property
     def _n_positions(self) -> int:
@@ -80,7 +80,7 @@ class Question:
             )
         return lengths[-1]
 
-    def _lonely(self, cell: Edits) -> bool:
+    def lonely(self, cell: Edits) -> bool:
         """Whether a cell is at a position that a pair's other prompt has nothing for."""
         named = [at for site in cell for at in (site.position, site.key) if at is not None]
         return any(

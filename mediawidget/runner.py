@@ -131,7 +131,7 @@ class Batch:
             reading=self.group.reading.of(index),
             constants=[bank.of_step(step, self.pairs, captured) for step in program.steps],
             prefix=_prefix(self.lm, self.template, program, prompts) if lend else None,
-            references=_references(self.lm, self.group, index),
+            references=references(self.lm, self.group, index),
             top=top,
         )
 
@@ -192,7 +192,7 @@ def _captured(
     return {(*place, base): value for place, value in found.items()}
 
 
-def _references(lm: LM, group: Group, index: Tensor) -> tuple[Tensor, Tensor] | None:
+def references(lm: LM, group: Group, index: Tensor) -> tuple[Tensor, Tensor] | None:
     """Logits of both prompts, where the batch holds one of them alone and KL is asked for."""
     if group.others is None or not {KL_CLEAN, KL_CORRUPT} & set(group.reading.columns):
         return None

@@ -15,6 +15,7 @@ from .edits.base import Base
 from .effects import Effect, Status
 from .engine import Engine
 from .errors import require
+from .estimates import Estimates
 from .grids import Grids
 from .history import History, Intervention
 from .jobs import Job
@@ -43,7 +44,7 @@ TOP = 5
 """How many of the likeliest next tokens an intervention keeps."""
 
 
-class Study(Logbook):
+class Study(Logbook, Estimates):
     """The state behind every view: what is asked, what was run, what is selected.
 
     Args:
@@ -87,6 +88,7 @@ class Study(Logbook):
         self._edit = as_edit(Patch() if edit is None else edit)
         self._watchers = Watchers()
         self._grids = Grids()
+        self._estimates = Grids()
         self._proven: dict[Any, list[Check]] = {}
         self._total: Effect | None = None
         self._last: Effect | None = None
@@ -124,6 +126,8 @@ class Study(Logbook):
         except BaseException:
             self._metric = before
             raise
+        if metric != before:
+            self._estimates.clear()
         self._watchers.tell("prompts")
 
     def _rescore(self, metric: Metric) -> None:
@@ -327,6 +331,7 @@ class Study(Logbook):
 
     def _forget(self) -> None:
         self._grids.clear()
+        self._estimates.clear()
         self._proven.clear()
         self.history = self._no_history()
         self._total = self._last = None

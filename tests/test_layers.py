@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "mediawidget"
 LAYERS = (
     (
         *("errors", "sites", "prompts", "readouts", "metric_base", "own_metric", "metrics"),
-        *("estimands", "statistics", "subsets", "validity"),
+        *("estimated", "estimands", "statistics", "subsets", "validity"),
     ),
     ("mediators", "edits", "tasks"),
     ("runs", "sweeps", "plan", "status", "inference", "effects", "effect_files", "pictures"),
@@ -23,12 +23,13 @@ LAYERS = (
         *(
             *("taps", "applying", "ops", "constants", "banks", "groups", "outcomes", "chunks"),
             *("runner", "plain_hooks", "sources", "shipping", "unembedding", "attending"),
-            *("engine_inputs", "filing", "looking", "lens"),
+            *("engine_inputs", "filing", "looking", "lens", "gradients"),
         ),
     ),
     (
         *("naming", "results", "grids", "questions", "checks", "asking", "history", "watchers"),
         *("comparing", "logbook", "study_files", "code_writer"),
+        *("first_order", "attribution", "estimates"),
         *("study", "drafts", "coalitions", "games", "routing", "doses"),
         *("trace_checks", "trace_options", "trace_runs", "tracing"),
     ),

@@ -1,0 +1,159 @@
+"""How a number read off a run moves with the activations on its way: the one gradient path.
+
+A plain forward pass with torch's own hooks, and one backward pass; no trace, no grown batch. What
+it leaves behind is nothing: parameters get no gradient, and flags and modes are as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .errors import MediationError
+from .lm import LM
+from .mediators import Point
+from .plain_hooks import at_input, module_at
+
+Where = tuple[int, Point]
+"""Stage and point."""
+
+
+@dataclass(frozen=True)
+class Slope:
+    """An activation and how the number moves with it: (row, position, columns) each."""
+
+    value: Tensor
+    gradient: Tensor
+
+
+def slopes_at(
+    lm: LM,
+    ids: Tensor,
+    reads: Sequence[int],
+    places: Sequence[Where],
+    number: Callable[[Tensor], Tensor],
+) -> dict[Where, Slope]:
+    """The gradient of a number at the activations of prompts as they are.
+
+    What an activation adds through everything that is computed after it counts, later places
+    among them. One forward and one backward pass from the first of the places on.
+
+    Args:
+        lm: a model that runs here.
+        ids: (row, position) token ids.
+        reads: positions whose logits the number is read from.
+        places: where; attention patterns cannot be had.
+        number: logits (row, read, vocabulary) to a tensor without axes. A row's gradient is that
+            of the whole number.
+
+    Returns:
+        Per place what it was and its slope, in the model's precision.
+
+    Raises:
+        MediationError: the model is remote or in training mode, or writes over an activation.
+    """
+    refuse_no_gradients(lm)
+    seen: dict[Where, _Seen] = {}
+    with lm.lock, _only_activations(lm), ExitStack() as hooks:
+        for where in places:
+            hooks.enter_context(_seeing(lm, where, seen))
+        logits = lm.logits_at(ids, reads, gradients=True)
+        for where in places:
+            _refuse_overwritten(where, seen[where])
+        found = torch.autograd.grad(number(logits), [seen[where].value for where in places])
+    shape = (*ids.shape, -1)
+    return {
+        where: Slope(seen[where].value.detach().reshape(shape), gradient.reshape(shape))
+        for where, gradient in zip(places, found, strict=True)
+    }
+
+
+def row_bytes(lm: LM, n_positions: int, n_reads: int) -> int:
+    """Bytes that one row of a forward and backward pass keeps, over all layers."""
+    size = torch.empty((), dtype=lm.dtype).element_size()
+    heads, keys = lm.n_heads * lm.d_head, lm.n_kv_heads * lm.d_head
+    layer = n_positions * (14 * lm.d_model + 12 * lm.d_mlp + 4 * (heads + keys))
+    layer += 2 * lm.n_heads * n_positions**2
+    # Read in double precision, whatever the model is in, several times over.
+    return size * lm.n_layers * layer + 8 * 6 * lm.vocabulary * n_reads
+
+
+def refuse_no_gradients(lm: LM) -> None:
+    """Raise where a model gives no gradients.
+
+    Raises:
+        MediationError: it runs on a server, or is in training mode.
+    """
+    if lm.backend is not None:
+        raise MediationError(
+            "A remote model gives no gradients.",
+            value=lm.name,
+            expected="a model that runs here",
+            fix="sweep it: study.sweep('head'); or load the model without remote=",
+        )
+    lm.refuse_training_mode()
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A tensor on the way to the logits, and its version when the pass came to it."""
+
+    value: Tensor
+    version: int
+
+
+@contextmanager
+def _seeing(lm: LM, where: Where, seen: dict[Where, _Seen]) -> Iterator[None]:
+    """Keep what a point is in the next pass; the graph begins at the first of the points."""
+    stage, point = where
+    module = module_at(lm, stage, point)
+
+    def look(value: Tensor) -> Tensor:
+        if not value.requires_grad:
+            # A block goes on with the very tensor that its norm before the MLP reads.
+            value = (value if point == "mid" else value.detach()).requires_grad_()
+        seen[where] = _Seen(value, value._version)  # noqa: SLF001 - torch's only name for it
+        return value
+
+    def before(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if args:
+            return (look(args[0]), *args[1:]), kwargs
+        return args, {**kwargs, "hidden_states": look(kwargs["hidden_states"])}
+
+    if at_input(lm, stage, point):
+        handle = module.register_forward_pre_hook(before, with_kwargs=True)
+    else:
+        handle = module.register_forward_hook(lambda _, __, output: look(output))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def _only_activations(lm: LM) -> Iterator[None]:
+    """Gradients are on, whatever is on outside, and no parameter asks for one."""
+    asking = [parameter for parameter in lm.hf.parameters() if parameter.requires_grad]
+    try:
+        for parameter in asking:
+            parameter.requires_grad = False
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            yield
+    finally:
+        for parameter in asking:
+            parameter.requires_grad = True
+
+
+def _refuse_overwritten(where: Where, seen: _Seen) -> None:
+    if seen.value._version != seen.version:  # noqa: SLF001
+        raise MediationError(
+            "This model writes over an activation that is differentiated.",
+            value=f"{where[1]} of layer {where[0] - 1}",
+            expected="a model that makes a new tensor for what comes after it",
+            fix="sweep it instead: study.sweep('head'), or estimate another mediator",
+        )

@@ -118,7 +118,7 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
       setProps(lines[name].input, { "aria-invalid": problem ? "true" : null });
       setProps(lines[name].said, { "data-wrong": problem ? "true" : null });
       const words = problem
-        ? `${plain(problem.message, LONGEST)} ${plain(problem.value, LONGEST)}. ${plain(problem.fix, LONGEST)}.`
+        ? `${plain(problem.message, LONGEST)} Got ${plain(problem.value, LONGEST)}. To mend it: ${plain(problem.fix, LONGEST)}.`
         : plain(reading.notes[name] ?? "", LONGEST);
       setText(lines[name].said, words);
     }

@@ -1,0 +1,114 @@
+// @vitest-environment jsdom
+import { afterEach, expect, test, vi } from "vitest";
+import { editor } from "./editor.ts";
+import { FakeModel, payload } from "./fake.ts";
+import { Store } from "./store.ts";
+
+const DRAFT = { clean: "a b", corrupt: "a c", answer: "x", wrong: "y" };
+const READ = {
+  clean: ["a", " b"],
+  corrupt: ["a", " c"],
+  columns: [
+    [0, 0],
+    [1, 1],
+  ],
+  problems: {},
+  notes: { corrupt: "1 token differs, of 2" },
+  ok: true,
+};
+
+function setUp() {
+  vi.useFakeTimers();
+  const trait = { revision: 1, draft: DRAFT, index: 0, n: 3, tasks: ["ioi", "greater_than"] };
+  const model = new FakeModel({ view: payload(), editor: trait });
+  const store = new Store(model, ["editor"]);
+  const end = new AbortController();
+  const el = editor.draw(store, end.signal);
+  document.body.replaceChildren(el);
+  const field = (name: string) =>
+    el.querySelector(`[aria-label="${name}"]`) as HTMLInputElement | HTMLTextAreaElement;
+  const type = (name: string, text: string) => {
+    field(name).value = text;
+    field(name).dispatchEvent(new Event("input"));
+  };
+  const answer = (data: unknown) =>
+    model.message({ kind: "reply", id: model.last.id, ok: true, data });
+  const said = (name: string) => el.querySelector(`.mw-edit-${name} .mw-said`)?.textContent;
+  return { model, store, el, end, field, type, answer, said };
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+  document.body.replaceChildren();
+});
+
+test("fields hold the shown pair, and what the model reads stands under them", () => {
+  const { el, field, model, answer, said } = setUp();
+  expect(field("Clean prompt").value).toBe("a b");
+  expect(model.last).toMatchObject({ action: "draft", ...DRAFT });
+  answer(READ);
+  expect(el.querySelectorAll(".mw-edit-clean .mw-piece").length).toBe(2);
+  expect(el.querySelectorAll(".mw-differs").length).toBe(2);
+  expect(said("corrupt")).toBe("1 token differs, of 2");
+  expect(el.querySelector(".mw-apply")?.textContent).toBe("Apply to pair 1 of 3");
+});
+
+test("while a draft is out, of all that is typed only the last is asked", () => {
+  const { model, type, answer } = setUp();
+  const before = model.sent.length;
+  for (const text of ["a", "a b", "a b d"]) type("Clean prompt", text);
+  expect(model.sent.length).toBe(before);
+  answer(READ);
+  expect(model.sent.length).toBe(before + 1);
+  expect(model.last).toMatchObject({ action: "draft", clean: "a b d" });
+});
+
+test("a mistake stands beside its field as text, and nothing can be applied", () => {
+  const { el, model, type, answer, said } = setUp();
+  answer(READ);
+  type("Wrong answer", "<img src=x>");
+  const problem = {
+    message: "No such token.",
+    value: "<img src=x>",
+    expected: "",
+    fix: "Change it",
+  };
+  answer({ ...READ, ok: false, notes: {}, problems: { wrong: problem } });
+  expect(said("wrong")).toContain("<img src=x>");
+  expect(el.querySelector("img")).toBeNull();
+  const apply = el.querySelector<HTMLButtonElement>(".mw-apply");
+  expect(apply?.disabled).toBe(true);
+  const before = model.sent.length;
+  apply?.click();
+  expect(model.sent.length).toBe(before);
+});
+
+test("an answer is picked from the model's predictions, and Enter applies", () => {
+  const { el, model, field, answer } = setUp();
+  answer(READ);
+  vi.advanceTimersByTime(400);
+  expect(model.last).toMatchObject({ action: "predict" });
+  const clean = [{ token: " Mary", p: 0.9 }];
+  answer({ clean, corrupt: [] });
+  el.querySelector<HTMLButtonElement>(".mw-edit-answer .mw-pick")?.click();
+  expect(field("Answer").value).toBe("Mary");
+  answer(READ);
+  field("Answer").dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+  expect(model.last).toMatchObject({ action: "commit", answer: "Mary" });
+});
+
+test("keys that are typed stay in the field", () => {
+  const { el, field } = setUp();
+  const heard = vi.fn();
+  el.addEventListener("keydown", heard);
+  for (const key of ["u", "s", "1", "?", "Escape"])
+    field("Answer").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  expect(heard).not.toHaveBeenCalled();
+});
+
+test("an answer that does not fit is said and changes nothing", () => {
+  const { store, el, answer } = setUp();
+  answer({ ...READ, columns: "no" });
+  expect(store.error?.message).toContain("columns");
+  expect(el.querySelectorAll(".mw-piece").length).toBe(0);
+});

@@ -24,13 +24,13 @@ FORMAT = "mediawidget-effect-2"
 _EARLIER = "mediawidget-effect-1"
 """Kept the base columns alone, and a metric by its bare name."""
 
-_BROKEN = (
+BROKEN = (
     *(AttributeError, EOFError, LookupError, OSError, OverflowError, RecursionError, TypeError),
     *(NotImplementedError, ValueError, zipfile.BadZipFile, zlib.error),
 )
 """What numpy, json and zipfile raise on a file that is not what they expect."""
 
-_ARRAYS = {"bases": np.float64, "edited": np.float64, "status": np.uint8}
+ARRAYS = {"bases": np.float64, "edited": np.float64, "status": np.uint8}
 
 
 def save(effect: Effect, path: Path) -> Path:
@@ -38,19 +38,8 @@ def save(effect: Effect, path: Path) -> Path:
 
     A function of the user's is written by its name; the numbers it reads are all there.
     """
-    header: dict[str, Any] = {
-        "format": FORMAT,
-        "axes": {name: list(labels) for name, labels in effect.axes.items()},
-        "edit": effect.edit.to_json(),
-        "metric": effect.metric.to_json(),
-        "columns": list(effect.columns),
-        "labels": list(effect.labels),
-        "checks": [asdict(check) for check in effect.checks],
-        "facts": dict(effect.facts),
-        "clusters": list(effect.clusters),
-        "groups": list(effect.groups),
-    }
-    arrays = {name: np.asarray(getattr(effect, name), dtype) for name, dtype in _ARRAYS.items()}
+    header: dict[str, Any] = {"format": FORMAT, **header_of(effect)}
+    arrays = arrays_of(effect)
     if path.suffix == ".npz":
         written: Any = {"header": np.array(json.dumps(header))}
         with path.open("wb") as file:
@@ -63,6 +52,26 @@ def save(effect: Effect, path: Path) -> Path:
     else:
         raise _unreadable(path, "the ending is neither .json nor .npz")
     return path
+
+
+def header_of(effect: Effect) -> dict[str, Any]:
+    """All of an effect but its arrays, as plain data."""
+    return {
+        "axes": {name: list(labels) for name, labels in effect.axes.items()},
+        "edit": effect.edit.to_json(),
+        "metric": effect.metric.to_json(),
+        "columns": list(effect.columns),
+        "labels": list(effect.labels),
+        "checks": [asdict(check) for check in effect.checks],
+        "facts": dict(effect.facts),
+        "clusters": list(effect.clusters),
+        "groups": list(effect.groups),
+    }
+
+
+def arrays_of(effect: Effect) -> dict[str, Any]:
+    """The arrays of an effect, in the types in which files hold them."""
+    return {name: np.asarray(getattr(effect, name), dtype) for name, dtype in ARRAYS.items()}
 
 
 def as_path(path: object) -> Path:
@@ -85,10 +94,12 @@ def load(path: Path) -> Effect:
     """
     try:
         header, arrays = _parts(path)
-        return _effect(path, header, arrays)
+        if header.get("format") not in (FORMAT, _EARLIER):
+            raise _unreadable(path, f"its format is {header.get('format')!r}")
+        return effect_of(header, arrays)
     except MediationError:
         raise
-    except _BROKEN as error:
+    except BROKEN as error:
         why = f"{type(error).__name__}: {error}"
         raise _unreadable(path, why) from error
 
@@ -100,12 +111,12 @@ def _parts(path: Path) -> tuple[Any, dict[str, Any]]:
             # Opened here, for numpy leaves a file open that it cannot read.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 header = json.loads(str(stored["header"]))
-                arrays = {name: stored[name] for name in _ARRAYS}
+                arrays = {name: stored[name] for name in ARRAYS}
         elif path.suffix == ".json":
             header = json.loads(path.read_text(encoding="utf-8"))
             arrays = {
                 name: np.array(header[name]["values"], dtype).reshape(header[name]["shape"])
-                for name, dtype in _ARRAYS.items()
+                for name, dtype in ARRAYS.items()
             }
         else:
             raise _unreadable(path, "the ending is neither .json nor .npz")
@@ -114,9 +125,8 @@ def _parts(path: Path) -> tuple[Any, dict[str, Any]]:
     return header, arrays
 
 
-def _effect(path: Path, header: Any, arrays: dict[str, Any]) -> Effect:
-    if header.get("format") not in (FORMAT, _EARLIER):
-        raise _unreadable(path, f"its format is {header.get('format')!r}")
+def effect_of(header: Any, arrays: dict[str, Any]) -> Effect:
+    """The effect of a header and arrays that were read somewhere; what is amiss raises."""
     axes = {name: tuple(labels) for name, labels in header["axes"].items()}
     checks = tuple(Check(**check) for check in header["checks"])
     labels, columns = tuple(header["labels"]), tuple(header.get("columns", BASE_COLUMNS))
@@ -137,7 +147,7 @@ def _effect(path: Path, header: Any, arrays: dict[str, Any]) -> Effect:
         columns=columns if columns == ESTIMATE_COLUMNS else joined(columns),
         clusters=tuple(header.get("clusters", ())),
         groups=tuple(header.get("groups", ())),
-        **{name: arrays[name].astype(dtype) for name, dtype in _ARRAYS.items()},
+        **{name: arrays[name].astype(dtype) for name, dtype in ARRAYS.items()},
     )
 
 

@@ -73,6 +73,22 @@ class Contents:
         return [id(child) for m in self._modules for child in m._modules.values()]  # noqa: SLF001
 
 
+def digest(root: nn.Module) -> str | None:
+    """The same for the same weights in every process and on every device, other for others.
+
+    Of the names, types, shapes and bits of all that a checkpoint of the model holds. None where
+    they cannot be read: packed weights, or those that are on a server.
+    """
+    found = xxhash.xxh3_128()
+    for name, tensor in root.state_dict().items():
+        if not isinstance(tensor, torch.Tensor) or not lies_plain(tensor) or tensor.is_meta:
+            return None
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        bits = tensor.detach().resolve_conj().contiguous().cpu().reshape(-1).view(torch.uint8)
+        found.update(bits.numpy().data)
+    return found.hexdigest()
+
+
 def untouched(module: nn.Module, kind: type[nn.Module]) -> bool:
     """Whether a module does what its class does: no subclass, no hooks, no other forward."""
     own = _all_hooked() or _hooked(module) or _own_forward(module)

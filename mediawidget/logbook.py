@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from .comparing import compare
 from .effects import Effect
-from .history import History
+from .errors import require
+from .grids import Grids
+from .history import History, Intervention
 from .sites import Site
 from .watchers import Watchers
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from .lm import LM
+    from .metrics import Metric
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything that came of a study's question.
+
+    Attributes:
+        columns: what its runs keep.
+        entries: of the history, with a name each, and where we are in it.
+        grids: of all edits.
+        total: the base runs. last: the result that came last.
+    """
+
+    columns: tuple[str, ...]
+    entries: Sequence[Intervention | None]
+    names: Sequence[str]
+    cursor: int
+    grids: Grids
+    total: Effect | None
+    last: Effect | None
 
 
 class Logbook:
@@ -67,9 +95,59 @@ class Logbook:
         """
         return compare(self.history, first, second, level)
 
+    # --- files --------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> Path:
+        """Write the study as JSON: prompts, metric, readout, edits, history with names, all grids.
+
+        Numbers to the last bit, no pickle. The weights are not in it, but what tells them from
+        others. A metric of your own is written by its name alone.
+
+        Example:
+            >>> study.save("study.json")
+            >>> mw.Study.load("study.json", lm).undo()
+        """
+        from . import study_files
+
+        return study_files.save(self, _as_path(path))  # type: ignore[arg-type]
+
+    @classmethod
+    def load(
+        cls, path: str | Path, lm: LM, *, rerun: bool = False, metric: Metric | None = None
+    ) -> Self:
+        """A saved study, which answers as it did: nothing but the base runs is run.
+
+        Args:
+            path: what ``save`` wrote.
+            lm: the model the study was made with.
+            rerun: keep the prompts, the metric, the edit and the list of interventions, and run
+                these on ``lm``, whatever its weights; grids are not kept then.
+            metric: instead of the saved one; needed where that is a function of yours.
+
+        Raises:
+            MediationError: no file of a study, one that was cut short or changed; another model,
+                other weights or another tokenizer; a metric that a file cannot hold.
+        """
+        from . import study_files
+
+        kind: Any = cls
+        return study_files.load(kind, _as_path(path), lm, metric, rerun=rerun)  # type: ignore[return-value]
+
     def _move(self, by: int) -> bool:
         moved = self.history.move(by)
         if moved:
             self._last = self.history.current.effect if self.history.current else None
             self._watchers.tell("result")
         return moved
+
+
+def _as_path(path: object) -> Path:
+    """The place of a file, refused if it is none."""
+    require(
+        isinstance(path, str | Path) and bool(str(path)),
+        "A study is saved in a file.",
+        value=path,
+        expected="a path",
+        fix="study.save('study.json')",
+    )
+    return Path(str(path))

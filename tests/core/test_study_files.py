@@ -1,0 +1,341 @@
+"""A saved study answers as before, to the last bit, or says why it cannot."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import mediawidget as mw
+from mediawidget import study_files
+from tests.asking import pair
+from tests.engine.cases import lm_of
+from tests.small_models import random_model, tokenizer_of
+
+HEAD, OTHER = mw.Site("head", layer=1, head=1), mw.Site("head", layer=3, head=0)
+PAIRS = (
+    pair(),
+    mw.PromptPair(
+        "ant bee cat dog eel",
+        "ant bee cat dog owl",
+        ["hen", "ibis"],
+        "kite",
+        roles={"END": 4},
+        template="t",
+        group="g",
+    ),
+    pair(corrupt="ant bee cat dog owl"),
+)
+
+
+def asked(lm: mw.LM) -> mw.Study:
+    """A study with something of everything in it."""
+    study = mw.Study(lm, mw.Contrast(PAIRS, "mine", dropped=3), readout=mw.Readout(-1))
+    study.sweep("head", progress=False)
+    study.sweep("residual", by="position", edit=mw.Zero(), progress=False)
+    study.sweep("mlp_out", edit=mw.Noise(samples=2), layers=[1], progress=False)
+    study.intervene(HEAD)
+    study.intervene({HEAD: mw.Patch(), OTHER: mw.Steer(np.linspace(0, 1 / 3, 8))})
+    study.clear()
+    study.intervene([HEAD, OTHER], freeze=("mlp_out", mw.Site("head", 2, head=0)))
+    study.intervene({OTHER: mw.Patch(study.activations(OTHER))})
+    study.history.name(2, 'a "name" of <b>mine</b> \u202e')
+    study.history.name(0, "start")
+    study.walk(4)
+    return study
+
+
+@pytest.fixture(scope="module")
+def lm() -> mw.LM:
+    found: mw.LM = lm_of("gpt2")
+    return found
+
+
+@pytest.fixture
+def saved(lm: mw.LM, tmp_path: Path) -> tuple[mw.Study, Path]:
+    study = asked(lm)
+    return study, study.save(tmp_path / "study.json")
+
+
+def same(one: mw.Effect | None, two: mw.Effect | None) -> None:
+    """Equal to the last bit in everything that is shown of them."""
+    assert (one is None) == (two is None)
+    if one is None or two is None:
+        return
+    for name in ("bases", "edited", "status"):
+        a, b = getattr(one, name), getattr(two, name)
+        assert a.dtype == b.dtype
+        assert a.tobytes() == b.tobytes()
+    for name in ("axes", "metric", "labels", "checks", "columns", "clusters", "groups"):
+        assert getattr(one, name) == getattr(two, name)
+    assert json.loads(json.dumps(dict(one.facts))) == json.loads(json.dumps(dict(two.facts)))
+    assert one.edit.to_json() == two.edit.to_json()
+
+
+def test_everything_comes_back_to_the_last_bit(saved: tuple[mw.Study, Path]) -> None:
+    study, path = saved
+    back = mw.Study.load(path, study.lm)
+    assert back.contrast == study.contrast
+    assert [p.roles for p in back.contrast] == [p.roles for p in study.contrast]
+    assert (back.metric, back.edit, back.readout) == (study.metric, study.edit, study.readout)
+    assert back.history.names == study.history.names
+    assert back.history.cursor == study.history.cursor == 4
+    assert len(back.history) == len(study.history) == 6
+    for mine, its in zip(study.history, back.history, strict=True):
+        assert (mine is None) == (its is None)
+        if mine and its:
+            same(mine.effect, its.effect)
+            assert mine.sites == its.sites
+            assert mine.freeze == its.freeze
+            assert list(mine.next_tokens) == list(its.next_tokens)
+    grids, restored = (list(one.record().grids.items()) for one in (study, back))
+    assert [(e.to_json(), k) for e, k, _ in grids] == [(e.to_json(), k) for e, k, _ in restored]
+    assert len(restored) >= 4
+    for (_, _, a), (_, _, b) in zip(grids, restored, strict=True):
+        same(a, b)
+    same(study.known_total, back.known_total)
+    same(study.last, back.last)
+
+
+def test_what_is_restored_goes_on_as_before(saved: tuple[mw.Study, Path]) -> None:
+    study, path = saved
+    back = mw.Study.load(path, study.lm)
+    assert back.selection == (HEAD, OTHER)
+    assert back.redo()
+    entry = back.history.current
+    assert entry is not None
+    # Values are equal to themselves alone, so the edit must be the very one its effect is of.
+    assert list(entry.edits.values()) == [entry.effect.edit]
+    assert back.undo()
+    assert back.undo()
+    assert back.last is None
+    back.intervene(HEAD)
+    assert len(back.history) == 5
+    assert back.grids["head"]["PIE"][1, 1] == pytest.approx(study.grids["head"]["PIE"][1, 1])
+    back.metric = mw.Prob()
+    study.metric = mw.Prob()
+    np.testing.assert_array_equal(back.grids["head"]["TIE"], study.grids["head"]["TIE"])
+
+
+def test_a_loaded_study_runs_nothing_but_its_prompts(
+    saved: tuple[mw.Study, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, path = saved
+    runs: list[int] = []
+    evaluate = type(study.engine).evaluate
+
+    def counted(engine: Any, asked: Any, *args: Any, **more: Any) -> Any:
+        runs.append(len(asked))
+        return evaluate(engine, asked, *args, **more)
+
+    monkeypatch.setattr(type(study.engine), "evaluate", counted)
+    mw.Study.load(path, study.lm)
+    assert runs == [0]
+
+
+def test_columns_of_an_earlier_metric_come_back(lm: mw.LM, tmp_path: Path) -> None:
+    study = mw.Study(lm, pair(), metric=mw.KL())
+    study.intervene(HEAD)
+    study.metric = mw.LogitDiff()
+    back = mw.Study.load(study.save(tmp_path / "s.json"), lm)
+    back.metric = mw.KL()
+    assert back.last is not None
+    study.metric = mw.KL()
+    assert study.last is not None
+    assert back.last["Y01"] == study.last["Y01"]
+
+
+def odds(kept: Any) -> Any:
+    return np.exp(kept["answer"] - kept["logit:gnu"])
+
+
+def test_a_function_of_mine_is_given_again(lm: mw.LM, tmp_path: Path) -> None:
+    mine = mw.Function(odds, tokens=["gnu"])
+    study = mw.Study(lm, pair(), metric=mine)
+    study.intervene(HEAD)
+    path = study.save(tmp_path / "s.json")
+    with pytest.raises(mw.MediationError, match="a file cannot hold a function") as refused:
+        mw.Study.load(path, lm)
+    assert "tokens=['gnu']" in refused.value.fix
+    back = mw.Study.load(path, lm, metric=mine)
+    assert study.last is not None
+    assert back.last is not None
+    assert back.last["PIE"] == study.last["PIE"]
+    assert mw.Study.load(path, lm, metric=mw.Prob()).metric == mw.Prob()
+    with pytest.raises(mw.MediationError, match="did not keep"):
+        mw.Study.load(path, lm, metric=mw.KL())
+
+
+# --- other models -------------------------------------------------------------------------------
+
+
+def other_weights() -> mw.LM:
+    return mw.load(random_model("gpt2", seed=1), tokenizer=tokenizer_of("gpt2"))
+
+
+def one_bit_off() -> mw.LM:
+    model = random_model("gpt2")
+    weight = next(model.parameters()).detach()
+    weight.view(torch.uint8).reshape(-1)[0] ^= 1
+    return mw.load(model, tokenizer=tokenizer_of("gpt2"))
+
+
+def another_class() -> mw.LM:
+    return mw.load(random_model("gpt_neo"), tokenizer=tokenizer_of("gpt2"))
+
+
+@pytest.mark.parametrize("make", [other_weights, one_bit_off, another_class])
+def test_another_model_is_refused(saved: tuple[mw.Study, Path], make: Callable[[], mw.LM]) -> None:
+    with pytest.raises(mw.MediationError, match="other weights") as refused:
+        mw.Study.load(saved[1], make())
+    assert "rerun=True" in refused.value.fix
+
+
+def test_the_same_weights_anew_are_the_same_model(saved: tuple[mw.Study, Path]) -> None:
+    study, path = saved
+    again = mw.load(random_model("gpt2"), tokenizer=tokenizer_of("gpt2"))
+    same(mw.Study.load(path, again).last, study.last)
+
+
+def test_what_no_weight_shows_is_refused_too(saved: tuple[mw.Study, Path]) -> None:
+    model: Any = random_model("gpt2")
+    model.transformer.h[0].register_forward_hook(lambda _, __, out: out * 1.01)
+    lm = mw.load(model, tokenizer=tokenizer_of("gpt2"))
+    with pytest.raises(mw.MediationError, match="does not compute what it did"):
+        mw.Study.load(saved[1], lm)
+
+
+def test_another_tokenizer_is_refused(saved: tuple[mw.Study, Path]) -> None:
+    lm = mw.load(random_model("gpt2"), tokenizer=tokenizer_of("llama"))
+    with pytest.raises(mw.MediationError, match="in other tokens"):
+        mw.Study.load(saved[1], lm, rerun=True)
+
+
+def test_a_rerun_asks_the_same_of_other_weights(saved: tuple[mw.Study, Path]) -> None:
+    study, path = saved
+    lm = other_weights()
+    back = mw.Study.load(path, lm, rerun=True)
+    assert back.history.names == study.history.names
+    assert back.history.cursor == study.history.cursor
+    fresh = mw.Study(lm, study.contrast)
+    fresh.intervene([HEAD, OTHER], freeze=("mlp_out", mw.Site("head", 2, head=0)))
+    assert back.last is not None
+    assert fresh.last is not None
+    assert back.last["PIE"] == pytest.approx(fresh.last["PIE"], abs=1e-9)
+    assert study.last is not None
+    assert abs(back.last["PIE"] - study.last["PIE"]) > 1e-3
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def changed_number(data: Any) -> None:
+    numbers = data["study"]["effects"][0]["edited"]
+    raw = bytearray(base64.b64decode(numbers["bytes"]))
+    raw[3] ^= 1
+    numbers["bytes"] = base64.b64encode(raw).decode()
+
+
+def changed_prompt(data: Any) -> None:
+    data["study"]["contrast"]["pairs"][0]["answer"] = "gnu"
+
+
+@pytest.mark.parametrize("change", [changed_number, changed_prompt])
+def test_a_file_changed_by_hand_is_noticed(
+    saved: tuple[mw.Study, Path], change: Callable[[Any], None]
+) -> None:
+    study, path = saved
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+    with pytest.raises(mw.MediationError, match="changed after it was written"):
+        mw.Study.load(path, study.lm)
+
+
+def test_a_file_that_is_spaced_anew_is_the_same_file(saved: tuple[mw.Study, Path]) -> None:
+    study, path = saved
+    path.write_text(json.dumps(json.loads(path.read_text()), indent=2, ensure_ascii=True))
+    same(mw.Study.load(path, study.lm).last, study.last)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b'{"format": 1}', b"\xff\xfe", b"[" * 100_000, b"clean,corrupt"],
+)
+def test_a_foreign_file_is_refused(lm: mw.LM, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "s.json"
+    path.write_bytes(content)
+    with pytest.raises(mw.MediationError, match="no file of a saved study"):
+        mw.Study.load(path, lm)
+
+
+def test_a_place_that_cannot_be_written_is_refused(lm: mw.LM, tmp_path: Path) -> None:
+    study = mw.Study(lm, pair())
+    for path in (tmp_path / "none" / "s.json", tmp_path):
+        with pytest.raises(mw.MediationError, match="cannot be written there"):
+            study.save(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_file_and_a_folder_are_refused(lm: mw.LM, tmp_path: Path) -> None:
+    for path in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(mw.MediationError, match="no file of a saved study"):
+            mw.Study.load(path, lm)
+
+
+def test_every_truncation_is_refused(saved: tuple[mw.Study, Path]) -> None:
+    study, path = saved
+    whole = path.read_bytes()
+    for share in (0.1, 0.5, 0.999):
+        path.write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(mw.MediationError, match="no file of a saved study"):
+            mw.Study.load(path, study.lm)
+
+
+BODY = ("contrast", "metric", "readout", "edits", "effects", "entries", "names", "cursor", "grids")
+
+
+_VALUES: tuple[Any, ...] = (None, [], {}, -1, "x", [[0]])
+NONSENSE: list[tuple[str, Any]] = [
+    (field, value)
+    for field in BODY
+    for value in _VALUES
+    # A study without grids, and the readout that is the default, are no nonsense.
+    if (field, value) not in (("grids", []), ("grids", {}), ("readout", {}))
+]
+
+
+@pytest.mark.parametrize(("field", "value"), NONSENSE)
+def test_nonsense_with_a_right_checksum_is_an_error(
+    saved: tuple[mw.Study, Path], field: str, value: object
+) -> None:
+    study, path = saved
+    data = json.loads(path.read_text())
+    data["study"][field] = copy.deepcopy(value)
+    data["checksum"] = study_files.checksum(data["study"])
+    path.write_text(json.dumps(data))
+    with pytest.raises(mw.MediationError):
+        mw.Study.load(path, study.lm)
+
+
+def test_a_failed_write_leaves_the_old_file(
+    saved: tuple[mw.Study, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, path = saved
+    before = path.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(mw.MediationError, match="no space"):
+        study.save(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]

@@ -17,6 +17,8 @@ export const WIDGETS = [
   "gate_playground",
   "interaction_grid",
   "causal_trace",
+  "attention_pattern",
+  "logit_lens",
 ];
 
 const here = dirname(fileURLToPath(import.meta.url));

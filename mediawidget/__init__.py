@@ -62,11 +62,13 @@ if TYPE_CHECKING:
     from .tracing import Tracing
     from .validity import Check
     from .widgets import (
+        AttentionPattern,
         CausalTrace,
         Explorer,
         GatePlayground,
         HeadGrid,
         InteractionGrid,
+        LogitLens,
         MediationDiagram,
         PromptEditor,
         TokenHeatmap,
@@ -103,6 +105,7 @@ _HOMES = {
     "tracing": ["Tracing"],
     "validity": ["Check"],
     "widgets": [
+        *("AttentionPattern", "LogitLens"),
         *("CausalTrace", "Explorer", "GatePlayground", "HeadGrid"),
         *("InteractionGrid", "MediationDiagram", "PromptEditor", "TokenHeatmap"),
     ],
@@ -113,6 +116,7 @@ _MODULES = ("charts", "models", "tasks")
 __all__ = [
     "KL",
     "LM",
+    "AttentionPattern",
     "CausalTrace",
     "Check",
     "Contrast",
@@ -133,6 +137,7 @@ __all__ = [
     "LogProb",
     "Logit",
     "LogitDiff",
+    "LogitLens",
     "Mean",
     "MediationDiagram",
     "MediationError",

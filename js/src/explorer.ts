@@ -1,13 +1,18 @@
 // Explorer: prompts, rail, heads, MLPs and tokens on shared layer rows, corners and checks.
 import "./styles.css";
+import { attention } from "./attention.ts";
 import { corners } from "./corners.ts";
+import { drawers } from "./drawers.ts";
 import { widget } from "./frame.ts";
 import { prompts } from "./prompts.ts";
 import { statusBar } from "./status_bar.ts";
+
+const CLOSER = [attention];
 
 export default widget({
   name: "Explorer",
   panels: ["head", "mlp_out", "tokens"],
   above: (store, help, signal) => [statusBar(store, help, signal), prompts(store, signal)],
-  below: (store, signal) => [corners(store, signal)],
+  parts: CLOSER.map(({ part }) => part),
+  below: (store, signal) => [drawers(store, signal, CLOSER), corners(store, signal)],
 });

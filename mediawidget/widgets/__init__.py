@@ -1,21 +1,25 @@
 """Views of a study. Each stands alone in a cell; views of one study are linked."""
 
 from ._base import View
+from .attention_pattern import AttentionPattern
 from .causal_trace import CausalTrace
 from .explorer import Explorer
 from .gate_playground import GatePlayground
 from .head_grid import HeadGrid
 from .interaction_grid import InteractionGrid
+from .logit_lens import LogitLens
 from .mediation_diagram import MediationDiagram
 from .prompt_editor import PromptEditor
 from .token_heatmap import TokenHeatmap
 
 __all__ = [
+    "AttentionPattern",
     "CausalTrace",
     "Explorer",
     "GatePlayground",
     "HeadGrid",
     "InteractionGrid",
+    "LogitLens",
     "MediationDiagram",
     "PromptEditor",
     "TokenHeatmap",

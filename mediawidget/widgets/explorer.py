@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ._attention import Attention
 from ._base import View, front_end
+from ._parts import Part, Written
 
 
 class Explorer(View):
@@ -16,3 +18,6 @@ class Explorer(View):
 
     _esm, _css = front_end("explorer")
     PANELS: ClassVar[tuple[str, ...]] = ("head", "mlp_out", "tokens")
+    PARTS: ClassVar[tuple[type[Part], ...]] = (Attention,)
+
+    attention = Written().tag(sync=True)

@@ -1,0 +1,6 @@
+// AttentionPattern: the attention part as a view of its own.
+import "./styles.css";
+import { attention } from "./attention.ts";
+import { partWidget } from "./part_frame.ts";
+
+export default partWidget("Attention pattern", attention);

@@ -1,0 +1,87 @@
+// What the drawings of parts share: waiting, errors in the part's own words, a line of numbers that
+// stands still, choices.
+import "./looking.css";
+import type { Reader } from "./decode.ts";
+import { button, type Child, h, setProps, setText } from "./dom.ts";
+import type { Part } from "./parts.ts";
+import type { Store } from "./store.ts";
+import { plain } from "./text.ts";
+
+/**
+ * A part's place on the page. `read` is called with every payload that has no error; the children
+ * are shown once there was one.
+ */
+export function partView(
+  store: Store,
+  name: string,
+  signal: AbortSignal,
+  read: (fields: Reader, part: Part) => void,
+  ...children: Child[]
+): HTMLElement {
+  const said = h("div", { class: "mw-parterror", role: "status" });
+  const body = h("div", { class: "mw-partbody", hidden: true }, ...children);
+  const draw = () => {
+    const part = store.parts.get(name);
+    const error = part?.error;
+    setProps(said, { hidden: !error && !!part?.fields });
+    const fix = error?.fix ? ` ${plain(error.fix, 400)}` : "";
+    const got = error?.value ? ` (${plain(error.value, 200)})` : "";
+    setText(said, error ? `${plain(error.message, 400)}${got}${fix}` : "Running…");
+    said.classList.toggle("mw-failed", !!error);
+    body.hidden = !part?.fields;
+    const stale = !!part && !!store.view && part.revision < store.view.revision;
+    body.classList.toggle("mw-stale", stale);
+    if (part?.fields) read(part.fields, part);
+  };
+  store.on([`part:${name}`, "view"], draw, signal);
+  draw();
+  return h("div", { class: "mw-lookpart" }, said, body);
+}
+
+/** A line for what is pointed at. It has room for two lines, so that nothing below it moves. */
+export function readLine(hint: string) {
+  const el = h("p", { class: "mw-readline" });
+  const say = (text: string | null) => {
+    setText(el, text ?? hint);
+    el.classList.toggle("mw-hint", text === null);
+  };
+  say(null);
+  return { el, say };
+}
+
+/** Buttons of which one is pressed. `off` names those that cannot be chosen now. */
+export function segments<T extends string>(
+  name: string,
+  words: Readonly<Record<T, string>>,
+  choose: (value: T) => void,
+) {
+  const el = h("div", { class: "mw-segments", role: "group", "aria-label": name });
+  const values = Object.keys(words) as T[];
+  const buttons = values.map((value) =>
+    button(words[value], () => choose(value), { class: "mw-segment" }),
+  );
+  el.append(...buttons);
+  const set = (now: T, off: readonly T[] = []) => {
+    buttons.forEach((one, i) => {
+      setProps(one, {
+        "aria-pressed": String(values[i] === now),
+        disabled: off.includes(values[i] as T),
+      });
+    });
+  };
+  return { el, set };
+}
+
+/** A choice among the numbers from 0 to `n` − 1. */
+export function numbers(name: string, label: string, choose: (value: number) => void) {
+  const select = h("select", { class: "mw-select", "aria-label": name });
+  select.addEventListener("change", () => choose(Number(select.value)));
+  const set = (n: number, now: number) => {
+    if (select.childElementCount !== n)
+      select.replaceChildren(
+        ...[...Array(n).keys()].map((i) => h("option", { value: i, text: String(i) })),
+      );
+    select.value = String(now);
+  };
+  return { el: h("label", { class: "mw-field" }, h("span", { text: label }), select), set };
+}

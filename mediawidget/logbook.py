@@ -18,8 +18,10 @@ from .watchers import Watchers
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .engine import Engine
     from .lm import LM
     from .metrics import Metric
+    from .prompts import Contrast
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,17 @@ class Logbook:
     """
 
     history: History
+    engine: Engine
+    _contrast: Contrast
+    _grids: Grids
+    _total: Effect | None
     _last: Effect | None
     _watchers: Watchers
+
+    @property
+    def known_total(self) -> Effect:
+        """The base runs as they were in whatever ran last."""
+        raise NotImplementedError
 
     @property
     def last(self) -> Effect | None:
@@ -132,6 +143,29 @@ class Logbook:
 
         kind: Any = cls
         return study_files.load(kind, _as_path(path), lm, metric, rerun=rerun)  # type: ignore[return-value]
+
+    def record(self) -> Record:
+        """Everything that came of the question, to be kept."""
+        return Record(
+            columns=self.engine.columns,
+            entries=tuple(self.history),
+            names=self.history.names,
+            cursor=self.history.cursor,
+            grids=self._grids,
+            total=self.known_total,
+            last=self._last,
+        )
+
+    def restore(self, record: Record) -> None:
+        """Take over what was kept under this very question, in the place of all that is there."""
+        self._set_contrast(self._contrast, record.columns)
+        self.history.fill(record.entries, record.names, record.cursor)
+        self._grids, self._total, self._last = record.grids, record.total, record.last
+        self._watchers.tell("prompts")
+
+    def _set_contrast(self, contrast: Contrast, columns: Sequence[str] = ()) -> None:
+        """Ask of these pairs, keeping these columns of what is run."""
+        raise NotImplementedError
 
     def _move(self, by: int) -> bool:
         moved = self.history.move(by)

@@ -20,7 +20,7 @@ from .grids import Grids
 from .history import History, Intervention
 from .jobs import Job
 from .lm import LM
-from .logbook import Logbook, Record
+from .logbook import Logbook
 from .metrics import LogitDiff, Metric, as_metric
 from .naming import common_roles, position_names
 from .outcomes import Outcomes
@@ -337,25 +337,6 @@ class Study(Logbook, Estimates):
         self._total = self._last = None
         self._version = self.lm.version()
         self.revision += 1
-
-    def record(self) -> Record:
-        """Everything that came of the question, to be kept."""
-        return Record(
-            columns=self.engine.columns,
-            entries=tuple(self.history),
-            names=self.history.names,
-            cursor=self.history.cursor,
-            grids=self._grids,
-            total=self.known_total,
-            last=self._last,
-        )
-
-    def restore(self, record: Record) -> None:
-        """Take over what was kept under this very question, in the place of all that is there."""
-        self._set_contrast(self._contrast, record.columns)
-        self.history.fill(record.entries, record.names, record.cursor)
-        self._grids, self._total, self._last = record.grids, record.total, record.last
-        self._watchers.tell("prompts")
 
     def _no_history(self) -> History:
         return History(renamed=lambda: self._watchers.tell("name"))

@@ -140,7 +140,7 @@ def _effect(
         raise ValueError(f"{effect.n_pairs} pairs in an effect of the study")
     # The very edits of the study: those that hold values are equal to themselves alone.
     effect = replace(effect, edit=edits[data["edit"]])
-    return effect.rescore(metric) if own else effect
+    return effect.rescore(metric) if own and metric != effect.metric else effect
 
 
 def _unpacked(data: Any, dtype: Any) -> Any:

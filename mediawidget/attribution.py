@@ -80,7 +80,7 @@ def estimated(
         effect, facts=found, clusters=clusters_of(contrast), groups=groups_of(contrast)
     )
     checks = premises(outcomes.bases, metric.over(outcomes.columns))
-    return replace(effect, checks=(*checks, _accuracy(question, metric, effect)))
+    return replace(effect, checks=(*checks, _accuracy(grid, effect)))
 
 
 def refuse_no_estimate(question: Question, metric: Metric) -> None:
@@ -152,7 +152,7 @@ def _effect(grid: Grid, moved: Array, status: NDArray[np.uint8], labels: tuple[s
     )
 
 
-def _accuracy(question: Question, metric: Metric, effect: Effect) -> Check:
+def _accuracy(grid: Grid, effect: Effect) -> Check:
     """What kind of number this is, and how far off the strongest one on each prompt is."""
     words = (
         "First order: the gradient at the unedited run times the change of the site's value "
@@ -162,16 +162,16 @@ def _accuracy(question: Question, metric: Metric, effect: Effect) -> Check:
     if not len(guessed):
         return Check("estimate", None, words)
     y = effect.scores(effect.bases)[0]
-    sites, ok, told = question.sites, True, []
+    engine, edit = grid.question.engine, grid.question.sweep.edit
+    ok, told = True, []
     for which, base in enumerate(BASES):
         moved = effect.scores(effect.edited[0, which]).reshape(-1)[guessed] - y[which]
         at = int(np.argmax(np.abs(moved)))
         cell = int(guessed[at])
-        run = Run(base, {sites[cell]: question.sweep.edit})
-        engine = question.engine
-        exact = float(metric.read(plain_run(engine, run), engine.columns)) - float(y[which])
+        run = Run(base, {grid.site(cell): edit})
+        kept = plain_run(engine, run)
+        exact = float(grid.metric.read(kept, engine.columns)) - float(y[which])
         ok = ok and bool(abs(moved[at] - exact) <= FAR * abs(exact))
-        name = effect.labels[cell] if effect.labels else sites[cell].label()
-        told.append(f"{name} on {base} {moved[at]:+.3g}, run {exact:+.3g}")
-    measured = f" Strongest of the first pair: {'; '.join(told)} {metric.unit}."
+        told.append(f"{effect.labels[cell]} on {base} {moved[at]:+.3g}, run {exact:+.3g}")
+    measured = f" Strongest of the first pair: {'; '.join(told)} {effect.metric.unit}."
     return Check("estimate", ok, words + measured.replace("-", "\N{MINUS SIGN}"))

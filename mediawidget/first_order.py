@@ -7,7 +7,7 @@ so that the products over all columns are made once a layer and summed over slic
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -66,6 +66,16 @@ class Grid:
             for at in axes.get("position", (None,))
         ]
         return [None if self.question.lonely({site: sweep.edit}) else site for site in sites]
+
+    def site(self, cell: int) -> Site:
+        """The site of a cell, by its flat index."""
+        n_at = len(self.spots) // len(self.question.axes["layer"])
+        layer, rest = divmod(cell, n_at * len(self.units))
+        unit, at = divmod(rest, n_at)
+        spot = self.spots[layer * n_at + at]
+        assert spot is not None, "nothing is run there"
+        index: dict[str, Any] = {self.mediator.index: unit} if self.mediator.index else {}
+        return replace(spot, **index)
 
     @cached_property
     def units(self) -> Ints:

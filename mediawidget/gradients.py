@@ -74,11 +74,16 @@ def slopes_at(
 
 
 def row_bytes(lm: LM, n_positions: int, n_reads: int) -> int:
-    """Bytes that one row of a forward and backward pass keeps, over all layers."""
+    """Bytes that one row of a forward and backward pass keeps, over all layers.
+
+    Peaks of resident memory (GPT-2, Llama; 16 and 256 tokens) were 0.5 to 0.95 of it.
+    """
     size = torch.empty((), dtype=lm.dtype).element_size()
     heads, keys = lm.n_heads * lm.d_head, lm.n_kv_heads * lm.d_head
-    layer = n_positions * (14 * lm.d_model + 12 * lm.d_mlp + 4 * (heads + keys))
-    layer += 2 * lm.n_heads * n_positions**2
+    layer = n_positions * (8 * lm.d_model + 5 * lm.d_mlp + 2 * (heads + keys))
+    config = getattr(lm.hf, "config", None)
+    if getattr(config, "_attn_implementation", None) == "eager":
+        layer += 4 * lm.n_heads * n_positions**2
     # Read in double precision, whatever the model is in, several times over.
     return size * lm.n_layers * layer + 8 * 6 * lm.vocabulary * n_reads
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -22,6 +23,9 @@ Done = TypeVar("Done")
 
 CPU_TOKENS = 8192
 """Positions a chunk has on a CPU, where matrix products gain nothing from more."""
+
+FEWEST_ROWS = 3
+"""Of a batch: a pair's two prompts and one run."""
 
 PREFIX_PAYS = 256
 """Positions that a prefix must save to be worth a forward pass of its own."""
@@ -191,9 +195,21 @@ def max_rows(
         if limit < per_pair:
             # The rows of a single pair are cut, and each part has all that they share.
             limit = (free - lent) // each
+    if limit < FEWEST_ROWS:
+        _say_too_small(free, FEWEST_ROWS * each + _lent_bytes(lm, template))
     if lm.device.type == "cpu":
         limit = min(limit, CPU_TOKENS // _computed(lm, template))
-    return max(3, int(limit))
+    return max(FEWEST_ROWS, int(limit))
+
+
+def _say_too_small(free: int, needed: int) -> None:
+    mib = 2**20
+    warnings.warn(
+        f"One run of these prompts needs some {-(-needed // mib)} MiB beside the weights, more "
+        f"than the budget of {free // mib} MiB. Runs go one at a time, above the budget; shorter "
+        "prompts or a smaller dtype need less.",
+        stacklevel=3,
+    )
 
 
 def row_bytes(lm: LM, template: Template) -> int:

@@ -6,15 +6,14 @@ import { h, setText } from "./dom.ts";
 import type { Drawer } from "./drawers.ts";
 import { type Box, InkMap, type Inks, type Spot } from "./ink_map.ts";
 import { raw } from "./numbers.ts";
-import { numbers, partView, readLine, segments } from "./part_view.ts";
+import { effectWords, numbers, partView, readLine, segments } from "./part_view.ts";
 import { type CellRef, Status } from "./protocol.ts";
 import { blueSign, shown, shownValue } from "./scale.ts";
-import { sentence } from "./sentences.ts";
 import type { Store } from "./store.ts";
 import { word } from "./text.ts";
 
 const KEY = "attention";
-const LARGEST = 26;
+const LARGEST = 32;
 const SMALLEST = 2;
 const BASES = { clean: "Clean", corrupt: "Corrupt", difference: "Difference" };
 type Base = keyof typeof BASES;
@@ -167,7 +166,7 @@ function words(
   const reading = panel ? store.cellReading(ref) : null;
   if (!reading || !store.view || reading.status === Status.Impossible) return said;
   return shown(reading.status)
-    ? `${said} ${sentence(store.view, store.direction, reading, panel)}`
+    ? `${said} ${effectWords(store, reading, "Knocked out")}`
     : `${said} Enter knocks it out.`;
 }
 

@@ -5,10 +5,9 @@ import { h, setText } from "./dom.ts";
 import type { Drawer } from "./drawers.ts";
 import { type Box, InkMap, type Inks, type Spot } from "./ink_map.ts";
 import { probability } from "./numbers.ts";
-import { partView, readLine, segments } from "./part_view.ts";
+import { effectWords, partView, readLine, segments } from "./part_view.ts";
 import type { CellRef } from "./protocol.ts";
 import { shown } from "./scale.ts";
-import { sentence } from "./sentences.ts";
 import type { Store } from "./store.ts";
 import { plain, word } from "./text.ts";
 
@@ -208,7 +207,7 @@ function cellWords(store: Store, now: Lens, name: Name, at: Spot, ref: CellRef):
   const reading = panel ? store.cellReading(ref) : null;
   if (!reading || !store.view) return said;
   return shown(reading.status)
-    ? `${said} ${sentence(store.view, store.direction, reading, panel)}`
+    ? `${said} ${effectWords(store, reading, "Patched")}`
     : `${said} Enter patches it.`;
 }
 

@@ -3,9 +3,13 @@
 import "./looking.css";
 import type { Reader } from "./decode.ts";
 import { button, type Child, h, setProps, setText } from "./dom.ts";
+import { percentText, raw } from "./numbers.ts";
 import type { Part } from "./parts.ts";
+import type { Reading } from "./reading.ts";
+import { shownValue } from "./scale.ts";
 import type { Store } from "./store.ts";
 import { plain } from "./text.ts";
+import { quantity } from "./toolbar.ts";
 
 /**
  * A part's place on the page. `read` is called with every payload that has no error; the children
@@ -70,6 +74,15 @@ export function segments<T extends string>(
     });
   };
   return { el, set };
+}
+
+/** What setting a cell came to, short enough for the line: the rail says it in full. */
+export function effectWords(store: Store, reading: Reading, done: string): string {
+  const { direction, unit, view } = store;
+  const value = shownValue(direction, reading.edit, unit, reading.corners);
+  const { full } = quantity(direction, reading.edit.corners);
+  const told = unit === "percent" ? `${percentText(value)}%` : `${raw(value)} ${view?.metric.unit}`;
+  return `${done}, ${full}: ${told}.`;
 }
 
 /** A choice among the numbers from 0 to `n` − 1. */

@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from ._attention import Attention
 from ._base import View, front_end
+from ._lens import LensPart
+from ._pairs import Pairs
 from ._parts import Part, Written
 
 
@@ -18,6 +20,8 @@ class Explorer(View):
 
     _esm, _css = front_end("explorer")
     PANELS: ClassVar[tuple[str, ...]] = ("head", "mlp_out", "tokens")
-    PARTS: ClassVar[tuple[type[Part], ...]] = (Attention,)
+    PARTS: ClassVar[tuple[type[Part], ...]] = (Attention, LensPart, Pairs)
 
     attention = Written().tag(sync=True)
+    lens = Written().tag(sync=True)
+    pairs = Written().tag(sync=True)

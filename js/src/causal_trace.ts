@@ -3,7 +3,7 @@ import "./styles.css";
 import "./interactions.css";
 import "./trace.css";
 import { button, h, setProps, setText } from "./dom.ts";
-import { cellSize, type Face, Matrix, NUMBER_FITS, type Place } from "./matrix.ts";
+import { cellSize, type Face, type Matrix, matrix, NUMBER_FITS, type Place } from "./matrix.ts";
 import { raw, short } from "./numbers.ts";
 import type { Model } from "./protocol.ts";
 import { followWidth, shell } from "./shell.ts";
@@ -157,7 +157,7 @@ class TraceView {
 
   #matrix(kind: Kind): Matrix {
     const { tokens, subject } = this.#trace;
-    return new Matrix({
+    return matrix({
       rows: tokens.length,
       cols: kind.layers.length,
       corner: [h("span", { class: "mw-axis", text: "layer" })],

@@ -1,5 +1,5 @@
 // The four corners as a table, the next tokens before and after, and the checks in words.
-import { h } from "./dom.ts";
+import { div, h, span } from "./dom.ts";
 import { estimands } from "./estimands.ts";
 import { probability, raw } from "./numbers.ts";
 import type { CheckInfo, Result, TopToken, View } from "./protocol.ts";
@@ -9,9 +9,9 @@ import type { Store } from "./store.ts";
 import { plain, token } from "./text.ts";
 
 export function corners(store: Store, signal: AbortSignal): HTMLElement {
-  const table = h("div", { class: "mw-corners" });
-  const next = h("div", { class: "mw-next" });
-  const checks = h("div", { class: "mw-checks" });
+  const table = div("mw-corners");
+  const next = div("mw-next");
+  const checks = div("mw-checks");
   const drawTable = () => {
     if (store.view) table.replaceChildren(...cornerTable(store.view, store.reading));
   };
@@ -25,7 +25,7 @@ export function corners(store: Store, signal: AbortSignal): HTMLElement {
   store.on(["view", "result"], drawRest, signal);
   drawTable();
   drawRest();
-  const body = h("div", { class: "mw-detail" }, table, next, checks);
+  const body = div("mw-detail", table, next, checks);
   const summary = h("summary", { text: "Corners, next tokens, checks" });
   return h("details", { class: "mw-fold", open: true, "aria-label": "Details" }, summary, body);
 }
@@ -43,7 +43,7 @@ function cornerTable(view: View, reading: Reading | null): HTMLElement[] {
   const edit = reading?.edit ?? view.edit;
   const patch = edit.corners;
   const cell = (value: number, name: string) =>
-    h("td", {}, h("span", { class: "mw-y", text: name }), h("span", { text: raw(value) }));
+    h("td", {}, span("mw-y", name), h("span", { text: raw(value) }));
   const head = (text: string) => h("th", { scope: "col", text });
   const side = (text: string) => h("th", { scope: "row", text });
   const rows = patch
@@ -83,7 +83,7 @@ function effects(c: Parameters<typeof estimands>[0]): HTMLElement {
   const pairs = (["TE", "PIE", "TIE", "INT", "PDE", "TDE"] as const).map((key) =>
     h("span", {}, h("i", { text: key }), h("span", { text: raw(e[key]) })),
   );
-  return h("div", { class: "mw-effects" }, ...pairs);
+  return div("mw-effects", ...pairs);
 }
 
 // --- next tokens -------------------------------------------------------------------------------------
@@ -98,9 +98,8 @@ function nextTokens(view: View, result: Result | null): HTMLElement[] {
       : "Next token";
   return [
     heading(title),
-    h(
-      "div",
-      { class: "mw-nexts" },
+    div(
+      "mw-nexts",
       change(
         patch ? "restored" : `set ${goal}`,
         "corrupt",
@@ -122,10 +121,10 @@ function change(name: string, base: string, before: TopToken[], after?: TopToken
     bar.style.setProperty("--p", `${(100 * p).toFixed(1)}%`);
     if (old !== undefined) bar.style.setProperty("--was", `${(100 * old).toFixed(1)}%`);
     const value = old === undefined ? probability(p) : `${probability(old)} → ${probability(p)}`;
-    list.append(h("li", {}, token(text), bar, h("span", { class: "mw-p", text: value })));
+    list.append(h("li", {}, token(text), bar, span("mw-p", value)));
   }
   const title = after?.length ? `${base} → ${name}` : base;
-  return h("div", {}, h("div", { class: "mw-subtitle", text: title }), list);
+  return h("div", {}, div("mw-subtitle", title), list);
 }
 
 // --- checks --------------------------------------------------------------------------------------------

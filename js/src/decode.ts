@@ -7,6 +7,7 @@ import {
   type History,
   type Message,
   type Panel,
+  type RequestError,
   type Result,
   Status,
   type TokenInfo,
@@ -67,6 +68,11 @@ export class Reader {
     return this.has(name) ? this.number(name) : Number.NaN;
   }
 
+  /** A text that may be missing. */
+  optional(name: string): string | null {
+    return this.has(name) ? this.text(name) : null;
+  }
+
   count(name: string): number {
     const value = this.number(name);
     return Number.isInteger(value) && value >= 0 ? value : this.fail(name, "a count");
@@ -106,26 +112,40 @@ export class Reader {
   }
 }
 
+/** What a field may be, by the reader's method of that name. */
+interface Kinds {
+  text: string;
+  number: number;
+  maybe: number;
+  count: number;
+  flag: boolean;
+}
+
+/** Plain fields, each of its kind. */
+export function fields<T extends Record<string, keyof Kinds>>(from: Reader, kinds: T) {
+  const out: Record<string, unknown> = {};
+  for (const [name, kind] of Object.entries(kinds)) out[name] = from[kind](name);
+  return out as { [K in keyof T]: Kinds[T[K]] };
+}
+
 export const top = (from: Reader, name: string): TopToken[] =>
   from.list(name, (item) => ({ token: item.text("token"), p: item.number("p") }));
 
 const checks = (from: Reader): CheckInfo[] =>
   from.list("checks", (item) => ({
-    name: item.text("name"),
+    ...fields(item, { name: "text", words: "text" }),
     ok: item.has("ok") ? item.flag("ok") : null,
-    words: item.text("words"),
   }));
 
 const tokens = (from: Reader, name: string): TokenInfo[] =>
-  from.list(name, (item) => ({
-    text: item.text("text"),
-    role: item.has("role") ? item.text("role") : null,
-  }));
+  from.list(name, (item) => ({ text: item.text("text"), role: item.optional("role") }));
 
-export function editInfo(from: Reader): EditInfo {
-  const edit = from.at("edit");
-  return { kind: edit.text("kind"), corners: edit.flag("corners"), goal: edit.text("goal") };
-}
+export const editInfo = (from: Reader): EditInfo =>
+  fields(from.at("edit"), { kind: "text", corners: "flag", goal: "text" });
+
+/** An error in the words of the kernel. */
+export const errorInfo = (from: Reader): RequestError =>
+  fields(from.at("error"), { message: "text", value: "text", expected: "text", fix: "text" });
 
 /** A panel of cells, of the view or of a part of it. */
 export function panel(from: Reader, revision: number): Panel {
@@ -138,11 +158,8 @@ export function panel(from: Reader, revision: number): Panel {
     ? edges(from.text("edges_of"), axes)
     : from.values<string>("labels", "string");
   if (labels.length !== cells) from.fail("labels", `${cells} texts`);
-  const cost = from.at("cost");
   return {
-    key: from.text("key"),
-    mediator: from.text("mediator"),
-    title: from.text("title"),
+    ...fields(from, { key: "text", mediator: "text", title: "text" }),
     axes,
     rows,
     cols,
@@ -150,11 +167,7 @@ export function panel(from: Reader, revision: number): Panel {
     y10: from.floats("y10", cells),
     status,
     labels,
-    cost: {
-      runs: cost.count("runs"),
-      passes: cost.count("passes"),
-      seconds: cost.number("seconds"),
-    },
+    cost: fields(from.at("cost"), { runs: "count", passes: "count", seconds: "number" }),
     ...(from.has("edit") ? { edit: editInfo(from) } : {}),
     revision: from.has("revision") ? from.count("revision") : revision,
   };
@@ -169,39 +182,29 @@ function edges(head: string, [queries = [], keys = []]: string[][]): string[] {
 export function decodeView(value: unknown): View {
   const view = new Reader(value, "view");
   const revision = view.count("revision");
-  const [model, metric, pairs, base, prompts] = (
-    ["model", "metric", "pairs", "base", "prompts"] as const
-  ).map((name) => view.at(name)) as [Reader, Reader, Reader, Reader, Reader];
+  const pairs = view.at("pairs");
+  const prompts = view.at("prompts");
   return {
     revision,
-    model: {
-      name: model.text("name"),
-      facts: model.text("facts"),
-    },
-    metric: {
-      unit: metric.text("unit"),
-      label: metric.text("label"),
-    },
+    model: fields(view.at("model"), { name: "text", facts: "text" }),
+    metric: fields(view.at("metric"), { unit: "text", label: "text" }),
     edit: editInfo(view),
     edits: view.list("edits", (edit) => ({
-      kind: edit.text("kind"),
-      label: edit.text("label"),
-      why: edit.has("why") ? edit.text("why") : null,
+      ...fields(edit, { kind: "text", label: "text" }),
+      why: edit.optional("why"),
     })),
     pairs: {
-      n: pairs.count("n"),
+      ...fields(pairs, { n: "count", name: "text" }),
       index: pairs.has("index") ? pairs.count("index") : null,
-      name: pairs.text("name"),
     },
     prompts: {
+      ...fields(prompts, { answer: "text", wrong: "text" }),
       clean: tokens(prompts, "clean"),
       corrupt: tokens(prompts, "corrupt"),
-      answer: prompts.text("answer"),
-      wrong: prompts.text("wrong"),
       cleanTop: top(prompts, "clean_top"),
       corruptTop: top(prompts, "corrupt_top"),
     },
-    base: { y11: base.number("y11"), y00: base.number("y00") },
+    base: fields(view.at("base"), { y11: "number", y00: "number" }),
     checks: checks(view),
     panels: view.list("panels", (item) => panel(item, revision)),
   };
@@ -212,23 +215,24 @@ const NOTHING_YET: History = { index: 0, n: 0, undo: false, redo: false };
 /** What the `result` trait holds: the committed result if anything is selected, and the history. */
 export function decodeResult(value: unknown): { result: Result | null; history: History } {
   const from = new Reader(value, "result");
-  const history = from.has("history") ? decodeHistory(from.at("history")) : NOTHING_YET;
-  if (!from.has("cells")) return { result: null, history };
+  const history = from.has("history")
+    ? fields(from.at("history"), { index: "count", n: "count", undo: "flag", redo: "flag" })
+    : NOTHING_YET;
+  return { result: from.has("cells") ? outcome(from) : null, history };
+}
+
+/** What one intervention came to; null where nothing was selected. */
+export function outcome(from: Reader): Result | null {
   const status = from.count("status");
   if (status > Status.Impossible) from.fail("status", "a code 0 to 5");
   const tops = from.at("top");
   const result: Result = {
-    revision: from.count("revision"),
+    ...fields(from, { revision: "count", label: "text", n: "count" }),
+    ...fields(from, { y11: "maybe", y00: "maybe", y10: "maybe", y01: "maybe" }),
     cells: from.list("cells", cellRef),
-    label: from.text("label"),
     edit: editInfo(from),
-    y11: from.maybe("y11"),
-    y00: from.maybe("y00"),
-    y10: from.maybe("y10"),
-    y01: from.maybe("y01"),
     status,
     ci: from.has("ci") ? intervals(from) : null,
-    n: from.count("n"),
     top: {
       clean: top(tops, "clean"),
       corrupt: top(tops, "corrupt"),
@@ -237,21 +241,12 @@ export function decodeResult(value: unknown): { result: Result | null; history: 
     },
     checks: checks(from),
   };
-  return { result: result.cells.length > 0 ? result : null, history };
+  return result.cells.length > 0 ? result : null;
 }
 
 function cellRef(from: Reader): CellRef {
-  const ref: CellRef = { panel: from.text("panel"), index: from.count("index") };
+  const ref: CellRef = fields(from, { panel: "text", index: "count" });
   return from.has("label") ? { ...ref, label: from.text("label") } : ref;
-}
-
-function decodeHistory(from: Reader): History {
-  return {
-    index: from.count("index"),
-    n: from.count("n"),
-    undo: from.flag("undo"),
-    redo: from.flag("redo"),
-  };
 }
 
 function intervals(from: Reader): Record<string, [number, number]> {
@@ -259,8 +254,8 @@ function intervals(from: Reader): Record<string, [number, number]> {
   const out: Record<string, [number, number]> = {};
   for (const key of Object.keys(from.raw("ci") as object)) {
     const [low, high] = ci.values<number>(key, "number");
-    if (low === undefined || high === undefined) ci.fail(key, "a low and a high number");
-    out[key] = [low as number, high as number];
+    if (low === undefined || high === undefined) return ci.fail(key, "a low and a high number");
+    out[key] = [low, high];
   }
   return out;
 }
@@ -272,28 +267,15 @@ export function decodeMessage(value: unknown): Message | null {
   const from = new Reader(value, "message");
   if (from.raw("kind") === "reply") {
     const ok = from.flag("ok");
-    const error = ok ? null : from.at("error");
-    const field = (name: string) => (error?.has(name) ? error.text(name) : "");
-    return {
-      kind: "reply",
-      id: from.count("id"),
-      ok,
-      data: from.raw("data"),
-      error: error && {
-        message: error.text("message"),
-        value: field("value"),
-        expected: field("expected"),
-        fix: field("fix"),
-      },
-    };
+    const error = ok ? null : errorInfo(from);
+    return { kind: "reply", id: from.count("id"), ok, data: from.raw("data"), error };
   }
   if (from.raw("kind") !== "progress") return null;
   const state = STATES.find((name) => name === from.raw("state"));
   return {
     kind: "progress",
+    ...fields(from, { done: "count", total: "count" }),
     panels: from.values<string>("panels", "string"),
-    done: from.count("done"),
-    total: from.count("total"),
     secondsLeft: from.has("seconds_left") ? from.number("seconds_left") : null,
     state: state ?? from.fail("state", `one of ${STATES.join(", ")}`),
   };

@@ -42,6 +42,10 @@ export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** A `div` and a `span` of a class. */
+export const div = (name: string, ...children: Child[]) => h("div", { class: name }, ...children);
+export const span = (name: string, ...children: Child[]) => h("span", { class: name }, ...children);
+
 /** A button with words that are its accessible name, and optionally a drawn face. */
 export function button(
   label: string,
@@ -51,4 +55,15 @@ export function button(
   const element = h("button", { class: "mw-button", text: label, ...props });
   element.addEventListener("click", run);
   return element;
+}
+
+/** A choice among options, named for those who hear the page; `run` gets each new value. */
+export function choice(
+  label: string,
+  run: (value: string) => void,
+  ...options: HTMLOptionElement[]
+): HTMLSelectElement {
+  const select = h("select", { class: "mw-select", "aria-label": label }, ...options);
+  select.addEventListener("change", () => run(select.value));
+  return select;
 }

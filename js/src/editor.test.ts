@@ -2,6 +2,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { editor } from "./editor.ts";
 import { FakeModel, payload } from "./fake.ts";
+import { readers } from "./parts.ts";
 import { Store } from "./store.ts";
 
 const DRAFT = { clean: "a b", corrupt: "a c", answer: "x", wrong: "y" };
@@ -21,7 +22,7 @@ function setUp() {
   vi.useFakeTimers();
   const trait = { revision: 1, draft: DRAFT, index: 0, n: 3, tasks: ["ioi", "greater_than"] };
   const model = new FakeModel({ view: payload(), editor: trait });
-  const store = new Store(model, ["editor"]);
+  const store = new Store(model, readers(["editor"]));
   const end = new AbortController();
   const el = editor.draw(store, end.signal);
   document.body.replaceChildren(el);

@@ -37,13 +37,14 @@ export function constantEffects({ y11, y00, y10, y01 }: Corners) {
 }
 
 /** The number a direction shows. `patch`: the edit has four corners (else a constant). */
-export function effect(direction: Direction, patch: boolean, corners: Corners): number {
-  if (patch) {
-    const e = estimands(corners);
-    return direction === "restore" ? e.PIE : direction === "break" ? e.TIE : e.INT;
-  }
-  const e = constantEffects(corners);
-  return direction === "restore" ? e.corrupt : direction === "break" ? e.clean : e.difference;
+export function effect(
+  direction: Direction,
+  patch: boolean,
+  { y11, y00, y10, y01 }: Corners,
+): number {
+  const lost = y11 - y10;
+  const gained = patch ? y01 - y00 : y00 - y01;
+  return direction === "restore" ? gained : direction === "break" ? lost : lost - gained;
 }
 
 const NEAR_ZERO = 1e-6;

@@ -1,6 +1,6 @@
 // What a key means on a cell of a grid. Pure, so that it can be tested without a page.
 
-export type GridCommand = { kind: "move"; at: number } | { kind: "run" } | { kind: "add" };
+export type GridCommand = { kind: "move"; at: number } | { kind: "run" | "add" | "row" | "col" };
 
 const STEP: Record<string, [number, number]> = {
   ArrowUp: [-1, 0],
@@ -31,8 +31,8 @@ export function gridKey(
   if (event.key === "Home") return { kind: "move", at: row * cols };
   if (event.key === "End") return { kind: "move", at: row * cols + cols - 1 };
   if (event.key === "Enter" || event.key === " ") return { kind: event.shiftKey ? "add" : "run" };
-  if (event.key.toLowerCase() === "x") return { kind: "add" };
-  return null;
+  const kind = ({ x: "add", l: "row", h: "col" } as const)[event.key.toLowerCase()];
+  return kind ? { kind } : null;
 }
 
 function clamp(value: number, length: number): number {

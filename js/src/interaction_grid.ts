@@ -5,7 +5,7 @@ import "./interactions.css";
 import { type Bar, barChart } from "./bars.ts";
 import { button, h, setProps, setText } from "./dom.ts";
 import { towardClean } from "./estimands.ts";
-import { cellSize, type Face, Matrix, type Place } from "./matrix.ts";
+import { cellSize, type Face, type Matrix, matrix, type Place } from "./matrix.ts";
 import { announcer, errorLine } from "./notices.ts";
 import { raw, short } from "./numbers.ts";
 import {
@@ -105,7 +105,7 @@ class PairView {
     const { labels } = this.#game;
     const label = (at: number, name: string) =>
       h("bdi", { class: name, text: plain(labels[at] ?? "", 60) });
-    return new Matrix({
+    return matrix({
       rows: labels.length,
       cols: labels.length,
       corner: [h("span", { class: "mw-hidden", text: "with" })],

@@ -1,7 +1,6 @@
-// Keys that work anywhere in a view, and the overlay that lists all of them.
+// Keys that work anywhere in a view.
 
 import { same } from "./cells.ts";
-import { button, h } from "./dom.ts";
 import type { CellRef } from "./protocol.ts";
 import { shown, shownValue } from "./scale.ts";
 import type { Store } from "./store.ts";
@@ -9,6 +8,8 @@ import { choices } from "./toolbar.ts";
 
 export interface KeyTargets {
   focusCell(cell: CellRef): void;
+  /** From an enlarged panel back to all; whether there was one. */
+  back(): boolean;
   help(): void;
   helpOpen(): boolean;
 }
@@ -31,7 +32,7 @@ export function viewKey(event: KeyboardEvent, store: Store, targets: KeyTargets)
       store.ask("redo");
       return true;
     case "Escape":
-      store.ask(store.sweeping ? "cancel" : "clear");
+      if (!targets.back()) store.ask(store.sweeping ? "cancel" : "clear");
       return true;
     case "n":
     case "N": {
@@ -67,32 +68,4 @@ export function nextStrongest(store: Store): CellRef | null {
   cells.sort((a, b) => b.size - a.size);
   const here = cells.findIndex(({ cell }) => same(cell, store.hover ?? store.selection[0] ?? null));
   return cells[(here + 1) % cells.length]?.cell ?? null;
-}
-
-const KEYS: [string, string][] = [
-  ["arrows, Home, End", "move over the cells and read them"],
-  ["Enter", "run this cell"],
-  ["X or Shift+Enter", "add it to the selection, or take it out"],
-  ["1 2 3", "the three directions"],
-  ["N", "next strongest cell"],
-  ["U, Shift+U", "undo, redo"],
-  ["S", "swap the prompts"],
-  ["Esc", "cancel a sweep, then clear the selection"],
-  ["Tab", "next panel"],
-  ["?", "this list"],
-];
-
-/** The list of keys as a dialog. */
-export function keysOverlay(): HTMLDialogElement {
-  const list = h("dl", { class: "mw-keys" });
-  for (const [key, what] of KEYS)
-    list.append(h("dt", {}, h("kbd", { text: key })), h("dd", { text: what }));
-  const dialog = h("dialog", { class: "mw-overlay", "aria-label": "Keys" });
-  dialog.append(
-    h("div", { class: "mw-title", text: "Keys" }),
-    list,
-    button("Close", () => dialog.close()),
-  );
-  dialog.addEventListener("keydown", (event) => event.stopPropagation());
-  return dialog;
 }

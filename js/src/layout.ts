@@ -8,6 +8,8 @@ const ROWHEAD = 22;
 const BETWEEN = 12;
 const PROMPTS = 162;
 const [LARGE, MIDDLE, SMALL] = [36, 24, 12];
+/** More layers than these get rows as low as the smallest cell. */
+const MANY = 40;
 
 export interface Sizes {
   narrow: boolean;
@@ -17,32 +19,30 @@ export interface Sizes {
   height: number;
 }
 
-/** Cell sizes for a view that has `width` CSS pixels. */
-export function sizes(view: View, width: number): Sizes {
+/** Cell sizes for the panels of a view that has `width` CSS pixels. */
+export function sizes({ panels }: Pick<View, "panels">, width: number): Sizes {
   const narrow = width < NARROW;
-  const heads = view.panels.find((panel) => panel.key === "head");
-  const tokens = view.panels.find((panel) => panel.key === "tokens");
-  const mlp = view.panels.some((panel) => panel.key === "mlp_out");
+  const of = (key: string) => panels.find((panel) => panel.key === key);
+  const [heads, tokens] = [of("head"), of("tokens")];
   const inner = width - PADDING - ROWHEAD;
-  const fixed = mlp ? LARGE + GAP + BETWEEN : 0;
+  const fixed = of("mlp_out") ? LARGE + GAP + BETWEEN : 0;
   const nHeads = heads?.cols ?? 0;
-  const pick = (room: number, n: number) =>
-    [LARGE, MIDDLE, SMALL].find((size) => n * (size + GAP) <= room) ?? SMALL;
+  const rows = Math.max(...panels.map((panel) => panel.rows));
+  const low = rows > MANY ? SMALL : MIDDLE;
   if (narrow || !tokens || !heads) {
-    const head = pick(inner - fixed, nHeads);
+    const head = share(inner - fixed, nHeads);
     // Narrow: tokens go down the page beside both prompts' words, layers across.
-    const across = narrow ? (tokens?.rows ?? 1) : (tokens?.cols ?? 1);
-    const free = narrow ? width - PADDING - PROMPTS : inner;
-    const token = between(Math.floor(free / across) - GAP);
-    return { narrow, head, token, height: Math.max(heads ? head : LARGE, MIDDLE) };
+    const across = narrow ? tokens?.rows : tokens?.cols;
+    const token = share(narrow ? width - PADDING - PROMPTS : inner, across ?? 1);
+    return { narrow, head, token, height: Math.max(heads ? head : LARGE, low) };
   }
   // The heads take at most half of the room; the tokens take what is left.
   const room = inner - fixed - BETWEEN - ROWHEAD;
-  const head = pick(room / 2, nHeads);
-  const token = between(Math.floor((room - nHeads * (head + GAP)) / tokens.cols) - GAP);
-  return { narrow, head, token, height: Math.max(head, MIDDLE) };
+  const head = [LARGE, MIDDLE].find((size) => nHeads * (size + GAP) <= room / 2) ?? SMALL;
+  const token = share(room - nHeads * (head + GAP), tokens.cols);
+  return { narrow, head, token, height: Math.max(head, low) };
 }
 
-function between(size: number): number {
-  return Math.max(SMALL, Math.min(LARGE, size));
+function share(room: number, n: number): number {
+  return Math.max(SMALL, Math.min(LARGE, Math.floor(room / n) - GAP));
 }

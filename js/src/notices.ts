@@ -1,5 +1,5 @@
 // What went wrong, how far a sweep is, and what is said aloud.
-import { button, h, setProps, setText } from "./dom.ts";
+import { button, div, h, setProps, setText, span } from "./dom.ts";
 import { seconds } from "./numbers.ts";
 import { sentence } from "./sentences.ts";
 import type { Store } from "./store.ts";
@@ -16,9 +16,8 @@ export function errorLine(store: Store, signal: AbortSignal): HTMLElement {
     const detail = (name: string, text: string) =>
       text ? h("div", {}, h("b", { text: `${name} ` }), plain(text, 400)) : null;
     el.replaceChildren(
-      h(
-        "div",
-        { class: "mw-errortext" },
+      div(
+        "mw-errortext",
         h("div", { text: plain(error.message, 400) }),
         detail("Got:", error.value),
         detail("Expected:", error.expected),
@@ -35,9 +34,9 @@ export function errorLine(store: Store, signal: AbortSignal): HTMLElement {
 /** A key to the cells' states; while a sweep runs, its progress and the way to stop it. */
 export function progressLine(store: Store, signal: AbortSignal): HTMLElement {
   const bar = h("progress", { class: "mw-progress", "aria-label": "Sweep" });
-  const words = h("span", { class: "mw-hint" });
+  const words = span("mw-hint");
   const cancel = button("Cancel", () => store.ask("cancel"), { title: "Cancel the sweep (Esc)" });
-  const running = h("div", { class: "mw-running" }, bar, words, cancel);
+  const running = div("mw-running", bar, words, cancel);
   const key = stateKey();
   const note = h("span", { class: "mw-hint", role: "status" });
   const draw = () => {
@@ -59,15 +58,14 @@ export function progressLine(store: Store, signal: AbortSignal): HTMLElement {
   };
   store.on(["status"], draw, signal);
   draw();
-  return h("div", { class: "mw-progressline" }, running, key, note);
+  return div("mw-progressline", running, key, note);
 }
 
 function stateKey(): HTMLElement {
   const item = (state: string, text: string) =>
-    h("span", { class: "mw-keyitem" }, h("i", { class: "mw-swatch", "data-state": state }), text);
-  return h(
-    "span",
-    { class: "mw-key" },
+    span("mw-keyitem", h("i", { class: "mw-swatch", "data-state": state }), text);
+  return span(
+    "mw-key",
     item("none", "not run"),
     item("zero", "zero by construction"),
     item("failed", "failed check"),

@@ -2,6 +2,7 @@
 // what every view has (theme, errors, announcements).
 import type { Drawer } from "./drawers.ts";
 import { announcer, errorLine } from "./notices.ts";
+import { readers } from "./parts.ts";
 import type { Model } from "./protocol.ts";
 import { rail } from "./rail.ts";
 import { shell } from "./shell.ts";
@@ -14,10 +15,10 @@ export function partWidget(name: string, drawer: Drawer, withRail = true) {
     let store: Store | null = null;
     return {
       initialize({ model }: { model: Model }) {
-        store = new Store(model, [drawer.part]);
+        store = new Store(model, readers([drawer.part]));
       },
       render({ model, el }: { model: Model; el: HTMLElement }) {
-        store ??= new Store(model, [drawer.part]);
+        store ??= new Store(model, readers([drawer.part]));
         const end = new AbortController();
         const { signal } = end;
         const parts = [kernel(store, signal), errorLine(store, signal)];

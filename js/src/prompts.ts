@@ -1,6 +1,6 @@
 // The two prompts as an interlinear pair: each corrupt token under its clean one, `·` where they
 // are equal, framed where they differ, and the answers at the end.
-import { button, h } from "./dom.ts";
+import { button, div, h, span } from "./dom.ts";
 import { probability } from "./numbers.ts";
 import type { Prompts, TokenInfo, TopToken } from "./protocol.ts";
 import type { Store } from "./store.ts";
@@ -18,11 +18,10 @@ export function prompts(store: Store, signal: AbortSignal): HTMLElement {
     const p = view.prompts;
     swap.disabled = !store.live;
     el.replaceChildren(
-      h(
-        "div",
-        { class: "mw-names" },
-        h("span", { class: "mw-name mw-clean", text: "clean" }),
-        h("span", { class: "mw-name mw-corrupt", text: "corrupt" }),
+      div(
+        "mw-names",
+        span("mw-name mw-clean", "clean"),
+        span("mw-name mw-corrupt", "corrupt"),
         view.pairs.index === null &&
           h("span", { class: "mw-hint", text: `pair 1 of ${view.pairs.n}` }),
       ),
@@ -37,15 +36,10 @@ export function prompts(store: Store, signal: AbortSignal): HTMLElement {
 
 function gloss(p: Prompts): HTMLElement {
   const length = Math.max(p.clean.length, p.corrupt.length);
-  const line = h("div", { class: "mw-gloss" });
+  const line = div("mw-gloss");
   for (let i = 0; i < length; i++) line.append(column(p.clean[i], p.corrupt[i]));
   line.append(
-    h(
-      "span",
-      { class: "mw-pair mw-answers" },
-      answer(p.cleanTop, p.answer),
-      answer(p.corruptTop, p.wrong),
-    ),
+    span("mw-pair mw-answers", answer(p.cleanTop, p.answer), answer(p.corruptTop, p.wrong)),
   );
   return line;
 }
@@ -62,15 +56,15 @@ function column(clean: TokenInfo | undefined, corrupt: TokenInfo | undefined): H
 
 /** The mark for "as above", with the words for those who hear it. */
 export function same(): HTMLElement {
-  return h("span", { class: "mw-same", text: "·" });
+  return span("mw-same", "·");
 }
 
 /** The model's own first choice, and the studied answer beside it where they part. */
 function answer(top: TopToken[], wanted: string): HTMLElement {
   const first = top[0];
-  const el = h("span", { class: "mw-answer" }, "→ ");
+  const el = span("mw-answer", "→ ");
   if (first) el.append(token(first.token), ` ${probability(first.p)}`);
   if (!first || word(first.token) !== word(wanted))
-    el.append(h("span", { class: "mw-wanted" }, " (studied: ", token(wanted), ")"));
+    el.append(span("mw-wanted", " (studied: ", token(wanted), ")"));
   return el;
 }

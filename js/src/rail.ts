@@ -1,7 +1,7 @@
 // The rail: corrupt at one end, clean at the other, a needle from the base run to the result. It
 // reads from corners on the page, so it follows the pointer without the kernel.
 
-import { h, setProps, setText } from "./dom.ts";
+import { div, h, setProps, setText, span } from "./dom.ts";
 import { type Corners, type Direction, normalizable } from "./estimands.ts";
 import { percentText, raw, size } from "./numbers.ts";
 import { Status, type View } from "./protocol.ts";
@@ -37,23 +37,18 @@ export function needles(direction: Direction, c: Corners): { from: number; to: n
 }
 
 export function rail(store: Store, signal: AbortSignal): HTMLElement {
-  const metric = h("span", { class: "mw-metric" });
+  const metric = span("mw-metric");
   const readout = h("output", { class: "mw-readout" });
-  const of = h("span", { class: "mw-of" });
-  const badge = h("span", { class: "mw-badge" });
+  const of = span("mw-of");
+  const badge = span("mw-badge");
   const track = h("div", { class: "mw-track", "aria-hidden": "true" });
-  const [low, high] = [h("span", { class: "mw-end" }), h("span", { class: "mw-end" })];
-  const line = h("div", { class: "mw-rail" }, low, track, high);
+  const [low, high] = [span("mw-end"), span("mw-end")];
+  const line = div("mw-rail", low, track, high);
   const text = h("p", { class: "mw-sentence" });
   const el = h(
     "div",
     { class: "mw-part mw-railpart", role: "group", "aria-label": "Result" },
-    h(
-      "div",
-      { class: "mw-railhead" },
-      metric,
-      h("span", { class: "mw-figure" }, readout, of, badge),
-    ),
+    div("mw-railhead", metric, span("mw-figure", readout, of, badge)),
     line,
     text,
   );
@@ -91,12 +86,12 @@ interface TrackParts {
 }
 
 function trackParts(track: HTMLElement): TrackParts {
-  const dot = () => h("span", { class: "mw-dot" });
+  const dot = () => span("mw-dot");
   const parts: TrackParts = {
-    zero: h("span", { class: "mw-zero", text: "0" }),
+    zero: span("mw-zero", "0"),
     ends: [dot(), dot()],
-    base: h("span", { class: "mw-baseline" }),
-    needles: [h("span", { class: "mw-needle" }), h("span", { class: "mw-needle" })],
+    base: span("mw-baseline"),
+    needles: [span("mw-needle"), span("mw-needle")],
   };
   track.append(parts.base, parts.zero, ...parts.ends, ...parts.needles);
   return parts;
@@ -171,20 +166,15 @@ function pairs(view: View, reading: Reading): string {
   return view.pairs.n > 1 ? "this pair" : "1 pair";
 }
 
+const STATES = [
+  "not run",
+  "exact ✓",
+  "≈ estimate",
+  "0 by construction",
+  "failed check",
+  "impossible",
+];
+
 function stateWords(reading: Reading): string {
-  if (reading.stale) return "out of date";
-  switch (reading.status) {
-    case Status.Exact:
-      return "exact ✓";
-    case Status.Estimate:
-      return "≈ estimate";
-    case Status.ImpliedZero:
-      return "0 by construction";
-    case Status.Failed:
-      return "failed check";
-    case Status.Impossible:
-      return "impossible";
-    default:
-      return "not run";
-  }
+  return reading.stale ? "out of date" : (STATES[reading.status] ?? "");
 }

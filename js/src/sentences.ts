@@ -1,10 +1,10 @@
 // The sentence of a cell or a result: what was done, what moved, from where to where, and by how
 // much. It stands in a fixed line and is the cell's accessible name.
-import { constantEffects, effect, estimands } from "./estimands.ts";
+import { effect, percent } from "./estimands.ts";
 import { count, percentSize, percentText, raw, seconds, size } from "./numbers.ts";
 import { type Direction, type Panel, Status, type View } from "./protocol.ts";
 import type { Reading } from "./reading.ts";
-import { shown, type Unit, unitFor } from "./scale.ts";
+import { DIRECTIONS, shown, type Unit, unitFor } from "./scale.ts";
 import { plain } from "./text.ts";
 
 const LONG = 160;
@@ -31,7 +31,7 @@ export function sentence(
   if (!shown(reading.status)) return `${label} was not run. Enter runs it: ${oneCost(panel)}.`;
   const unit = unitFor(view, "percent");
   const words = { view, reading: { ...reading, label }, unit };
-  const body = reading.edit.corners ? patched(words, direction) : constant(words, direction);
+  const body = direction === "difference" ? difference(words) : moved(words, direction);
   return [body, ...sureness(words, direction)].join(" ");
 }
 
@@ -48,36 +48,50 @@ export function cellName(view: View, direction: Direction, reading: Reading, pan
   return text.startsWith(`${label} `) ? text : `${label}: ${text}`;
 }
 
-// --- patches between the two prompts ---------------------------------------------------------
+// --- one base run, or the difference of both ------------------------------------------------------
 
-function patched({ view, reading, unit }: Words, direction: Direction): string {
-  const { y11, y00, y10, y01 } = reading.corners;
-  const { PIE, TIE, INT, TE } = estimands(reading.corners);
-  const metric = plain(view.metric.label, LONG);
-  const near = unit === "raw";
-  const share = (value: number) => (100 * value) / TE;
-  if (direction === "restore") {
-    const start = `Patching ${reading.label} from clean into corrupt moves ${metric} from ${raw(y00)} to ${raw(y01)}`;
-    if (near) return `${start}: ${bare(PIE, view)}.`;
-    return share(PIE) < 0
-      ? `${start}: ${percentSize(-share(PIE))}% further from the clean answer.`
-      : `${start}: ${percentSize(share(PIE))}% of the total effect.`;
-  }
-  if (direction === "break") {
-    const start = `Patching ${reading.label} from corrupt into clean moves ${metric} from ${raw(y11)} to ${raw(y10)}`;
-    if (near) return `${start}: ${bare(-TIE, view)}.`;
-    return share(TIE) < 0
-      ? `${start}: ${percentSize(-share(TIE))}% added; it opposes the clean answer.`
-      : `${start}: ${percentSize(share(TIE))}% of the total effect lost.`;
-  }
-  const gate = interaction(PIE, TIE, INT);
-  if (near)
-    return `${reading.label}: restoring gains ${size(PIE)}, breaking loses ${size(TIE)} ${view.metric.unit}: interaction ${raw(INT)}. The total effect is near 0.${gate}`;
-  return `Restoring gains ${percentSize(share(PIE))}%, breaking loses ${percentSize(share(TIE))}%: interaction ${percentText(share(INT))}%.${gate}`;
+const NEAR_ZERO = "The total effect is near 0, so there is no percentage.";
+
+function moved({ view, reading, unit }: Words, direction: Direction): string {
+  const { corners, edit, label } = reading;
+  const patch = edit.corners;
+  const restore = direction === "restore";
+  const [from, to] = restore ? [corners.y00, corners.y01] : [corners.y11, corners.y10];
+  const run = restore ? "corrupt" : "clean";
+  const done = patch
+    ? `Patching ${label} from ${restore ? "clean" : "corrupt"} into ${run}`
+    : `Setting ${label} ${plain(edit.goal, LONG)} in the ${run} run`;
+  const start = `${done} moves ${plain(view.metric.label, LONG)} from ${raw(from)} to ${raw(to)}`;
+  if (unit === "raw")
+    return `${start}${patch ? `: ${raw(to - from)} ${view.metric.unit}` : ""}. ${NEAR_ZERO}`;
+  const share = percent(effect(direction, patch, corners), corners.y11, corners.y00);
+  const less = share < 0;
+  const lost = less ? "added; it opposes the clean answer" : "of the total effect lost";
+  // A patch's gain and a constant's loss have opposite signs.
+  const gained =
+    less === patch
+      ? "further from the clean answer"
+      : `of the total effect${patch ? "" : " toward the clean answer"}`;
+  return `${start}: ${percentSize(Math.abs(share))}% ${restore ? gained : lost}.`;
 }
 
-function bare(value: number, view: View): string {
-  return `${raw(value)} ${view.metric.unit}. The total effect is near 0, so there is no percentage`;
+function difference({ view, reading, unit }: Words): string {
+  const { corners, edit, label } = reading;
+  const both = edit.corners;
+  const [first, second, gap] = [
+    ...(both ? (["restore", "break"] as const) : (["break", "restore"] as const)),
+    "difference" as const,
+  ].map((direction) => effect(direction, both, corners)) as [number, number, number];
+  const share = (value: number) => percent(value, corners.y11, corners.y00);
+  const amount = (value: number) =>
+    unit === "percent" ? `${percentSize(share(value))}%` : size(value);
+  const end = unit === "percent" ? `${percentText(share(gap))}%` : raw(gap);
+  const units = unit === "percent" ? "" : ` ${view.metric.unit}`;
+  if (!both)
+    return `Setting ${label} ${plain(edit.goal, LONG)} costs ${amount(first)}${units} on clean and ${amount(second)}${units} on corrupt: difference ${end}.`;
+  const start = units ? `${label}: restoring` : "Restoring";
+  const near = units ? " The total effect is near 0." : "";
+  return `${start} gains ${amount(first)}, breaking loses ${amount(second)}${units}: interaction ${end}.${near}${interaction(first, second, gap)}`;
 }
 
 /** Which gate the two effects look like, where the interaction is over half the larger of them. */
@@ -89,34 +103,6 @@ function interaction(pie: number, tie: number, int: number): string {
   return Math.abs(tie) >= Math.abs(pie)
     ? " It matters more when the rest is clean (AND-like)."
     : " It matters more when the rest is corrupt (OR-like).";
-}
-
-// --- other edits -----------------------------------------------------------------------------
-
-function constant({ view, reading, unit }: Words, direction: Direction): string {
-  const { y11, y00, y10, y01 } = reading.corners;
-  const effects = constantEffects(reading.corners);
-  const metric = plain(view.metric.label, LONG);
-  const share = (value: number) => (100 * value) / (y11 - y00);
-  const amount = (value: number) =>
-    unit === "percent" ? `${percentSize(share(value))}%` : `${size(value)} ${view.metric.unit}`;
-  const near = unit === "raw" ? ". The total effect is near 0, so there is no percentage" : "";
-  const what = `Setting ${reading.label} ${plain(reading.edit.goal, LONG)}`;
-  if (direction === "break") {
-    const start = `${what} in the clean run moves ${metric} from ${raw(y11)} to ${raw(y10)}`;
-    if (near) return `${start}${near}.`;
-    return share(effects.clean) < 0
-      ? `${start}: ${percentSize(-share(effects.clean))}% added; it opposes the clean answer.`
-      : `${start}: ${percentSize(share(effects.clean))}% of the total effect lost.`;
-  }
-  if (direction === "restore") {
-    const start = `${what} in the corrupt run moves ${metric} from ${raw(y00)} to ${raw(y01)}`;
-    if (near) return `${start}${near}.`;
-    return share(effects.corrupt) < 0
-      ? `${start}: ${percentSize(-share(effects.corrupt))}% of the total effect toward the clean answer.`
-      : `${start}: ${percentSize(share(effects.corrupt))}% further from the clean answer.`;
-  }
-  return `${what} costs ${amount(effects.clean)} on clean and ${amount(effects.corrupt)} on corrupt: difference ${unit === "percent" ? `${percentText(share(effects.difference))}%` : raw(effects.difference)}.`;
 }
 
 // --- how sure ----------------------------------------------------------------------------------
@@ -137,8 +123,8 @@ function sureness({ reading, unit }: Words, direction: Direction): string[] {
   return out;
 
   function interval(): string {
-    const key = intervalKey(reading.edit.corners, direction);
-    const ci = reading.ci?.[key];
+    const keys = reading.edit.corners ? ["PIE", "TIE", "INT"] : ["corrupt", "clean", "difference"];
+    const ci = reading.ci?.[keys[DIRECTIONS.indexOf(direction)] ?? ""];
     if (!ci) return "";
     if (unit === "raw") return `, CI ${raw(ci[0])} to ${raw(ci[1])}`;
     const te = reading.corners.y11 - reading.corners.y00;
@@ -148,9 +134,4 @@ function sureness({ reading, unit }: Words, direction: Direction): string[] {
     const ends = ci.map((end) => (100 * turn * end) / te).sort((a, b) => a - b);
     return `, CI ${percentSize(ends[0] ?? Number.NaN)} to ${percentSize(ends[1] ?? Number.NaN)}`;
   }
-}
-
-function intervalKey(patch: boolean, direction: Direction): string {
-  if (patch) return direction === "restore" ? "PIE" : direction === "break" ? "TIE" : "INT";
-  return direction === "restore" ? "corrupt" : direction === "break" ? "clean" : "difference";
 }

@@ -1,7 +1,8 @@
 // The sheet: heads, MLPs and tokens on shared layer rows, and the way to run what has not been run.
-import { button, h, setProps, setText } from "./dom.ts";
-import { Grid, type GridOptions } from "./grid.ts";
+import { button, choice, div, h, setProps, setText, span } from "./dom.ts";
+import { type Grid, type GridOptions, grid } from "./grid.ts";
 import { type Sizes, sizes } from "./layout.ts";
+import type { Matrix } from "./matrix.ts";
 import { count, seconds } from "./numbers.ts";
 import { same as sameMark } from "./prompts.ts";
 import { type CellRef, type Panel, Status, type View } from "./protocol.ts";
@@ -9,154 +10,174 @@ import type { Store } from "./store.ts";
 import { token } from "./text.ts";
 
 const NOUN: Record<string, string> = { head: "head", mlp_out: "MLP", tokens: "site" };
-const TOKEN_MEDIATORS: [string, string][] = [
-  ["residual", "residual"],
-  ["attn_out", "attention out"],
-  ["mlp_out", "MLP out"],
-];
+const TOKEN_MEDIATORS = { residual: "residual", attn_out: "attention out", mlp_out: "MLP out" };
 const CHARACTER = 7.4;
 const LONGEST_HEAD = 11;
 
-export class Sheet {
-  readonly el = h("div", { class: "mw-sheet" });
-  #grids: Grid[] = [];
-  #feet: (() => void)[] = [];
-  #built = "";
-  #width = 0;
+/** The panels of these keys, in order. */
+export function sheet(
+  store: Store,
+  panels: readonly string[],
+  signal: AbortSignal,
+  /** What else a panel's cells can do. */
+  dress?: (matrix: Matrix) => void,
+) {
+  const el = div("mw-sheet");
+  let grids: Grid[] = [];
+  let feet: (() => void)[] = [];
+  let built = "";
+  let room = 0;
+  /** The panel that has the whole width to itself. */
+  let alone: string | null = null;
 
-  constructor(
-    readonly store: Store,
-    /** Keys of the panels to draw, in order. */
-    readonly panels: readonly string[],
-    signal: AbortSignal,
-  ) {
-    store.on(["view"], () => this.#draw(), signal);
-    store.on(["scale"], () => this.#paint(), signal);
-    store.on(["result"], () => this.#result(), signal);
-    store.on(["pending"], () => this.#marks(), signal);
-    store.on(["status"], () => this.#footers(), signal);
-    store.on(["hover"], () => this.#hover(), signal);
-  }
+  const footers = () => {
+    for (const foot of feet) foot();
+  };
+  const paint = () => {
+    for (const one of grids) one.paint();
+    footers();
+  };
+  const focusCell = ({ panel, index }: CellRef) =>
+    grids.find(({ key }) => key === panel)?.focus(index);
+  const enlarge = (key: string | null) => {
+    alone = key;
+    draw();
+    el.querySelector<HTMLElement>(".mw-enlarge")?.focus();
+  };
 
-  /** Draws for a width in CSS pixels. */
-  resize(width: number): void {
-    if (width === this.#width) return;
-    this.#width = width;
-    this.#draw();
-  }
-
-  focusCell(cell: CellRef): void {
-    const grid = this.#grids.find((g) => g.options.panel === cell.panel);
-    grid?.focus(grid.at(cell.index));
-  }
-
-  #draw(): void {
-    const { view } = this.store;
-    if (!view || this.#width === 0) return;
-    const size = sizes(view, this.#width);
+  const draw = () => {
+    const { view } = store;
+    if (!view || room === 0) return;
+    const keys = panels.filter((key) => (!alone || key === alone) && store.panel(key));
+    const drawn = view.panels.filter(({ key }) => keys.includes(key));
+    const size = sizes({ panels: drawn }, room);
     // Elements are made anew only where labels, shapes or sizes changed; numbers are repainted.
-    const structure = JSON.stringify([size, this.#structure(view)]);
-    if (structure === this.#built) {
-      this.#paint();
+    const structure = JSON.stringify([size, keys, devicePixelRatio, shapes(view)]);
+    if (structure === built) {
+      paint();
       return;
     }
-    this.#built = structure;
-    const focused = this.#grids.find((grid) => grid.el.contains(document.activeElement))?.current;
-    const current = this.#grids.map((grid) => grid.current);
-    this.#grids = [];
-    this.#feet = [];
-    const boxes = this.panels.flatMap((key) => {
-      const panel = this.store.panel(key);
-      return panel ? [this.#box(view, panel, size)] : [];
+    built = structure;
+    const focused = grids.find(({ matrix }) => matrix.el.contains(document.activeElement));
+    const before = new Map(grids.map((one) => [one.key, one.current()]));
+    feet = [];
+    grids = keys.map((key) => {
+      const panel = store.panel(key) as Panel;
+      const one = grid(store, gridOptions(view, panel, size), panel);
+      dress?.(one.matrix);
+      return one;
     });
-    this.el.classList.toggle("mw-narrow", size.narrow);
-    this.el.style.setProperty("--head-h", `${headHeight(view, this.panels, size)}px`);
-    this.el.replaceChildren(...boxes);
-    for (const grid of this.#grids)
-      for (const cell of current) if (cell.panel === grid.options.panel) grid.current = cell;
+    el.classList.toggle("mw-narrow", size.narrow);
+    el.style.setProperty("--head-h", `${headHeight(view, keys, size)}px`);
+    el.replaceChildren(...grids.map((one) => box(one, store.panel(one.key) as Panel)));
+    for (const one of grids) one.rove(before.get(one.key) ?? 0);
     if (focused) {
       // The focus comes back to a new element; nobody has pointed at anything.
-      const { hover } = this.store;
-      this.focusCell(focused);
-      this.store.setHover(hover);
+      const { hover } = store;
+      focusCell({ panel: focused.key, index: before.get(focused.key) ?? 0 });
+      store.setHover(hover);
     }
-    this.#footers();
-  }
+    footers();
+  };
 
-  #structure(view: View): unknown {
-    const shapes = view.panels.map((p) => [p.key, p.mediator, p.title, p.rows, p.cols, p.axes]);
-    const texts = [view.prompts.clean, view.prompts.corrupt].map((side) => side.map((t) => t.text));
-    return [shapes, texts];
-  }
+  const box = ({ matrix }: Grid, panel: Panel) =>
+    div(`mw-panel mw-panel-${panel.key}`, title(panel), div("mw-scroll", matrix.el), foot(panel));
 
-  #box(view: View, panel: Panel, size: Sizes): HTMLElement {
-    const grid = new Grid(this.store, gridOptions(view, panel, size), panel);
-    this.#grids.push(grid);
-    return h(
-      "div",
-      { class: `mw-panel mw-panel-${panel.key}` },
-      h("div", { class: "mw-paneltitle" }, ...this.#title(panel)),
-      h("div", { class: "mw-scroll" }, grid.el),
-      this.#foot(panel),
-    );
-  }
+  const title = ({ key, title, mediator }: Panel) => {
+    const line = div("mw-paneltitle");
+    if (key === "tokens") {
+      const options = Object.entries(TOKEN_MEDIATORS).map(([value, text]) =>
+        h("option", { value, text, selected: value === mediator }),
+      );
+      const ask = (wanted: string) => store.ask("tokens", { mediator: wanted });
+      const select = choice("Token panel shows", ask, ...options);
+      line.append(select, h("span", { text: "× token" }));
+    } else line.append(h("span", { text: title }));
+    const note = span("mw-hint", "≈ attribution estimate");
+    feet.push(() => {
+      note.hidden = !store.panel(key)?.status.includes(Status.Estimate);
+    });
+    line.append(note);
+    if (alone || (panels.length > 1 && key !== "mlp_out"))
+      line.append(
+        button(alone ? "⤡" : "⤢", () => enlarge(alone ? null : key), {
+          class: "mw-button mw-tight mw-enlarge",
+          "aria-label": alone ? "All panels (Esc)" : `${title} alone, larger`,
+          title: alone ? "All panels (Esc)" : "Enlarge",
+        }),
+      );
+    return line;
+  };
 
-  #title(panel: Panel): Node[] {
-    if (panel.key !== "tokens") return [h("span", { text: panel.title })];
-    const select = h("select", { class: "mw-select", "aria-label": "Token panel shows" });
-    for (const [value, text] of TOKEN_MEDIATORS)
-      select.append(h("option", { value, text, selected: value === panel.mediator }));
-    select.value = panel.mediator;
-    select.addEventListener("change", () => this.store.ask("tokens", { mediator: select.value }));
-    return [select, h("span", { text: "× token" })];
-  }
-
-  #foot(panel: Panel): HTMLElement {
-    const { key } = panel;
-    const run = button("", () => this.store.ask("sweep", { panels: [key] }), {
+  const foot = ({ key }: Panel) => {
+    const run = button("", () => store.ask("sweep", { panels: [key] }), {
       class: "mw-button mw-run",
     });
-    const done = h("span", { class: "mw-hint" });
-    this.#feet.push(() => {
-      const now = this.store.panel(key);
+    const done = span("mw-hint");
+    feet.push(() => {
+      const now = store.panel(key);
       if (!now) return;
-      const missing = now.status.filter((code) => code === Status.NotRun).length;
-      const stale = now.revision < (this.store.view?.revision ?? 0);
+      const { cost, cols, status } = now;
+      const of = (state: Status) => status.filter((code) => code === state).length;
+      const guessed = of(Status.Estimate);
+      const missing = of(Status.NotRun) + guessed;
+      const stale = now.revision < (store.view?.revision ?? 0);
       const noun = NOUN[key] ?? "site";
       run.hidden = missing === 0 && !stale;
       done.hidden = !run.hidden;
-      setText(done, `${count(now.status.length, noun)}, all done`);
+      setText(done, `${count(status.length, noun)}, all done`);
+      const passes = count(cost.passes || 1, "pass");
       const words = stale
-        ? `Out of date: run again · ${count(now.cost.passes || 1, "pass")}`
-        : `Run ${count(missing, noun)} · ${count(now.cost.passes, "pass")} · ${seconds(now.cost.seconds)}`;
-      setText(run, now.cols === 1 ? "Run" : words);
-      setProps(run, { title: words, "aria-label": now.cols === 1 ? words : null });
-      run.disabled = !this.store.live || this.store.sweeping;
+        ? `Out of date: run again · ${passes}`
+        : `Run ${count(missing, noun)}${guessed ? " exactly" : ""} · ${passes} · ${seconds(cost.seconds)}`;
+      setText(run, cols === 1 ? "Run" : words);
+      setProps(run, { title: words, "aria-label": cols === 1 ? words : null });
+      run.disabled = !store.live || store.sweeping;
     });
-    return h("div", { class: "mw-foot" }, run, done);
-  }
+    return div("mw-foot", run, done);
+  };
 
-  #paint(): void {
-    for (const grid of this.#grids) grid.paint();
-    this.#footers();
-  }
+  const each = (run: (one: Grid) => void) => () => grids.forEach(run);
+  store.on(["view"], draw, signal);
+  store.on(["scale"], paint, signal);
+  store.on(
+    ["result"],
+    each((one) => one.result()),
+    signal,
+  );
+  store.on(
+    ["pending"],
+    each((one) => one.marks()),
+    signal,
+  );
+  store.on(
+    ["hover"],
+    each((one) => one.hovered()),
+    signal,
+  );
+  store.on(["result", "status"], footers, signal);
 
-  #result(): void {
-    for (const grid of this.#grids) grid.result();
-    this.#footers();
-  }
+  return {
+    el,
+    focusCell,
+    /** Draws for a width in CSS pixels. */
+    resize: (width: number) => {
+      if (width === room) return;
+      room = width;
+      draw();
+    },
+    /** From one panel back to all of them. False where all are shown. */
+    back: () => {
+      if (!alone) return false;
+      enlarge(null);
+      return true;
+    },
+  };
+}
 
-  #marks(): void {
-    for (const grid of this.#grids) grid.marks();
-  }
-
-  #hover(): void {
-    for (const grid of this.#grids) grid.hovered();
-  }
-
-  #footers(): void {
-    for (const draw of this.#feet) draw();
-  }
+function shapes({ panels, prompts }: View): unknown {
+  const texts = [prompts.clean, prompts.corrupt].map((side) => side.map(({ text }) => text));
+  return [panels.map((p) => [p.key, p.mediator, p.title, p.rows, p.cols, p.axes]), texts];
 }
 
 // --- heads of rows and columns -----------------------------------------------------------------------
@@ -168,14 +189,13 @@ function gridOptions(view: View, panel: Panel, size: Sizes): GridOptions {
     return /^\d+$/.test(label) ? `L${label}` : label;
   };
   const base: GridOptions = {
-    panel: panel.key,
     transposed: turned,
     width: panel.key === "head" ? size.head : panel.key === "tokens" ? size.token : 36,
     height: turned ? 24 : size.height,
-    name: NAMES[panel.key] ?? panel.title,
+    title: NAMES[panel.key] ?? panel.title,
     rowHead: (row) => [h("span", { text: layer(row) })],
     colHead: (col) => columnName(panel, col),
-    corner: [h("span", { class: "mw-hidden", text: "layer" })],
+    corner: [span("mw-hidden", "layer")],
   };
   if (panel.key !== "tokens") return base;
   const clean = (i: number) => token(panel.axes[1]?.[i] ?? "");
@@ -192,7 +212,7 @@ function gridOptions(view: View, panel: Panel, size: Sizes): GridOptions {
 /** The number of a head; a panel of one column names it for those who hear the page. */
 function columnName(panel: Panel, col: number): Node {
   const text = panel.axes[1]?.[col] ?? "";
-  return text ? h("span", { text }) : h("span", { class: "mw-hidden", text: panel.title });
+  return text ? h("span", { text }) : span("mw-hidden", panel.title);
 }
 
 const NAMES: Record<string, string> = {

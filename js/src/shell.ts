@@ -1,6 +1,5 @@
-// The root of a view that is not made of panels: theme, name, and the saved table hidden.
+// The root of a view: theme, name, width, and the saved table hidden.
 import { type Child, h } from "./dom.ts";
-import { hideSaved } from "./frame.ts";
 import type { Model } from "./protocol.ts";
 import { followTheme } from "./theme.ts";
 
@@ -13,6 +12,7 @@ export function shell(
   ...children: Child[]
 ): HTMLElement {
   const root = h(
+    // A group, not a landmark: a notebook may hold many views of one name.
     "div",
     { class: "mw", role: "group", "aria-label": name },
     ...children,
@@ -22,6 +22,14 @@ export function shell(
   followTheme(root, signal);
   signal.addEventListener("abort", () => root.remove());
   return root;
+}
+
+/** Hides the table that a saved notebook shows in this view's stead (widgets/_saved.py). */
+function hideSaved(model: Model): HTMLElement {
+  const saved = `.mw-saved-${model.get("_saved_as")}`;
+  const rule = (what: string) => `${what}{display:none}`;
+  // A browser drops a rule that it does not know.
+  return h("style", { text: rule(saved) + rule(`.jp-OutputArea-child:has(${saved})`) });
 }
 
 /** Calls `run` with the view's width in CSS pixels, now and whenever it changes. */

@@ -1,19 +1,19 @@
 // The first line: which contrast and pair, whether the checks passed, undo and redo, help; and what
 // the kernel is doing.
-import { button, h, setProps, setText } from "./dom.ts";
+import { button, div, h, setProps, setText, span } from "./dom.ts";
 import { count } from "./numbers.ts";
 import type { View } from "./protocol.ts";
 import type { Store } from "./store.ts";
 import { plain } from "./text.ts";
 
 export function statusBar(store: Store, help: () => void, signal: AbortSignal): HTMLElement {
-  const name = h("span", { class: "mw-contrast" });
+  const name = span("mw-contrast");
   const [undo, redo] = [
     button("↶", () => store.ask("undo"), { "aria-label": "Undo", title: "Undo (U)" }),
     button("↷", () => store.ask("redo"), { "aria-label": "Redo", title: "Redo (Shift+U)" }),
   ];
-  const step = h("span", { class: "mw-hint mw-step" });
-  const checks = h("span", { class: "mw-checksum" });
+  const step = span("mw-hint mw-step");
+  const checks = span("mw-checksum");
   const draw = () => {
     const { view, history } = store;
     if (!view) return;
@@ -26,16 +26,14 @@ export function statusBar(store: Store, help: () => void, signal: AbortSignal): 
   };
   store.on(["view", "result", "status"], draw, signal);
   draw();
-  return h(
-    "div",
-    { class: "mw-part mw-bar1" },
+  return div(
+    "mw-part mw-bar1",
     name,
     pairStepper(store, signal),
     checks,
     kernel(store, signal),
-    h(
-      "span",
-      { class: "mw-tools" },
+    span(
+      "mw-tools",
       undo,
       step,
       redo,
@@ -60,7 +58,7 @@ function drawChecks(el: HTMLElement, view: View, store: Store): void {
 
 function pairStepper(store: Store, signal: AbortSignal): HTMLElement {
   const el = h("span", { class: "mw-pairs", role: "group", "aria-label": "Pair" });
-  const where = h("span", { class: "mw-where" });
+  const where = span("mw-where");
   // The pair to come back to from the mean.
   let last = 0;
   const go = (by: number) => {
@@ -76,7 +74,7 @@ function pairStepper(store: Store, signal: AbortSignal): HTMLElement {
     class: "mw-segment",
   });
   const mean = button("Mean", () => store.ask("pair", { index: null }), { class: "mw-segment" });
-  const segments = h("span", { class: "mw-segments" }, one, mean);
+  const segments = span("mw-segments", one, mean);
   el.append(back, where, next, segments);
   const draw = () => {
     const pairs = store.view?.pairs;

@@ -2,17 +2,18 @@
 // what is on its way. It draws nothing; views subscribe to the kinds of change they show.
 import { same, sameCells } from "./cells.ts";
 import { decodeMessage, decodeResult, decodeView } from "./decode.ts";
-import { type Part, readPart } from "./parts.ts";
-import type {
-  CellRef,
-  Direction,
-  History,
-  Model,
-  Panel,
-  Progress,
-  RequestError,
-  Result,
-  View,
+import type { Part } from "./parts.ts";
+import {
+  type CellRef,
+  type Direction,
+  type History,
+  type Model,
+  type Panel,
+  type Progress,
+  type RequestError,
+  type Result,
+  Status,
+  type View,
 } from "./protocol.ts";
 import type { Reading } from "./reading.ts";
 import { Requests, type Then } from "./requests.ts";
@@ -46,8 +47,8 @@ export class Store {
 
   constructor(
     readonly model: Model,
-    /** The names of the parts that the view has, each a trait. */
-    parts: readonly string[] = [],
+    /** How to read the parts that the view has, each a trait (parts.ts). */
+    parts: Record<string, (value: unknown) => Part> = {},
   ) {
     this.#requests = new Requests(model, () => this.#tell("status"));
     model.on("change:view", () => this.#readView());
@@ -58,9 +59,15 @@ export class Store {
       model.on(event, () => this.#lost());
     this.#readDirection();
     this.#readView();
-    for (const name of parts) {
-      model.on(`change:${name}`, () => this.#readPart(name));
-      this.#readPart(name);
+    for (const [name, read] of Object.entries(parts)) {
+      const take = () =>
+        this.#guard(() => {
+          this.parts.set(name, read(model.get(name)));
+          if (this.hover && !this.cellReading(this.hover)) this.hover = null;
+          this.#tell(`part:${name}`);
+        });
+      model.on(`change:${name}`, take);
+      take();
     }
     this.#readResult();
   }
@@ -137,14 +144,25 @@ export class Store {
 
   /** Runs the intervention on a cell, or on the selection with this cell added or taken out. */
   choose(cell: CellRef, add = false): void {
-    if (!add) {
-      this.#intervene([cell]);
-      return;
-    }
-    const rest = this.selection.filter((other) => !same(other, cell));
-    const cells = rest.length < this.selection.length ? rest : [...rest, cell];
-    if (cells.length === 0) this.ask("clear");
-    else this.#intervene(cells);
+    this.chooseAll([cell], add, true);
+  }
+
+  /**
+   * Runs the intervention on cells jointly. `add`: with what is selected; `toggle`: those that are
+   * selected already are taken out. Cells that cannot be set are left out.
+   */
+  chooseAll(cells: CellRef[], add = false, toggle = false): void {
+    const can = cells.filter(
+      ({ panel, index }) => this.panel(panel)?.status[index] !== Status.Impossible,
+    );
+    if (can.length === 0) return;
+    const before = add ? this.selection : [];
+    const within = (all: CellRef[]) => (one: CellRef) => all.some((other) => same(one, other));
+    const rest = toggle ? before.filter((one) => !within(can)(one)) : before;
+    const taken = toggle && rest.length < before.length;
+    const all = taken ? rest : [...rest, ...can.filter((one) => !within(rest)(one))];
+    if (all.length === 0) this.ask("clear");
+    else this.#intervene(all);
   }
 
   setDirection(direction: Direction): void {
@@ -223,14 +241,6 @@ export class Store {
       if (this.#mergeResult()) this.#rescale();
       this.#tell(this.max === before ? "result" : "scale");
       if (this.max !== before) this.#tell("result");
-    });
-  }
-
-  #readPart(name: string): void {
-    this.#guard(() => {
-      this.parts.set(name, readPart(name, this.model.get(name)));
-      if (this.hover && !this.cellReading(this.hover)) this.hover = null;
-      this.#tell(`part:${name}`);
     });
   }
 

@@ -1,5 +1,5 @@
 // The selection: its sites, the joint effect beside the sum of the single ones, and the gap.
-import { button, h } from "./dom.ts";
+import { button, h, span } from "./dom.ts";
 import { fixed } from "./numbers.ts";
 import type { CellRef } from "./protocol.ts";
 import type { Reading } from "./reading.ts";
@@ -36,18 +36,12 @@ export function strip(store: Store, signal: AbortSignal): HTMLElement {
     const cells = store.selection;
     if (cells.length === 0) {
       el.replaceChildren(
-        h(
-          "span",
-          { class: "mw-hint" },
-          "Nothing selected. Shift-click or ",
-          kbd("X"),
-          " adds a site.",
-        ),
+        span("mw-hint", "Nothing selected. Shift-click or ", kbd("X"), " adds a site."),
       );
       return;
     }
     el.replaceChildren(
-      h("span", { class: "mw-stripname", text: store.pending ? "Running" : "Selected" }),
+      span("mw-stripname", store.pending ? "Running" : "Selected"),
       ...cells.map((cell) => chip(store, cell)),
       ...figures(store),
       button("Clear", () => store.ask("clear"), { title: "Clear the selection (Esc)" }),
@@ -68,7 +62,7 @@ function chip(store: Store, cell: CellRef): HTMLElement {
     class: "mw-remove",
     "aria-label": `Take ${label} out of the selection`,
   });
-  return h("span", { class: "mw-chip" }, h("bdi", { text: label }), remove);
+  return span("mw-chip", h("bdi", { text: label }), remove);
 }
 
 function figures(store: Store): HTMLElement[] {
@@ -78,9 +72,8 @@ function figures(store: Store): HTMLElement[] {
   const show = (value: number) =>
     Number.isNaN(value) ? "–" : fixed(value) + (store.unit === "percent" ? "%" : "");
   const figure = (name: string, value: number) =>
-    h("span", { class: "mw-sum" }, `${name} `, h("b", { text: show(value) }));
+    span("mw-sum", `${name} `, h("b", { text: show(value) }));
   const out = [figure("together", together), figure("sum", sum), figure("gap", gap)];
-  if (Number.isNaN(sum))
-    out.push(h("span", { class: "mw-hint", text: "run each alone for the sum" }));
+  if (Number.isNaN(sum)) out.push(span("mw-hint", "run each alone for the sum"));
   return out;
 }

@@ -1,9 +1,10 @@
 // Direction, edit, unit and the legend of the one colour scale.
-import { button, h, setProps, setText } from "./dom.ts";
+import { button, choice, div, h, setProps, setText, span } from "./dom.ts";
 import { normalizable } from "./estimands.ts";
 import { percentText, raw } from "./numbers.ts";
 import type { Direction } from "./protocol.ts";
-import type { Palette, Store } from "./store.ts";
+import type { Unit } from "./scale.ts";
+import type { Store } from "./store.ts";
 
 interface Choice {
   direction: Direction;
@@ -12,41 +13,23 @@ interface Choice {
   formula: string;
 }
 
-const PATCH: Choice[] = [
-  {
-    direction: "restore",
-    verb: "Restore",
-    symbol: "PIE",
-    formula: "Y(corrupt, clean mediator) − Y(corrupt): denoising gain",
-  },
-  {
-    direction: "break",
-    verb: "Break",
-    symbol: "TIE",
-    formula: "Y(clean) − Y(clean, corrupt mediator): noising loss",
-  },
-  { direction: "difference", verb: "Difference", symbol: "INT", formula: "TIE − PIE: interaction" },
-];
-const CONSTANT: Choice[] = [
-  {
-    direction: "break",
-    verb: "On clean",
-    symbol: "Y − Y(do)",
-    formula: "Y(clean) − Y(clean, mediator set)",
-  },
-  {
-    direction: "restore",
-    verb: "On corrupt",
-    symbol: "Y − Y(do)",
-    formula: "Y(corrupt) − Y(corrupt, mediator set)",
-  },
-  {
-    direction: "difference",
-    verb: "Difference",
-    symbol: "clean − corrupt",
-    formula: "On clean − On corrupt. A constant is not the other prompt's value: no PIE, TIE, INT",
-  },
-];
+const faces = (rows: [Direction, string, string, string][]): Choice[] =>
+  rows.map(([direction, verb, symbol, formula]) => ({ direction, verb, symbol, formula }));
+const PATCH = faces([
+  ["restore", "Restore", "PIE", "Y(corrupt, clean mediator) − Y(corrupt): denoising gain"],
+  ["break", "Break", "TIE", "Y(clean) − Y(clean, corrupt mediator): noising loss"],
+  ["difference", "Difference", "INT", "TIE − PIE: interaction"],
+]);
+const CONSTANT = faces([
+  ["break", "On clean", "Y − Y(do)", "Y(clean) − Y(clean, mediator set)"],
+  ["restore", "On corrupt", "Y − Y(do)", "Y(corrupt) − Y(corrupt, mediator set)"],
+  [
+    "difference",
+    "Difference",
+    "clean − corrupt",
+    "On clean − On corrupt. A constant is not the other prompt's value: no PIE, TIE, INT",
+  ],
+]);
 
 /** The three directions in the order of the keys 1, 2, 3. */
 export function choices(patch: boolean): readonly Choice[] {
@@ -63,22 +46,22 @@ export function quantity(direction: Direction, patch: boolean): { short: string;
 
 export function directions(store: Store, signal: AbortSignal): HTMLElement {
   const el = h("div", { class: "mw-directions", role: "group", "aria-label": "Direction" });
-  const formula = h("span", { class: "mw-formula" });
+  const formula = span("mw-formula");
+  let built: readonly Choice[] = [];
   const draw = () => {
-    const patch = store.view?.edit.corners ?? true;
-    const faces = choices(patch);
-    if (el.childElementCount !== faces.length || el.dataset.patch !== String(patch)) {
-      el.dataset.patch = String(patch);
-      el.replaceChildren(...faces.map((face) => directionButton(store, face, formula)));
-    }
-    faces.forEach((face, i) => {
-      const child = el.children[i];
-      if (child) setProps(child, { "aria-pressed": String(face.direction === store.direction) });
+    const now = choices(store.view?.edit.corners ?? true);
+    if (now !== built)
+      el.replaceChildren(...now.map((face) => directionButton(store, face, formula)));
+    built = now;
+    now.forEach(({ direction }, i) => {
+      setProps(el.children[i] as Element, {
+        "aria-pressed": String(direction === store.direction),
+      });
     });
   };
   store.on(["view", "scale"], draw, signal);
   draw();
-  return h("div", { class: "mw-directionbox" }, el, formula);
+  return div("mw-directionbox", el, formula);
 }
 
 function directionButton(store: Store, face: Choice, formula: HTMLElement): HTMLElement {
@@ -88,7 +71,7 @@ function directionButton(store: Store, face: Choice, formula: HTMLElement): HTML
     "aria-label": label,
     title: face.formula,
   });
-  el.append(h("span", { text: face.verb }), h("span", { class: "mw-symbol", text: face.symbol }));
+  el.append(h("span", { text: face.verb }), span("mw-symbol", face.symbol));
   el.addEventListener("focus", () => {
     setText(formula, face.formula);
   });
@@ -99,8 +82,7 @@ function directionButton(store: Store, face: Choice, formula: HTMLElement): HTML
 }
 
 export function editChoice(store: Store, signal: AbortSignal): HTMLElement {
-  const select = h("select", { class: "mw-select", "aria-label": "Edit" });
-  select.addEventListener("change", () => store.ask("edit", { edit: select.value }));
+  const select = choice("Edit", (edit) => store.ask("edit", { edit }));
   const draw = () => {
     const { view } = store;
     if (!view) return;
@@ -128,13 +110,9 @@ export function editChoice(store: Store, signal: AbortSignal): HTMLElement {
 }
 
 export function unitChoice(store: Store, signal: AbortSignal): HTMLElement {
-  const select = h("select", { class: "mw-select", "aria-label": "Show" });
-  const [share, plain] = [h("option", { value: "percent" }), h("option", { value: "raw" })];
-  share.textContent = "% of total";
-  select.append(share, plain);
-  select.addEventListener("change", () =>
-    store.setUnit(select.value === "raw" ? "raw" : "percent"),
-  );
+  const share = h("option", { value: "percent", text: "% of total" });
+  const plain = h("option", { value: "raw" });
+  const select = choice("Show", (unit) => store.setUnit(unit as Unit), share, plain);
   const draw = () => {
     const { view } = store;
     if (!view) return;
@@ -147,10 +125,7 @@ export function unitChoice(store: Store, signal: AbortSignal): HTMLElement {
   return h("label", { class: "mw-field" }, h("span", { text: "Show" }), select);
 }
 
-const PALETTES: [Palette, string][] = [
-  ["rdbu", "red–blue"],
-  ["puor", "orange–purple"],
-];
+const PALETTES = ["red–blue", "orange–purple"] as const;
 
 export function legend(store: Store, signal: AbortSignal): HTMLElement {
   const [low, high] = [h("span"), h("span")];
@@ -163,8 +138,7 @@ export function legend(store: Store, signal: AbortSignal): HTMLElement {
     const end = store.unit === "percent" ? percentText(store.max) : raw(store.max);
     setText(high, end);
     setText(low, end.replace("+", "\u2212"));
-    const now = PALETTES.find(([name]) => name === store.palette)?.[1] ?? "";
-    const next = PALETTES.find(([name]) => name !== store.palette)?.[1] ?? "";
+    const [now, next] = store.palette === "rdbu" ? PALETTES : [PALETTES[1], PALETTES[0]];
     setProps(swap, {
       "aria-label": `Colour scale ${low.textContent} to ${end}, ${now}; away from clean to toward clean. Change to ${next}`,
       title: `Colours ${now}: click for ${next}`,
@@ -172,17 +146,11 @@ export function legend(store: Store, signal: AbortSignal): HTMLElement {
   };
   store.on(["view", "scale", "look", "result"], draw, signal);
   draw();
-  return h(
-    "div",
-    { class: "mw-legend" },
+  return div(
+    "mw-legend",
     low,
     swap,
     high,
-    h(
-      "span",
-      { class: "mw-legendword" },
-      h("span", { text: "away" }),
-      h("span", { text: "toward clean" }),
-    ),
+    span("mw-legendword", h("span", { text: "away" }), h("span", { text: "toward clean" })),
   );
 }

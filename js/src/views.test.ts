@@ -154,7 +154,7 @@ test("states are marked, and panels that were not run offer to run with their co
   expect(cells().map((cell) => cell.dataset.state)).toEqual(states);
   expect(at(4).textContent).toBe("");
   const run = el.querySelector<HTMLButtonElement>(".mw-run");
-  expect(run?.textContent).toBe("Run 1 head · 1 pass · ~0.1\u00a0s");
+  expect(run?.textContent).toBe("Run 2 heads exactly · 1 pass · ~0.1\u00a0s");
   run?.click();
   expect(model.last).toMatchObject({ action: "sweep", panels: ["head"] });
 });

@@ -3,64 +3,23 @@
 from __future__ import annotations
 
 import re
-import statistics
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
+from tests.browser.explorers import (
+    EXPLORER,
+    SESSION,
+    START,
+    Explorer,
+    clipped,
+    number,
+    unnamed,
+)
 from tests.browser.notebook import RUN_CELL, Notebook
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "01_click_to_patch.ipynb"
-EXPLORER = ".mw[aria-label='Explorer']"
-SUPPRESS = "data-lm-suppress-shortcuts"
-START = "import mediawidget as mw\nlm = mw.load()\nstudy = mw.Study(lm, mw.tasks.ioi(lm, n={n}))"
-
-SHARE = "lambda e, k: None if e is None else round(100 * float(e[k]) / float(e['TE']), 6)"
-
-
-SESSION = "window.jupyterapp.shell.currentWidget.sessionContext"
-
-
-class Explorer:
-    """An Explorer on the page, and the study behind it in the kernel."""
-
-    def __init__(self, notebook: Notebook, selector: str = EXPLORER) -> None:
-        self.notebook = notebook
-        self.page = notebook.page
-        self.root = self.page.locator(selector).first
-        self.selector = selector
-
-    def cell(self, label: str, grid: str = "") -> Locator:
-        """The cell of a site, found as people who hear the page find it."""
-        name = re.compile(rf"^{re.escape(label)}(?![\w@])(?! @)")
-        scope = self.root.get_by_role("grid", name=grid) if grid else self.root
-        return scope.get_by_role("gridcell", name=name)
-
-    def readout(self) -> float:
-        """The large number, in percent or in the metric's unit."""
-        return number(self.root.locator(".mw-readout").inner_text())
-
-    def figures(self) -> dict[str, float]:
-        """Together, sum and gap of a selection of several."""
-        texts = self.root.locator(".mw-sum").all_inner_texts()
-        return {text.split()[0]: number(text.split()[1]) for text in texts}
-
-    def share(self, key: str) -> float:
-        """What the study says of its last result, in percent of the total effect."""
-        return float(self.notebook.value(f"({SHARE})(study.last, {key!r})"))
-
-    def settled(self, label: str) -> None:
-        """Wait until the result that is shown is that of these sites."""
-        table = self.root.locator(".mw-over bdi")
-        expect(table).to_have_text(label)
-        expect(self.root.locator("[data-pending]")).to_have_count(0)
-
-
-def number(text: str) -> float:
-    """A number as the page writes it."""
-    return float(text.replace("\N{MINUS SIGN}", "-").replace("%", "").replace("+", ""))
 
 
 @pytest.fixture
@@ -327,43 +286,6 @@ def test_pictures_names_and_widths(explorer: Explorer, dark: bool) -> None:
     assert unnamed(explorer) == []
 
 
-def clipped(explorer: Explorer) -> list[str]:
-    """Elements that stand out of the view to the right."""
-    return list(
-        explorer.page.evaluate(
-            """(selector) => { const root = document.querySelector(selector);
-        const edge = root.getBoundingClientRect().right + 0.5;
-        return [...root.querySelectorAll("*")].filter((el) => !el.closest(".mw-hidden, dialog")
-          && el.getBoundingClientRect().right > edge).map((el) => el.className); }""",
-            explorer.selector,
-        )
-    )
-
-
-def unnamed(explorer: Explorer) -> list[str]:
-    """Grids without a name, cells whose name is not their label and sentence, focusable elements
-    that would hand their keys to the notebook."""
-    return list(
-        explorer.page.evaluate(
-            """([selector, suppress]) => { const root = document.querySelector(selector);
-        const bad = [];
-        const focusable = "button, select, input, summary, a, [tabindex]";
-        for (const el of root.querySelectorAll(focusable))
-          if (el.getAttribute(suppress) !== "true") bad.push("keys: " + el.outerHTML.slice(0, 90));
-        for (const grid of root.querySelectorAll("[role=grid]")) {
-          if (!grid.getAttribute("aria-label")) bad.push("grid without a name");
-          if (grid.querySelectorAll("[tabindex='0']").length !== 1) bad.push("tab stops");
-        }
-        for (const cell of root.querySelectorAll("[role=gridcell]")) {
-          const name = cell.getAttribute("aria-label") || "";
-          if (!/^(out|(L|mlp|attn)\\d+\\S*)( @ .+)?:? .+/.test(name)) bad.push("cell: " + name);
-        }
-        return bad; }""",
-            [explorer.selector, SUPPRESS],
-        )
-    )
-
-
 HOSTILE = """
 import dataclasses
 pair = study.token_pairs[0]
@@ -381,41 +303,3 @@ def test_hostile_tokens_are_text(notebook: Notebook) -> None:
     expect(explorer.root.locator(".mw-prompts")).to_contain_text("<img src=x onerror=")
     assert explorer.root.locator("img").count() == 0
     assert explorer.page.evaluate("window.__hurt") is None
-
-
-TIME_CLICKS = """async (selector) => {
-  const root = document.querySelector(selector);
-  const cells = [...root.querySelector("[role=grid]").querySelectorAll("[role=gridcell]")];
-  const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-  const painted = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-  const answered = (cell) => new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error("no answer")), 5000);
-    const watch = new MutationObserver(() => {
-      if (cell.getAttribute("aria-selected") !== "true") return;
-      if (root.querySelector("[data-pending]")) return;
-      watch.disconnect();
-      clearTimeout(late);
-      resolve();
-    });
-    watch.observe(root, { subtree: true, attributes: true });
-  });
-  const times = [];
-  for (let i = 0; i < 32; i++) {
-    const cell = cells[(7 * i + 1) % cells.length];
-    const began = performance.now();
-    cell.click();
-    await answered(cell);
-    await painted();
-    times.push(performance.now() - began);
-    await wait(250);
-  }
-  return times.slice(2);
-}"""
-
-
-def test_thirty_clicks_are_painted_one_by_one(explorer: Explorer, record_property: Any) -> None:
-    """Every click's answer is painted, kernel idle; how long it took is said, never asserted."""
-    times = explorer.page.evaluate(TIME_CLICKS, EXPLORER)
-    assert len(times) == 30
-    record_property("click_to_painted_ms", round(statistics.median(times), 1))
-    print(f"click to painted: median {statistics.median(times):.1f} ms, worst {max(times):.1f} ms")

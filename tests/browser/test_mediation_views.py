@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.browser.explorers import START, SUPPRESS, Explorer, clipped, number
 from tests.browser.notebook import Notebook
-from tests.browser.test_click_to_patch import START, SUPPRESS, Explorer, clipped, number
 
 DIAGRAM = ".mw[aria-label='Mediation diagram']"
 GATES = ".mw[aria-label='Gate playground']"

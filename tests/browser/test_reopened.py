@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.explorers import EXPLORER, SESSION, START, Explorer
 from tests.browser.notebook import PATIENCE, Notebook
-from tests.browser.test_click_to_patch import EXPLORER, SESSION, START, Explorer
 
 SAVED = "[class^=mw-saved-]"
 SAVE = "window.jupyterapp.commands.execute('docmanager:save')"

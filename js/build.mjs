@@ -19,7 +19,14 @@ export const WIDGETS = [
   "causal_trace",
   "attention_pattern",
   "logit_lens",
+  "neurons",
 ];
+
+/** What draws the widgets on a page without a kernel (mediawidget/widgets/exports/page.py). */
+export const STAND_IN = "standalone";
+
+const OWN =
+  /^(cellReading|resultReading|chooseAll|set(Hover|Direction|Unit|Palette)|dismissError|secondsLeft|(clean|corrupt)Top|layerOf|focusCell|helpOpen|(row|col)Head|rowClass|repaint|rectangle|transposed|sweeping|hovered|shownValue)$/;
 
 const here = dirname(fileURLToPath(import.meta.url));
 const outdir = resolve(here, "..", "mediawidget", "static");
@@ -28,7 +35,7 @@ const outdir = resolve(here, "..", "mediawidget", "static");
 export function options({ watch = false } = {}) {
   return {
     absWorkingDir: here,
-    entryPoints: WIDGETS.map((stem) => `src/${stem}.ts`),
+    entryPoints: [...WIDGETS, STAND_IN].map((stem) => `src/${stem}.ts`),
     outdir,
     bundle: true,
     format: "esm",
@@ -36,6 +43,9 @@ export function options({ watch = false } = {}) {
     charset: "utf8",
     legalComments: "none",
     minify: !watch,
+    // Names of our own that no message and no page knows: their length counts in every view.
+    mangleProps: OWN,
+    define: { "Number.NaN": "NaN", "Number.POSITIVE_INFINITY": "Infinity" },
     sourcemap: watch ? "inline" : false,
     logLevel: "warning",
   };

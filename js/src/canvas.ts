@@ -63,10 +63,8 @@ export function cellCanvas(rows: number, cols: number, face: (row: number, col: 
     if (state !== "zero") c.strokeRect(thick / 2, thick / 2, width - thick, height - thick);
     c.fillStyle = ink;
     c.fillText(text, width / 2, height / 2 + 1);
-    if (Math.abs(share) < OVER) return;
-    c.strokeStyle = ink;
-    c.setLineDash([]);
-    for (let i = 1; i < TICK; i++) path(c, width - i, 0, width, i);
+    if (Math.abs(share) > OVER)
+      for (let i = 0; i < TICK; i++) c.fillRect(width - TICK + i, 0, 1, i + 1);
   };
 
   /** Clears the canvas and reads the look: theme and zoom may be others. */

@@ -68,9 +68,9 @@ export class Reader {
     return this.has(name) ? this.number(name) : Number.NaN;
   }
 
-  /** A text that may be missing. */
-  optional(name: string): string | null {
-    return this.has(name) ? this.text(name) : null;
+  /** A field of some kind that may be missing. */
+  or<K extends keyof Kinds>(name: string, kind: K): Kinds[K] | null {
+    return this.has(name) ? (this[kind](name) as Kinds[K]) : null;
   }
 
   count(name: string): number {
@@ -134,11 +134,11 @@ export const top = (from: Reader, name: string): TopToken[] =>
 const checks = (from: Reader): CheckInfo[] =>
   from.list("checks", (item) => ({
     ...fields(item, { name: "text", words: "text" }),
-    ok: item.has("ok") ? item.flag("ok") : null,
+    ok: item.or("ok", "flag"),
   }));
 
 const tokens = (from: Reader, name: string): TokenInfo[] =>
-  from.list(name, (item) => ({ text: item.text("text"), role: item.optional("role") }));
+  from.list(name, (item) => ({ text: item.text("text"), role: item.or("role", "text") }));
 
 export const editInfo = (from: Reader): EditInfo =>
   fields(from.at("edit"), { kind: "text", corners: "flag", goal: "text" });
@@ -169,7 +169,7 @@ export function panel(from: Reader, revision: number): Panel {
     labels,
     cost: fields(from.at("cost"), { runs: "count", passes: "count", seconds: "number" }),
     ...(from.has("edit") ? { edit: editInfo(from) } : {}),
-    revision: from.has("revision") ? from.count("revision") : revision,
+    revision: from.or("revision", "count") ?? revision,
   };
 }
 
@@ -191,11 +191,11 @@ export function decodeView(value: unknown): View {
     edit: editInfo(view),
     edits: view.list("edits", (edit) => ({
       ...fields(edit, { kind: "text", label: "text" }),
-      why: edit.optional("why"),
+      why: edit.or("why", "text"),
     })),
     pairs: {
       ...fields(pairs, { n: "count", name: "text" }),
-      index: pairs.has("index") ? pairs.count("index") : null,
+      index: pairs.or("index", "count"),
     },
     prompts: {
       ...fields(prompts, { answer: "text", wrong: "text" }),
@@ -276,7 +276,7 @@ export function decodeMessage(value: unknown): Message | null {
     kind: "progress",
     ...fields(from, { done: "count", total: "count" }),
     panels: from.values<string>("panels", "string"),
-    secondsLeft: from.has("seconds_left") ? from.number("seconds_left") : null,
+    secondsLeft: from.or("seconds_left", "number"),
     state: state ?? from.fail("state", `one of ${STATES.join(", ")}`),
   };
 }

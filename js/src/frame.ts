@@ -2,12 +2,11 @@
 import { h } from "./dom.ts";
 import { viewKey } from "./keys.ts";
 import { NARROW } from "./layout.ts";
-import type { Matrix } from "./matrix.ts";
 import { announcer, errorLine, progressLine } from "./notices.ts";
 import type { readers } from "./parts.ts";
 import type { Model } from "./protocol.ts";
 import { rail } from "./rail.ts";
-import { sheet } from "./sheet.ts";
+import { type SheetOptions, sheet } from "./sheet.ts";
 import { followWidth, shell } from "./shell.ts";
 import { kernel } from "./status_bar.ts";
 import { Store } from "./store.ts";
@@ -20,8 +19,8 @@ export interface Parts {
   panels: readonly string[];
   /** How to read its parts that have a trait of their own. */
   parts?: ReturnType<typeof readers>;
-  /** What else the cells of its panels can do. */
-  dress?: (matrix: Matrix) => void;
+  /** What else its panels can do. */
+  sheet?: SheetOptions;
   /** The list of keys. */
   keys?: () => HTMLDialogElement;
   /** What stands above the rail, and what below the selection. */
@@ -51,7 +50,7 @@ export function widget(parts: Parts) {
 export function mount(store: Store, el: HTMLElement, parts: Parts, signal: AbortSignal): void {
   const overlay = parts.keys?.();
   const help = () => overlay?.showModal?.();
-  const cells = sheet(store, parts.panels, signal, parts.dress);
+  const cells = sheet(store, parts.panels, signal, parts.sheet);
   const toolbar = h(
     "div",
     { class: "mw-part mw-toolbar", role: "group", "aria-label": "Direction, edit and scale" },

@@ -12,7 +12,12 @@ export interface KeyTargets {
   back(): boolean;
   help(): void;
   helpOpen(): boolean;
+  /** Keys that only some views have. */
+  more?: Commands | undefined;
 }
+
+/** What keys do. `false`: nothing, this time. */
+export type Commands = Record<string, (event: KeyboardEvent) => unknown>;
 
 /** Runs the command of a key pressed anywhere in the view. True if it had one. */
 export function viewKey(event: KeyboardEvent, store: Store, targets: KeyTargets): boolean {
@@ -24,32 +29,25 @@ export function viewKey(event: KeyboardEvent, store: Store, targets: KeyTargets)
     store.setDirection(choice.direction);
     return true;
   }
-  switch (event.key) {
-    case "u":
-      store.ask("undo");
-      return true;
-    case "U":
-      store.ask("redo");
-      return true;
-    case "Escape":
-      if (!targets.back()) store.ask(store.sweeping ? "cancel" : "clear");
-      return true;
-    case "n":
-    case "N": {
-      const cell = nextStrongest(store);
-      if (cell) targets.focusCell(cell);
-      return true;
-    }
-    case "s":
-    case "S":
-      store.ask("swap");
-      return true;
-    case "?":
-      targets.help();
-      return true;
-    default:
-      return false;
-  }
+  const next = () => {
+    const cell = nextStrongest(store);
+    if (cell) targets.focusCell(cell);
+  };
+  const swap = () => store.ask("swap");
+  const commands: Commands = {
+    u: () => store.ask("undo"),
+    U: () => store.ask("redo"),
+    Escape: () => targets.back() || store.ask(store.sweeping ? "cancel" : "clear"),
+    n: next,
+    N: next,
+    s: swap,
+    S: swap,
+    "?": targets.help,
+    ...targets.more,
+  };
+  const command = commands[event.key];
+  // A command that has nothing to do leaves the key to others.
+  return !!command && command(event) !== false;
 }
 
 /** The cell that comes after the current one when all are ordered by size, strongest first. */

@@ -11,10 +11,9 @@ export function errorLine(store: Store, signal: AbortSignal): HTMLElement {
   const draw = () => {
     const { error } = store;
     el.hidden = !error;
-    el.replaceChildren();
     if (!error) return;
     const detail = (name: string, text: string) =>
-      text ? h("div", {}, h("b", { text: `${name} ` }), plain(text, 400)) : null;
+      text && h("div", {}, h("b", { text: `${name} ` }), plain(text, 400));
     el.replaceChildren(
       div(
         "mw-errortext",

@@ -14,13 +14,18 @@ const TOKEN_MEDIATORS = { residual: "residual", attn_out: "attention out", mlp_o
 const CHARACTER = 7.4;
 const LONGEST_HEAD = 11;
 
+export interface SheetOptions {
+  cells?: (matrix: Matrix) => void;
+  title?: (panel: Panel, alone: string | null, show: (key: string | null) => void) => Node[];
+}
+
 /** The panels of these keys, in order. */
 export function sheet(
   store: Store,
   panels: readonly string[],
   signal: AbortSignal,
-  /** What else a panel's cells can do. */
-  dress?: (matrix: Matrix) => void,
+  /** What else a panel can do: its cells; its title, given what shows this panel alone or all. */
+  more: SheetOptions = {},
 ) {
   const el = div("mw-sheet");
   let grids: Grid[] = [];
@@ -39,10 +44,9 @@ export function sheet(
   };
   const focusCell = ({ panel, index }: CellRef) =>
     grids.find(({ key }) => key === panel)?.focus(index);
-  const enlarge = (key: string | null) => {
+  const show = (key: string | null) => {
     alone = key;
     draw();
-    el.querySelector<HTMLElement>(".mw-enlarge")?.focus();
   };
 
   const draw = () => {
@@ -52,7 +56,9 @@ export function sheet(
     const drawn = view.panels.filter(({ key }) => keys.includes(key));
     const size = sizes({ panels: drawn }, room);
     // Elements are made anew only where labels, shapes or sizes changed; numbers are repainted.
-    const structure = JSON.stringify([size, keys, devicePixelRatio, shapes(view)]);
+    const shapes = drawn.map(({ mediator, title, axes }) => [mediator, title, axes]);
+    const { clean, corrupt } = view.prompts;
+    const structure = JSON.stringify([size, keys, shapes, clean, corrupt, devicePixelRatio]);
     if (structure === built) {
       paint();
       return;
@@ -64,7 +70,7 @@ export function sheet(
     grids = keys.map((key) => {
       const panel = store.panel(key) as Panel;
       const one = grid(store, gridOptions(view, panel, size), panel);
-      dress?.(one.matrix);
+      more.cells?.(one.matrix);
       return one;
     });
     el.classList.toggle("mw-narrow", size.narrow);
@@ -83,7 +89,8 @@ export function sheet(
   const box = ({ matrix }: Grid, panel: Panel) =>
     div(`mw-panel mw-panel-${panel.key}`, title(panel), div("mw-scroll", matrix.el), foot(panel));
 
-  const title = ({ key, title, mediator }: Panel) => {
+  const title = (panel: Panel) => {
+    const { key, title, mediator } = panel;
     const line = div("mw-paneltitle");
     if (key === "tokens") {
       const options = Object.entries(TOKEN_MEDIATORS).map(([value, text]) =>
@@ -98,14 +105,7 @@ export function sheet(
       note.hidden = !store.panel(key)?.status.includes(Status.Estimate);
     });
     line.append(note);
-    if (alone || (panels.length > 1 && key !== "mlp_out"))
-      line.append(
-        button(alone ? "⤡" : "⤢", () => enlarge(alone ? null : key), {
-          class: "mw-button mw-tight mw-enlarge",
-          "aria-label": alone ? "All panels (Esc)" : `${title} alone, larger`,
-          title: alone ? "All panels (Esc)" : "Enlarge",
-        }),
-      );
+    line.append(...(more.title?.(panel, alone, show) ?? []));
     return line;
   };
 
@@ -169,15 +169,10 @@ export function sheet(
     /** From one panel back to all of them. False where all are shown. */
     back: () => {
       if (!alone) return false;
-      enlarge(null);
+      show(null);
       return true;
     },
   };
-}
-
-function shapes({ panels, prompts }: View): unknown {
-  const texts = [prompts.clean, prompts.corrupt].map((side) => side.map(({ text }) => text));
-  return [panels.map((p) => [p.key, p.mediator, p.title, p.rows, p.cols, p.axes]), texts];
 }
 
 // --- heads of rows and columns -----------------------------------------------------------------------

@@ -17,7 +17,7 @@ import {
 } from "./protocol.ts";
 import type { Reading } from "./reading.ts";
 import { Requests, type Then } from "./requests.ts";
-import { cornersAt, scaleMax, type Unit, unitFor } from "./scale.ts";
+import { cornersAt, DIRECTIONS, scaleMax, type Unit, unitFor } from "./scale.ts";
 
 export type Change =
   | ("view" | "result" | "scale" | "hover" | "pending" | "status" | "look")
@@ -245,9 +245,8 @@ export class Store {
   }
 
   #readDirection(): void {
-    const direction = this.model.get("direction");
-    if (direction !== "restore" && direction !== "break" && direction !== "difference") return;
-    if (direction === this.direction) return;
+    const direction = DIRECTIONS.find((one) => one === this.model.get("direction"));
+    if (!direction || direction === this.direction) return;
     this.direction = direction;
     this.#tell("scale");
   }

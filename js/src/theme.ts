@@ -43,11 +43,10 @@ export function followTheme(root: HTMLElement, signal: AbortSignal): void {
   for (const node of [document.documentElement, document.body])
     observer.observe(node, { attributeFilter: names });
   const media = matchMedia("(prefers-color-scheme: dark)");
-  media.addEventListener("change", soon);
+  media.addEventListener("change", soon, { signal });
   signal.addEventListener("abort", () => {
     clearTimeout(later);
     observer.disconnect();
-    media.removeEventListener("change", soon);
   });
   soon();
 }

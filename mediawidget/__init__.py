@@ -70,8 +70,10 @@ if TYPE_CHECKING:
         InteractionGrid,
         LogitLens,
         MediationDiagram,
+        Neurons,
         PromptEditor,
         TokenHeatmap,
+        export_html,
     )
 
 _HOMES = {
@@ -105,9 +107,10 @@ _HOMES = {
     "tracing": ["Tracing"],
     "validity": ["Check"],
     "widgets": [
-        *("AttentionPattern", "LogitLens"),
+        *("AttentionPattern", "LogitLens", "Neurons"),
         *("CausalTrace", "Explorer", "GatePlayground", "HeadGrid"),
         *("InteractionGrid", "MediationDiagram", "PromptEditor", "TokenHeatmap"),
+        "export_html",
     ],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -143,6 +146,7 @@ __all__ = [
     "MediationError",
     "Metric",
     "ModulePaths",
+    "Neurons",
     "Noise",
     "Patch",
     "Prob",
@@ -167,6 +171,7 @@ __all__ = [
     "causal_tracing",
     "charts",
     "dose_curve",
+    "export_html",
     "interactions",
     "load",
     "models",

@@ -4,11 +4,13 @@ from ._base import View
 from .attention_pattern import AttentionPattern
 from .causal_trace import CausalTrace
 from .explorer import Explorer
+from .exports.page import export_html
 from .gate_playground import GatePlayground
 from .head_grid import HeadGrid
 from .interaction_grid import InteractionGrid
 from .logit_lens import LogitLens
 from .mediation_diagram import MediationDiagram
+from .neurons import Neurons
 from .prompt_editor import PromptEditor
 from .token_heatmap import TokenHeatmap
 
@@ -21,7 +23,9 @@ __all__ = [
     "InteractionGrid",
     "LogitLens",
     "MediationDiagram",
+    "Neurons",
     "PromptEditor",
     "TokenHeatmap",
     "View",
+    "export_html",
 ]

@@ -15,10 +15,12 @@ from ._desk import Desk
 from ._parts import Cells, Part, Written
 from ._saved import SavedPicture, in_notebook
 from ._static import study_html
+from .exports.leaving import Leaving
 from .panels import TOKEN_MEDIATORS, Panel, panels_of, with_present_cells
-from .payload import BaseTokens, result_payload, view_payload
+from .payload import BaseTokens, entry_payload, place_in, view_payload
 
 if TYPE_CHECKING:
+    from ..history import Intervention
     from ..study import Study
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -30,7 +32,7 @@ def front_end(stem: str) -> tuple[Path | None, Path | None]:
     return (script, style) if script.is_file() and style.is_file() else (None, None)
 
 
-class Page(anywidget.AnyWidget):
+class Page(anywidget.AnyWidget, Leaving):
     """What is drawn in a cell: live, and as a plain table where no kernel can draw it."""
 
     _saved_as = t.Unicode().tag(sync=True)
@@ -231,7 +233,18 @@ class View(Page):
 
     def _refresh_result(self) -> None:
         self._seq += 1
-        self.write("result", result_payload(self.study, self.cells, self._pair, self._seq))
+        entry = self.study.history.current
+        told = {} if entry is None else {**self.told(entry), "seq": self._seq}
+        self.write("result", {**told, "history": place_in(self.study.history)})
+
+    def told(self, entry: Intervention) -> dict[str, Any]:
+        """What the page draws of an intervention of the history."""
+        told = entry_payload(self.study, entry, self.cells, self._pair)
+        return {**told, **self.told_beside(entry)}
+
+    def told_beside(self, entry: Intervention) -> dict[str, Any]:  # noqa: ARG002
+        """What this kind of view tells of an intervention beside what every view tells."""
+        return {}
 
     def _base_tokens(self) -> BaseTokens:
         # The revision sees what the weights' version does not: numbers written behind its back.

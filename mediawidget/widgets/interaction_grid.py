@@ -25,6 +25,7 @@ from .payload import edit_payload, with_failures
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..history import Intervention
     from ..study import Study
 
 DIRECTIONS = {"restore": "denoising", "break": "noising"}
@@ -124,11 +125,8 @@ class InteractionGrid(View):
             self._sent = game_payload(self.interactions)
         self.set_trait("game", {**self._sent, "stale": self.stale})
 
-    def write(self, name: str, value: dict[str, Any]) -> None:
-        current = self.study.history.current
-        if name == "result" and current is not None:
-            value = {**value, "players": self._players_of(current.edits)}
-        super().write(name, value)
+    def told_beside(self, entry: Intervention) -> dict[str, Any]:
+        return {"players": self._players_of(entry.edits)}
 
     def _players_of(self, edits: Mapping[Site, Edit]) -> list[int]:
         """The players whose sites these are; none where it is another set or another edit."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..edits import Edit
 from ..sites import Site
 from ._base import View, front_end
+
+if TYPE_CHECKING:
+    from ..history import Intervention
 
 
 class MediationDiagram(View):
@@ -23,16 +26,12 @@ class MediationDiagram(View):
     _esm, _css = front_end("mediation_diagram")
     PANELS: ClassVar[tuple[str, ...]] = ()
 
-    def write(self, name: str, value: dict[str, Any]) -> None:
-        current = self.study.history.current
-        if name == "result" and current is not None:
-            held = str(current.effect.facts.get("downstream", ""))
-            value = {
-                **value,
-                "constant": same_on_both(current.edits),
-                "held": held.removeprefix("frozen: ") if held.startswith("frozen") else "",
-            }
-        super().write(name, value)
+    def told_beside(self, entry: Intervention) -> dict[str, Any]:
+        held = str(entry.effect.facts.get("downstream", ""))
+        return {
+            "constant": same_on_both(entry.edits),
+            "held": held.removeprefix("frozen: ") if held.startswith("frozen") else "",
+        }
 
 
 def same_on_both(edits: Mapping[Site, Edit]) -> bool:

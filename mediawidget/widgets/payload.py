@@ -21,6 +21,7 @@ from ._parts import Cells
 from .panels import LONGEST_TOKEN, Panel, panel_payload
 
 if TYPE_CHECKING:
+    from ..history import History, Intervention
     from ..sites import Site
     from ..study import Study
 
@@ -91,27 +92,27 @@ def view_payload(
     }
 
 
-def result_payload(
-    study: Study, panels: Sequence[Cells], pair: int | None, seq: int
-) -> dict[str, Any]:
-    """The `result` trait: the intervention that is shown now, or only where history stands."""
-    history = study.history
-    where = {
+def place_in(history: History) -> dict[str, Any]:
+    """Where a history stands."""
+    last = len(history) - 1
+    return {
         "index": history.cursor,
-        "n": len(history) - 1,
+        "n": last,
         "undo": history.cursor > 0,
-        "redo": history.cursor < len(history) - 1,
+        "redo": history.cursor < last,
     }
-    entry = history.current
-    if entry is None:
-        return {"history": where}
+
+
+def entry_payload(
+    study: Study, entry: Intervention, panels: Sequence[Cells], pair: int | None
+) -> dict[str, Any]:
+    """What the `result` trait tells of an intervention, beside where the history stands."""
     effect = entry.effect if pair is None else entry.effect.pair(pair)
     edited = effect.scores(effect.edited).mean(axis=0)
     base = effect.scores(effect.bases).mean(axis=0)
     tops = entry.next_tokens[pair or 0] if entry.next_tokens else {}
     return {
         "revision": study.revision,
-        "seq": seq,
         "cells": [cell_of(study, panels, site, i) for i, site in enumerate(entry.sites)],
         "label": effect.labels[0] if effect.labels else "",
         "edit": edit_payload(entry.edits.values()),
@@ -124,7 +125,6 @@ def result_payload(
         "n": effect.n_pairs,
         "top": NO_TOP | {name: top_tokens(found) for name, found in tops.items()},
         "checks": _checks(effect.checks),
-        "history": where,
     }
 
 

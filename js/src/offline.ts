@@ -1,0 +1,268 @@
+// A study's views without a kernel: what was computed answers, everything else says that it was not.
+// The stand-in for anywidget's model, and for what widgets/_desk.py does with requests.
+
+export type Fields = Record<string, unknown>;
+type Listener = (...args: never[]) => void;
+
+interface Cell {
+  panel: string;
+  index: number;
+  label?: string;
+}
+interface Edit extends Fields {
+  kind: string;
+  goal: string;
+}
+interface Panel {
+  key: string;
+  axes: { labels: string[] }[];
+  labels?: string[];
+  edges_of?: string;
+  y01: DataView;
+  y10: DataView;
+  status: DataView;
+  edit?: Edit;
+}
+/** The fields of the `view` trait that are read here. */
+interface Shown {
+  revision: number;
+  edit: Edit;
+  base: { y11: number; y00: number };
+  pairs: { n: number; index: number | null };
+  prompts: { clean_top: unknown[]; corrupt_top: unknown[] };
+  checks: unknown[];
+  panels: Panel[];
+}
+/** An entry of the history: its sites, and what each view (by its place) draws of it. */
+export interface Entry {
+  sites: string[];
+  told: Record<string, Fields>;
+}
+export interface PageData {
+  views: { module: number; study: number | null; open: string[]; state: Fields }[];
+  histories: { cursor: number; entries: (Entry | null)[] }[];
+}
+
+const REFUSED = {
+  message: "Not computed in this export.",
+  value: "",
+  expected: "",
+  fix: "open it in a notebook, where the model can be run",
+};
+const [EXACT, ZERO] = [1, 3];
+
+/** anywidget's model, as far as views use it. */
+export class OfflineModel {
+  #listeners: [string, Listener][] = [];
+
+  constructor(
+    readonly state: Fields,
+    readonly ask: (request: Fields) => boolean,
+  ) {}
+
+  get(name: string): unknown {
+    return this.state[name];
+  }
+  set(name: string, value: unknown): void {
+    if (this.state[name] === value) return;
+    this.state[name] = value;
+    this.#fire(`change:${name}`);
+  }
+  save_changes(): void {}
+  on(name: string, run: Listener): void {
+    this.#listeners.push([name, run]);
+  }
+  off(name?: string, run?: Listener): void {
+    const kept = ([event, own]: [string, Listener]) =>
+      (name !== undefined && event !== name) || (run !== undefined && own !== run);
+    this.#listeners = this.#listeners.filter(kept);
+  }
+  /** Requests are answered after the page has drawn that they are on their way. */
+  send(content: unknown): void {
+    const request = content as Fields;
+    if (request.kind !== "request") return;
+    queueMicrotask(() => {
+      const ok = this.ask(request);
+      const reply = { kind: "reply", id: request.id, ok };
+      this.#fire("msg:custom", ok ? reply : { ...reply, error: REFUSED });
+    });
+  }
+  #fire(name: string, ...args: unknown[]): void {
+    for (const [event, run] of [...this.#listeners]) if (event === name) run(...(args as never[]));
+  }
+}
+
+/** The views of one study: they share its history, and so each shows what another was asked. */
+export class OfflineStudy {
+  readonly models = new Map<number, OfflineModel>();
+  #entries: (Entry | null)[];
+  #cursor: number;
+  #seq = 1e6;
+
+  constructor(history: PageData["histories"][number]) {
+    this.#entries = history.entries;
+    this.#cursor = history.cursor;
+  }
+
+  /** The model of a view; `open` names the parts whose data are there. */
+  add(place: number, state: Fields, open: string[]): OfflineModel {
+    const model = new OfflineModel(state, (request) => this.#answer(place, open, request));
+    this.models.set(place, model);
+    return model;
+  }
+
+  #answer(place: number, open: string[], request: Fields): boolean {
+    switch (request.action) {
+      case "intervene":
+        return this.#intervene(place, request.cells as Cell[]);
+      case "undo":
+        return this.#walk(this.#cursor - 1);
+      case "redo":
+        return this.#walk(this.#cursor + 1);
+      case "walk":
+        return this.#walk(Number(request.index));
+      case "clear":
+        if (this.#entries[this.#cursor]) this.#add(null);
+        return true;
+      case "open":
+        return request.open === false || open.includes(String(request.part));
+      case "cancel":
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #walk(to: number): boolean {
+    if (to < 0 || to >= this.#entries.length) return true;
+    this.#cursor = to;
+    this.#show();
+    return true;
+  }
+
+  #add(entry: Entry | null): void {
+    this.#entries = [...this.#entries.slice(0, this.#cursor + 1), entry];
+    this.#walk(this.#cursor + 1);
+  }
+
+  #show(): void {
+    const [entry, last] = [this.#entries[this.#cursor], this.#entries.length - 1];
+    const index = this.#cursor;
+    const history = { index, n: last, undo: index > 0, redo: index < last };
+    for (const [place, model] of this.models) {
+      const told = entry?.told[place];
+      this.#seq += 1;
+      // What another view was asked of other pairs leaves this one as it is.
+      if (entry && !told) model.set("result", { ...(model.get("result") as Fields), history });
+      else model.set("result", { ...told, seq: this.#seq, history });
+    }
+  }
+
+  #intervene(place: number, cells: Cell[]): boolean {
+    const asked = cells.map((cell) => this.#site(place, cell));
+    const names = asked.map((site) => site.name);
+    const goals = new Set(asked.map((site) => site.edit?.goal));
+    const known = this.#entries.find(
+      (entry) =>
+        entry &&
+        entry.sites.length === names.length &&
+        names.every((name) => name !== null && entry.sites.includes(name)) &&
+        goals.has((entry.told[place]?.edit as Edit | undefined)?.goal ?? ""),
+    );
+    if (known) {
+      this.#add(known);
+      return true;
+    }
+    const [only] = asked;
+    const { panel } = only ?? {};
+    if (asked.length !== 1 || !only?.name || !panel) return false;
+    const status = panel.status.getUint8(only.index);
+    if (status < EXACT || status > ZERO) return false;
+    this.#add(this.#single(place, only.name, only.index, panel));
+    return true;
+  }
+
+  /** The site of a cell, by its label, and what a click sets it to. */
+  #site(place: number, { panel: key, index }: Cell) {
+    const state = this.models.get(place)?.state ?? {};
+    if (key === "site") {
+      const result = state.result as { cells?: Cell[]; edit?: Edit };
+      return { name: result.cells?.[index]?.label ?? null, index, edit: result.edit };
+    }
+    const panel = panels(state).find((own) => own.key === key);
+    const view = state.view as Shown;
+    const name = panel ? (labels(panel)[index] ?? null) : null;
+    return { name, index, panel, edit: panel?.edit ?? view.edit };
+  }
+
+  /** One computed cell, as every view draws it that shows the same pairs. */
+  #single(place: number, name: string, index: number, panel: Panel): Entry {
+    const asked = this.models.get(place)?.state.view as Shown;
+    const told: Entry["told"] = {};
+    for (const [other, { state }] of this.models) {
+      const view = state.view as Shown | undefined;
+      if (view?.pairs.index !== asked.pairs.index) continue;
+      told[other] = single(view, panels(state), name, index, panel);
+    }
+    return { sites: [name], told };
+  }
+}
+
+function single(
+  view: Shown,
+  own: Panel[],
+  name: string,
+  index: number,
+  { key, y01, y10, status, edit }: Panel,
+): Fields {
+  const here = own.find((panel) => panel.key === key && labels(panel)[index] === name);
+  const other = own.find((panel) => labels(panel).includes(name));
+  const cell = here
+    ? { panel: key, index }
+    : other
+      ? { panel: other.key, index: labels(other).indexOf(name) }
+      : { panel: "site", index: 0, label: name };
+  const { n, index: pair } = view.pairs;
+  const { clean_top: clean, corrupt_top: corrupt } = view.prompts;
+  return {
+    revision: view.revision,
+    cells: [cell],
+    label: name,
+    edit: edit ?? view.edit,
+    ...view.base,
+    y10: y10.getFloat32(4 * index, true),
+    y01: y01.getFloat32(4 * index, true),
+    status: status.getUint8(index),
+    ci: null,
+    n: pair === null ? n : 1,
+    top: { clean, corrupt, restored: [], broken: [] },
+    checks: view.checks,
+    constant: (edit ?? view.edit).kind === "zero",
+    held: "",
+    players: [],
+  };
+}
+
+/** The panels of a view, then those of its parts. */
+function panels(state: Fields): Panel[] {
+  const parts = Object.values(state).map((value) => (value as { panel?: Panel } | null)?.panel);
+  return [...((state.view as Shown | undefined)?.panels ?? []), ...parts.filter((p) => !!p)];
+}
+
+function labels({ labels: given, edges_of: head, axes }: Panel): string[] {
+  if (!head) return given ?? [];
+  const [queries, keys] = axes.map((axis) => axis.labels);
+  return (queries ?? []).flatMap((q) => (keys ?? []).map((k) => `${head} @ ${q} \u2190 ${k}`));
+}
+
+/** Data of the page, with bytes for what stands in it as base64. */
+export function decoded(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(decoded);
+  if (typeof value !== "object" || value === null) return value;
+  const bytes = (value as Fields).$bytes;
+  if (typeof bytes === "string") {
+    const text = atob(bytes);
+    return new DataView(Uint8Array.from(text, (c) => c.charCodeAt(0)).buffer);
+  }
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, decoded(item)]));
+}

@@ -1,0 +1,324 @@
+"""Grids of cells: a colour and a number each, or the mark of how there came to be none."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...status import SHOWN, Status
+from .canvas import Canvas, number, token_width
+from .colours import AMBER, HATCH, INK, LINE, SOFT, SURFACE, cell_colour
+from .reading import Cells, Sheet
+from .text import in_cell, plain, shortened, width
+
+GAP = 2
+ROWHEAD = 24
+BLANK = 255
+"""The status of a place that is no cell."""
+HATCHED = "url(#mw-hatch)"
+DEFS = (
+    '<pattern id="mw-hatch" width="5" height="5" patternUnits="userSpaceOnUse" '
+    f'patternTransform="rotate(45)"><path d="M0 0v5" stroke="{HATCH}" stroke-width="2"/></pattern>'
+)
+_NUMBER_FITS = 24
+_LARGE_NUMBER_FITS = 34
+_LABEL = 12
+_HEAD = 92
+_ONE_BY_ONE = 1200
+"""Cells up to which each is an element; more are drawn as a path a colour."""
+
+
+@dataclass
+class Grid:
+    """What is drawn in a grid.
+
+    Attributes:
+        rows: names beside it.
+        columns: names over it, tokens where ``upward``.
+        fills, inks: per cell the colours; numbers: what stands in it; status: how it came to that.
+        over: whether it is beyond the scale.
+        ringed: indices (row-major) of what is selected.
+        framed: columns whose prompts differ.
+        title: over it.
+        upward: names of columns are tokens, written upward.
+        faint: its numbers are out of date.
+        beside: its rows are those of the grid on its left, so that they need no names.
+    """
+
+    title: str
+    rows: list[str]
+    columns: list[str]
+    fills: list[str]
+    inks: list[str]
+    numbers: list[str]
+    status: list[int]
+    over: list[bool]
+    ringed: frozenset[int] = frozenset()
+    framed: frozenset[int] = frozenset()
+    upward: bool = False
+    faint: bool = False
+    beside: bool = False
+    used: set[int] = field(default_factory=set)
+
+    @property
+    def head(self) -> float:
+        """Height of the names over it."""
+        if not self.upward:
+            return 20.0
+        return min(_HEAD, max(map(token_width, self.columns), default=0) + 14)
+
+    def width(self, cell: float) -> float:
+        """Of the names beside it and of all cells."""
+        return self.rowhead + len(self.columns) * (cell + GAP) - GAP
+
+    @property
+    def rowhead(self) -> float:
+        """Width of the names beside it."""
+        if self.beside:
+            return 0.0
+        return max([16.0, *(width(name, 11) * 1.06 + 8 for name in self.rows)])
+
+
+def grid_of(sheet: Sheet, panel: Cells, scale: float) -> Grid:
+    """A panel as it is drawn under the sheet's direction, unit and palette."""
+    values = np.asarray(sheet.value(sheet.base(panel.y10, panel.y01), panel.edit), float)
+    prompts = sheet.view["prompts"]
+    differ = {
+        i
+        for i, pair in enumerate(zip(prompts["clean"], prompts["corrupt"], strict=False))
+        if pair[0]["text"] != pair[1]["text"]
+    }
+    upward = panel.key in ("tokens", "lens")
+    rows, columns = panel.axes
+    share = sheet.unit == "percent"
+    grid = grid_from(
+        (rows, columns),
+        values,
+        panel.status,
+        scale,
+        turn=float(sheet.blue(1.0)),
+        share=share,
+        palette=sheet.palette,
+    )
+    grid.faint = panel.stale
+    tokens = " \N{MULTIPLICATION SIGN} token" if panel.key == "tokens" else ""
+    grid.title = plain(panel.title) + tokens
+    grid.rows = [f"L{plain(name)}" if name.isdecimal() else plain(name) for name in rows]
+    grid.beside = columns == [""]
+    grid.upward = upward or any(len(name.strip()) > 3 for name in columns)
+    grid.framed = frozenset(differ if upward else ())
+    mine = (cell["index"] for cell in sheet.selected if cell["panel"] == panel.key)
+    grid.ringed = frozenset(mine)
+    return grid
+
+
+def grid_from(
+    names: tuple[Sequence[str], Sequence[str]],
+    values: NDArray[np.float64],
+    status: NDArray[np.uint8],
+    scale: float,
+    *,
+    turn: float = 1.0,
+    share: bool = False,
+    palette: str = "rdbu",
+) -> Grid:
+    """Numbers (row, column) in colours that end at ``scale``.
+
+    ``turn`` times a number is positive where it goes toward the clean run, and then it is blue;
+    ``share``: they are percent.
+    """
+    codes = [int(code) for code in status.flat]
+    fills, inks, told, over = [], [], [], []
+    for code, value in zip(codes, values.flat, strict=True):
+        if code not in SHOWN or not np.isfinite(value):
+            fill, ink, text, beyond = SURFACE, INK, "", False
+        else:
+            zero = code == Status.IMPLIED_ZERO
+            size = 0 if zero else round(1000 * min(1.0, abs(float(value)) / scale))
+            fill, ink = cell_colour(size, bool(turn * value < 0), palette)
+            text = "" if zero else in_cell(float(value), share=share)
+            text = f"\N{ALMOST EQUAL TO}{text}" if code == Status.ESTIMATE else text
+            beyond = abs(float(value)) > scale * 1.0001
+        fills.append(fill)
+        inks.append(ink)
+        told.append(text)
+        over.append(beyond)
+    rows, columns = ([plain(name) for name in side] for side in names)
+    return Grid("", rows, columns, fills, inks, told, codes, over, used=set(codes))
+
+
+# --- drawing -------------------------------------------------------------------------------------
+
+
+def draw_grid(canvas: Canvas, grid: Grid, x: float, y: float, cell: float, height: float) -> float:
+    """A grid whose first row of cells begins at y; where the last one ends."""
+    left = x + grid.rowhead
+    _row_names(canvas, grid, x, y, height)
+    _column_names(canvas, grid, left, y - 6, cell)
+    if grid.faint:
+        canvas.begin(opacity="0.35")
+    n_columns = max(1, len(grid.columns))
+    places = [
+        (left + (i % n_columns) * (cell + GAP), y + (i // n_columns) * (height + GAP))
+        for i in range(len(grid.status))
+    ]
+    painter = _Painter(canvas, grid, cell, height)
+    if len(places) <= _ONE_BY_ONE:
+        painter.one_by_one(places)
+    else:
+        painter.by_colour(places)
+    painter.zeros(places)
+    painter.numbers(places)
+    if grid.faint:
+        canvas.end()
+    for i in grid.ringed:
+        if i < len(places):
+            _ring(canvas, *places[i], cell, height)
+    return y + len(grid.rows) * (height + GAP) - GAP
+
+
+@dataclass
+class _Painter:
+    canvas: Canvas
+    grid: Grid
+    w: float
+    h: float
+
+    def one_by_one(self, places: list[tuple[float, float]]) -> None:
+        """An element a cell."""
+        for i, (x, y) in enumerate(places):
+            draw_state(self.canvas, self.grid.status[i], self.grid.fills[i], x, y, self.w, self.h)
+            if self.grid.over[i]:
+                d = f"M{number(x + self.w)} {number(y)}v7l-7 -7z"
+                self.canvas.path(d, fill=self.grid.inks[i])
+
+    def by_colour(self, places: list[tuple[float, float]]) -> None:
+        """A path a colour: what many cells cost is their places alone."""
+        paths: dict[tuple[int, str], list[str]] = defaultdict(list)
+        for i, (x, y) in enumerate(places):
+            status = self.grid.status[i]
+            if status == BLANK:
+                continue
+            kind = status if status in _MARKED else int(Status.EXACT)
+            paths[kind, self.grid.fills[i]].append(_box(x, y, self.w, self.h))
+        for (status, fill), boxes in paths.items():
+            self.canvas.path("".join(boxes), **_style(status, fill))
+
+    def numbers(self, places: list[tuple[float, float]]) -> None:
+        """What stands in the cells, where it fits."""
+        if self.w < _NUMBER_FITS or self.h < 14:
+            return
+        size = 12 if self.w >= _LARGE_NUMBER_FITS else max(8.5, 0.36 * self.w)
+        self.canvas.begin(text_anchor="middle", font_size=number(size))
+        for i, (x, y) in enumerate(places):
+            text = self.grid.numbers[i]
+            if not text:
+                continue
+            at = f'x="{number(x + self.w / 2)}" y="{number(y + self.h / 2 + size * 0.35)}"'
+            self.canvas.parts.append(f'<text {at} fill="{self.grid.inks[i]}">{text}</text>')
+        self.canvas.end()
+
+    def zeros(self, places: list[tuple[float, float]]) -> None:
+        """Zeros by construction: a dot each, the quietest cells."""
+        r = min(1.0, self.w / 8)
+        zero = (i for i, status in enumerate(self.grid.status) if status == Status.IMPLIED_ZERO)
+        middles = [(places[i][0] + self.w / 2 - r, places[i][1] + self.h / 2) for i in zero]
+        if middles:
+            around = f"a{r:g} {r:g} 0 1 0 {2 * r:g} 0a{r:g} {r:g} 0 1 0 {-2 * r:g} 0z"
+            dots = (f"M{number(x)} {number(y)}{around}" for x, y in middles)
+            self.canvas.path("".join(dots), fill=SOFT)
+
+
+def draw_state(
+    canvas: Canvas, status: int, fill: str, x: float, y: float, w: float, h: float
+) -> None:
+    """A cell without its number: each state of it looks like no other, also without colours."""
+    if status in (Status.IMPLIED_ZERO, BLANK):
+        return
+    if status == Status.ESTIMATE:
+        canvas.rect(x, y, w, h, fill=fill)
+        style = {"stroke": INK, "stroke_width": "2", "stroke_dasharray": "0 4"}
+        canvas.path(_box(x + 1, y + 1, w - 2, h - 2), fill="none", stroke_linecap="round", **style)
+        return
+    canvas.path(_box(x + 0.5, y + 0.5, w - 1, h - 1), **_style(status, fill))
+    if status == Status.FAILED:
+        a, b, c, d = (number(v) for v in (x + 1, y + 1, x + w - 1, y + h - 1))
+        cross = f"M{a} {b}L{c} {d}M{c} {b}L{a} {d}"
+        canvas.path(cross, stroke=AMBER, stroke_width="1.5", fill="none")
+
+
+def _box(x: float, y: float, w: float, h: float) -> str:
+    return f"M{number(x)} {number(y)}h{number(w)}v{number(h)}h{number(-w)}z"
+
+
+_MARKED = (Status.NOT_RUN, Status.ESTIMATE, Status.FAILED, Status.IMPOSSIBLE, Status.IMPLIED_ZERO)
+
+
+def _style(status: int, fill: str) -> dict[str, str]:
+    match status:
+        case Status.NOT_RUN:
+            return {"fill": HATCHED, "stroke": LINE}
+        case Status.FAILED:
+            return {"fill": SURFACE, "stroke": AMBER}
+        case Status.IMPOSSIBLE:
+            return {"fill": SURFACE, "stroke": HATCH, "stroke_dasharray": "4 3"}
+        case Status.ESTIMATE:
+            return {"fill": fill, "stroke": INK, "stroke_dasharray": "1 2"}
+        case Status.IMPLIED_ZERO:
+            return {"fill": SURFACE}
+        case _:
+            return {"fill": fill, "stroke": LINE}
+
+
+def _ring(canvas: Canvas, x: float, y: float, w: float, h: float) -> None:
+    """Ink, and surface within it, so that it shows on every colour."""
+    canvas.rect(x + 2, y + 2, w - 4, h - 4, fill="none", stroke=SURFACE, stroke_width="1.5")
+    canvas.rect(x, y, w, h, rx="2", fill="none", stroke=INK, stroke_width="2.5")
+
+
+def _row_names(canvas: Canvas, grid: Grid, x: float, y: float, height: float) -> None:
+    step = max(1, int(np.ceil(_LABEL / (height + GAP))))
+    for row in range(0, 0 if grid.beside else len(grid.rows), step):
+        middle = y + row * (height + GAP) + height / 2 + 4
+        canvas.text(x, middle, grid.rows[row], size=11, fill=SOFT)
+
+
+def _column_names(canvas: Canvas, grid: Grid, x: float, y: float, cell: float) -> None:
+    for column in _named_columns(grid, cell):
+        middle = x + column * (cell + GAP) + cell / 2
+        name = grid.columns[column]
+        if not grid.upward:
+            canvas.text(middle, y, name, size=11, fill=SOFT, anchor="middle")
+            continue
+        framed = column in grid.framed
+        name = shortened(name, _HEAD - 14, 12, mono=True)
+        turn = f"translate({number(middle + 4)} {number(y - 2)}) rotate(-90)"
+        canvas.begin(transform=turn, fill=INK if framed else SOFT)
+        if framed:
+            canvas.rect(-4, -13, token_width(name, 12) + 8, 18, rx="4", fill="none", stroke=INK)
+        canvas.parts.append(_bare(name, bold=framed))
+        canvas.end()
+
+
+def _bare(name: str, *, bold: bool) -> str:
+    """A token without a colour of its own: it takes that of its group."""
+    inner = Canvas()
+    inner.token(0, 0, name, size=12, bold=bold)
+    return "".join(inner.parts)
+
+
+def _named_columns(grid: Grid, cell: float) -> list[int]:
+    """Columns whose names fit without overlap; those of tokens that differ come first."""
+    n, room = len(grid.columns), cell + GAP
+    widest = max((width(name, 11) + 4 for name in grid.columns), default=0.0)
+    step = max(1, int(np.ceil((16 if grid.upward and grid.framed else _LABEL) / room)))
+    step = step if grid.upward else max(1, int(np.ceil(widest / room)))
+    kept: list[int] = []
+    for column in [*sorted(grid.framed), *range(0, n, step), *range(n)]:
+        if column < n and all(abs(column - other) >= step for other in kept):
+            kept.append(column)
+    return kept

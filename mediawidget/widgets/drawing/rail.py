@@ -1,0 +1,129 @@
+"""The rail: corrupt at one end, clean at the other, a needle from the base run to the result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from .canvas import Canvas, number
+from .colours import HATCH, INK, LINE, SOFT, SURFACE
+from .reading import NAMES, Reading, Sheet, states
+from .sentences import sentence
+from .text import percent, plain, raw, shortened, width, wrapped
+
+_BEYOND, _FARTHEST = 0.02, 0.6
+_LINE_HEIGHT = 18
+
+
+def draw_rail(canvas: Canvas, sheet: Sheet, x: float, y: float, room: float) -> float:
+    """The metric, the figure, the track and the sentence from y on; where they end."""
+    reading = sheet.reading
+    _figure(canvas, sheet, x, y + 18, room)
+    base = sheet.base()
+    low, high = f"corrupt {raw(base.y00)}", f"{raw(base.y11)} clean"
+    canvas.text(x, y + 44, low, size=12, fill=SOFT)
+    canvas.text(x + room, y + 44, high, size=12, fill=SOFT, anchor="end")
+    left = x + width(low, 12) + 18
+    right = x + room - width(high, 12) - 18
+    _track(canvas, sheet, left, right - left, y + 40)
+    words = sentence(sheet, reading) if reading else "Nothing is selected."
+    y += 76
+    for line in wrapped(words, room, 13):
+        canvas.text(x, y, line)
+        y += _LINE_HEIGHT
+    return y - 4
+
+
+def _figure(canvas: Canvas, sheet: Sheet, x: float, y: float, room: float) -> None:
+    reading = sheet.reading
+    metric = plain(sheet.view["metric"]["label"], 120)
+    edit = reading.edit if reading else sheet.view["edit"]
+    short = NAMES[bool(edit["corners"]), sheet.direction][0]
+    total = raw(sheet.base().total, sign=False)
+    right = x + room
+    if reading is None or not reading.shown:
+        of = f"total effect {total} {sheet.view['metric']['unit']}"
+        badge = states(reading) if reading else ""
+    else:
+        share = sheet.unit == "percent"
+        of = f"{short} of {total}" if share else f"{short}, {sheet.view['metric']['unit']}"
+        badge = f"{states(reading)} \N{MIDDLE DOT} {_pairs(sheet, reading)}"
+    if badge:
+        right = _badge(canvas, badge, right, y)
+    canvas.text(right, y, of, size=12, fill=SOFT, anchor="end")
+    right -= width(of, 12) * 1.06 + 10
+    if reading is not None and reading.shown:
+        value = float(sheet.value(reading.corners, reading.edit))
+        figure = f"{percent(value)}%" if sheet.unit == "percent" else raw(value)
+        canvas.text(right, y, figure, size=20, anchor="end", bold=True)
+        right -= width(figure, 20, bold=True) + 16
+    canvas.mono(x, y, shortened(metric, right - x, 13, mono=True))
+
+
+def _badge(canvas: Canvas, words: str, right: float, y: float) -> float:
+    """Words in a pill that ends at ``right``; where the text before it may end."""
+    w = width(words, 12) * 1.06 + 14
+    canvas.rect(right - w, y - 14, w, 19, rx="9.5", fill="none", stroke=LINE)
+    canvas.text(right - w / 2, y, words, size=12, fill=SOFT, anchor="middle")
+    return right - w - 10
+
+
+def _pairs(sheet: Sheet, reading: Reading) -> str:
+    if reading.n > 1:
+        return f"n {reading.n}"
+    return "this pair" if sheet.view["pairs"]["n"] > 1 else "1 pair"
+
+
+# --- the track ---------------------------------------------------------------------------------
+
+
+def rail_scale(y00: float, y11: float, others: list[float]) -> Callable[[float], float]:
+    """From the metric's values to places along the rail, 0 (left) to 1. Corrupt is left."""
+    ends = abs(y11 - y00) > 1e-6 * max(1.0, abs(y11), abs(y00))
+    span = y11 - y00 if ends else max(1.0, abs(y11))
+    far = _FARTHEST if ends else math.inf
+    places = [(value - y00) / span for value in others if math.isfinite(value)]
+    low = max(-far, min(-_BEYOND, *places, 0.0))
+    high = min(1 + far, max(1 + _BEYOND, *places, 1.0))
+    return lambda value: min(1.0, max(0.0, ((value - y00) / span - low) / (high - low)))
+
+
+def _track(canvas: Canvas, sheet: Sheet, x: float, room: float, y: float) -> None:
+    base, reading = sheet.base(), sheet.reading
+    edited = [reading.corners.y01, reading.corners.y10] if reading else []
+
+    def near(value: float) -> bool:
+        along = (value - base.y00) / base.total if base.normalizable else 0.0
+        return -_FARTHEST < along < 1 + _FARTHEST
+
+    scale = rail_scale(base.y00, base.y11, [v for v in [*edited, 0.0] if near(v)])
+
+    def at(value: float) -> float:
+        return x + room * scale(value)
+
+    dots = {"stroke": HATCH, "stroke_width": "2", "stroke_dasharray": "2 3"}
+    canvas.line(at(base.y00), y, at(base.y11), y, **dots)
+    if near(0.0):
+        canvas.line(at(0.0), y, at(0.0), y + 16, stroke=SOFT)
+        canvas.text(at(0.0) + 4, y + 18, "0", size=11, fill=SOFT)
+    for end in (base.y00, base.y11):
+        canvas.circle(at(end), y, 4.5, fill=SURFACE, stroke=INK, stroke_width="2")
+    if reading is None or not reading.shown:
+        return
+    up, down = (base.y00, reading.corners.y01), (base.y11, reading.corners.y10)
+    moves = {"restore": [up], "break": [down]}.get(sheet.direction, [up, down])
+    for i, (start, end) in enumerate(moves):
+        lane = y if len(moves) == 1 else y - 5 + 10 * i
+        _needle(canvas, at(start), at(end), lane, faint=reading.stale)
+
+
+def _needle(canvas: Canvas, start: float, end: float, y: float, *, faint: bool) -> None:
+    """In ink: colours belong to cells, where blue is toward clean."""
+    turn = 1 if end >= start else -1
+    stop = end - 8 * turn
+    shaft = f"M{number(start)} {number(y)}L{number(stop)} {number(y)}"
+    head = f"M{number(end + 2 * turn)} {number(y)}l{-10 * turn} -7.5v15z"
+    opacity = {"opacity": "0.35"} if faint else {}
+    if abs(end - start) > 8:
+        canvas.path(shaft, stroke=INK, stroke_width="5", **opacity)
+    canvas.path(head, fill=INK, **opacity)

@@ -1,0 +1,1 @@
+"""What leaves a view: pictures, tables, and pages that need no kernel."""

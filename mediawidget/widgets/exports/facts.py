@@ -1,0 +1,56 @@
+"""What every export carries: model, prompts, metric, edit, n, version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ... import __version__
+from ..drawing.reading import Sheet
+from ..panels import LONGEST_TOKEN
+
+if TYPE_CHECKING:
+    from ...study import Study
+
+VERSION = f"mediawidget {__version__}"
+MOST_PROMPT = 2000
+"""Characters of a prompt that are kept: it is there to be recognised."""
+
+Facts = dict[str, Any]
+
+
+def study_facts(study: Study, pair: int | None) -> Facts:
+    """What a study's numbers are of. ``pair`` is the one that is shown, None for the mean."""
+    shown = study.token_pairs[pair or 0]
+    answers = shown.answer_token.strip(), shown.wrong_token.strip()
+    several = pair is None and len(study.contrast) > 1
+    n = len(study.contrast)
+    which = "1 pair" if n == 1 else f"mean of {n} pairs"
+    if pair is not None and n > 1:
+        which = f"pair {pair + 1} of {n}"
+    return {
+        "model": study.lm.name,
+        "name": study.contrast.name,
+        "metric": study.metric.label(*(("answer", "wrong") if several else answers)),
+        "unit": study.metric.unit,
+        "pairs": which,
+        "n": n if several else 1,
+        "clean": "".join(shown.clean_tokens)[:MOST_PROMPT],
+        "corrupt": "".join(shown.corrupt_tokens)[:MOST_PROMPT],
+        "answer": shown.answer_token[:LONGEST_TOKEN],
+        "wrong": shown.wrong_token[:LONGEST_TOKEN],
+        "version": VERSION,
+    }
+
+
+def sheet_facts(study: Study, pair: int | None, sheet: Sheet) -> Facts:
+    """The same, with the edit and what a view shows of it."""
+    shows = f"{sheet.quantity[1]}, {sheet.unit_words}"
+    edit = edit_words(sheet.view["edit"])
+    return {**study_facts(study, pair), "edit": edit, "direction": sheet.direction, "shows": shows}
+
+
+def edit_words(edit: Mapping[str, Any]) -> str:
+    """What sites are set to: "zero", "patch: to its value on the other prompt"."""
+    kind, goal = str(edit["kind"]), str(edit["goal"])
+    return kind if goal == f"to {kind}" else f"{kind}: {goal}"

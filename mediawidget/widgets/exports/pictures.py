@@ -1,0 +1,151 @@
+"""Which picture a view has: an SVG, and what it is of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...effects import Status
+from ...errors import MediationError, require
+from ..drawing.grids import BLANK
+from ..drawing.others import Matrix, draw_matrix
+from ..drawing.reading import DIRECTIONS, UNITS, Sheet
+from ..drawing.sheet import draw_sheet
+from ..drawing.text import MINUS
+from .facts import VERSION, edit_words, sheet_facts, study_facts
+from .snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from ...coalitions import Interactions
+    from .._base import Page, View
+    from ..causal_trace import CausalTrace
+    from ..interaction_grid import InteractionGrid
+
+PALETTES = ("rdbu", "puor")
+GAMES: dict[str, Any] = {"restore": "denoising", "break": "noising"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a picture shows a view's numbers.
+
+    Args:
+        unit: "percent" of the total effect, or "raw", in the metric's unit.
+        palette: "rdbu" (red to blue) or "puor" (orange to purple).
+        direction: "restore", "break" or "difference"; None for the view's own.
+    """
+
+    unit: str = "percent"
+    palette: str = "rdbu"
+    direction: str | None = None
+
+    def __post_init__(self) -> None:
+        _one_of("unit", self.unit, UNITS)
+        _one_of("palette", self.palette, PALETTES)
+        if self.direction is not None:
+            _one_of("direction", self.direction, DIRECTIONS)
+
+
+def picture(page: Page, look: Look) -> Snapshot:
+    """A view as it is now.
+
+    Raises:
+        MediationError: the view has no picture of its own.
+    """
+    from .._base import View
+    from ..causal_trace import CausalTrace
+    from ..interaction_grid import InteractionGrid
+    from ..prompt_editor import PromptEditor
+
+    if isinstance(page, CausalTrace):
+        return _trace(page, look)
+    if isinstance(page, InteractionGrid):
+        return _game(page, look)
+    if isinstance(page, View) and not isinstance(page, PromptEditor):
+        return _view(page, look)
+    raise MediationError(
+        f"{type(page).__name__} has no picture to export.",
+        value=type(page).__name__,
+        expected="a view of numbers: Explorer, HeadGrid, TokenHeatmap, CausalTrace...",
+        fix="mw.Explorer(study).snapshot('figure.svg')",
+    )
+
+
+def sheet_of(view: View, look: Look) -> Sheet:
+    """A view's data as a sheet."""
+    parts = tuple(getattr(view, name) for name, part in view.parts.items() if part.open)
+    # Cells of a part that stands beside panels are there to be looked closer at, on the page.
+    drawn = () if view.view["panels"] else parts
+    direction = look.direction or view.direction
+    return Sheet(view.view, view.result, drawn, direction, look.unit, look.palette)
+
+
+def _view(view: View, look: Look) -> Snapshot:
+    sheet = sheet_of(view, look)
+    facts = sheet_facts(view.study, view.pair, sheet)
+    svg = draw_sheet(sheet, facts, with_corners=not sheet.panels)
+    return Snapshot(svg, facts)
+
+
+def _game(page: InteractionGrid, look: Look) -> Snapshot:
+    verb = look.direction or page.direction
+    _one_of("direction", verb, tuple(GAMES))
+    # Every set was run on both prompts.
+    game: Interactions = replace(page.interactions, direction=GAMES[verb])
+    matrix = np.asarray(game.matrix, float)
+    edit = edit_words(page.game["edit"])
+    shows = f"together minus the sum, {game.direction}, {game.unit}"
+    facts = {**study_facts(game.study, None), "edit": edit, "shows": shows}
+    facts |= {"game": game.game, "n": game.effect.n_pairs, "metric": game.effect.metric.name}
+    names, status = list(game.labels), _status(matrix)
+    np.fill_diagonal(status, BLANK)
+    ringed = _ringed(page.result.get("players", ()), len(names))
+    drawn = Matrix("Pairs of sites", (names, names), matrix, status, game.title, ringed)
+    total = float(game.effect["TE"].flat[0])
+    return Snapshot(draw_matrix(drawn, facts, total, look.palette), facts)
+
+
+def _ringed(players: list[int], n: int) -> frozenset[int]:
+    """Both cells of a pair of players that is selected."""
+    if len(players) != 2:
+        return frozenset()
+    i, j = players
+    return frozenset((i * n + j, j * n + i))
+
+
+def _trace(page: CausalTrace, look: Look) -> Snapshot:
+    tracing, payload = page.tracing, page.trace
+    kind = next(one for one in payload["kinds"] if one["kind"] == page.kind)
+    values = np.asarray(tracing.indirect(page.kind), float)
+    shows = f"{kind['title']} restored, window {kind['window']}, {tracing.unit}"
+    facts = {
+        **study_facts(tracing.study, 0 if payload["pairs"] == 1 else None),
+        "metric": payload["metric"],
+        "n": payload["pairs"],
+        "edit": f"{tracing.corruption} on the subject, restored to clean",
+        "shows": shows,
+        "version": VERSION,
+    }
+    names = (list(kind["layers"]), list(tracing.tokens))
+    ends = f"Clean {tracing.clean:+.2f}, corrupted {tracing.corrupted:+.2f} {tracing.unit}"
+    words = f"{payload['title']} {ends.replace('-', MINUS)}; the subject's tokens are framed."
+    framed = frozenset(tracing.subject)
+    drawn = Matrix(kind["title"], names, values, _status(values), words, framed=framed)
+    return Snapshot(draw_matrix(drawn, facts, tracing.total, look.palette), facts)
+
+
+def _status(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    return np.where(np.isfinite(values), Status.EXACT, Status.NOT_RUN).astype(np.uint8)
+
+
+def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
+    require(
+        value in known,
+        f"A picture has no such {name}.",
+        value=value,
+        expected="one of " + ", ".join(known),
+        fix=f"view.snapshot({name}={known[0]!r})",
+    )

@@ -1,0 +1,189 @@
+"""What a view shows as tidy rows: CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from csv import QUOTE_NONNUMERIC
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ...effects import Effect, Status
+from ..drawing.reading import Cells, Corners
+from ..panels import Panel
+from .facts import Facts
+from .pictures import Look, picture, sheet_of
+
+if TYPE_CHECKING:
+    from .._base import Page, View
+    from ..causal_trace import CausalTrace
+
+CORNERS = ("Y11", "Y00", "Y10", "Y01")
+PATCH = {"PIE": "restore", "TIE": "break", "INT": "difference"}
+CONSTANT = {"clean": "break", "corrupt": "restore", "difference": "difference"}
+
+
+def rows_of(page: Page) -> pd.DataFrame:
+    """A row per cell that a view shows, means over the pairs that it shows, in the metric's unit.
+
+    Columns panel, site, row, column, status, Y11, Y00, Y10, Y01, the quantities that exist under
+    the edit (PIE, TIE, INT; or clean, corrupt, difference), n, unit. What is selected stands first,
+    as the panel "selected". Numbers are empty where a cell was not run or failed a check.
+    """
+    from .._base import View
+    from ..causal_trace import CausalTrace
+    from ..interaction_grid import InteractionGrid
+
+    if isinstance(page, CausalTrace):
+        return _trace_rows(page)
+    if isinstance(page, InteractionGrid):
+        return page.interactions.to_dataframe()
+    assert isinstance(page, View)
+    shown = {cells.key: cells for cells in sheet_of(page, Look()).panels}
+    own = {panel.key for panel in page.panels}
+    others = [cells for key, cells in shown.items() if key not in own]
+    tables = [_selected(page), *(_panel_rows(page, p, shown[p.key]) for p in page.panels)]
+    tables += [pd.DataFrame(_head(cells) | _read(page, cells)) for cells in others]
+    found = [table for table in tables if table is not None]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["panel"])
+
+
+def csv_of(page: Page, look: Look) -> str:
+    """The rows as CSV, after a header of comment lines (``pandas.read_csv(path, comment="#")``).
+
+    Every line of the header begins with "#", a field and ": "; texts are written as JSON, so that
+    no prompt can end a line.
+    """
+    facts = {**picture(page, look).facts, **_checks(page)}
+    head = "".join(f"# {name}: {json.dumps(value)}\n" for name, value in facts.items())
+    table = rows_of(page).map(_one_line)
+    # Quoted, a "#" in a token begins no comment.
+    return head + table.to_csv(None, index=False, lineterminator="\n", quoting=QUOTE_NONNUMERIC)
+
+
+def json_of(page: Page, look: Look) -> str:
+    """The rows with the four corners of every cell, what they are of, and the pairs' prompts."""
+    facts: Facts = {**picture(page, look).facts, **_checks(page)}
+    study = getattr(page, "study", None)
+    if study is not None:
+        facts["contrast"] = study.contrast.to_json()
+    table = rows_of(page)
+    rows = [
+        {name: _plain(value) for name, value in row.items()} for row in table.to_dict("records")
+    ]
+    return json.dumps({"kind": "mediawidget view", **facts, "cells": rows}, allow_nan=False) + "\n"
+
+
+# --- rows ----------------------------------------------------------------------------------------
+
+
+def _panel_rows(view: View, panel: Panel, cells: Cells) -> pd.DataFrame:
+    """A row per cell of a panel, in the grid's full precision where there is a grid."""
+    grid = view.study.grids.get(panel.sweep(view.study).key)
+    if grid is None:
+        return pd.DataFrame(_head(cells) | _read(view, cells))
+    effect = grid if view.pair is None else grid.pair(view.pair)
+    return pd.DataFrame(_head(cells) | _numbers(effect))
+
+
+def _head(cells: Cells) -> dict[str, Any]:
+    """Which cell each row is."""
+    rows, columns = cells.axes
+    at = np.indices(cells.shape).reshape(2, -1)
+    return {
+        "panel": cells.key,
+        "site": cells.labels,
+        "row": [rows[i] for i in at[0]],
+        "column": [columns[i] for i in at[1]],
+    }
+
+
+def _read(view: View, cells: Cells) -> dict[str, Any]:
+    """The same as ``_numbers`` from what the page draws, which holds float32."""
+    base, patch = view.view["base"], bool(cells.edit["corners"])
+    corners = Corners(base["y11"], base["y00"], cells.y10, cells.y01)
+    table: dict[str, Any] = {"status": [Status(int(c)).name.lower() for c in cells.status.flat]}
+    values = (corners.y11, corners.y00, corners.y10, corners.y01)
+    for key, value in zip(CORNERS, values, strict=True):
+        table[key] = np.broadcast_to(value, cells.shape).reshape(-1)
+    for key, direction in (PATCH if patch else CONSTANT).items():
+        table[key] = corners.effect(direction, patch=patch).reshape(-1)
+    return table | {"n": _n(view), "unit": view.study.metric.unit}
+
+
+def _n(view: View) -> int:
+    return len(view.study.contrast) if view.pair is None else 1
+
+
+def _selected(view: View) -> pd.DataFrame | None:
+    """What is selected, in a row."""
+    entry = view.study.history.current
+    if entry is None:
+        return None
+    effect = entry.effect if view.pair is None else entry.effect.pair(view.pair)
+    site = " + ".join(view.study.labels(entry.sites))
+    return pd.DataFrame(
+        {"panel": ["selected"], "site": site, "row": "", "column": ""} | _numbers(effect)
+    )
+
+
+def _numbers(effect: Effect) -> dict[str, Any]:
+    """Status, corners and quantities of every cell, flat."""
+    corners = {key: value.mean(axis=0) for key, value in effect.corners().items()}
+    table: dict[str, Any] = {
+        "status": [Status(int(code)).name.lower() for code in effect.status.reshape(-1)]
+    }
+    for key in CORNERS:
+        table[key] = np.broadcast_to(corners[key], effect.shape).reshape(-1)
+    for key in effect.quantities():
+        table[key] = np.broadcast_to(effect[key], effect.shape).reshape(-1)
+    return table | {"n": effect.n_pairs, "unit": effect.metric.unit}
+
+
+def _trace_rows(page: CausalTrace) -> pd.DataFrame:
+    """Every kind of state of a causal trace: a row per layer and token."""
+    tracing, tables = page.tracing, []
+    for kind in tracing.kinds:
+        restored, indirect = tracing.restored(kind), tracing.indirect(kind)
+        low, high = tracing.ci(kind)
+        layers, positions = np.indices(restored.shape).reshape(2, -1)
+        numbers = {"restored": restored, "effect": indirect, "low": low, "high": high}
+        table = {
+            "panel": kind,
+            "layer": layers,
+            "position": positions,
+            "token": [tracing.tokens[i] for i in positions],
+            "window": tracing.windows[kind],
+            **{name: np.asarray(value).reshape(-1) for name, value in numbers.items()},
+            "clean": tracing.clean,
+            "corrupted": tracing.corrupted,
+            "n": len(tracing.clean_kept),
+            "unit": tracing.unit,
+        }
+        tables.append(pd.DataFrame(table))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _checks(page: Page) -> dict[str, Any]:
+    """What was verified of the numbers."""
+    view: Mapping[str, Any] = getattr(page, "view", {})
+    result: Mapping[str, Any] = getattr(page, "result", {})
+    checks = result.get("checks") or view.get("checks") or []
+    told = [{"name": c["name"], "ok": c["ok"], "words": c["words"]} for c in checks]
+    return {"checks": told} if told else {}
+
+
+def _plain(value: Any) -> Any:
+    """A number or a text as JSON has it; None for what is missing."""
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _one_line(value: Any) -> Any:
+    """A text that stays on its line in any reader."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("unicode_escape").decode() if not value.isprintable() else value

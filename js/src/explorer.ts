@@ -9,11 +9,12 @@ import { widget } from "./frame.ts";
 import { keysOverlay } from "./keys_list.ts";
 import { lasso } from "./lasso.ts";
 import { lens } from "./lens.ts";
+import { neuronCells } from "./neuron_cells.ts";
 import { pairStrip } from "./pair_strip.ts";
 import { readers } from "./parts.ts";
 import { statusBar } from "./status_bar.ts";
 
-const CLOSER = [attention, lens, pairStrip];
+const CLOSER = [attention, lens, pairStrip, neuronCells];
 
 export default widget({
   name: "Explorer",

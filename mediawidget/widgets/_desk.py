@@ -72,7 +72,9 @@ class Desk:
         reply: dict[str, Any] = {"kind": "reply", "id": request.get("id", 0), "ok": True}
         try:
             answer = self._action(request)(request)
-            if answer is not None:
+            if isinstance(answer, Job):
+                self._run([str(request.get("action"))], [answer], request)
+            elif answer is not None:
                 reply["data"] = answer
         except MediationError as error:
             reply |= {"ok": False, "error": error_fields(error)}
@@ -129,6 +131,16 @@ class Desk:
 
     def _start_sweep(self, request: Request) -> None:
         self._same_question(request)
+        known = {panel.key: panel for panel in self._view.panels}
+        keys = request.get("panels")
+        if not isinstance(keys, list) or not keys or not set(keys) <= set(known):
+            raise _malformed("panels", keys, "some of " + ", ".join(known))
+        wanted = [known[key] for key in keys]
+        jobs = [self._study.job(panel.mediator, panel.by) for panel in wanted]
+        self._run(keys, jobs, request)
+
+    def _run(self, keys: list[str], jobs: list[Job[Any]], request: Request) -> None:
+        """Jobs one after the other, with progress, and a way to cancel them."""
         if self._sweep is not None and self._sweep.running:
             raise MediationError(
                 "A sweep is running.",
@@ -136,12 +148,6 @@ class Desk:
                 expected="one sweep at a time",
                 fix="wait for it, or cancel it (Esc)",
             )
-        known = {panel.key: panel for panel in self._view.panels}
-        keys = request.get("panels")
-        if not isinstance(keys, list) or not keys or not set(keys) <= set(known):
-            raise _malformed("panels", keys, "some of " + ", ".join(known))
-        wanted = [known[key] for key in keys]
-        jobs = [self._study.job(panel.mediator, panel.by) for panel in wanted]
         self._sweep = Sweeping(self._view, keys, jobs, request.get("id", 0))
         self._sweep.start()
 

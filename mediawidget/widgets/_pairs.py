@@ -23,7 +23,7 @@ class Pairs(Part):
 
     def payload(self) -> dict[str, Any]:
         study, entry = self.study, self.study.history.current
-        prompts = ["".join(pair.clean_tokens)[:LONGEST_PROMPT] for pair in study.token_pairs]
+        prompts = [pair.clean[:LONGEST_PROMPT] for pair in study.contrast]
         templates = [pair.template for pair in study.contrast]
         groups = [pair.group for pair in study.contrast]
         named = groups if any(groups) else templates

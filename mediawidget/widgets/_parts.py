@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 Request = Mapping[str, Any]
 Action = Callable[[Request], Any]
-"""Does a request. What it returns, plain data, travels back with the answer."""
+"""Does a request. What it returns, plain data, travels back with the answer; a job is run, and the
+page hears of its progress."""
 
 
 class Written(t.Dict):

@@ -6,7 +6,9 @@ from typing import ClassVar
 
 from ._attention import Attention
 from ._base import View, front_end
+from ._editor import Editor
 from ._lens import LensPart
+from ._neurons import Neurons
 from ._pairs import Pairs
 from ._parts import Part, Written
 
@@ -20,8 +22,10 @@ class Explorer(View):
 
     _esm, _css = front_end("explorer")
     PANELS: ClassVar[tuple[str, ...]] = ("head", "mlp_out", "tokens")
-    PARTS: ClassVar[tuple[type[Part], ...]] = (Attention, LensPart, Pairs)
+    PARTS: ClassVar[tuple[type[Part], ...]] = (Editor, Attention, LensPart, Pairs, Neurons)
 
+    editor = Written().tag(sync=True)
     attention = Written().tag(sync=True)
     lens = Written().tag(sync=True)
     pairs = Written().tag(sync=True)
+    neurons = Written().tag(sync=True)

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.notebook import Notebook
-from tests.browser.test_click_to_patch import START, Explorer, clipped, number, unnamed
+from tests.browser.explorers import START, Explorer, clipped, number, unnamed
 
 SHOW = "explorer = mw.Explorer(study)\nexplorer"
 ANSWERED = 60_000
@@ -101,12 +101,14 @@ def test_an_edge_is_read_and_knocked_out(explorer: Explorer) -> None:
     expect(panel.locator(".mw-readline")).to_contain_text("Knocked out")
 
 
-TABS = ("Attention", "Logit lens")
+TABS = ("Attention", "Logit lens", "Pairs")
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_pictures_of_every_tab(explorer: Explorer, dark: bool) -> None:
-    notebook = explorer.notebook
+def test_pictures_of_every_tab(notebook: Notebook, dark: bool) -> None:
+    notebook.open_cells([START.format(n=24) + "\n_ = study.sweep('head', progress=False)", SHOW])
+    notebook.run_all()
+    explorer = Explorer(notebook)
     notebook.set_dark(dark)
     explorer.cell("L3H1").click()
     explorer.settled("L3H1")

@@ -1,0 +1,26 @@
+"""Neurons: the strongest single units of one layer."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from . import _neurons
+from ._base import View, front_end
+from ._parts import Part, Written
+
+
+class Neurons(View):
+    """The strongest 20 neurons of a layer, estimated until they are run; a click runs one.
+
+    The layer follows the selection; the page can choose another, and any neuron by its number.
+
+    Example:
+        >>> Neurons(study)
+    """
+
+    _esm, _css = front_end("neurons")
+    PANELS: ClassVar[tuple[str, ...]] = ()
+    PARTS: ClassVar[tuple[type[Part], ...]] = (_neurons.Neurons,)
+    OPEN: ClassVar[tuple[str, ...]] = ("neurons",)
+
+    neurons = Written().tag(sync=True)

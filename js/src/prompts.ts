@@ -6,7 +6,7 @@ import type { Prompts, TokenInfo, TopToken } from "./protocol.ts";
 import type { Store } from "./store.ts";
 import { token, word } from "./text.ts";
 
-export function prompts(store: Store, signal: AbortSignal): HTMLElement {
+export function prompts(store: Store, signal: AbortSignal, edit?: HTMLElement): HTMLElement {
   const el = h("div", { class: "mw-part mw-prompts", role: "group", "aria-label": "Prompts" });
   const swap = button("Swap", () => store.ask("swap"), {
     title: "Exchange clean and corrupt (S)",
@@ -26,7 +26,7 @@ export function prompts(store: Store, signal: AbortSignal): HTMLElement {
           h("span", { class: "mw-hint", text: `pair 1 of ${view.pairs.n}` }),
       ),
       gloss(p),
-      swap,
+      div("mw-promptbuttons", edit, swap),
     );
   };
   store.on(["view"], draw, signal);

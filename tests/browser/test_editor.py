@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import FilePayload, Locator, expect
 
 from tests.browser.notebook import Notebook
 
@@ -102,14 +102,34 @@ def test_a_task_and_a_file_are_loaded_and_swap_exchanges(
     editor.get_by_role("button", name="Swap").click()
     expect(field(editor, "Corrupt prompt")).to_have_value(first)
     table = f'clean,corrupt,answer,wrong\n"{CLEAN}","{CORRUPT}",Daniel,Robert\n'
-    chosen = {"name": "mine.csv", "mimeType": "text/csv", "buffer": table.encode()}
+    chosen: FilePayload = {"name": "mine.csv", "mimeType": "text/csv", "buffer": table.encode()}
     editor.locator("input[type=file]").set_input_files(chosen)
     expect(field(editor, "Clean prompt")).to_have_value(CLEAN)
     assert notebook.value("study.contrast.name") == "mine"
-    bad = {"name": "bad.csv", "mimeType": "text/csv", "buffer": b"clean,corrupt\na,b\n"}
+    table = "clean,corrupt\na,b\n"
+    bad: FilePayload = {"name": "bad.csv", "mimeType": "text/csv", "buffer": table.encode()}
     editor.locator("input[type=file]").set_input_files(bad)
     expect(editor.get_by_role("alert")).to_contain_text("lacks 'answer'")
     assert notebook.value("study.contrast.name") == "mine"
+
+
+def test_the_explorers_prompts_fold_out(notebook: Notebook) -> None:
+    notebook.open_cells([START.replace("PromptEditor", "Explorer")])
+    notebook.run_all()
+    root = notebook.page.locator(".mw[aria-label='Explorer']").first
+    root.get_by_role("button", name="Edit the prompts").click()
+    expect(field(root, "Clean prompt")).to_be_focused()
+    field(root, "Clean prompt").fill(CLEAN)
+    field(root, "Corrupt prompt").fill(CORRUPT)
+    field(root, "Answer").fill("Daniel")
+    field(root, "Wrong answer").fill("Robert")
+    root.get_by_role("button", name="Apply").click()
+    expect(root.locator(".mw-prompts")).to_contain_text("Daniel")
+    assert notebook.value(TEXTS) == [CLEAN, CORRUPT, "Daniel"]
+    expect(root.locator(".mw-metric")).to_contain_text("logit(Daniel)")
+    notebook.page.keyboard.press("Tab")
+    root.get_by_role("button", name="Edit the prompts").click()
+    expect(root.locator(".mw-editor")).to_have_count(0)
 
 
 @pytest.mark.parametrize("dark", [False, True])

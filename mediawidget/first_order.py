@@ -148,7 +148,8 @@ class Part:
         bank = fill_bank(engine.lm, self.template, group, grid.outcomes, engine.budget)
 
         def do(pairs: Ints) -> list[Array]:
-            return self._moved(pairs, bank)
+            with torch.inference_mode(mode=False):
+                return self._moved(pairs, bank)
 
         parts = np.array_split(np.arange(len(group.members)), self._n_parts())
         for pairs, found in in_halves(parts, do, half_of, group.frame.n_positions):

@@ -78,7 +78,7 @@ class Function(Metric):
         return values
 
     def slopes(self, kept: Columns) -> Columns:
-        """By differences (``scipy.differentiate``): where ``fn`` has a corner, NaN or either."""
+        """By differences (``scipy.differentiate``); NaN where they do not settle."""
         from scipy.differentiate import derivative
 
         arrays = [np.asarray(kept[name], dtype=np.float64) for name in self.columns]
@@ -91,7 +91,8 @@ class Function(Metric):
                 return self.compute(dict(zip(self.columns, both, strict=True)))
 
             found = derivative(moved, arrays[index], args=tuple(others))
-            return np.asarray(np.where(found.success, found.df, np.nan))
+            sure = found.error <= 1e-6 * np.maximum(1.0, np.abs(found.df))
+            return np.asarray(np.where(sure, found.df, np.nan))
 
         return {name: along(index) for index, name in enumerate(self.columns)}
 

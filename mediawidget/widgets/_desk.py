@@ -23,6 +23,7 @@ from .payload import EDITS
 if TYPE_CHECKING:
     from ..study import Study
     from ._base import View
+    from .panels import Panel
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Desk:
         self._actions: dict[str, Action] = {
             "intervene": self._intervene,
             "sweep": self._start_sweep,
+            "estimate": self._estimate,
             "cancel": self._cancel,
             "undo": lambda _: void(self._study.undo()),
             "redo": lambda _: void(self._study.redo()),
@@ -131,11 +133,7 @@ class Desk:
 
     def _start_sweep(self, request: Request) -> None:
         self._same_question(request)
-        known = {panel.key: panel for panel in self._view.panels}
-        keys = request.get("panels")
-        if not isinstance(keys, list) or not keys or not set(keys) <= set(known):
-            raise _malformed("panels", keys, "some of " + ", ".join(known))
-        wanted = [known[key] for key in keys]
+        keys, wanted = self._asked_panels(request)
         jobs = [self._study.job(panel.mediator, panel.by) for panel in wanted]
         self._run(keys, jobs, request)
 
@@ -150,6 +148,21 @@ class Desk:
             )
         self._sweep = Sweeping(self._view, keys, jobs, request.get("id", 0))
         self._sweep.start()
+
+    def _estimate(self, request: Request) -> None:
+        """Two passes a panel, answered when they are done: too short to be cut."""
+        self._same_question(request)
+        for panel in self._asked_panels(request)[1]:
+            sweep = panel.sweep(self._study)
+            self._study.estimate(sweep.mediator, panel.by, edit=sweep.edit)
+
+    def _asked_panels(self, request: Request) -> tuple[list[str], list[Panel]]:
+        """The panels that a request names, and their names."""
+        known = {panel.key: panel for panel in self._view.panels}
+        keys = request.get("panels")
+        if not isinstance(keys, list) or not keys or not set(keys) <= set(known):
+            raise _malformed("panels", keys, "some of " + ", ".join(known))
+        return keys, [known[key] for key in keys]
 
     def _cancel(self, _request: Request) -> None:
         if self._sweep is not None:

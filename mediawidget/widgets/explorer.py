@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ._attention import Attention
 from ._base import View, front_end
 from ._editor import Editor
+from ._guesses import Guesses
 from ._lens import LensPart
 from ._neurons import Neurons
 from ._pairs import Pairs
 from ._parts import Part, Written
+
+if TYPE_CHECKING:
+    from ..study import Study
 
 
 class Explorer(View):
@@ -29,3 +33,7 @@ class Explorer(View):
     lens = Written().tag(sync=True)
     pairs = Written().tag(sync=True)
     neurons = Written().tag(sync=True)
+
+    def __init__(self, study: Study, *, direction: str = "restore", mediator: str = "residual"):
+        super().__init__(study, direction=direction, mediator=mediator)
+        self._guesses = Guesses(self)

@@ -92,7 +92,7 @@ def panel_payload(study: Study, panel: Panel, pair: int | None, rate: float) -> 
     axes = sweep.axes(study.lm.shape, n_positions)
     shape = [len(labels) for labels in axes.values()]
     rows, cols = shape[0], shape[1] if len(shape) > 1 else 1
-    grid = study.grids.get(sweep.key)
+    held = study.grids.get(sweep.key), study.estimates.get(sweep.key)
     names = [*axes, ""][:2]
     return {
         "key": panel.key,
@@ -103,7 +103,7 @@ def panel_payload(study: Study, panel: Panel, pair: int | None, rate: float) -> 
             {"name": names[1], "labels": _column_labels(study, panel, cols, pair)},
         ],
         "shape": [rows, cols],
-        **_cell_bytes(*_corners(grid, rows * cols, pair)),
+        **_cell_bytes(*_corners(*held, rows * cols, pair)),
         "labels": list(study.labels(panel.sites(study))),
         "cost": _cost(study, sweep, rate),
     }
@@ -118,9 +118,9 @@ def with_present_cells(
     data: dict[str, Any], study: Study, panel: Panel, pair: int | None
 ) -> dict[str, Any]:
     """The same panel with the numbers that its grid holds now; all else stands."""
-    cells = data["shape"][0] * data["shape"][1]
-    grid = study.grids.get(panel.sweep(study).key)
-    return data | _cell_bytes(*_corners(grid, cells, pair))
+    cells, key = data["shape"][0] * data["shape"][1], panel.sweep(study).key
+    held = study.grids.get(key), study.estimates.get(key)
+    return data | _cell_bytes(*_corners(*held, cells, pair))
 
 
 def _cell_bytes(y01: Any, y10: Any, status: Any) -> dict[str, bytes]:
@@ -139,12 +139,29 @@ def _column_labels(study: Study, panel: Panel, cols: int, pair: int | None) -> l
     return [str(i) for i in range(cols)] if panel.key == "head" else [""] * cols
 
 
-def _corners(grid: Effect | None, cells: int, pair: int | None) -> tuple[Any, Any, Any]:
-    """Y on the corrupt base, Y on the clean base (edited), and the status: (cell,) each."""
+def _corners(
+    grid: Effect | None, guess: Effect | None, cells: int, pair: int | None
+) -> tuple[Any, Any, Any]:
+    """Y on the corrupt base, Y on the clean base (edited), and the status: (cell,) each.
+
+    A cell that was not run shows its estimate, if there is one.
+    """
     if grid is None:
         nothing = np.full(cells, np.nan)
-        return nothing, nothing, np.full(cells, Status.NOT_RUN)
-    shown = grid if pair is None else grid.pair(pair)
+        found = nothing, nothing, np.full(cells, Status.NOT_RUN)
+    else:
+        found = _numbers(grid, pair)
+    if guess is None:
+        return found
+    hole = found[2] == Status.NOT_RUN
+    both = zip(found, _numbers(guess, pair), strict=True)
+    y01, y10, status = (np.where(hole, guessed, ran) for ran, guessed in both)
+    return y01, y10, status
+
+
+def _numbers(effect: Effect, pair: int | None) -> tuple[Any, Any, Any]:
+    """What an effect holds, of one pair or of their mean: (cell,) each."""
+    shown = effect if pair is None else effect.pair(pair)
     values = shown.scores(shown.edited).mean(axis=0).reshape(2, -1)
     return values[1], values[0], shown.status.reshape(-1)
 

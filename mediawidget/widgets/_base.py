@@ -45,7 +45,7 @@ class Page(anywidget.AnyWidget, Leaving):
                 expected="the bundle that every installed package has",
                 fix="make setup, or in js/: npm ci && node build.mjs",
             )
-        self._saved = SavedPicture(self._html)
+        self._saved = SavedPicture(self._html, self._picture)
         super().__init__(_saved_as=self._saved.name, **traits)
 
     def _html(self) -> str:

@@ -1,8 +1,13 @@
 """What a saved notebook shows of a view where no kernel can draw the live one.
 
 A notebook keeps outputs, not models: on a page that is opened later a live view cannot be drawn. So
-a view in a notebook publishes a second output, a plain table of the same numbers. The live view's
-script hides it (js/src/frame.ts), and what is left of both without a kernel is the table.
+a view in a notebook publishes a second output, a picture of itself over a folded table of the same
+numbers. The live view's script hides it (js/src/frame.ts), and what is left of both without a
+kernel is the picture.
+
+The picture is an image whose data are an SVG: sharp, small, drawn in milliseconds, and left in
+place where a page that does not trust the notebook takes away SVG elements and styles. A PNG takes
+a tenth of a second, in which no click would be answered: `view.snapshot()` makes one.
 """
 
 from __future__ import annotations
@@ -15,8 +20,10 @@ from uuid import uuid4
 from IPython import get_ipython
 from IPython.display import display, update_display
 
+from .exports.snapshot import Snapshot
+
 QUIET = 0.7
-"""Seconds without news after which the table is written anew: never between click and answer."""
+"""Seconds without news after which it is drawn anew: never between click and answer."""
 
 
 def in_notebook() -> bool:
@@ -25,18 +32,20 @@ def in_notebook() -> bool:
 
 
 class SavedPicture:
-    """The table beside a live view, kept up to date once it was shown.
+    """The picture beside a live view, kept up to date once it was shown.
 
     Args:
-        draw: makes the HTML.
+        draw: makes the table, in HTML.
+        take: makes the picture; None where the view has none.
 
     Attributes:
         name: the HTML carries the class ``mw-saved-<name>``; the live view hides that.
     """
 
-    def __init__(self, draw: Callable[[], str]) -> None:
+    def __init__(self, draw: Callable[[], str], take: Callable[[], Snapshot | None]) -> None:
         self.name = uuid4().hex
-        self._draw = draw
+        self._draw, self._take = draw, take
+        self._taken: Snapshot | None = None
         self._html = ""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -47,7 +56,7 @@ class SavedPicture:
             self._loop = asyncio.get_running_loop()
         except RuntimeError:
             self._loop = None
-        self._html = self._draw()
+        self._redraw()
         display(self._bundle(), raw=True, display_id=self.name)  # type: ignore[no-untyped-call]
 
     def soon(self) -> None:
@@ -68,13 +77,23 @@ class SavedPicture:
             self._timer = self._loop.call_later(QUIET, self._update)
 
     def _update(self) -> None:
-        html = self._draw()
-        if html != self._html:
-            self._html = html
+        if self._redraw():
             bundle = self._bundle()
             update_display(bundle, raw=True, display_id=self.name)  # type: ignore[no-untyped-call]
 
+    def _redraw(self) -> bool:
+        """Draw table and picture; whether either is another than before."""
+        before = self._html, self._taken
+        self._html, self._taken = self._draw(), self._take()
+        return before != (self._html, self._taken)
+
     def _bundle(self) -> dict[str, Any]:
-        words = "<p>A saved table: run the cell for the live view.</p>"
-        html = f'<div class="mw-saved-{self.name}">{words}{self._html}</div>'
-        return {"text/html": html, "text/plain": "(a table of the view's numbers)"}
+        words = "Saved: run the cell for the live view."
+        taken, body = self._taken, f"<p>{words}</p>{self._html}"
+        if taken is not None:
+            folded = f"<details><summary>{words} Its numbers as a table</summary>{self._html}"
+            body = f"{taken.image()}{folded}</details>"
+        return {
+            "text/html": f'<div class="mw-saved-{self.name}">{body}</div>',
+            "text/plain": "(a table of the view's numbers)" if taken is None else repr(taken),
+        }

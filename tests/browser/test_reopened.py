@@ -1,16 +1,21 @@
-"""A notebook that is opened again, its kernel gone, still shows the numbers."""
+"""A notebook that is opened again, its kernel gone, still shows the picture and the numbers."""
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.explorers import EXPLORER, SESSION, START, Explorer
-from tests.browser.notebook import PATIENCE, Notebook
+from tests.browser.notebook import PATIENCE, PICTURES, Notebook
 
 SAVED = "[class^=mw-saved-]"
+PAINTED = (
+    """img => img.complete && img.naturalWidth >= 600 && img.getBoundingClientRect().width > 300"""
+)
+TRUSTED = "window.jupyterapp.shell.currentWidget.content.widgets[1].model.trusted"
 SAVE = "window.jupyterapp.commands.execute('docmanager:save')"
 
 
@@ -48,11 +53,49 @@ def test_the_numbers_are_there_without_a_kernel(notebook: Notebook, reopened: Pa
 
     reopened.evaluate(SESSION + ".shutdown()")
     reopened.reload(timeout=PATIENCE)
-    table = reopened.locator(SAVED)
-    expect(table).to_be_visible(timeout=PATIENCE)
-    expect(table.locator("td", has_text=value)).to_be_visible()
-    expect(table).to_contain_text(re.compile(rf"L3H1.*PIE {re.escape(value)}", re.DOTALL))
+    assert_saved(reopened, value)
     assert reopened.locator(EXPLORER).count() == 0
+    reopened.locator(SAVED).screenshot(path=PICTURES / "reopened.png")
+
+
+def assert_saved(page: Page, value: str) -> None:
+    """The picture is painted, and beneath it the numbers unfold as a table."""
+    saved = page.locator(SAVED)
+    expect(saved).to_be_visible(timeout=PATIENCE)
+    picture = saved.locator("img")
+    expect(picture).to_be_visible()
+    assert picture.evaluate(PAINTED)
+    expect(picture).to_have_attribute("alt", re.compile(r"teaching model.*logit.*Restore"))
+    cell = saved.locator("td", has_text=value)
+    expect(cell).to_be_hidden()
+    saved.locator("summary").click()
+    expect(cell).to_be_visible()
+    expect(saved).to_contain_text(re.compile(rf"L3H1.*PIE {re.escape(value)}", re.DOTALL))
+
+
+def test_the_picture_is_there_where_the_notebook_is_not_trusted(
+    notebook: Notebook, reopened: Page
+) -> None:
+    page = notebook.page
+    notebook.open_cells([START.format(n=1), "explorer = mw.Explorer(study)\nexplorer"])
+    notebook.run_all()
+    explorer = Explorer(notebook)
+    explorer.cell("L3H1").click()
+    explorer.settled("L3H1")
+    expect(page.locator(SAVED)).to_contain_text("L3H1")
+    pie = notebook.value("study.last['PIE']")
+    page.evaluate(SAVE)
+    page.evaluate(SESSION + ".shutdown()")
+    page.close()
+    # Another signature than that of the kernel's user: as if somebody else had made it.
+    path = notebook.server.folder / "cells.ipynb"
+    given = json.loads(path.read_text(encoding="utf-8"))
+    given["metadata"]["from"] = "elsewhere"
+    path.with_name("elsewhere.ipynb").write_text(json.dumps(given), encoding="utf-8")
+    reopened.goto(f"{notebook.server.url}/lab/tree/elsewhere.ipynb?reset", timeout=PATIENCE)
+    expect(reopened.locator(SAVED)).to_be_visible(timeout=PATIENCE)
+    assert reopened.evaluate(TRUSTED) is False
+    assert_saved(reopened, f"{pie:+.2f}".replace("-", "\N{MINUS SIGN}"))
 
 
 def test_a_cell_that_is_run_again_has_one_view(notebook: Notebook) -> None:

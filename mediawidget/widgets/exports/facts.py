@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from ... import __version__
 from ..drawing.reading import Sheet
 from ..panels import LONGEST_TOKEN
 
 if TYPE_CHECKING:
     from ...study import Study
 
-VERSION = f"mediawidget {__version__}"
+try:
+    VERSION = f"mediawidget {version('mediawidget')}"
+except PackageNotFoundError:  # a source tree that was never installed
+    VERSION = "mediawidget"
 MOST_PROMPT = 2000
 """Characters of a prompt that are kept: it is there to be recognised."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from ...errors import MediationError
 from .page import html_of
 from .pictures import Look, picture
 from .snapshot import Snapshot, Writer, write
@@ -41,6 +42,13 @@ class Leaving:
         if path is not None:
             taken.save(path)
         return taken
+
+    def _picture(self) -> Snapshot | None:
+        """What a saved notebook shows of it; None where it has no picture."""
+        try:
+            return self.snapshot()
+        except MediationError:
+            return None
 
     def export(self, path: str | Path, *, unit: str = "percent", palette: str = "rdbu") -> Path:
         """Write the view as its path ends.

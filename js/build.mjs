@@ -28,6 +28,17 @@ export const STAND_IN = "standalone";
 const OWN =
   /^(cellReading|resultReading|chooseAll|set(Hover|Direction|Unit|Palette)|dismissError|secondsLeft|(clean|corrupt)Top|layerOf|focusCell|helpOpen|(row|col)Head|rowClass|repaint|rectangle|transposed|sweeping|hovered|shownValue)$/;
 
+const SHORT = {
+  "Math.max": "shortMax",
+  "Math.min": "shortMin",
+  "Math.abs": "shortAbs",
+  "Math.floor": "shortFloor",
+  "Math.round": "shortRound",
+  "Number.isFinite": "shortFinite",
+  "Number.NaN": "NaN",
+  "Number.POSITIVE_INFINITY": "Infinity",
+};
+
 const here = dirname(fileURLToPath(import.meta.url));
 const outdir = resolve(here, "..", "mediawidget", "static");
 
@@ -45,7 +56,8 @@ export function options({ watch = false } = {}) {
     minify: !watch,
     // Names of our own that no message and no page knows: their length counts in every view.
     mangleProps: OWN,
-    define: { "Number.NaN": "NaN", "Number.POSITIVE_INFINITY": "Infinity" },
+    define: SHORT,
+    inject: ["src/short.ts"],
     sourcemap: watch ? "inline" : false,
     logLevel: "warning",
   };

@@ -1,6 +1,7 @@
 // Explorer: prompts, rail, heads, MLPs and tokens on shared layer rows, corners and checks.
 import "./styles.css";
 import { attention } from "./attention.ts";
+import { beside } from "./beside.ts";
 import { corners } from "./corners.ts";
 import { drawers } from "./drawers.ts";
 import { editablePrompts } from "./editable.ts";
@@ -8,19 +9,32 @@ import { enlarge } from "./enlarge.ts";
 import { widget } from "./frame.ts";
 import { keysOverlay } from "./keys_list.ts";
 import { lasso } from "./lasso.ts";
+import { leaveOut } from "./leave_out.ts";
 import { lens } from "./lens.ts";
 import { neuronCells } from "./neuron_cells.ts";
 import { pairStrip } from "./pair_strip.ts";
 import { readers } from "./parts.ts";
 import { statusBar } from "./status_bar.ts";
+import { typedField } from "./typed.ts";
 
 const CLOSER = [attention, lens, pairStrip, neuronCells];
 
 export default widget({
   name: "Explorer",
   panels: ["head", "mlp_out", "tokens"],
-  above: (store, help, signal) => [
-    statusBar(store, help, signal),
+  more: (store, signal) => {
+    const { keys, compare, tool } = beside(store, signal);
+    const field = typedField(store);
+    return {
+      keys: { ...keys, "/": field.focus },
+      compare,
+      tools: [tool],
+      chip: leaveOut(store, signal),
+      strip: [field.el],
+    };
+  },
+  above: (store, help, signal, tools) => [
+    statusBar(store, help, signal, tools),
     ...editablePrompts(store, signal),
   ],
   sheet: { cells: lasso, title: enlarge },

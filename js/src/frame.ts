@@ -1,17 +1,28 @@
 // What the views share: the root element, theme, width, keys, messages and the order of the parts.
 import { h } from "./dom.ts";
-import { viewKey } from "./keys.ts";
+import { type Commands, viewKey } from "./keys.ts";
 import { NARROW } from "./layout.ts";
 import { announcer, errorLine, progressLine } from "./notices.ts";
 import type { readers } from "./parts.ts";
 import type { Model } from "./protocol.ts";
-import { rail } from "./rail.ts";
+import { type Compare, rail } from "./rail.ts";
 import { type SheetOptions, sheet } from "./sheet.ts";
 import { followWidth, shell } from "./shell.ts";
 import { kernel } from "./status_bar.ts";
 import { Store } from "./store.ts";
 import { strip } from "./strip.ts";
 import { directions, editChoice, legend, unitChoice } from "./toolbar.ts";
+
+/** What only some views have, made anew for each drawing. */
+export interface More {
+  keys: Commands;
+  compare: Compare;
+  /** Buttons for the first line. */
+  tools: readonly HTMLElement[];
+  chip: (chip: HTMLElement, index: number) => void;
+  /** What stands behind the selection. */
+  strip: readonly HTMLElement[];
+}
 
 export interface Parts {
   /** The view's name for assistive technology. */
@@ -23,8 +34,15 @@ export interface Parts {
   sheet?: SheetOptions;
   /** The list of keys. */
   keys?: () => HTMLDialogElement;
+  /** What else a drawn view can do. */
+  more?: (store: Store, signal: AbortSignal) => More;
   /** What stands above the rail, and what below the selection. */
-  above?: (store: Store, help: () => void, signal: AbortSignal) => HTMLElement[];
+  above?: (
+    store: Store,
+    help: () => void,
+    signal: AbortSignal,
+    tools: readonly HTMLElement[],
+  ) => HTMLElement[];
   below?: (store: Store, signal: AbortSignal) => HTMLElement[];
 }
 
@@ -48,6 +66,7 @@ export function widget(parts: Parts) {
 
 /** Draws a view into `el` until the signal ends it. */
 export function mount(store: Store, el: HTMLElement, parts: Parts, signal: AbortSignal): void {
+  const more = parts.more?.(store, signal);
   const overlay = parts.keys?.();
   const help = () => overlay?.showModal?.();
   const cells = sheet(store, parts.panels, signal, parts.sheet);
@@ -59,7 +78,7 @@ export function mount(store: Store, el: HTMLElement, parts: Parts, signal: Abort
     unitChoice(store, signal),
     legend(store, signal),
   );
-  const above = parts.above?.(store, help, signal) ?? [kernel(store, signal)];
+  const above = parts.above?.(store, help, signal, more?.tools ?? []) ?? [kernel(store, signal)];
   const root = shell(
     parts.name,
     store.model,
@@ -67,17 +86,18 @@ export function mount(store: Store, el: HTMLElement, parts: Parts, signal: Abort
     signal,
     ...above,
     errorLine(store, signal),
-    rail(store, signal),
+    rail(store, signal, more?.compare),
     toolbar,
     cells.el,
     progressLine(store, signal),
-    strip(store, signal),
+    strip(store, signal, more?.chip, ...(more?.strip ?? [])),
     ...(parts.below?.(store, signal) ?? []),
     announcer(store, signal),
     overlay,
   );
   root.addEventListener("keydown", (event) => {
-    const targets = { ...cells, help, helpOpen: () => overlay?.open ?? false };
+    const helpOpen = () => overlay?.open ?? false;
+    const targets = { ...cells, help, helpOpen, more: more?.keys };
     if (!viewKey(event, store, targets)) return;
     event.preventDefault();
     event.stopPropagation();

@@ -43,11 +43,13 @@ export function viewKey(event: KeyboardEvent, store: Store, targets: KeyTargets)
     s: swap,
     S: swap,
     "?": targets.help,
-    ...targets.more,
   };
+  const own = targets.more?.[event.key];
+  // One that has nothing to do leaves the key to what comes next.
+  if (own && own(event) !== false) return true;
   const command = commands[event.key];
-  // A command that has nothing to do leaves the key to others.
-  return !!command && command(event) !== false;
+  command?.(event);
+  return !!command;
 }
 
 /** The cell that comes after the current one when all are ordered by size, strongest first. */

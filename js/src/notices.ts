@@ -34,7 +34,7 @@ export function errorLine(store: Store, signal: AbortSignal): HTMLElement {
 export function progressLine(store: Store, signal: AbortSignal): HTMLElement {
   const bar = h("progress", { class: "mw-progress", "aria-label": "Sweep" });
   const words = span("mw-hint");
-  const cancel = button("Cancel", () => store.ask("cancel"), { title: "Cancel the sweep (Esc)" });
+  const cancel = button("Cancel", () => store.ask("cancel"));
   const running = div("mw-running", bar, words, cancel);
   const key = stateKey();
   const note = h("span", { class: "mw-hint", role: "status" });

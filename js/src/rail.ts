@@ -36,7 +36,12 @@ export function needles(direction: Direction, c: Corners): { from: number; to: n
   return direction === "restore" ? [up] : direction === "break" ? [down] : [up, down];
 }
 
-export function rail(store: Store, signal: AbortSignal): HTMLElement {
+/** What is said of a reading in the stead of its own words; null for those. */
+export type Compare = (
+  reading: Reading | null,
+) => { words: string; figure?: string; of?: string } | null;
+
+export function rail(store: Store, signal: AbortSignal, compare?: Compare): HTMLElement {
   const metric = span("mw-metric");
   const readout = h("output", { class: "mw-readout" });
   const of = span("mw-of");
@@ -62,7 +67,10 @@ export function rail(store: Store, signal: AbortSignal): HTMLElement {
     setText(high, `${raw(view.base.y11)} clean`);
     drawTrack(parts, store, view, reading);
     drawFigure(store, view, reading, readout, of, badge);
-    setText(text, words(store, view, reading));
+    const other = compare?.(reading);
+    setText(text, other?.words ?? words(store, view, reading));
+    if (other?.figure) setText(readout, other.figure);
+    if (other?.of) setText(of, other.of);
     el.classList.toggle("mw-stale", reading?.stale ?? false);
   };
   store.on(["view", "result", "scale", "hover", "pending"], draw, signal);

@@ -6,7 +6,12 @@ import type { View } from "./protocol.ts";
 import type { Store } from "./store.ts";
 import { plain } from "./text.ts";
 
-export function statusBar(store: Store, help: () => void, signal: AbortSignal): HTMLElement {
+export function statusBar(
+  store: Store,
+  help: () => void,
+  signal: AbortSignal,
+  tools: readonly HTMLElement[] = [],
+): HTMLElement {
   const name = span("mw-contrast");
   const [undo, redo] = [
     button("↶", () => store.ask("undo"), { "aria-label": "Undo", title: "Undo (U)" }),
@@ -37,6 +42,7 @@ export function statusBar(store: Store, help: () => void, signal: AbortSignal): 
       undo,
       step,
       redo,
+      ...tools,
       button("?", help, { "aria-label": "Keys", title: "Keys (?)" }),
     ),
   );

@@ -33,6 +33,8 @@ export class Store {
   palette: Palette = "rdbu";
   max = 100;
   hover: CellRef | null = null;
+  /** A reading that is held up for a while, before all others. */
+  aside: Reading | null = null;
   /** The cells of the newest selection that has not been answered, null when none is waiting. */
   pending: CellRef[] | null = null;
   progress: Progress | null = null;
@@ -99,7 +101,7 @@ export class Store {
 
   /** What the rail, the sentence and the corners read from: the pointer first, then the result. */
   get reading(): Reading | null {
-    return (this.hover && this.cellReading(this.hover)) ?? this.resultReading;
+    return this.aside ?? (this.hover && this.cellReading(this.hover)) ?? this.resultReading;
   }
 
   cellReading({ panel: key, index }: CellRef): Reading | null {
@@ -139,6 +141,11 @@ export class Store {
   setHover(cell: CellRef | null): void {
     if (same(this.hover, cell)) return;
     this.hover = cell;
+    this.#tell("hover");
+  }
+
+  setAside(reading: Reading | null): void {
+    this.aside = reading;
     this.#tell("hover");
   }
 

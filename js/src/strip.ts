@@ -28,7 +28,16 @@ export function joint(store: Store, result: Reading): Joint {
   return { together, sum, gap: together - sum };
 }
 
-export function strip(store: Store, signal: AbortSignal): HTMLElement {
+/** As many are shown one by one. */
+const MOST = 24;
+
+export function strip(
+  store: Store,
+  signal: AbortSignal,
+  /** What else a site's chip can do. */
+  dress?: (chip: HTMLElement, index: number) => void,
+  ...more: Node[]
+): HTMLElement {
   const el = h("div", { class: "mw-part mw-strip", role: "group", "aria-label": "Selection" });
   const draw = () => {
     const { view } = store;
@@ -37,14 +46,21 @@ export function strip(store: Store, signal: AbortSignal): HTMLElement {
     if (cells.length === 0) {
       el.replaceChildren(
         span("mw-hint", "Nothing selected. Shift-click or ", kbd("X"), " adds a site."),
+        ...more,
       );
       return;
     }
     el.replaceChildren(
       span("mw-stripname", store.pending ? "Running" : "Selected"),
-      ...cells.map((cell) => chip(store, cell)),
+      ...cells.slice(0, MOST).map((cell, i) => {
+        const made = chip(store, cell);
+        dress?.(made, i);
+        return made;
+      }),
+      cells.length > MOST ? `and ${cells.length - MOST} more` : "",
       ...figures(store),
-      button("Clear", () => store.ask("clear"), { title: "Clear the selection (Esc)" }),
+      button("Clear", () => store.ask("clear")),
+      ...more,
     );
   };
   store.on(["view", "result", "scale", "pending"], draw, signal);

@@ -39,9 +39,8 @@ export function followTheme(root: HTMLElement, signal: AbortSignal): void {
     later = setTimeout(read, 400);
   };
   const observer = new MutationObserver(soon);
-  const names = ["class", "style", "data-theme", "data-jp-theme-name", "data-jp-theme-light"];
   for (const node of [document.documentElement, document.body])
-    observer.observe(node, { attributeFilter: names });
+    observer.observe(node, { attributes: true });
   const media = matchMedia("(prefers-color-scheme: dark)");
   media.addEventListener("change", soon, { signal });
   signal.addEventListener("abort", () => {

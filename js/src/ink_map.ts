@@ -51,7 +51,7 @@ export class InkMap {
   readonly el = h("div", { class: "mw-map", role: "grid" });
   readonly scroll = h("div", { class: "mw-scroll" }, this.el);
   #canvas = h("canvas", { "aria-hidden": "true" });
-  #cells = [0, 1].map(() => h("div", { class: "mw-mapcell", role: "gridcell", tabindex: -1 }));
+  #cells = [0, 1].map(() => h("div", { class: "mw-mapcell", role: "gridcell", tabindex: 0 }));
   #rings = h("div", { "aria-hidden": "true" });
   #over = h("div", { class: "mw-over-cell", "aria-hidden": "true", hidden: true });
   #sheet: Sheet | null = null;
@@ -62,18 +62,14 @@ export class InkMap {
   #width = 0;
   #due = false;
   #look: MutationObserver | null = null;
+  #ringed: [readonly Spot[], boolean] = [[], false];
 
   constructor(
     readonly hands: Hands,
     readonly signal: AbortSignal,
   ) {
-    for (const cell of this.#cells) setProps(cell, { [SUPPRESS]: "true", hidden: true });
-    this.el.append(
-      this.#canvas,
-      h("div", { class: "mw-maprow", role: "row" }, ...this.#cells),
-      this.#rings,
-      this.#over,
-    );
+    for (const cell of this.#cells) cell.setAttribute(SUPPRESS, "true");
+    this.el.append(this.#canvas, h("div", { role: "row" }, this.#cell), this.#rings, this.#over);
     this.#listen();
     const size = new ResizeObserver(() => this.#resize());
     size.observe(this.scroll);
@@ -112,6 +108,7 @@ export class InkMap {
     this.el.style.width = `${this.#origin[0] + sheet.cols * this.#size[0]}px`;
     this.el.style.height = `${this.#origin[1] + sheet.rows * this.#size[1]}px`;
     this.#place(this.#at);
+    this.ring(...this.#ringed);
     this.paint();
   }
 
@@ -212,6 +209,7 @@ export class InkMap {
 
   /** Rings around the cells that are selected, dashed while their answer is on its way. */
   ring(spots: readonly Spot[], pending: boolean): void {
+    this.#ringed = [spots, pending];
     this.#rings.replaceChildren(
       ...spots.map((spot) => {
         const ring = h("div", { class: "mw-ring", "data-pending": pending ? "true" : null });
@@ -244,7 +242,6 @@ export class InkMap {
       "aria-rowindex": spot.row + 1,
       "aria-colindex": spot.col + 1,
       tabindex: 0,
-      hidden: false,
     });
   }
 
@@ -258,8 +255,9 @@ export class InkMap {
     const left = this.#cell;
     this.#now = 1 - this.#now;
     this.#place(spot);
+    left.after(this.#cell);
     this.#cell.focus();
-    setProps(left, { tabindex: -1, hidden: true });
+    left.remove();
   }
 
   #spot(event: MouseEvent): Spot | null {

@@ -236,7 +236,8 @@ function faces(now: Lens, run: Run, what: What) {
 }
 
 function fitted(context: CanvasRenderingContext2D, text: string, room: number): string {
+  if (context.measureText(text).width <= room) return text;
   let cut = text;
-  while (cut.length > 1 && context.measureText(cut).width > room) cut = cut.slice(0, -1);
-  return cut;
+  while (cut.length > 1 && context.measureText(`${cut}…`).width > room) cut = cut.slice(0, -1);
+  return `${cut}…`;
 }

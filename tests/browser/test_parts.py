@@ -101,7 +101,7 @@ def test_an_edge_is_read_and_knocked_out(explorer: Explorer) -> None:
     expect(panel.locator(".mw-readline")).to_contain_text("Knocked out")
 
 
-TABS = ("Attention", "Logit lens", "Pairs")
+TABS = ("Attention", "Logit lens", "Pairs", "Neurons")
 
 
 @pytest.mark.parametrize("dark", [False, True])

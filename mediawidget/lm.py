@@ -34,6 +34,8 @@ class LM:
         hf: the torch module; its weights are never changed here.
         tokenizer: of transformers.
         name: for people.
+        origin: the folder or the name on the hub, and the revision, that it was loaded from; None
+            for a model that was given.
         n_layers, n_heads, n_kv_heads, d_model, d_head: its sizes.
         device, dtype: of its weights.
     """
@@ -65,6 +67,7 @@ class LM:
         self.hf = module.eval()
         self.tokenizer = tokenizer
         self.name = name
+        self.origin: tuple[str, str | None] | None = None
         self.paths = module_paths(module, paths)
         self.lock = threading.RLock()
         self._contents = Contents(module)

@@ -69,7 +69,9 @@ def load(
     default = "cuda" if source is not None and torch.cuda.is_available() else "cpu"
     module = _moved(module, default if device is None else device, None)
     use_cpu_share()
-    return LM(module, tokenizer, name=str(source) if source else "teaching model", paths=paths)
+    lm = LM(module, tokenizer, name=str(source) if source else "teaching model", paths=paths)
+    lm.origin = str(place), revision
+    return lm
 
 
 def _refuse_no_source(source: object, revision: object) -> None:

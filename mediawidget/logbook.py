@@ -144,6 +144,27 @@ class Logbook:
         kind: Any = cls
         return study_files.load(kind, _as_path(path), lm, metric, rerun=rerun)  # type: ignore[return-value]
 
+    def to_code(self, model: str | None = None) -> str:
+        """What is selected as a short script of nnsight that runs without this package.
+
+        It loads the model, runs it, and prints the means over pairs: Y11, Y00, TE, and under an
+        edit Y10, Y01, PIE, TIE, INT or ``clean``, ``corrupt``, ``difference``. No result is
+        written into it. With nothing selected it runs the two prompts. Run it as a file: a trace
+        reads its own source lines.
+
+        Args:
+            model: the name on the hub or the folder to load from; default, where the model was
+                loaded from. Of a model that was given the script leaves the place open.
+
+        Raises:
+            MediationError: something that there is no code for: frozen sites, noise, other pairs'
+                values, captured values, prompts of unequal lengths, a metric of your own.
+        """
+        from .coding import script
+
+        study: Any = self
+        return script(study, model)
+
     def record(self) -> Record:
         """Everything that came of the question, to be kept."""
         return Record(

@@ -28,7 +28,7 @@ LAYERS = (
     ),
     (
         *("naming", "results", "grids", "questions", "checks", "asking", "history", "watchers"),
-        *("comparing", "logbook", "study_files", "study_json", "code_writer"),
+        *("comparing", "logbook", "study_files", "study_json", "coding"),
         *("first_order", "attribution", "estimates"),
         *("study", "drafts", "coalitions", "games", "routing", "doses"),
         *("trace_checks", "trace_options", "trace_runs", "tracing"),

@@ -1,0 +1,100 @@
+"""The script: loads the model, sets the sites, prints the quantities. Nothing in it is a result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ..edits import Edit, Knockout, Mean, Patch, Scale, Steer, Zero
+from ..errors import require
+from ..naming import spanned
+from ..sites import Site
+from .parts import head, loading, pairs
+from .places import spots_of
+from .readings import Readings, reading_lines, readings_of
+from .refusals import cannot
+from .runs import looking, results, running, vector_lines
+
+if TYPE_CHECKING:
+    from ..study import Study
+
+
+def script(study: Study, model: str | None = None) -> str:
+    """See ``Study.to_code``."""
+    given: object = model
+    require(
+        given is None or (isinstance(given, str) and bool(given.strip())),
+        "A script loads its model by a name.",
+        value=model,
+        expected="None, the name of a model on the hub, or a folder",
+        fix="study.to_code(model='openai-community/gpt2')",
+    )
+    _refuse_study(study)
+    entry = study.history.current
+    if entry is not None and entry.freeze:
+        raise cannot("sites that are held at their base", entry.freeze, "an entry without freeze")
+    how = readings_of(study.token_pairs, study.metric)
+    edits = entry.edits if entry else {}
+    source = _source(edits, how)
+    _refuse_mean(source, study)
+    roles = [{name: spanned(at) for name, at in p.roles.items()} for p in study.contrast]
+    spots = spots_of(edits, study.lm, [len(p) for p in study.token_pairs], roles)
+    corners = entry is not None and entry.effect.edit.corners
+    parts = [
+        head(spots, corners=corners),
+        loading(study.lm, model, eager=any(".source." in spot.place for spot in spots)),
+        pairs(study, how),
+        vector_lines(spots, study.lm),
+        *looking(spots, how, source, study.lm),
+        running(spots, how, source, study.lm),
+        reading_lines(how),
+        results(how, source, corners=corners, edited=bool(spots)),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+def _refuse_study(study: Study) -> None:
+    lm = study.lm
+    if lm.classifies or not type(lm.hf).__module__.startswith("transformers."):
+        raise cannot("this kind of model", type(lm.hf).__name__, "a causal model of transformers")
+    lengths = [(len(pair.clean), len(pair.corrupt)) for pair in study.token_pairs]
+    if any(a != b for a, b in lengths):
+        raise cannot("prompts of different lengths", lengths, "as many tokens in both prompts")
+
+
+def _refuse_mean(source: str, study: Study) -> None:
+    lengths = {len(pair) for pair in study.token_pairs}
+    if source.startswith("mean") and len(lengths) > 1:
+        raise cannot("means over prompts of several lengths", lengths, "prompts of one length")
+
+
+def _source(edits: Mapping[Site, Edit], how: Readings) -> str:
+    """Where the values come from that sites are set to: "" for nowhere, else one for all.
+
+    "other", "clean", "corrupt": that prompt; "mean", "mean clean"...: a mean over prompts.
+    """
+    sources = {_source_of(edit, site) for site, edit in edits.items()} - {""}
+    if len(sources) > 1:
+        raise cannot("values of several origins at once", sorted(sources), "one origin for all")
+    source = sources.pop() if sources else ""
+    if source.startswith("mean") and how.forced:
+        raise cannot("means before answers of several tokens", source, "answers of one token")
+    return source
+
+
+def _source_of(edit: Edit, site: Site) -> str:
+    match edit:
+        case Patch(source=None):
+            return "other"
+        case Patch(source="clean" | "corrupt" as base):
+            return base
+        case Mean(base):
+            return f"mean {base}" if base else "mean"
+        case Zero() | Scale() | Steer() | Knockout():
+            return ""
+    kind = f"{edit.kind} of values or runs" if isinstance(edit, Patch) else edit.kind
+    some = "patch, zero, mean, steer, scale or knockout"
+    raise cannot(f"the edit {kind!r}", f"{site.label()}: {edit!r}", some)

@@ -155,6 +155,7 @@ export class InkMap {
     this.#canvas.style.height = `${high}px`;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     const inks = this.#inks();
+    context.font = this.#font();
     const [gapX, gapY] = [w, height].map((size) => (size >= GAPS_FROM ? 1 : 0)) as [number, number];
     for (let row = 0; row < sheet.rows; row++)
       for (let col = 0; col < sheet.cols; col++) {
@@ -169,7 +170,6 @@ export class InkMap {
     const [w, height] = this.#size;
     context.globalAlpha = 1;
     context.fillStyle = inks.soft;
-    context.font = this.#font();
     context.textBaseline = "middle";
     context.textAlign = "right";
     // Labels thin out before they would meet.

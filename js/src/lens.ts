@@ -226,7 +226,6 @@ function faces(now: Lens, run: Run, what: What) {
       context.strokeRect(x + 0.5, y + 0.5, w - 1, height - 1);
     }
     if (w < WORD_FITS) return;
-    context.font = `11px ${getComputedStyle(context.canvas).fontFamily}`;
     context.textAlign = "left";
     context.textBaseline = "middle";
     context.fillStyle = p > 0.5 ? inks.surface : inks.ink;

@@ -133,7 +133,10 @@ export class Store {
   /** The layer row a cell stands in. */
   layerOf({ panel: key, index }: CellRef): number | null {
     const panel = this.panel(key);
-    return panel ? Math.floor(index / panel.cols) : null;
+    if (!panel) return null;
+    // An edge stands in its query's row, a neuron in the only one: the label knows the layer.
+    const layer = /^[a-z]+(\d+)/i.exec(panel.labels[index] ?? "")?.[1];
+    return layer === undefined ? Math.floor(index / panel.cols) : Number(layer);
   }
 
   // --- what people do -----------------------------------------------------------------------

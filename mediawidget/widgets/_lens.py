@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..edits.base import BASES
+from ..edits.base import BASES, Base
 from ..lens import Lens, logit_lens
 from ..runs import Run
 from ._parts import Part
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..study import Study
     from ._base import View
 
-EDITED = {"restored": "corrupt", "broken": "clean"}
+EDITED: dict[str, Base] = {"restored": "corrupt", "broken": "clean"}
 """What an edited run is called, and the prompt that it reads."""
 
 
@@ -82,8 +82,7 @@ def edited_lenses(study: Study, pair: int) -> dict[str, Lens]:
     entry = study.history.current
     if entry is None:
         return {}
-    freeze = getattr(entry, "freeze", ())
-    runs = {name: Run(base, entry.edits, freeze) for name, base in EDITED.items()}  # type: ignore[arg-type]
+    runs = {name: Run(base, entry.edits, entry.freeze) for name, base in EDITED.items()}
     return {name: logit_lens(study.engine, pair, run) for name, run in runs.items()}
 
 

@@ -133,7 +133,8 @@ def _seeing(lm: LM, where: Where, seen: dict[Where, _Seen]) -> Iterator[None]:
     if at_input(lm, stage, point):
         handle = module.register_forward_pre_hook(before, with_kwargs=True)
     else:
-        handle = module.register_forward_hook(lambda _, __, output: look(output))
+        # What comes after may write over it (Falcon adds attention to the MLP's output in place).
+        handle = module.register_forward_hook(lambda _, __, output: look(output).clone())
     try:
         yield
     finally:

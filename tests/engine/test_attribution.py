@@ -122,6 +122,11 @@ def test_estimates_are_the_slope_of_real_interventions(kind: str, mediator: str)
         agree(moved(study.estimate(mediator)), slope(metric), metric.name)
 
 
+def test_what_is_written_over_later_is_still_differentiated() -> None:
+    study = study_of("falcon")
+    agree(moved(study.estimate("mlp_out")), small_steps(study, "mlp_out")(study.metric))
+
+
 @pytest.mark.usefixtures("exact_arithmetic")
 @pytest.mark.parametrize("by", ["position", "role", {"start": 0, "some": (2, 3), "both": "animal"}])
 @pytest.mark.parametrize("mediator", ["head", "residual", "neuron"])

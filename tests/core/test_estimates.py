@@ -1,0 +1,128 @@
+"""A study's estimates: when they hold, when they go, and what is refused in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mediawidget as mw
+from mediawidget.effects import Status
+from tests.engine.cases import lm_of, random_pair
+from tests.small_models import random_model, tokenizer_of
+
+
+@pytest.fixture
+def study() -> mw.Study:
+    return mw.Study(lm_of("gpt2"), [random_pair("gpt2", seed) for seed in range(4)])
+
+
+def test_an_estimate_is_an_effect_like_any_other(study: mw.Study, tmp_path: Path) -> None:
+    effect = study.estimate("head", by="position", layers=[1, 3])
+    assert dict(effect.axes) == {"layer": (1, 3), "head": (0, 1, 2), "position": tuple(range(8))}
+    assert effect["INT"].shape == effect.shape
+    assert effect.pairs("TIE").shape == (4, *effect.shape)
+    assert effect.ci("PIE").shape == (2, *effect.shape)
+    assert effect.top(1)["status"].tolist() == ["estimate"]
+    np.testing.assert_allclose(effect["Y11"] - effect["Y10"], effect["TIE"])
+    np.testing.assert_allclose(effect["TE"].flat[0], study.total["TE"], atol=1e-9)
+    assert effect.of_pairs([2, 0]).pairs("PIE").shape[0] == 2
+    read = mw.Effect.load(effect.save(tmp_path / "estimate.npz"))
+    np.testing.assert_array_equal(read["PIE"], effect["PIE"])
+    assert read.metric == effect.metric
+    assert list(study.estimates) == ["head@position:1,3"]
+    assert not study.grids
+
+
+def test_another_metric_needs_another_estimate(study: mw.Study) -> None:
+    effect = study.estimate("head")
+    assert effect.rescore(mw.LogitDiff())["PIE"] == pytest.approx(effect["PIE"])
+    with pytest.raises(mw.MediationError, match="one metric whose gradient was taken") as caught:
+        effect.rescore(mw.Prob())
+    assert "study.metric = mw.Prob" in str(caught.value.fix)
+
+
+def test_estimates_go_with_their_question(study: mw.Study) -> None:
+    told: list[str] = []
+    study.subscribe(told.append)
+    study.estimate("head")
+    assert told == ["grid:head"]
+    study.metric = mw.LogitDiff()
+    assert list(study.estimates) == ["head"]
+    study.edit = mw.Zero()
+    assert not study.estimates
+    study.edit = mw.Patch()
+    assert list(study.estimates) == ["head"]
+    study.metric = mw.LogProb()
+    assert not study.estimates
+    study.estimate("head")
+    study.swap()
+    assert not study.estimates
+
+
+def test_other_weights_drop_them() -> None:
+    model: Any = random_model("gpt2")
+    study = mw.Study(mw.load(model, tokenizer=tokenizer_of("gpt2")), random_pair("gpt2", 0))
+    before = study.estimate("head")["PIE"]
+    model.transformer.h[1].mlp.c_proj.weight.data *= 1.5
+    after = study.estimate("mlp_out")
+    assert list(study.estimates) == ["mlp_out"]
+    assert np.abs(study.estimate("head")["PIE"] - before).max() > 1e-3
+    assert (after.status == Status.ESTIMATE).all()
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "patterns": ({"mediator": "pattern"}, "pattern cannot be estimated"),
+    "edges": ({"mediator": "edge"}, "pattern cannot be estimated"),
+    "noise": ({"mediator": "head", "edit": mw.Noise(sigma=1.0)}, "edit cannot be estimated"),
+    "resampling": ({"mediator": "head", "edit": mw.Resample(seed=0)}, "edit cannot be estimated"),
+    "what another run lends": (
+        {
+            "mediator": "head",
+            "edit": mw.Patch(mw.Run("clean", {mw.Site("head", 0, head=0): mw.Zero()})),
+        },
+        "edit cannot be estimated",
+    ),
+    "no such layer": ({"mediator": "head", "layers": 9}, "no such layer"),
+    "no such mediator": ({"mediator": "soul"}, "mediator"),
+    "no such way": ({"mediator": "head", "by": "token"}, "whole components or by position"),
+    "no roles": ({"mediator": "head", "by": "role"}, "no role in common"),
+    "a narrow vector": (
+        {"mediator": "head", "edit": mw.Steer([1.0, 2.0, 3.0])},
+        "not as wide as the site",
+    ),
+}
+
+
+@pytest.mark.parametrize("asked", REFUSED)
+def test_what_has_no_estimate_is_refused_in_words(study: mw.Study, asked: str) -> None:
+    arguments, words = REFUSED[asked]
+    with pytest.raises(mw.MediationError, match=words):
+        study.estimate(**arguments)
+    assert not study.estimates
+
+
+def test_counted_metrics_training_and_servers_are_refused(
+    study: mw.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study.metric = mw.Rank()
+    with pytest.raises(mw.MediationError, match="no slope"):
+        study.estimate("head")
+    study.metric = mw.LogitDiff()
+    monkeypatch.setattr(study.lm.hf, "training", True)
+    with pytest.raises(mw.MediationError, match="training mode"):
+        study.estimate("head")
+    monkeypatch.setattr(study.lm.hf, "training", False)
+    monkeypatch.setattr(study.lm, "backend", lambda: None)
+    with pytest.raises(mw.MediationError, match="remote model gives no gradients"):
+        study.estimate("head")
+
+
+def test_prompts_that_are_the_same_have_nothing_to_estimate() -> None:
+    pair = mw.PromptPair("ant bee cat", "ant bee dog", "hen", "ibis")
+    effect = mw.Study(lm_of("gpt2"), pair).estimate("residual", by={"before": (0, 1)})
+    assert (effect.status == Status.IMPLIED_ZERO).all()
+    assert (effect["PIE"] == 0).all()
+    assert next(check.ok for check in effect.checks if check.name == "estimate") is None

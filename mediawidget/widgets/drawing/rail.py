@@ -39,14 +39,15 @@ def _figure(canvas: Canvas, sheet: Sheet, x: float, y: float, room: float) -> No
     metric = plain(sheet.view["metric"]["label"], 120)
     edit = reading.edit if reading else sheet.view["edit"]
     short = NAMES[bool(edit["corners"]), sheet.direction][0]
+    unit = plain(str(sheet.view["metric"]["unit"]))
     total = raw(sheet.base().total, sign=False)
     right = x + room
     if reading is None or not reading.shown:
-        of = f"total effect {total} {sheet.view['metric']['unit']}"
+        of = f"total effect {total} {unit}"
         badge = states(reading) if reading else ""
     else:
         share = sheet.unit == "percent"
-        of = f"{short} of {total}" if share else f"{short}, {sheet.view['metric']['unit']}"
+        of = f"{short} of {total}" if share else f"{short}, {unit}"
         badge = f"{states(reading)} \N{MIDDLE DOT} {_pairs(sheet, reading)}"
     if badge:
         right = _badge(canvas, badge, right, y)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...status import SHOWN, Status
+from .text import plain
 
 Array = NDArray[np.float64]
 DIRECTIONS = ("restore", "break", "difference")
@@ -132,7 +133,7 @@ class Sheet:
     @property
     def unit_words(self) -> str:
         """The unit of every number."""
-        metric = str(self.view["metric"]["unit"])
+        metric = plain(str(self.view["metric"]["unit"]))
         return "% of the total effect" if self.unit == "percent" else metric
 
     def base(self, y10: Any = math.nan, y01: Any = math.nan) -> Corners:

@@ -31,7 +31,7 @@ class _Told:
         self.reading, self.label = reading, label
         self.direction = sheet.direction
         self.metric = plain(sheet.view["metric"]["label"], _LONG)
-        self.unit = sheet.view["metric"]["unit"]
+        self.unit = plain(str(sheet.view["metric"]["unit"]))
         self.near = not sheet.base().normalizable
         self.c: Corners = reading.corners
 

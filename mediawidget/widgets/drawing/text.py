@@ -19,7 +19,7 @@ MONO = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
 SANS = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
 # Lone surrogates, and what XML 1.0 has no place for.
-_NO_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _MONO_WIDTH = 0.602
 _WIDTHS = {
     **dict.fromkeys("ijl'", 0.222),
@@ -48,7 +48,7 @@ def plain(text: str, longest: int = LONGEST) -> str:
 
 def xml(text: str) -> str:
     """Text as it stands between tags or in quoted attributes."""
-    return escape(text, {'"': "&quot;"})
+    return escape(_NO_XML.sub("\N{REPLACEMENT CHARACTER}", text), {'"': "&quot;"})
 
 
 def width(text: str, size: float, *, mono: bool = False, bold: bool = False) -> float:

@@ -44,7 +44,7 @@ main>section{margin:16px 0}
 footer dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 12px;margin:8px 0}
 footer dt{font-weight:600}
 footer dd{margin:0;overflow-wrap:anywhere}
-.mw .mw-run{display:none}
+.mw .mw-run,.mw .mw-export{display:none}
 @media (prefers-color-scheme:dark){body{background:#14171a;color:#e6e9ec}
 header p,footer{color:#a2abb5}}
 @media print{body{max-width:none}}

@@ -2,6 +2,7 @@
 import "./styles.css";
 import { attention } from "./attention.ts";
 import { beside } from "./beside.ts";
+import { code } from "./code.ts";
 import { corners } from "./corners.ts";
 import { drawers } from "./drawers.ts";
 import { editablePrompts } from "./editable.ts";
@@ -11,6 +12,7 @@ import { keysOverlay } from "./keys_list.ts";
 import { lasso } from "./lasso.ts";
 import { leaveOut } from "./leave_out.ts";
 import { lens } from "./lens.ts";
+import { history, historyKeys } from "./log.ts";
 import { neuronCells } from "./neuron_cells.ts";
 import { pairStrip } from "./pair_strip.ts";
 import { readers } from "./parts.ts";
@@ -25,10 +27,11 @@ export default widget({
   more: (store, signal) => {
     const { keys, compare, tool } = beside(store, signal);
     const field = typedField(store);
+    const script = code(store);
     return {
-      keys: { ...keys, "/": field.focus },
+      keys: { ...keys, ...historyKeys(store), ...script.keys, "/": field.focus },
       compare,
-      tools: [tool],
+      tools: [tool, script.el],
       chip: leaveOut(store, signal),
       strip: [field.el],
     };
@@ -39,6 +42,10 @@ export default widget({
   ],
   sheet: { cells: lasso, title: enlarge },
   keys: keysOverlay,
-  parts: readers(["editor", ...CLOSER.map(({ part }) => part)]),
-  below: (store, signal) => [drawers(store, signal, CLOSER), corners(store, signal)],
+  parts: readers(["editor", "entries", ...CLOSER.map(({ part }) => part)]),
+  below: (store, signal) => [
+    history(store, signal),
+    drawers(store, signal, CLOSER),
+    corners(store, signal),
+  ],
 });

@@ -193,6 +193,8 @@ class View(Page):
             part.follow(event)
 
     def _refresh(self, event: str) -> None:
+        if event == "name":
+            return  # what an entry of the history is called, a part shows alone
         if event == "prompts":
             n = len(self.study.contrast)
             self._pair = None if n > 1 and self._pair is None else min(self._pair or 0, n - 1)

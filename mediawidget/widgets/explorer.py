@@ -9,6 +9,7 @@ from ._base import View, front_end
 from ._editor import Editor
 from ._guesses import Guesses
 from ._lens import LensPart
+from ._log import Log
 from ._neurons import Neurons
 from ._pairs import Pairs
 from ._parts import Part, Written
@@ -26,13 +27,15 @@ class Explorer(View):
 
     _esm, _css = front_end("explorer")
     PANELS: ClassVar[tuple[str, ...]] = ("head", "mlp_out", "tokens")
-    PARTS: ClassVar[tuple[type[Part], ...]] = (Editor, Attention, LensPart, Pairs, Neurons)
+    OPEN: ClassVar[tuple[str, ...]] = ("entries",)
+    PARTS: ClassVar[tuple[type[Part], ...]] = (Editor, Attention, LensPart, Pairs, Neurons, Log)
 
     editor = Written().tag(sync=True)
     attention = Written().tag(sync=True)
     lens = Written().tag(sync=True)
     pairs = Written().tag(sync=True)
     neurons = Written().tag(sync=True)
+    entries = Written().tag(sync=True)
 
     def __init__(self, study: Study, *, direction: str = "restore", mediator: str = "residual"):
         super().__init__(study, direction=direction, mediator=mediator)

@@ -13,6 +13,7 @@ export const WIDGETS = [
   "token_heatmap",
   "prompt_editor",
   "explorer",
+  "basket",
   "mediation_diagram",
   "gate_playground",
   "interaction_grid",

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from .validity import Check
     from .widgets import (
         AttentionPattern,
+        Basket,
         CausalTrace,
         Explorer,
         GatePlayground,
@@ -107,7 +108,7 @@ _HOMES = {
     "tracing": ["Tracing"],
     "validity": ["Check"],
     "widgets": [
-        *("AttentionPattern", "LogitLens", "Neurons"),
+        *("AttentionPattern", "Basket", "LogitLens", "Neurons"),
         *("CausalTrace", "Explorer", "GatePlayground", "HeadGrid"),
         *("InteractionGrid", "MediationDiagram", "PromptEditor", "TokenHeatmap"),
         "export_html",
@@ -120,6 +121,7 @@ __all__ = [
     "KL",
     "LM",
     "AttentionPattern",
+    "Basket",
     "CausalTrace",
     "Check",
     "Contrast",

@@ -2,6 +2,7 @@
 
 from ._base import View
 from .attention_pattern import AttentionPattern
+from .basket import Basket
 from .causal_trace import CausalTrace
 from .explorer import Explorer
 from .exports.page import export_html
@@ -16,6 +17,7 @@ from .token_heatmap import TokenHeatmap
 
 __all__ = [
     "AttentionPattern",
+    "Basket",
     "CausalTrace",
     "Explorer",
     "GatePlayground",

@@ -13,12 +13,18 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..asking import Asked
 from ..edits import Edit
+from ..effects import Effect
 from ..errors import MediationError, error_fields
+from ..history import Intervention
 from ..jobs import Job
+from ..runs import common_edit
 from ..sites import Site
 from ._parts import Action, Request
-from .payload import EDITS
+from ._typed import sites_of
+from .exports.answer import export_answer
+from .payload import EDITS, entry_payload
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -38,8 +44,13 @@ class Desk:
         self._view = view
         self._sweep: Sweeping | None = None
         self._loop = _running_loop()
+        self._click: int | None = None
+        self._overtaken: set[int] = set()
+        self._rests: tuple[object, dict[int, Any]] = (None, {})
         self._actions: dict[str, Action] = {
             "intervene": self._intervene,
+            "select": self._select,
+            "without": self._without,
             "sweep": self._start_sweep,
             "estimate": self._estimate,
             "cancel": self._cancel,
@@ -51,6 +62,7 @@ class Desk:
             "edit": self._edit,
             "tokens": self._tokens,
             "open": self._open,
+            "export": lambda request: export_answer(self._view, request),
         }
         for part in view.parts.values():
             self._actions |= part.actions()
@@ -64,6 +76,7 @@ class Desk:
         """Any thread: queue the request on the kernel's loop; without one, do it now."""
         if not isinstance(content, Mapping) or content.get("kind") != "request":
             return
+        self._overtake(content)
         if self._loop is not None and self._loop.is_running():
             self._loop.call_soon_threadsafe(self.do, content)
         else:
@@ -73,7 +86,7 @@ class Desk:
         """Do one request and answer it. An error is an answer, and changes nothing."""
         reply: dict[str, Any] = {"kind": "reply", "id": request.get("id", 0), "ok": True}
         try:
-            answer = self._action(request)(request)
+            answer = None if self._is_overtaken(request) else self._action(request)(request)
             if isinstance(answer, Job):
                 self._run([str(request.get("action"))], [answer], request)
             elif answer is not None:
@@ -84,6 +97,27 @@ class Desk:
             _log.warning("a view's request failed", exc_info=True)
             reply |= {"ok": False, "error": error_fields(error)}
         self._view.send(reply)
+
+    def _overtake(self, request: Request) -> None:
+        """A click that comes right after another, before that was begun, takes its place.
+
+        Each click says the whole selection, so the later one loses nothing of the earlier. What
+        comes between two clicks (undo, another edit) must find the first one done.
+        """
+        number = request.get("id")
+        clicked = request.get("action") == "intervene" and isinstance(number, int)
+        if clicked and self._click is not None:
+            self._overtaken.add(self._click)
+        self._click = number if clicked else None
+
+    def _is_overtaken(self, request: Request) -> bool:
+        number = request.get("id")
+        if number == self._click:
+            self._click = None  # begun: from now on it is done whatever comes
+        if number not in self._overtaken:
+            return False
+        self._overtaken.discard(number)
+        return True
 
     def _action(self, request: Request) -> Action:
         name = request.get("action")
@@ -130,6 +164,30 @@ class Desk:
         if key == "site" and current is not None:
             return site, current.edits[site]
         return site, by_key[key].edit(self._study)
+
+    def _select(self, request: Request) -> None:
+        """Run what a line of text names, jointly."""
+        self._same_question(request)
+        text = request.get("text")
+        if not isinstance(text, str):
+            raise _malformed("text", text, "names of sites")
+        self._study.intervene(sites_of(self._study, text))
+
+    def _without(self, request: Request) -> Any:
+        """The present selection without one of its sites: a run of its own, not in history."""
+        current, index = self._study.history.current, request.get("index")
+        edits = dict(current.edits) if current else {}
+        if not isinstance(index, int) or not 0 <= index < len(edits) or len(edits) < 2:
+            raise _malformed("index", index, "one of several selected sites")
+        question = (current, self._study.revision, self._study.metric, self._view.pair)
+        if self._rests[0] != question:
+            self._rests = (question, {})
+        known = self._rests[1]
+        if index not in known:
+            del edits[list(edits)[index]]
+            rest = Intervention(edits, _apart(self._study, edits))
+            known[index] = entry_payload(self._study, rest, self._view.cells, self._view.pair)
+        return known[index]
 
     def _start_sweep(self, request: Request) -> None:
         self._same_question(request)
@@ -266,6 +324,13 @@ class Sweeping:
 
 def void(_value: object) -> None:
     """Forget a value."""
+
+
+def _apart(study: Study, edits: Mapping[Site, Edit]) -> Effect:
+    """What joint edits come to, checked, and kept nowhere."""
+    name = " + ".join(study.labels(list(edits)))
+    asked = Asked({}, (name,), [edits], [()], common_edit(edits))
+    return study.ask(asked).result(progress=False)
 
 
 def _malformed(name: str, value: object, expected: str) -> MediationError:

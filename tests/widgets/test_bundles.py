@@ -4,6 +4,7 @@ import pytest
 from anywidget import AnyWidget
 
 from mediawidget.widgets import (
+    Basket,
     CausalTrace,
     Explorer,
     GatePlayground,
@@ -23,7 +24,7 @@ SVG = "http://www.w3.org/2000/svg"
     [
         *((HeadGrid, 40_000), (TokenHeatmap, 40_000), (Explorer, 96_000)),
         *((MediationDiagram, 40_000), (InteractionGrid, 40_000), (PromptEditor, 40_000)),
-        *((CausalTrace, 24_000), (GatePlayground, 16_000)),
+        *((Basket, 40_000), (CausalTrace, 24_000), (GatePlayground, 16_000)),
     ],
 )
 def test_scripts_are_small_and_stand_alone(view: type[AnyWidget], most: int) -> None:

@@ -1,0 +1,69 @@
+// Basket: the selection by itself, with what its sites do together, one by one, and without each.
+import "./styles.css";
+import { button, div } from "./dom.ts";
+import { viewKey } from "./keys.ts";
+import { leaveOut } from "./leave_out.ts";
+import { announcer, errorLine } from "./notices.ts";
+import type { Model } from "./protocol.ts";
+import { rail } from "./rail.ts";
+import { shell } from "./shell.ts";
+import { kernel } from "./status_bar.ts";
+import { Store } from "./store.ts";
+import { strip } from "./strip.ts";
+import { directions, unitChoice } from "./toolbar.ts";
+import { typedField } from "./typed.ts";
+
+function draw(store: Store, el: HTMLElement, signal: AbortSignal): void {
+  const field = typedField(store);
+  const undo = button("↶", () => store.ask("undo"), { "aria-label": "Undo", title: "Undo (U)" });
+  const redo = button("↷", () => store.ask("redo"), {
+    "aria-label": "Redo",
+    title: "Redo (Shift+U)",
+  });
+  const buttons = () => {
+    undo.disabled = !store.history.undo || !store.live;
+    redo.disabled = !store.history.redo || !store.live;
+  };
+  store.on(["result", "status"], buttons, signal);
+  buttons();
+  const root = shell(
+    "Basket",
+    store.model,
+    el,
+    signal,
+    errorLine(store, signal),
+    rail(store, signal),
+    div(
+      "mw-part mw-toolbar",
+      directions(store, signal),
+      unitChoice(store, signal),
+      undo,
+      redo,
+      kernel(store, signal),
+    ),
+    strip(store, signal, leaveOut(store, signal), field.el),
+    announcer(store, signal),
+  );
+  root.addEventListener("keydown", (event) => {
+    const nothing = () => false;
+    const targets = { focusCell: nothing, back: nothing, help: nothing, helpOpen: nothing };
+    if (!viewKey(event, store, { ...targets, more: { "/": field.focus } })) return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+}
+
+export default () => {
+  let store: Store | null = null;
+  return {
+    initialize({ model }: { model: Model }) {
+      store = new Store(model);
+    },
+    render({ model, el }: { model: Model; el: HTMLElement }) {
+      const end = new AbortController();
+      store ??= new Store(model);
+      draw(store, el, end.signal);
+      return () => end.abort();
+    },
+  };
+};

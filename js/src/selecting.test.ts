@@ -1,0 +1,233 @@
+// Choosing many cells at once, sites as text, and readings beside the present one.
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import basket from "./basket.ts";
+import { decodeView } from "./decode.ts";
+import explorer from "./explorer.ts";
+import { answer, FakeModel, payload } from "./fake.ts";
+import { typed } from "./typed.ts";
+
+let model: FakeModel;
+let el: HTMLElement;
+let end: () => void = () => {};
+
+beforeEach(() => {
+  vi.stubGlobal(
+    "ResizeObserver",
+    class {
+      observe() {}
+      disconnect() {}
+    },
+  );
+  vi.stubGlobal("matchMedia", () => ({ addEventListener() {}, removeEventListener() {} }));
+  vi.spyOn(Element.prototype, "getBoundingClientRect").mockReturnValue({ width: 768 } as DOMRect);
+});
+afterEach(() => {
+  end();
+  el?.remove();
+  vi.unstubAllGlobals();
+});
+
+function draw(make: typeof explorer = explorer, view = payload()): void {
+  model = new FakeModel({ view });
+  el = document.createElement("div");
+  document.body.append(el);
+  const widget = make();
+  widget.initialize({ model });
+  end = widget.render({ model, el });
+}
+
+const at = (i: number) => el.querySelectorAll<HTMLElement>("[role=gridcell]")[i] as HTMLElement;
+const words = () => el.querySelector(".mw-sentence")?.textContent;
+const readout = () => el.querySelector(".mw-readout")?.textContent;
+const indices = () => (model.last.cells as { index: number }[]).map(({ index }) => index);
+const press = (key: string) =>
+  (document.activeElement ?? el).dispatchEvent(
+    new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }),
+  );
+const pointer = (name: string, target: Element, x: number, init: PointerEventInit = {}) =>
+  target.dispatchEvent(
+    new PointerEvent(name, { clientX: x, clientY: 0, bubbles: true, button: 0, ...init }),
+  );
+
+// --- rows, columns, rectangles ----------------------------------------------------------------
+
+test("L runs a row and H a column, and so do their names", () => {
+  draw();
+  at(3).focus();
+  press("l");
+  expect(indices()).toEqual([2, 3]);
+  press("h");
+  expect(indices()).toEqual([1, 3, 5]);
+  el.querySelectorAll<HTMLElement>("[role=rowheader]")[2]?.click();
+  expect(indices()).toEqual([4, 5]);
+  // The first column's head heads the names of the rows.
+  el.querySelectorAll<HTMLElement>("[role=columnheader]")[1]?.click();
+  expect(indices()).toEqual([0, 2, 4]);
+});
+
+test("a press that moves more than 5 px chooses the rectangle, once", () => {
+  draw();
+  pointer("pointerdown", at(0), 10);
+  pointer("pointermove", at(0), 13);
+  expect(el.querySelector(".mw-band")).toBeNull();
+  pointer("pointermove", at(3), 30);
+  expect(el.querySelector(".mw-band")).not.toBeNull();
+  const before = model.sent.length;
+  pointer("pointerup", at(3), 30);
+  at(3).click();
+  expect(el.querySelector(".mw-band")).toBeNull();
+  expect(model.sent.length).toBe(before + 1);
+  expect(indices()).toEqual([0, 1, 2, 3]);
+  at(5).click();
+  expect(indices()).toEqual([5]);
+});
+
+test("a finger scrolls and chooses nothing", () => {
+  draw();
+  pointer("pointerdown", at(0), 10, { pointerType: "touch" });
+  pointer("pointermove", at(3), 40, { pointerType: "touch" });
+  pointer("pointerup", at(3), 40, { pointerType: "touch" });
+  expect(model.sent).toEqual([]);
+});
+
+// --- text -------------------------------------------------------------------------------------
+
+function tokens() {
+  const [head] = payload().panels as Record<string, unknown>[];
+  const side = [
+    { text: "[BOS]", role: null },
+    { text: " John", role: "S" },
+    { text: " to", role: "END" },
+  ];
+  const labels = ["L0 @ [BOS]", "L0 @ John", "L0 @ to", "L1 @ [BOS]", "L1 @ John", "L1 @ to"];
+  const axes = [{ labels: ["0", "1"] }, { labels: ["[BOS]", " John", " to"] }];
+  const shape = { shape: [2, 3], axes, labels };
+  const prompts = { ...(payload().prompts as object), clean: side, corrupt: side };
+  return payload({ prompts, panels: [head, { ...head, ...shape, key: "tokens" }] });
+}
+
+test.each([
+  ["L1H0 L2H1", [2, 5]],
+  ["l1h0,L2H1", [2, 5]],
+  ["L1@John", [4]],
+  ["L1 @ john; L0@END", [4, 2]],
+  ["L1@2", [5]],
+])("%s names cells of the panels", (text, cells) => {
+  const found = typed(text, decodeView(tokens()));
+  expect(found.cells.map(({ index }) => index)).toEqual(cells);
+  expect([found.elsewhere, found.unknown]).toEqual([[], []]);
+});
+
+test("what no panel shows is told from what is no site", () => {
+  const found = typed("mlp5@END L0H0 L9H0 banana L1@nowhere", decodeView(tokens()));
+  expect(found.elsewhere).toEqual(["mlp5@END", "L9H0", "L1@nowhere"]);
+  expect(found.unknown).toEqual(["banana"]);
+});
+
+test("the field runs cells, sends the rest as text, and says unknown words", () => {
+  draw();
+  at(0).focus();
+  press("/");
+  const field = el.querySelector<HTMLInputElement>(".mw-typed") as HTMLInputElement;
+  expect(document.activeElement).toBe(field);
+  const enter = (text: string) => {
+    field.value = text;
+    field.form?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+  };
+  enter("L1H0 L2H1");
+  expect(indices()).toEqual([2, 5]);
+  enter("L1H0 mlp1 @ END");
+  expect(model.last).toMatchObject({ action: "select", text: "L1H0 mlp1@END" });
+  const before = model.sent.length;
+  enter("L1H0 banana");
+  expect(model.sent.length).toBe(before);
+  expect(el.querySelector(".mw-typedform")?.textContent).toContain("unknown: banana");
+  press("2");
+  expect(model.traits.direction).toBe("restore");
+});
+
+// --- beside -----------------------------------------------------------------------------------
+
+test("a pinned reading is subtracted from, until it is let go", () => {
+  draw();
+  at(4).focus();
+  press("p");
+  at(1).focus();
+  expect(readout()).toBe("+30%");
+  expect(words()).toBe("A L2H0 +40% − B L0H1 +10% = +30%.");
+  const before = model.sent.length;
+  press("Escape");
+  expect(model.sent.length).toBe(before);
+  expect(readout()).toBe("+10%");
+  press("Escape");
+  expect(model.last.action).toBe("clear");
+});
+
+test("B shows what was before as long as it is held", () => {
+  draw();
+  model.push("result", answer([4]));
+  model.push("result", answer([3], { y01: 3, y10: 7 }));
+  at(0).focus();
+  press("b");
+  expect(readout()).toBe("+40%");
+  expect(words()).toBe("Before: L2H0.");
+  dispatchEvent(new KeyboardEvent("keyup", { key: "b" }));
+  expect(words()).toContain("Patching L0H0");
+});
+
+test("a chip shows the selection without it, from one run that is asked for once", () => {
+  draw();
+  model.push("result", answer([1, 2]));
+  const chip = () => el.querySelector(".mw-chip") as HTMLElement;
+  chip().dispatchEvent(new Event("pointerenter"));
+  expect(model.last).toMatchObject({ action: "without", index: 0 });
+  expect(chip().dataset.asking).toBe("true");
+  expect(readout()).toBe("+40%");
+  model.message({ kind: "reply", id: model.last.id, ok: true, data: answer([2], { y01: 2 }) });
+  expect(readout()).toBe("+20%");
+  const before = model.sent.length;
+  chip().dispatchEvent(new Event("pointerleave"));
+  expect(readout()).toBe("+40%");
+  chip().dispatchEvent(new Event("pointerenter"));
+  expect(readout()).toBe("+20%");
+  expect(model.sent.length).toBe(before);
+});
+
+test("without a kernel a chip changes nothing", () => {
+  draw();
+  model.push("result", answer([1, 2]));
+  model.fire("comm:close");
+  el.querySelector(".mw-chip")?.dispatchEvent(new Event("pointerenter"));
+  expect(model.sent).toEqual([]);
+  expect(readout()).toBe("+40%");
+});
+
+test("one panel takes the whole width, and Escape brings the others back", () => {
+  draw(explorer, tokens());
+  const panels = () => el.querySelectorAll(".mw-panel").length;
+  expect(panels()).toBe(2);
+  el.querySelector<HTMLElement>(".mw-enlarge")?.click();
+  expect(panels()).toBe(1);
+  expect(document.activeElement?.className).toContain("mw-enlarge");
+  const before = model.sent.length;
+  press("Escape");
+  expect(panels()).toBe(2);
+  expect(model.sent.length).toBe(before);
+});
+
+// --- basket -----------------------------------------------------------------------------------
+
+test("the basket holds the selection, its figures and the field", () => {
+  draw(basket);
+  model.push("result", answer([1, 2]));
+  expect(el.querySelectorAll(".mw-chip")).toHaveLength(2);
+  expect([...el.querySelectorAll(".mw-sum b")].map((b) => b.textContent)).toEqual([
+    "+40.0%",
+    "+30.0%",
+    "+10.0%",
+  ]);
+  el.querySelector<HTMLElement>(".mw-remove")?.click();
+  expect(indices()).toEqual([2]);
+  el.querySelector<HTMLElement>("[aria-label=Undo]")?.click();
+  expect(model.last.action).toBe("undo");
+});

@@ -1,0 +1,76 @@
+"""Sites as a line of text: ``L3H0 mlp5@END L2@store``, in the names that ``Site.label`` gives."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ..errors import MediationError
+from ..sites import Site
+
+if TYPE_CHECKING:
+    from ..study import Study
+
+_FORMS = {
+    r"L(\d+)H(\d+)": "head",
+    r"L(\d+)H(\d+)\.q": "query",
+    r"L(\d+)H(\d+)\.k": "key",
+    r"L(\d+)H(\d+)\.v": "value",
+    r"L(\d+)": "residual",
+    r"L(\d+)\.mid": "residual_mid",
+    r"L(\d+)\.post": "residual_post",
+    r"attn(\d+)": "attn_out",
+    r"mlp(\d+)": "mlp_out",
+}
+
+
+def sites_of(study: Study, text: str) -> list[Site]:
+    """The sites that a line names, in order, each once.
+
+    A position is a number, a role of every pair, or a token that occurs once.
+
+    Raises:
+        MediationError: a word names no site, or nothing is named.
+    """
+    words = re.split(r"[\s,;+]+", re.sub(r"\s*@\s*", "@", text).strip())
+    sites = dict.fromkeys(_site(study, word) for word in words if word)
+    if not sites:
+        raise _unknown(text)
+    return list(sites)
+
+
+def _site(study: Study, word: str) -> Site:
+    name, _, place = word.partition("@")
+    position = _position(study, place) if place else None
+    if name == "out":
+        return Site("residual", study.lm.n_layers, position=position)
+    for form, mediator in _FORMS.items():
+        found = re.fullmatch(form, name, re.IGNORECASE)
+        if found:
+            layer, *head = map(int, found.groups())
+            return Site(mediator, layer, head=head[0] if head else None, position=position)
+    raise _unknown(word)
+
+
+def _position(study: Study, place: str) -> int | str:
+    if place.isdecimal():
+        return int(place)
+    if place in study.roles:
+        return place
+    numbered = re.fullmatch(r".*\((\d+)\)", place)
+    if numbered:
+        return int(numbered[1])
+    names = study.position_names or study.token_pairs[0].clean_tokens
+    found = [i for i, name in enumerate(names) if name.strip() == place]
+    if len(found) == 1:
+        return found[0]
+    raise _unknown(place)
+
+
+def _unknown(word: str) -> MediationError:
+    return MediationError(
+        "A word names no site.",
+        value=repr(word)[:200],
+        expected="L3H0, mlp5, attn2, L2, and after @ a role, a position or a token",
+        fix="L3H0 mlp5@END L2@7",
+    )

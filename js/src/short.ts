@@ -1,7 +1,10 @@
 // Short names for what is called often (build.mjs puts them in): their length counts in every view.
-export const shortMax = Math.max;
-export const shortMin = Math.min;
-export const shortAbs = Math.abs;
-export const shortFloor = Math.floor;
-export const shortRound = Math.round;
-export const shortFinite = Number.isFinite;
+// Taken apart, because build.mjs would replace `Math.max` here as well.
+export const {
+  max: shortMax,
+  min: shortMin,
+  abs: shortAbs,
+  floor: shortFloor,
+  round: shortRound,
+} = Math;
+export const { isFinite: shortFinite } = Number;

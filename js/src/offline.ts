@@ -38,6 +38,10 @@ export interface Entry {
   sites: string[];
   told: Record<string, Fields>;
 }
+/** The trait of the history's row (widgets/_log.py). */
+interface Log extends Fields {
+  entries: Fields[];
+}
 export interface PageData {
   views: { module: number; study: number | null; open: string[]; state: Fields }[];
   histories: { cursor: number; entries: (Entry | null)[] }[];
@@ -98,6 +102,8 @@ export class OfflineStudy {
   #entries: (Entry | null)[];
   #cursor: number;
   #seq = 1e6;
+  /** What the history's row shows of each entry, as it was when the page was made. */
+  readonly #rows = new Map<Entry | null, Fields>();
 
   constructor(history: PageData["histories"][number]) {
     this.#entries = history.entries;
@@ -108,6 +114,10 @@ export class OfflineStudy {
   add(place: number, state: Fields, open: string[]): OfflineModel {
     const model = new OfflineModel(state, (request) => this.#answer(place, open, request));
     this.models.set(place, model);
+    for (const item of log(model)?.entries ?? []) {
+      const entry = this.#entries[Number(item.index)];
+      if (entry) this.#rows.set(entry, item);
+    }
     return model;
   }
 
@@ -155,7 +165,17 @@ export class OfflineStudy {
       // What another view was asked of other pairs leaves this one as it is.
       if (entry && !told) model.set("result", { ...(model.get("result") as Fields), history });
       else model.set("result", { ...told, seq: this.#seq, history });
+      const row = log(model);
+      if (row) model.set("entries", { ...row, cursor: index, ...this.#row(place) });
     }
+  }
+
+  #row(place: number): Fields {
+    const entries = this.#entries.map((entry, index) => {
+      const told = entry?.told[place] ?? { label: entry?.sites.join(" + ") ?? "" };
+      return { name: "", marks: [], ...(this.#rows.get(entry) ?? told), index };
+    });
+    return { total: entries.length, entries };
   }
 
   #intervene(place: number, cells: Cell[]): boolean {
@@ -241,6 +261,11 @@ function single(
     held: "",
     players: [],
   };
+}
+
+function log(model: OfflineModel): Log | null {
+  const row = model.get("entries") as Log | undefined;
+  return row?.entries ? row : null;
 }
 
 /** The panels of a view, then those of its parts. */

@@ -19,6 +19,7 @@ from mediawidget import chunks
 from . import case, clock, flat_hooks, memory, scaling, subject, traces
 from .case import Case, Peer
 from .clicks import click_seconds
+from .estimates import estimate_seconds
 from .lens import Lens
 from .memory import MIB, Ask
 from .report import Report
@@ -79,6 +80,18 @@ def clicks(target: Subject, draw: Callable[[random.Random], Any]) -> str:
     )
 
 
+def estimates(target: Subject, draw: Callable[[random.Random], Any]) -> str:
+    """The time of estimates of all heads and of all neurons."""
+    with case.threads(ALL):
+        pair = draw(random.Random(3))[0]
+        heads, neurons = (estimate_seconds(target.lm, pair, m) for m in ("head", "neuron"))
+    return (
+        f"An estimate (`study.estimate`, one pair, both directions), {target.name}: "
+        f"{heads:.2f} s for all heads, {neurons:.2f} s for all "
+        f"{target.lm.n_layers * target.lm.d_mlp:,} neurons."
+    )
+
+
 def peaks(budgets: Iterable[int]) -> list[tuple[Ask, int]]:
     """Peak memory under several budgets, where it can be seen."""
     asks = [Ask("gpt2", {}, "head", None, 15, 1, 1, budget * MIB) for budget in budgets]
@@ -96,6 +109,7 @@ def everything(rounds: int, *, lens: bool) -> Report:
     report.notes += [
         clicks(small, parted(small, 9)),
         clicks(teaching, teaching_cases(teaching)[0].draw),
+        estimates(small, parted(small, 9)),
     ]
     measure(report, small_cases(small), rounds, lens=lens)
     cases = long_cases(long)

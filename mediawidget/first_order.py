@@ -191,7 +191,7 @@ class Part:
             site = Site(grid.mediator.name, int(layer), **_unit_0(grid.mediator))
             place = grid.mediator.place(site, lm.shape)
             where = (place.stage, place.point)
-            slope = slopes.pop(where)
+            slope = slopes[where]
             change = self._change(slope, site, bank, others.get(where), len(pairs))
             found.append(self._summed(slope.gradient, change, place.n_units, int(layer)))
         return found
@@ -204,7 +204,7 @@ class Part:
         by_column = np.zeros((len(bases), len(pairs), len(self.grid.outcomes.columns)))
         by_base = self.grid.slopes[group.members[pairs]][:, bases].swapaxes(0, 1)
         by_column[..., there] = by_base[..., here]
-        rows = torch.from_numpy(by_column).flatten(0, 1).to(lm.device)
+        rows = torch.from_numpy(by_column).flatten(0, 1)
         n, reading = len(pairs), group.reading.of(index)
         fixed = references(lm, group, index)
 
@@ -216,7 +216,7 @@ class Part:
                 known = (logits[:, 0].detach(), logits[:, 0].detach())
                 which = (at, at + n * (len(bases) - 1))
             kept = read(logits, reading, at.repeat(len(bases)), which, known)
-            weights = rows.to(kept.dtype)
+            weights = rows.to(kept)
             return (torch.where(weights == 0, 0.0, kept) * weights).sum()
 
         return number

@@ -7,6 +7,7 @@ import { corners } from "./corners.ts";
 import { drawers } from "./drawers.ts";
 import { editablePrompts } from "./editable.ts";
 import { enlarge } from "./enlarge.ts";
+import { exportMenu } from "./export.ts";
 import { widget } from "./frame.ts";
 import { keysOverlay } from "./keys_list.ts";
 import { lasso } from "./lasso.ts";
@@ -31,7 +32,7 @@ export default widget({
     return {
       keys: { ...keys, ...historyKeys(store), ...script.keys, "/": field.focus },
       compare,
-      tools: [tool, script.el],
+      tools: [tool, script.el, exportMenu(store, signal)],
       chip: leaveOut(store, signal),
       strip: [field.el],
     };

@@ -158,6 +158,9 @@ def _accuracy(grid: Grid, effect: Effect) -> Check:
         "First order: the gradient at the unedited run times the change of the site's value "
         "(attribution patching), which saturation can fool."
     )
+    name = str(grid.question.engine.lm.dtype).removeprefix("torch.")
+    if name in ("float16", "bfloat16"):
+        words += f" Gradients are in {name}."
     guessed = np.flatnonzero(effect.status.reshape(-1) == Status.ESTIMATE)
     if not len(guessed):
         return Check("estimate", None, words)

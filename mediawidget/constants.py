@@ -86,6 +86,18 @@ class Bank:
         return torch.from_numpy(values.array[member, index[position]])
 
 
+def steering_vector(constant: Vector, width: int, point: str) -> Tensor:
+    """(width,): the numbers, refused where they are not as many as the site is wide."""
+    if len(constant.numbers) != width:
+        raise MediationError(
+            "The steering vector is not as wide as the site.",
+            value=f"{len(constant.numbers)} numbers at {point}",
+            expected=f"{width} numbers",
+            fix="lm.d_model for residual, attn_out and mlp_out; lm.d_head for a head",
+        )
+    return torch.tensor(constant.numbers, dtype=torch.float64)
+
+
 def noise_draw(constant: NoiseOf, position: Any, width: int) -> Tensor:
     """Standard normal numbers, (position, width): the same for every pair and prompt length."""
     site = constant.site
@@ -112,18 +124,6 @@ def places_of(template: Template, kind: type) -> list[tuple[int, Any, tuple[int,
     columns = (entries.constant[asked], entries.stage[asked], entries.point[asked])
     places = dict.fromkeys(zip(*(column.tolist() for column in columns), strict=True))
     return [(i, template.constants[i], (stage, POINTS[point])) for i, stage, point in places]
-
-
-def steering_vector(constant: Vector, width: int, point: str) -> Tensor:
-    """(width,): the numbers, refused where they are not as many as the site is wide."""
-    if len(constant.numbers) != width:
-        raise MediationError(
-            "The steering vector is not as wide as the site.",
-            value=f"{len(constant.numbers)} numbers at {point}",
-            expected=f"{width} numbers",
-            fix="lm.d_model for residual, attn_out and mlp_out; lm.d_head for a head",
-        )
-    return torch.tensor(constant.numbers, dtype=torch.float64)
 
 
 def _check_values(

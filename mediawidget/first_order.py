@@ -59,7 +59,7 @@ class Grid:
         """A site of unit 0 per (layer, position), None where a sweep has nothing to run."""
         sweep, axes = self.question.sweep, self.question.axes
         named = dict(sweep.by) if isinstance(sweep.by, tuple) else {}
-        index = {self.mediator.index: 0} if self.mediator.index else {}
+        index = _unit_0(self.mediator)
         sites = [
             Site(sweep.mediator, layer, position=named.get(at, at), **index)  # type: ignore[arg-type]
             for layer in axes["layer"]

@@ -147,6 +147,16 @@ def observe(lm: LM, ids: Tensor, places: list[tuple[int, str]]) -> dict[tuple[in
     return dict(run_program(lm, program, call).captured)
 
 
+def references(lm: LM, group: Group, index: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Logits of both prompts, where the batch holds one of them alone and KL is asked for."""
+    if group.others is None or not {KL_CLEAN, KL_CORRUPT} & set(group.reading.columns):
+        return None
+    own = lm.logits_at(group.ids[0, index], group.frame.read_at[:1])[:, 0]
+    read = group.frame.partners[group.frame.read_at[0]]
+    other = lm.logits_at(group.others[index], [read])[:, 0]
+    return (own, other) if group.frame.bases == ("clean",) else (other, own)
+
+
 # --- inside ---------------------------------------------------------------------------------
 
 
@@ -190,16 +200,6 @@ def _captured(
     base = asked[0][1].base
     found = observe(lm, group.others[torch.from_numpy(pairs).to(lm.device)], places)
     return {(*place, base): value for place, value in found.items()}
-
-
-def references(lm: LM, group: Group, index: Tensor) -> tuple[Tensor, Tensor] | None:
-    """Logits of both prompts, where the batch holds one of them alone and KL is asked for."""
-    if group.others is None or not {KL_CLEAN, KL_CORRUPT} & set(group.reading.columns):
-        return None
-    own = lm.logits_at(group.ids[0, index], group.frame.read_at[:1])[:, 0]
-    read = group.frame.partners[group.frame.read_at[0]]
-    other = lm.logits_at(group.others[index], [read])[:, 0]
-    return (own, other) if group.frame.bases == ("clean",) else (other, own)
 
 
 def _result(template: Template, program: Program, kept: Kept) -> Result:

@@ -365,3 +365,5 @@ def test_in_less_precision_estimates_are_near(dtype: torch.dtype) -> None:
     narrow = mw.Study(lm_of("gpt2", dtype), pairs).estimate("head")
     allowed = 1e-4 if dtype == torch.float32 else 0.25
     assert np.abs(narrow["PIE"] - wide["PIE"]).max() < allowed * np.abs(wide["PIE"]).max()
+    said = any("Gradients are in bfloat16" in check.words for check in narrow.checks)
+    assert said == (dtype == torch.bfloat16)

@@ -12,6 +12,8 @@ const KEYS: [string, string][] = [
   ["B", "while held: what was shown before"],
   ["/", "type sites: L3H0 mlp5@END"],
   ["U, Shift+U", "undo, redo"],
+  ["[ ]", "walk the history"],
+  ["C", "the selection as nnsight code"],
   ["S", "swap the prompts"],
   ["Esc", "back to all panels, cancel a sweep, clear the selection"],
   ["Tab", "next panel"],

@@ -108,10 +108,10 @@ test("a second entry is compared in one line, and refused in words", () => {
   const shift = (i: number) =>
     chip(i).dispatchEvent(new MouseEvent("click", { bubbles: true, shiftKey: true }));
   shift(1);
-  expect(line()).toBe("L2H0 +40% − L1H0 +20% = +20%");
+  expect(line()).toBe("L2H0 +40.0% − L1H0 +20.0% = +20.0%");
   expect(model.sent).toEqual([]);
   store.setDirection("break");
-  expect(line()).toBe("L2H0 +20% − L1H0 +10% = +10%");
+  expect(line()).toBe("L2H0 +20.0% − L1H0 +10.0% = +10.0%");
   shift(1);
   expect(line()).toBe("");
   shift(0);

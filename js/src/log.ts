@@ -4,7 +4,7 @@ import "./log.css";
 import type { Reader } from "./decode.ts";
 import { button, div, h, setProps, setText, span } from "./dom.ts";
 import type { Commands } from "./keys.ts";
-import { percentText, raw } from "./numbers.ts";
+import { fixed, percentText, raw } from "./numbers.ts";
 import type { EditInfo } from "./protocol.ts";
 import { shown, shownValue } from "./scale.ts";
 import type { Store } from "./store.ts";
@@ -170,7 +170,11 @@ export function history(store: Store, signal: AbortSignal): HTMLElement {
       return `${one} and ${two} have no effect in common: only one is a patch from the other prompt.`;
     const [x, y] = [value(a), value(b)];
     if (Number.isNaN(x - y)) return `${one} or ${two} has no number.`;
-    return `${one} ${amount(x)} − ${two} ${amount(y)} = ${amount(x - y)}`;
+    // To the decimal, so that the line adds up.
+    const [first, second, gap] = [x, y, x - y].map((number) =>
+      store.unit === "percent" ? `${fixed(number)}%` : raw(number),
+    );
+    return `${one} ${first} − ${two} ${second} = ${gap}`;
   };
 
   /** The name of the present entry as a field, in the place of its chip. */

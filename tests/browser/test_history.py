@@ -84,7 +84,7 @@ def test_two_entries_are_compared(explorer: Explorer) -> None:
     _, _, difference = line.inner_text().rpartition("=")
     apart = explorer.notebook.value("study.compare(3, 1).loc['PIE', 'difference']")
     total = explorer.notebook.value("study.total['TE']")
-    assert number(difference) == pytest.approx(100 * apart / total, abs=0.51)
+    assert number(difference) == pytest.approx(100 * apart / total, abs=0.06)
     chips(explorer).nth(0).click(modifiers=["Shift"])
     expect(line).to_contain_text("nothing to compare")
 

@@ -198,9 +198,7 @@ def _meta(facts: Mapping[str, Any]) -> str:
 
 def _footer(facts: Mapping[str, Any]) -> str:
     keys = [*_SHOWN, "edit", "version", "date"]
-    rows = (
-        f"<dt>{key}</dt><dd>{_text(facts[key])}</dd>" for key in keys if facts.get(key) is not None
-    )
+    rows = (f"<dt>{key}</dt><dd>{_text(facts[key])}</dd>" for key in keys if facts.get(key))
     return f"<dl>{''.join(rows)}</dl>"
 
 

@@ -59,6 +59,21 @@ def fresh() -> mw.Study:
     return mw.Study(study_of().lm, study_of().contrast)
 
 
+@lru_cache
+def walked() -> mw.Study:
+    """A study of three pairs with two interventions."""
+    study = mw.Study(study_of().lm, study_of(3).contrast)
+    study.intervene(HEAD)
+    study.intervene(mw.Site("mlp_out", 2))
+    return study
+
+
+@lru_cache
+def saved() -> Path:
+    """Where it is saved, for as long as the tests run."""
+    return walked().save(Path(tempfile.mkdtemp()) / "study.json")
+
+
 class Unhelpful:
     """Has every attribute, and refuses to be asked for any."""
 
@@ -354,6 +369,17 @@ ASKED: dict[str, Callable[[Any], Any]] = {
     "activations.base": lambda v: study_of().activations(HEAD, v),
     "subscribe": lambda v: fresh().subscribe(v),
     "labels": lambda v: study_of().labels(v),
+    "history.name": lambda v: walked().history.name(1, v),
+    "history.name.index": lambda v: walked().history.name(v, "x"),
+    "walk": lambda v: walked().walk(v),
+    "compare": lambda v: walked().compare(v, 1),
+    "compare.second": lambda v: walked().compare(1, v),
+    "compare.level": lambda v: walked().compare(1, 2, v),
+    "to_code": lambda v: walked().to_code(v),
+    "study.save": lambda v: walked().save(v) if not isinstance(v, str) else None,
+    "Study.load": lambda v: mw.Study.load(v, lm_of("gpt2")),
+    "Study.load.lm": lambda v: mw.Study.load(saved(), v),
+    "Study.load.metric": lambda v: mw.Study.load(saved(), lm_of("gpt2"), metric=v),
     # Effects
     **{
         f"Effect.{name}.{kind}": partial(ask, effect_of(kind))

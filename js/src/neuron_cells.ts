@@ -52,7 +52,7 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
         width: size,
         height: HEIGHT,
         title: `Neurons of layer ${layer}`,
-        corner: [],
+        corner: [h("span", { class: "mw-hidden", text: "layer" })],
         rowHead: () => [h("span", { text: `L${layer}` })],
         colHead: (col) => h("span", { class: "mw-up", text: units[col] ?? "" }),
       },
@@ -72,7 +72,9 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
   };
   const tell = () => {
     const { hover } = store;
-    const reading = hover?.panel === KEY ? store.cellReading(hover) : null;
+    // What is pointed at, else what was run last.
+    const cell = hover?.panel === KEY ? hover : store.selection.find(({ panel }) => panel === KEY);
+    const reading = cell ? store.cellReading(cell) : null;
     if (!reading) return line.say(null);
     const label = plain(reading.label, 60);
     const exact = reading.status === 2 ? "Estimated" : "Patched";

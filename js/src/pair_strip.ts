@@ -15,6 +15,8 @@ import { quantity } from "./toolbar.ts";
 
 const KEY = "pairs";
 const [MARGIN, NEAR] = [0.04, 12];
+/** Share of the mean total effect that the axis spans at least: what is smaller is rounding. */
+const LEAST = 0.02;
 const CORNERS = ["y11", "y00", "y10", "y01"] as const;
 const LONGEST = 300;
 
@@ -98,7 +100,7 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
       );
       return;
     }
-    const { short, full } = quantity(store.direction, strip.edit.corners);
+    const { full } = quantity(store.direction, strip.edit.corners);
     const { values, factor } = perPair(
       store.direction,
       strip.edit,
@@ -106,8 +108,8 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
       store.unit === "percent",
     );
     const text = factor === 1 ? raw : (value: number) => `${percentText(value)}%`;
-    const of = factor === 1 ? (store.view?.metric.unit ?? "") : "of the mean total effect";
-    setText(title, `${plain(strip.label, 120)}: ${short} ${of}, ${strip.prompts.length} pairs`);
+    const of = factor === 1 ? (store.view?.metric.unit ?? "") : "% of the mean total effect";
+    setText(title, `${plain(strip.label, 120)}: ${full}, ${of}, ${strip.prompts.length} pairs`);
     setProps(list, { "aria-label": `Pairs: ${full} of ${plain(strip.label, 120)}` });
     picture = new Picture(store, strip, values, factor, text, line.say);
     list.replaceChildren(...picture.rows);
@@ -142,7 +144,9 @@ class Picture {
     readonly say: (text: string | null) => void,
   ) {
     const finite = [...values.filter(Number.isFinite), 0];
-    const [low, high] = [Math.min(...finite), Math.max(...finite)];
+    const total = factor * (mean(strip.corners.y11) - mean(strip.corners.y00));
+    const least = (LEAST / 2) * Math.abs(total);
+    const [low, high] = [Math.min(...finite, -least), Math.max(...finite, least)];
     const room = MARGIN * (high - low || 1);
     this.#low = low - room;
     this.#span = high - low + 2 * room;

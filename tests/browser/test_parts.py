@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.notebook import Notebook
 from tests.browser.explorers import START, Explorer, clipped, number, unnamed
+from tests.browser.notebook import Notebook
 
 SHOW = "explorer = mw.Explorer(study)\nexplorer"
 ANSWERED = 60_000
@@ -101,6 +101,88 @@ def test_an_edge_is_read_and_knocked_out(explorer: Explorer) -> None:
     expect(panel.locator(".mw-readline")).to_contain_text("Knocked out")
 
 
+def test_the_lens_says_what_the_model_says(explorer: Explorer) -> None:
+    panel = open_tab(explorer, "Logit lens")
+    notebook = explorer.notebook
+    notebook.execute(LENS)
+    cell = walk_to(panel, "^Logit lens, clean", 6, 14)
+    expect(cell).to_have_attribute("aria-label", re.compile(r"^out @ to\(14\)"))
+    best = notebook.value("_best(6, 14)")
+    assert read(panel).startswith(f"out @ to(14): {best[0].strip()} {100 * best[1]:.0f}%")
+    cell = walk_to(panel, "^Logit lens, clean", 3, 14)
+    best = notebook.value("_best(3, 14)")
+    assert f": {best[0].strip()} {100 * best[1]:.0f}%" in read(panel)
+    explorer.page.keyboard.press("Enter")
+    explorer.settled("L3 @ to(14)")
+    assert notebook.value("[s.to_json() for s in study.selection]") == [
+        {"mediator": "residual", "layer": 3, "position": 14}
+    ]
+    expect(panel.locator(".mw-readline")).to_contain_text("Patched, Restore (PIE)")
+    restored = panel.get_by_role("button", name="Corrupt, edited")
+    expect(restored).to_be_enabled()
+    restored.click()
+    cell = walk_to(panel, "corrupt, edited", 6, 14)
+    after = notebook.value("study.history.current.next_tokens[0]['restored'][0]")
+    assert f": {after[0].strip()} {100 * after[1]:.0f}%" in read(panel)
+
+
+LENS = """
+import torch
+def _best(layer, position):
+    ids = torch.from_numpy(study.token_pairs[0].clean)[None]
+    with torch.no_grad():
+        seen = lm.hf(ids, output_hidden_states=True).hidden_states
+        body = lm.hf.transformer
+        # The last one that transformers gives has been through the norm.
+        stream = seen[layer] if layer == lm.n_layers else body.ln_f(seen[layer])
+        p, token = lm.hf.lm_head(stream)[0, position].softmax(-1).max(-1)
+    return [lm.tokenizer.decode([int(token)]), float(p)]
+"""
+
+
+def test_a_pair_is_found_and_shown(notebook: Notebook) -> None:
+    notebook.open_cells(
+        [START.format(n=24), SHOW, "_ = study.intervene(mw.Site('head', 3, head=1))"]
+    )
+    notebook.run_all()
+    explorer = Explorer(notebook)
+    panel = open_tab(explorer, "Pairs")
+    marks = panel.get_by_role("option")
+    expect(marks).to_have_count(24)
+    values = notebook.value("study.last.pairs('PIE').tolist()")
+    total = notebook.value("float(study.last['TE'])")
+    names = [str(mark.get_attribute("aria-label")) for mark in marks.all()]
+    for name in names:
+        found = re.match(r"Pair (\d+) of 24(?: \(\w+\))?: (\S+)%\. (.+)", name)
+        assert found is not None, name
+        at = int(found[1]) - 1
+        assert number(found[2]) == pytest.approx(100 * values[at] / total, abs=0.51)
+        assert found[3].startswith(notebook.value(f"study.contrast[{at}].clean")[:40])
+    marks.nth(5).focus()
+    explorer.page.keyboard.press("Enter")
+    shown = int(names[5].split()[1])
+    expect(explorer.root.locator(".mw-where")).to_have_text(f"{shown}/24")
+    assert explorer.notebook.value("explorer.pair") == shown - 1
+
+
+def test_neurons_are_run_together_and_found_by_number(explorer: Explorer) -> None:
+    notebook = explorer.notebook
+    panel = open_tab(explorer, "Neurons")
+    cells = panel.get_by_role("gridcell")
+    expect(cells).to_have_count(20)
+    expect(panel.locator("[data-state=estimate]")).to_have_count(20)
+    panel.get_by_role("button", name="Run these 20").click()
+    expect(panel.locator("[data-state=exact]")).to_have_count(20)
+    panel.get_by_role("spinbutton", name="Neuron").fill("0")
+    panel.get_by_role("button", name="Show", exact=True).click()
+    expect(cells.filter(has_text=re.compile(".")).first).to_be_visible()
+    cell = panel.get_by_role("gridcell", name=re.compile(r"^L0N0(?!\d)"))
+    cell.click()
+    explorer.settled("L0N0")
+    assert explorer.readout() == pytest.approx(explorer.share("PIE"), abs=0.5)
+    assert notebook.value("[s.label() for s in study.selection]") == ["L0N0"]
+
+
 TABS = ("Attention", "Logit lens", "Pairs", "Neurons")
 
 
@@ -115,7 +197,7 @@ def test_pictures_of_every_tab(notebook: Notebook, dark: bool) -> None:
     for tab in TABS:
         panel = open_tab(explorer, tab)
         if tab == "Attention":
-            walk_to(panel, "^Attention", 10, 3)
+            walk_to(panel, "^Attention", 14, 2)
             explorer.page.keyboard.press("Enter")
             expect(panel.locator(".mw-readline")).to_contain_text("Knocked out")
         for width in (480, 768):
@@ -125,5 +207,30 @@ def test_pictures_of_every_tab(notebook: Notebook, dark: bool) -> None:
             name = f"part-{tab.split()[0].lower()}-{'dark' if dark else 'light'}-{width}"
             notebook.picture(name, explorer.root)
             assert clipped(explorer) == []
-            assert notebook.accessibility_violations(explorer.selector) == []
+            assert notebook.accessibility_violations(f"{explorer.selector} .mw-closer") == []
         assert unnamed(explorer) == []
+
+
+@pytest.mark.parametrize(
+    ("view", "name"),
+    [
+        ("AttentionPattern", "Attention pattern"),
+        ("LogitLens", "Logit lens"),
+        ("Neurons", "Neurons"),
+    ],
+)
+def test_parts_are_views_of_their_own(notebook: Notebook, view: str, name: str) -> None:
+    notebook.open_cells([START.format(n=1), f"mw.{view}(study)"])
+    notebook.run_all()
+    found = Explorer(notebook, f".mw[aria-label='{name}']")
+    cell = found.root.get_by_role("gridcell").first
+    expect(cell).to_be_visible(timeout=ANSWERED)
+    cell.focus()
+    for key in ("ArrowDown", "ArrowRight", "Enter"):
+        notebook.page.keyboard.press(key)
+    expect(found.root.locator(".mw-readout")).not_to_be_empty()
+    label = notebook.value("study.labels(study.selection)[0]")
+    expect(found.root.locator(".mw-readline")).to_contain_text(label)
+    assert notebook.accessibility_violations(found.selector) == []
+    assert unnamed(found) == []
+    assert clipped(found) == []

@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 import mediawidget as mw
 from mediawidget.widgets.drawing.text import in_cell, percent, raw
+from tests.browser.explorers import START, Explorer
 from tests.browser.notebook import PATIENCE, PICTURES, Notebook
-from tests.browser.test_click_to_patch import START, Explorer
 
 PAIR = mw.PromptPair(
     clean="When Mary and John went to the store, John gave a book to",

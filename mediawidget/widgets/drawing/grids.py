@@ -15,8 +15,6 @@ from .colours import AMBER, HATCH, INK, LINE, SOFT, SURFACE, cell_colour
 from .reading import Cells, Sheet
 from .text import in_cell, plain, shortened, width
 
-GAP = 2
-ROWHEAD = 24
 BLANK = 255
 """The status of a place that is no cell."""
 HATCHED = "url(#mw-hatch)"
@@ -28,6 +26,7 @@ _NUMBER_FITS = 24
 _LARGE_NUMBER_FITS = 34
 _LABEL = 12
 _HEAD = 92
+_FEW = 40
 _ONE_BY_ONE = 1200
 """Cells up to which each is an element; more are drawn as a path a colour."""
 
@@ -73,7 +72,13 @@ class Grid:
 
     def width(self, cell: float) -> float:
         """Of the names beside it and of all cells."""
-        return self.rowhead + len(self.columns) * (cell + GAP) - GAP
+        w = self.cell(cell)
+        return self.rowhead + len(self.columns) * (w + gap(w)) - gap(w)
+
+    def cell(self, wanted: float) -> float:
+        """The width of its cells: few columns need not be as narrow as many."""
+        n = len(self.columns)
+        return max(wanted, 24.0 if n == 1 else 12.0 if n <= _FEW else 0.0)
 
     @property
     def rowhead(self) -> float:
@@ -81,6 +86,11 @@ class Grid:
         if self.beside:
             return 0.0
         return max([16.0, *(width(name, 11) * 1.06 + 8 for name in self.rows)])
+
+
+def gap(cell: float) -> float:
+    """Between cells of a size: none where it would be wider than what it parts."""
+    return 2.0 if cell >= 12 else 1.0 if cell >= 7 else 0.0
 
 
 def grid_of(sheet: Sheet, panel: Cells, scale: float) -> Grid:
@@ -142,7 +152,7 @@ def grid_from(
             fill, ink = cell_colour(size, bool(turn * value < 0), palette)
             text = "" if zero else in_cell(float(value), share=share)
             text = f"\N{ALMOST EQUAL TO}{text}" if code == Status.ESTIMATE else text
-            beyond = abs(float(value)) > scale * 1.0001
+            beyond = not zero and abs(float(value)) > scale * 1.0001
         fills.append(fill)
         inks.append(ink)
         told.append(text)
@@ -156,18 +166,19 @@ def grid_from(
 
 def draw_grid(canvas: Canvas, grid: Grid, x: float, y: float, cell: float, height: float) -> float:
     """A grid whose first row of cells begins at y; where the last one ends."""
-    left = x + grid.rowhead
+    left, cell = x + grid.rowhead, grid.cell(cell)
+    right, down = cell + gap(cell), height + gap(height)
     _row_names(canvas, grid, x, y, height)
     _column_names(canvas, grid, left, y - 6, cell)
     if grid.faint:
         canvas.begin(opacity="0.35")
     n_columns = max(1, len(grid.columns))
     places = [
-        (left + (i % n_columns) * (cell + GAP), y + (i // n_columns) * (height + GAP))
+        (left + (i % n_columns) * right, y + (i // n_columns) * down)
         for i in range(len(grid.status))
     ]
     painter = _Painter(canvas, grid, cell, height)
-    if len(places) <= _ONE_BY_ONE:
+    if len(places) <= _ONE_BY_ONE and cell >= _LABEL:
         painter.one_by_one(places)
     else:
         painter.by_colour(places)
@@ -178,7 +189,7 @@ def draw_grid(canvas: Canvas, grid: Grid, x: float, y: float, cell: float, heigh
     for i in grid.ringed:
         if i < len(places):
             _ring(canvas, *places[i], cell, height)
-    return y + len(grid.rows) * (height + GAP) - GAP
+    return y + len(grid.rows) * down - gap(height)
 
 
 @dataclass
@@ -206,7 +217,10 @@ class _Painter:
             kind = status if status in _MARKED else int(Status.EXACT)
             paths[kind, self.grid.fills[i]].append(_box(x, y, self.w, self.h))
         for (status, fill), boxes in paths.items():
-            self.canvas.path("".join(boxes), **_style(status, fill))
+            style = _style(status, fill)
+            if gap(self.w) < 2:
+                style.pop("stroke", None)  # lines would be most of what is seen
+            self.canvas.path("".join(boxes), **style)
 
     def numbers(self, places: list[tuple[float, float]]) -> None:
         """What stands in the cells, where it fits."""
@@ -281,15 +295,16 @@ def _ring(canvas: Canvas, x: float, y: float, w: float, h: float) -> None:
 
 
 def _row_names(canvas: Canvas, grid: Grid, x: float, y: float, height: float) -> None:
-    step = max(1, int(np.ceil(_LABEL / (height + GAP))))
+    down = height + gap(height)
+    step = max(1, int(np.ceil(_LABEL / down)))
     for row in range(0, 0 if grid.beside else len(grid.rows), step):
-        middle = y + row * (height + GAP) + height / 2 + 4
+        middle = y + row * down + height / 2 + 4
         canvas.text(x, middle, grid.rows[row], size=11, fill=SOFT)
 
 
 def _column_names(canvas: Canvas, grid: Grid, x: float, y: float, cell: float) -> None:
     for column in _named_columns(grid, cell):
-        middle = x + column * (cell + GAP) + cell / 2
+        middle = x + column * (cell + gap(cell)) + cell / 2
         name = grid.columns[column]
         if not grid.upward:
             canvas.text(middle, y, name, size=11, fill=SOFT, anchor="middle")
@@ -313,7 +328,7 @@ def _bare(name: str, *, bold: bool) -> str:
 
 def _named_columns(grid: Grid, cell: float) -> list[int]:
     """Columns whose names fit without overlap; those of tokens that differ come first."""
-    n, room = len(grid.columns), cell + GAP
+    n, room = len(grid.columns), cell + gap(cell)
     widest = max((width(name, 11) + 4 for name in grid.columns), default=0.0)
     step = max(1, int(np.ceil((16 if grid.upward and grid.framed else _LABEL) / room)))
     step = step if grid.upward else max(1, int(np.ceil(widest / room)))

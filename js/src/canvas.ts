@@ -6,6 +6,7 @@ import type { Face, Place } from "./matrix.ts";
 const GAP = 2;
 const HATCH = 6;
 const TICK = 7;
+const FINE = 16;
 /** A share beyond the scale's end, which carries a tick. */
 export const OVER = 1.0001;
 /** Colour, width and dashes of a border; an ordinary cell has a thin line. */
@@ -60,7 +61,10 @@ export function cellCanvas(rows: number, cols: number, face: (row: number, col: 
     c.setLineDash(dashes);
     if (state === "failed") path(c, 0, 0, width, height, width, 0, 0, height);
     else c.fillRect(0, 0, width, height);
+    // Around the smallest cells a full line would be louder than their colour.
+    c.globalAlpha = width < FINE && !BORDERS[state] ? 0.4 : 1;
     if (state !== "zero") c.strokeRect(thick / 2, thick / 2, width - thick, height - thick);
+    c.globalAlpha = 1;
     c.fillStyle = ink;
     c.fillText(text, width / 2, height / 2 + 1);
     if (Math.abs(share) > OVER)

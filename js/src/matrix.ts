@@ -296,7 +296,7 @@ export function matrix(options: MatrixOptions) {
       const heads = [...el.querySelectorAll(".mw-colhead")];
       const longest = Math.max(...heads.map((head) => (head.textContent ?? "").length));
       // Names that are written upward need no more than a line.
-      thin(heads, el.querySelector(".mw-up") ? 0 : (longest * DIGIT) / (width + GAP));
+      thin(heads, el.querySelector(".mw-up") ? 0 : (longest * DIGIT + GAP) / (width + GAP));
       thin([...el.querySelectorAll(".mw-row:not(.mw-head) > .mw-rowhead")], LINE / (height + GAP));
       canvas?.resize(width, height);
     },

@@ -61,6 +61,37 @@ test("only the newest click's answer ends the waiting", () => {
   expect(store.pending).toBeNull();
 });
 
+test("of the clicks that wait for a busy kernel only the newest is sent", () => {
+  store.choose(cell(0));
+  vi.advanceTimersByTime(301);
+  for (const index of [1, 2, 3]) store.choose(cell(index));
+  expect(model.sent.map(({ cells }) => cells)).toEqual([[cell(0)]]);
+  model.message({ kind: "reply", id: 1, ok: true });
+  expect(model.sent.map(({ cells }) => cells)).toEqual([[cell(0)], [cell(3)]]);
+  expect(store.pending).toEqual([cell(3)]);
+  model.message({ kind: "reply", id: 2, ok: true });
+  expect(store.pending).toBeNull();
+});
+
+test("what else is asked for comes after the click that waits", () => {
+  store.choose(cell(0));
+  vi.advanceTimersByTime(301);
+  store.choose(cell(1));
+  store.ask("undo");
+  expect(model.sent.map(({ action }) => action)).toEqual(["intervene", "intervene", "undo"]);
+  expect(model.sent[1]?.cells).toEqual([cell(1)]);
+});
+
+test("a click that waits is let go where the picture has changed", () => {
+  store.choose(cell(0));
+  vi.advanceTimersByTime(301);
+  store.choose(cell(1));
+  model.push("view", payload({ revision: 2 }));
+  model.message({ kind: "reply", id: 1, ok: true });
+  expect(model.sent).toHaveLength(1);
+  expect(store.pending).toBeNull();
+});
+
 test("a joint result changes no cell of the panel", () => {
   model.push("result", answer([0, 1], { y01: 99 }));
   expect([...(store.panel("head")?.y01 ?? [])]).toEqual([0, 1, 2, 3, 4, 5]);

@@ -46,6 +46,8 @@ export class Store {
   #listeners = new Set<{ changes: ReadonlySet<Change>; run: () => void }>();
   #requests: Requests;
   #pendingId = 0;
+  /** Sends the click that waits for the answer to the one before. */
+  #next: (() => void) | null = null;
 
   constructor(
     readonly model: Model,
@@ -209,16 +211,30 @@ export class Store {
 
   // --- to the kernel ------------------------------------------------------------------------
 
+  /**
+   * Asks for cells at once, but on a busy kernel after the answer to the click before: of those
+   * that wait only the newest counts, for each says the whole selection. What was asked for on
+   * another picture is let go.
+   */
   #intervene(cells: CellRef[]): void {
-    // The request leaves first: the ring is drawn while it travels.
+    const { view, pending } = this;
+    this.#next = () => {
+      this.#next = null;
+      if (this.view?.revision === view?.revision)
+        this.#pendingId = this.ask("intervene", { cells });
+      else this.pending = null;
+    };
     this.pending = cells;
-    this.#pendingId = this.ask("intervene", { cells });
+    // The request leaves first: the ring is drawn while it travels.
+    if (!pending || !this.busy) this.#next();
     if (this.live) this.#tell("pending");
   }
 
   /** Sends a request; its id, 0 where the kernel is gone. `then` gets the data of its answer. */
   ask(action: string, payload: Record<string, unknown> = {}, then?: Then): number {
     this.error = null;
+    // Whatever else is asked for finds the newest click done.
+    this.#next?.();
     const id = this.#requests.send(action, this.view?.revision ?? 0, payload, then);
     if (id === null) this.#lost();
     else this.#tell("status");
@@ -275,14 +291,15 @@ export class Store {
 
   #answered(id: number, data: unknown): void {
     this.#requests.answered(id, data);
-    if (id >= this.#pendingId && this.pending) {
-      this.pending = null;
-      this.#tell("pending");
-    }
+    if (id < this.#pendingId || !this.pending) return;
+    if (this.#next) this.#next();
+    else this.pending = null;
+    this.#tell("pending");
   }
 
   /** Nothing more can be sent. What is on the page can still be read. */
   #lost(): void {
+    this.#next = null;
     this.#requests.forget();
     this.live = false;
     this.pending = null;

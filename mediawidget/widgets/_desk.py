@@ -44,8 +44,6 @@ class Desk:
         self._view = view
         self._sweep: Sweeping | None = None
         self._loop = _running_loop()
-        self._click: int | None = None
-        self._overtaken: set[int] = set()
         self._rests: tuple[object, dict[int, Any]] = (None, {})
         self._actions: dict[str, Action] = {
             "intervene": self._intervene,
@@ -76,7 +74,6 @@ class Desk:
         """Any thread: queue the request on the kernel's loop; without one, do it now."""
         if not isinstance(content, Mapping) or content.get("kind") != "request":
             return
-        self._overtake(content)
         if self._loop is not None and self._loop.is_running():
             self._loop.call_soon_threadsafe(self.do, content)
         else:
@@ -86,7 +83,7 @@ class Desk:
         """Do one request and answer it. An error is an answer, and changes nothing."""
         reply: dict[str, Any] = {"kind": "reply", "id": request.get("id", 0), "ok": True}
         try:
-            answer = None if self._is_overtaken(request) else self._action(request)(request)
+            answer = self._action(request)(request)
             if isinstance(answer, Job):
                 self._run([str(request.get("action"))], [answer], request)
             elif answer is not None:
@@ -97,27 +94,6 @@ class Desk:
             _log.warning("a view's request failed", exc_info=True)
             reply |= {"ok": False, "error": error_fields(error)}
         self._view.send(reply)
-
-    def _overtake(self, request: Request) -> None:
-        """A click that comes right after another, before that was begun, takes its place.
-
-        Each click says the whole selection, so the later one loses nothing of the earlier. What
-        comes between two clicks (undo, another edit) must find the first one done.
-        """
-        number = request.get("id")
-        clicked = request.get("action") == "intervene" and isinstance(number, int)
-        if clicked and self._click is not None:
-            self._overtaken.add(self._click)
-        self._click = number if clicked else None
-
-    def _is_overtaken(self, request: Request) -> bool:
-        number = request.get("id")
-        if number == self._click:
-            self._click = None  # begun: from now on it is done whatever comes
-        if number not in self._overtaken:
-            return False
-        self._overtaken.discard(number)
-        return True
 
     def _action(self, request: Request) -> Action:
         name = request.get("action")

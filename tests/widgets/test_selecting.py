@@ -82,3 +82,16 @@ def test_there_is_no_such_site_to_leave_out(
     assert not page.ask("without", index=index)["ok"]
     page.ask("intervene", cells=CELLS[:1])
     assert not page.ask("without", index=0)["ok"]
+
+
+def test_a_basket_follows_the_selection(study: mw.Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    basket = mw.Basket(study)
+    page = Page(basket, monkeypatch)
+    study.intervene([mw.Site("head", 3, head=1), mw.Site("mlp_out", 1)])
+    assert basket.result["label"] == "L3H1 + mlp1"
+    assert [cell["panel"] for cell in basket.result["cells"]] == ["head", "mlp_out"]
+    assert page.ask("without", index=0)["data"]["label"] == "mlp1"
+    assert page.ask("select", text="L0H0 L2@6")["ok"]
+    assert basket.result["cells"][1]["panel"] == "tokens"
+    page.ask("undo")
+    assert basket.result["label"] == "L3H1 + mlp1"

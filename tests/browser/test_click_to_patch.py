@@ -17,7 +17,7 @@ from tests.browser.explorers import (
     number,
     unnamed,
 )
-from tests.browser.notebook import RUN_CELL, Notebook
+from tests.browser.notebook import Notebook
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "01_click_to_patch.ipynb"
 
@@ -186,47 +186,6 @@ def test_a_sweep_is_cancelled_and_what_was_run_stays(notebook: Notebook) -> None
     explorer.cell("L3H1").click()
     explorer.settled("L3H1")
     assert explorer.readout() == pytest.approx(explorer.share("PIE"), abs=0.5)
-
-
-BUSY = """
-import time
-for _ in range(30):
-    _ = study.engine.evaluate([])
-    time.sleep(0.05)
-"""
-
-STORM = """async ([selector, clicks]) => {
-  const cells = document.querySelector(selector).querySelectorAll("[role=gridcell]");
-  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
-  let ringless = 0;
-  for (let i = 0; i < clicks; i++) {
-    cells[i % 20].click();
-    await frame();
-    if (cells[i % 20].dataset.pending !== "true") ringless += 1;
-  }
-  return ringless;
-}"""
-
-
-def test_a_storm_of_clicks_while_a_cell_runs(notebook: Notebook) -> None:
-    """Rings appear at once, the waiting is said, and the end is the last click's, exactly."""
-    notebook.open_cells([START.format(n=1), "explorer = mw.Explorer(study)\nexplorer", BUSY])
-    notebook.run_cell(0)
-    notebook.run_cell(1)
-    explorer = Explorer(notebook)
-    expect(explorer.cell("L3H1")).to_be_visible()
-    notebook.page.evaluate(RUN_CELL, 2)
-    notebook.page.wait_for_timeout(200)
-    ringless = notebook.page.evaluate(STORM, [EXPLORER, 34])
-    assert ringless == 0
-    expect(explorer.root.locator(".mw-kernel")).to_have_text("kernel busy, queued")
-    explorer.settled("L3H1")
-    notebook.wait_idle()
-    expect(explorer.root.locator(".mw-kernel")).to_have_text("")
-    assert notebook.value("[s.label() for s in study.selection]") == ["L3H1"]
-    clicked = notebook.value("study.grids['head']['PIE'].reshape(-1)[:20].tolist()")
-    quiet = notebook.value("study.sweep('head', progress=False)['PIE'].reshape(-1)[:20].tolist()")
-    assert clicked == pytest.approx(quiet, abs=1e-3)
 
 
 def test_linked_views_follow_each_other(notebook: Notebook) -> None:

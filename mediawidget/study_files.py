@@ -156,11 +156,18 @@ def _run_again(study: Study, body: dict[str, Any], edits: list[Edit]) -> None:
         if data is None:
             study.clear()
             continue
-        study.intervene(sites_of(data, edits), freeze_of(data))
-    if len(study.history) == len(body["names"]):
-        for index, name in enumerate(body["names"]):
-            study.history.name(index, str(name) or None)
-        study.walk(body["cursor"])
+        try:
+            study.intervene(sites_of(data, edits), freeze_of(data))
+        except MediationError as error:
+            raise MediationError(
+                f"Entry {index} of the history cannot be run on this model. {error.message}",
+                value=error.value,
+                expected=error.expected,
+                fix="a model that has its sites; or ask anew: Study(lm, contrast)",
+            ) from error
+    for index, name in enumerate(body["names"]):
+        study.history.name(index, str(name) or None)
+    study.walk(body["cursor"])
 
 
 # --- whose it is --------------------------------------------------------------------------------

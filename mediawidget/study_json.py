@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ from .sites import Site
 
 if TYPE_CHECKING:
     from .study import Study
+
+Tokens = Sequence[tuple[str, float]]
+"""The likeliest next tokens of one run, with their probabilities."""
 
 
 def body_of(study: Study) -> dict[str, Any]:
@@ -41,19 +45,21 @@ def body_of(study: Study) -> dict[str, Any]:
         "cursor": record.cursor,
         "effects": write.effect_data,
         "edits": [edit.to_json() for edit in write.edits],
+        "tops": [list(found) for found in write.tops],
     }
 
 
 def record_of(body: dict[str, Any], edits: list[Edit], metric: Metric) -> Record:
     """The inverse, under a metric that may be another than the saved one."""
     effects = [_effect(data, body, edits, metric) for data in body["effects"]]
+    tops = [[(str(token), float(p)) for token, p in found] for found in body["tops"]]
 
     def effect(index: int | None) -> Effect | None:
         return None if index is None else effects[index]
 
     return Record(
         columns=tuple(body["columns"]),
-        entries=tuple(_entry(data, edits, effects) for data in body["entries"]),
+        entries=tuple(_entry(data, edits, effects, tops) for data in body["entries"]),
         names=tuple(str(name) for name in body["names"]),
         cursor=body["cursor"],
         grids=Grids({(edits[e], str(key)): effects[i] for e, key, i in body["grids"]}),
@@ -63,17 +69,12 @@ def record_of(body: dict[str, Any], edits: list[Edit], metric: Metric) -> Record
 
 
 def _entry(
-    data: dict[str, Any] | None, edits: list[Edit], effects: list[Effect]
+    data: dict[str, Any] | None, edits: list[Edit], effects: list[Effect], tops: Sequence[Tokens]
 ) -> Intervention | None:
     if data is None:
         return None
-    tops = (
-        {k: [(str(t), float(p)) for t, p in found] for k, found in pair.items()}
-        for pair in data["next_tokens"]
-    )
-    return Intervention(
-        sites_of(data, edits), effects[data["effect"]], tuple(tops), freeze_of(data)
-    )
+    likely = tuple({name: tops[i] for name, i in pair.items()} for pair in data["next_tokens"])
+    return Intervention(sites_of(data, edits), effects[data["effect"]], likely, freeze_of(data))
 
 
 def sites_of(data: dict[str, Any], edits: list[Edit]) -> dict[Site, Edit]:
@@ -95,9 +96,14 @@ class _Writer:
         self.effects: dict[int, int] = {}
         self.effect_data: list[dict[str, Any]] = []
         self.edits: dict[Edit, int] = {}
+        # The prompts' own are the same in every entry.
+        self.tops: dict[tuple[tuple[str, float], ...], int] = {}
 
     def edit(self, edit: Edit) -> int:
         return self.edits.setdefault(edit, len(self.edits))
+
+    def top(self, found: Tokens) -> int:
+        return self.tops.setdefault(tuple(found), len(self.tops))
 
     def effect(self, effect: Effect | None) -> int | None:
         if effect is None:
@@ -120,7 +126,10 @@ class _Writer:
             "sites": [[site.to_json(), self.edit(edit)] for site, edit in entry.edits.items()],
             "freeze": [held if isinstance(held, str) else held.to_json() for held in entry.freeze],
             "effect": self.effect(entry.effect),
-            "next_tokens": [dict(tops) for tops in entry.next_tokens],
+            "next_tokens": [
+                {name: self.top(found) for name, found in pair.items()}
+                for pair in entry.next_tokens
+            ],
         }
 
 

@@ -233,6 +233,16 @@ def test_a_rerun_asks_the_same_of_other_weights(saved: tuple[mw.Study, Path]) ->
     assert abs(back.last["PIE"] - study.last["PIE"]) > 1e-3
 
 
+def test_a_rerun_on_a_model_without_a_site_names_the_entry(tmp_path: Path) -> None:
+    study = mw.Study(lm_of("gpt2"), pair())
+    study.intervene(HEAD)
+    study.intervene(mw.Site("mlp_out", 4))
+    path = study.save(tmp_path / "s.json")
+    small = mw.load(random_model("gpt_neo"), tokenizer=tokenizer_of("gpt2"))
+    with pytest.raises(mw.MediationError, match="Entry 2 of the history"):
+        mw.Study.load(path, small, rerun=True)
+
+
 # --- files --------------------------------------------------------------------------------------
 
 
@@ -299,7 +309,18 @@ def test_every_truncation_is_refused(saved: tuple[mw.Study, Path]) -> None:
             mw.Study.load(path, study.lm)
 
 
-BODY = ("contrast", "metric", "readout", "edits", "effects", "entries", "names", "cursor", "grids")
+BODY = (
+    "tops",
+    "contrast",
+    "metric",
+    "readout",
+    "edits",
+    "effects",
+    "entries",
+    "names",
+    "cursor",
+    "grids",
+)
 
 
 _VALUES: tuple[Any, ...] = (None, [], {}, -1, "x", [[0]])

@@ -66,6 +66,7 @@ function stateKey(): HTMLElement {
   return span(
     "mw-key",
     item("none", "not run"),
+    item("estimate", "estimate"),
     item("zero", "zero by construction"),
     item("failed", "failed check"),
   );

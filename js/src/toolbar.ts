@@ -141,7 +141,6 @@ export function legend(store: Store, signal: AbortSignal): HTMLElement {
     const [now, next] = store.palette === "rdbu" ? PALETTES : [PALETTES[1], PALETTES[0]];
     setProps(swap, {
       "aria-label": `Colour scale ${low.textContent} to ${end}, ${now}; away from clean to toward clean. Change to ${next}`,
-      title: `Colours ${now}: click for ${next}`,
     });
   };
   store.on(["view", "scale", "look", "result"], draw, signal);

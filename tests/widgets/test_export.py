@@ -206,6 +206,22 @@ def test_a_large_grid_is_drawn_small_and_fast() -> None:
     assert len(svg) < 300_000
 
 
+def test_attention_and_the_lens_are_drawn_in_ink(study: mw.Study) -> None:
+    study.intervene(mw.Site("head", 2, head=1))
+    view = mw.AttentionPattern(study)
+    shown = texts(view.snapshot().svg)
+    assert "Attention of L2H1, query by key" in shown
+    weights = np.frombuffer(view.attention["weights"]["clean"], "<f4")
+    strongest = fixed(100 * float(weights.max()), 0, sign=False)
+    assert strongest in shown
+    lens = mw.LogitLens(study)
+    shown = texts(lens.snapshot().svg)
+    run = lens.lens["runs"][2]
+    assert "Restored" in shown
+    last = np.frombuffer(run["top"], "<i4").reshape(6, 7, run["k"])[-1, -1, 0]
+    assert plain(lens.lens["words"][last]).strip() in shown
+
+
 # --- files ---------------------------------------------------------------------------------------
 
 

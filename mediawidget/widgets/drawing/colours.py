@@ -51,10 +51,19 @@ def cell_colour(tenths: int, away: bool, palette: str) -> tuple[str, str]:
         away: whether it goes away from the clean run.
         palette: "rdbu" or "puor".
     """
-    end = oklab(PALETTES[palette][1 if away else 0])
-    share, surface = tenths / 1000, oklab(SURFACE)
-    mixed = tuple(share * a + (1 - share) * b for a, b in zip(end, surface, strict=True))
-    light, a, b = mixed
+    return _mixed(PALETTES[palette][1 if away else 0], tenths / 1000)
+
+
+@lru_cache(maxsize=1024)
+def ink_colour(share: float) -> tuple[str, str]:
+    """The fill of a cell whose ink is a probability, and the ink of what stands on it."""
+    return _mixed(INK, share)
+
+
+def _mixed(colour: str, share: float) -> tuple[str, str]:
+    """A share of a colour on the surface, and the ink on both."""
+    pairs = zip(oklab(colour), oklab(SURFACE), strict=True)
+    light, a, b = (share * end + (1 - share) * start for end, start in pairs)
     return _hex((light, a, b)), "#ffffff" if light < LIGHT_INK_BELOW else "#000000"
 
 

@@ -13,7 +13,7 @@ from ...status import SHOWN, Status
 from .canvas import Canvas, number, token_width
 from .colours import AMBER, HATCH, INK, LINE, SOFT, SURFACE, cell_colour
 from .reading import Cells, Sheet
-from .text import in_cell, plain, shortened, width
+from .text import in_cell, plain, shortened, width, xml
 
 BLANK = 255
 """The status of a place that is no cell."""
@@ -46,6 +46,7 @@ class Grid:
         upward: names of columns are tokens, written upward.
         faint: its numbers are out of date.
         beside: its rows are those of the grid on its left, so that they need no names.
+        least: width of its cells at least; size: of what stands in them, 0 to fit numbers.
     """
 
     title: str
@@ -61,6 +62,8 @@ class Grid:
     upward: bool = False
     faint: bool = False
     beside: bool = False
+    least: float = 0.0
+    size: float = 0.0
     used: set[int] = field(default_factory=set)
 
     @property
@@ -78,7 +81,7 @@ class Grid:
     def cell(self, wanted: float) -> float:
         """The width of its cells: few columns need not be as narrow as many."""
         n = len(self.columns)
-        return max(wanted, 24.0 if n == 1 else 12.0 if n <= _FEW else 0.0)
+        return max(wanted, self.least, 24.0 if n == 1 else 12.0 if n <= _FEW else 0.0)
 
     @property
     def rowhead(self) -> float:
@@ -226,14 +229,15 @@ class _Painter:
         """What stands in the cells, where it fits."""
         if self.w < _NUMBER_FITS or self.h < 14:
             return
-        size = 12 if self.w >= _LARGE_NUMBER_FITS else max(8.5, 0.36 * self.w)
+        fits = 12 if self.w >= _LARGE_NUMBER_FITS else max(8.5, 0.36 * self.w)
+        size = self.grid.size or fits
         self.canvas.begin(text_anchor="middle", font_size=number(size))
         for i, (x, y) in enumerate(places):
             text = self.grid.numbers[i]
             if not text:
                 continue
             at = f'x="{number(x + self.w / 2)}" y="{number(y + self.h / 2 + size * 0.35)}"'
-            self.canvas.parts.append(f'<text {at} fill="{self.grid.inks[i]}">{text}</text>')
+            self.canvas.parts.append(f'<text {at} fill="{self.grid.inks[i]}">{xml(text)}</text>')
         self.canvas.end()
 
     def zeros(self, places: list[tuple[float, float]]) -> None:

@@ -11,6 +11,7 @@ from ...status import Status
 from .canvas import Canvas, number
 from .colours import HATCH, LINE, SOFT, SURFACE, cell_colour
 from .grids import DEFS, Grid, draw_grid, draw_state, grid_of
+from .ink import Inked, draw_ink_line, ink_gradient
 from .prompts import draw_prompts
 from .rail import draw_rail
 from .reading import Sheet
@@ -30,42 +31,53 @@ _STATES = (
 )
 
 
-def draw_sheet(sheet: Sheet, facts: Mapping[str, Any], *, with_corners: bool = False) -> str:
+def draw_sheet(
+    sheet: Sheet,
+    facts: Mapping[str, Any],
+    *,
+    inked: Inked | None = None,
+    with_corners: bool = False,
+) -> str:
     """The SVG of a view.
 
     Args:
         sheet: what it shows.
         facts: what it is of; they stand in its title lines and, as JSON, in its metadata.
-        with_corners: the four runs stand as a table where there are no grids.
+        inked: grids of probabilities, which stand in place of the view's effects.
+        with_corners: the four runs stand as a table beneath the sentence.
     """
     scale = sheet.scale
-    grids = [grid_of(sheet, panel, scale) for panel in sheet.panels]
-    together = _together(grids)
+    grids = inked.grids if inked else [grid_of(sheet, panel, scale) for panel in sheet.panels]
+    together = _together(grids) if inked is None else grids[:1]
     cell, height = cell_size(together)
     wide = max([_row_width(together, cell), *(grid.width(cell) for grid in grids)], default=0.0)
     full = max(NARROWEST, wide + 2 * MARGIN)
     room = full - 2 * MARGIN
     canvas = Canvas()
+    y = _upper(canvas, sheet, facts, room)
+    if with_corners:
+        y = draw_corners(canvas, sheet, MARGIN, y + 12)
+    if grids:
+        y = _rule(canvas, y + 6, room) + 22
+        if inked is None:
+            y = _legend_line(canvas, sheet, scale, y, room)
+        else:
+            y = draw_ink_line(canvas, inked, MARGIN, y, room)
+        y = draw_grids(canvas, grids, together, y, (cell, height))
+        y = draw_key(canvas, grids, MARGIN, y + 20)
+    told = {"title": describe(facts), "metadata": json.dumps(facts)}
+    defs = DEFS + (gradient(sheet.palette) if inked is None else ink_gradient())
+    return canvas.svg(full, y + MARGIN, defs=defs, **told)
+
+
+def _upper(canvas: Canvas, sheet: Sheet, facts: Mapping[str, Any], room: float) -> float:
+    """Title, prompts, rail, sentence; where they end."""
     y = draw_title(canvas, facts, MARGIN, MARGIN, room)
     y = _rule(canvas, y + 8, room)
     y = draw_prompts(canvas, sheet, MARGIN, y + 8, room)
     y = _rule(canvas, y + 10, room)
     y = draw_rail(canvas, sheet, MARGIN, y + 8, room)
-    y = _joint(canvas, sheet, MARGIN, y)
-    if with_corners:
-        y = draw_corners(canvas, sheet, MARGIN, y + 12)
-    if grids:
-        y = _rule(canvas, y + 6, room)
-        y = _legend_line(canvas, sheet, scale, y + 22, room)
-        y = draw_grids(canvas, grids, MARGIN, y, (cell, height))
-        y = draw_key(canvas, grids, MARGIN, y + 20)
-    return canvas.svg(
-        full,
-        y + MARGIN,
-        title=describe(facts),
-        metadata=json.dumps(facts),
-        defs=DEFS + gradient(sheet.palette),
-    )
+    return _joint(canvas, sheet, MARGIN, y)
 
 
 # --- what it is of -------------------------------------------------------------------------------
@@ -97,16 +109,18 @@ def draw_title(canvas: Canvas, facts: Mapping[str, Any], x: float, y: float, roo
 
 
 def draw_grids(
-    canvas: Canvas, grids: Sequence[Grid], x: float, y: float, size: tuple[float, float]
+    canvas: Canvas,
+    grids: Sequence[Grid],
+    together: Sequence[Grid],
+    y: float,
+    size: tuple[float, float],
 ) -> float:
     """Those of the same rows side by side, the others beneath them; where they end."""
     cell, height = size
-    together = _together(grids)
     head = max(grid.head for grid in together)
-    left, bottom = x, y
+    left, bottom = float(MARGIN), y
     for grid in together:
-        if grid.title:
-            canvas.text(left, y + 12 + head - grid.head, grid.title, bold=True)
+        canvas.text(left, y + 12 + head - grid.head, grid.title, bold=True)
         end = draw_grid(canvas, grid, left, y + 22 + head, cell, height)
         bottom = max(bottom, end)
         left += grid.width(cell) + _BETWEEN
@@ -114,8 +128,8 @@ def draw_grids(
         if any(grid is one for one in together):
             continue
         y = bottom + 26
-        canvas.text(x, y + 12, grid.title, bold=True)
-        bottom = draw_grid(canvas, grid, x, y + 22 + grid.head, cell, height)
+        canvas.text(MARGIN, y + 12, grid.title, bold=True)
+        bottom = draw_grid(canvas, grid, MARGIN, y + 22 + grid.head, cell, height)
     return bottom
 
 

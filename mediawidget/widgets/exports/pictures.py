@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...effects import Status
 from ...errors import MediationError, require
 from ..drawing.grids import BLANK
+from ..drawing.ink import Inked, attention, lens
 from ..drawing.others import Matrix, draw_matrix
 from ..drawing.reading import DIRECTIONS, UNITS, Sheet
 from ..drawing.sheet import draw_sheet
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from ..interaction_grid import InteractionGrid
 
 PALETTES = ("rdbu", "puor")
+INKED = {"attention": attention, "lens": lens}
+"""Parts whose numbers are probabilities, and how they are drawn."""
 GAMES: dict[str, Any] = {"restore": "denoising", "break": "noising"}
 
 
@@ -86,8 +89,21 @@ def sheet_of(view: View, look: Look) -> Sheet:
 def _view(view: View, look: Look) -> Snapshot:
     sheet = sheet_of(view, look)
     facts = sheet_facts(view.study, view.pair, sheet)
-    svg = draw_sheet(sheet, facts, with_corners=not sheet.panels)
+    inked = None if view.view["panels"] else _inked(view)
+    if inked is not None:
+        facts["shows"] = inked.title
+    svg = draw_sheet(sheet, facts, inked=inked, with_corners=not sheet.panels and inked is None)
     return Snapshot(svg, facts)
+
+
+def _inked(view: View) -> Inked | None:
+    """Probabilities that a view is made of."""
+    for name, draw in INKED.items():
+        part = view.parts.get(name)
+        data = getattr(view, name) if part is not None and part.open else {}
+        if data and "error" not in data:
+            return draw(data)
+    return None
 
 
 def _game(page: InteractionGrid, look: Look) -> Snapshot:

@@ -14,7 +14,7 @@ import { plain } from "./text.ts";
 import { quantity } from "./toolbar.ts";
 
 const KEY = "pairs";
-const [MARGIN, NEAR] = [0.04, 12];
+const [MARGIN, NEAR, APART] = [0.04, 12, 0.12];
 /** Share of the mean total effect that the axis spans at least: what is smaller is rounding. */
 const LEAST = 0.02;
 const CORNERS = ["y11", "y00", "y10", "y01"] as const;
@@ -152,7 +152,9 @@ class Picture {
     this.#span = high - low + 2 * room;
     const key = interval(store.direction, strip.edit.corners);
     this.rows = strip.rows.map((row, i) => this.#row(row, i, key, factor));
-    this.axis = [...new Set([low, 0, high])].map((value) => {
+    // An end that would stand on the zero is left out.
+    const ends = [low, high].filter((end) => Math.abs(end) > APART * this.#span);
+    this.axis = [...ends, 0].map((value) => {
       const end = h("span", { class: "mw-pairtick", text: text(value) });
       end.style.left = this.#place(value);
       return end;

@@ -183,6 +183,58 @@ def test_neurons_are_run_together_and_found_by_number(explorer: Explorer) -> Non
     assert notebook.value("[s.label() for s in study.selection]") == ["L0N0"]
 
 
+LONG = """
+import transformers
+sizes = transformers.GPT2Config(vocab_size=lm.vocabulary, n_positions=256, n_embd=32, n_layer=2,
+                                n_head=2)
+wide = mw.load(transformers.GPT2LMHeadModel(sizes), tokenizer=lm.tokenizer)
+text = " ".join(["When Mary and John went to the store , John gave a book to"] * 14)
+pair = mw.PromptPair(text, text.replace("Mary", "John", 1), answer="Mary", wrong="John")
+view = mw.AttentionPattern(mw.Study(wide, pair))
+view
+"""
+
+SWEEP_OVER = """async (selector) => {
+  const map = document.querySelector(selector + " .mw-map");
+  const box = map.getBoundingClientRect();
+  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+  const times = [];
+  for (let i = 0; i < 90; i++) {
+    const at = { clientX: box.left + 80 + 2 * i, clientY: box.top + 80 + 3 * i, bubbles: true };
+    const began = performance.now();
+    map.dispatchEvent(new PointerEvent("pointermove", at));
+    map.getBoundingClientRect();
+    times.push(performance.now() - began);
+    await frame();
+  }
+  return times;
+}"""
+
+
+def test_two_hundred_tokens_are_one_picture(notebook: Notebook, record_property: Any) -> None:
+    """40,000 cells, of which one is an element; hovering repaints none of them."""
+    notebook.open_cells([START.format(n=1), LONG])
+    notebook.run_all()
+    found = Explorer(notebook, ".mw[aria-label='Attention pattern']")
+    cell = found.root.get_by_role("gridcell")
+    expect(cell).to_have_count(1)
+    n = notebook.value("len(view.study.token_pairs[0])")
+    assert n > 190
+    times = notebook.page.evaluate(SWEEP_OVER, found.selector)
+    record_property("hover_ms", round(max(times), 1))
+    print(f"hover of {n} tokens: median {sorted(times)[45]:.2f} ms, worst {max(times):.1f} ms")
+    cell.focus()
+    notebook.page.keyboard.press("Control+End")
+    notebook.page.keyboard.press("Enter")
+    notebook.page.wait_for_function(
+        f"() => document.querySelector({found.selector!r} + ' .mw-ring:not([data-pending])')"
+    )
+    site = notebook.value("view.study.selection[0].to_json()")
+    assert (site["position"], site["key"]) == (n - 1, n - 1)
+    assert clipped(found) == []
+    notebook.picture("part-attention-long", found.root)
+
+
 TABS = ("Attention", "Logit lens", "Pairs", "Neurons")
 
 

@@ -4,13 +4,16 @@ import pytest
 from anywidget import AnyWidget
 
 from mediawidget.widgets import (
+    AttentionPattern,
     Basket,
     CausalTrace,
     Explorer,
     GatePlayground,
     HeadGrid,
     InteractionGrid,
+    LogitLens,
     MediationDiagram,
+    Neurons,
     PromptEditor,
     TokenHeatmap,
 )
@@ -24,6 +27,7 @@ SVG = "http://www.w3.org/2000/svg"
     [
         *((HeadGrid, 40_000), (TokenHeatmap, 40_000), (Explorer, 96_000)),
         *((MediationDiagram, 40_000), (InteractionGrid, 40_000), (PromptEditor, 40_000)),
+        *((AttentionPattern, 40_000), (LogitLens, 40_000), (Neurons, 40_000)),
         *((Basket, 40_000), (CausalTrace, 24_000), (GatePlayground, 16_000)),
     ],
 )

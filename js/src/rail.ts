@@ -57,7 +57,7 @@ export function rail(store: Store, signal: AbortSignal, compare?: Compare): HTML
     line,
     text,
   );
-  const parts = trackParts(track);
+  const drawTrack = trackDrawing(track, store);
 
   const draw = () => {
     const { view, reading } = store;
@@ -65,7 +65,7 @@ export function rail(store: Store, signal: AbortSignal, compare?: Compare): HTML
     setText(metric, plain(view.metric.label, 120));
     setText(low, `corrupt ${raw(view.base.y00)}`);
     setText(high, `${raw(view.base.y11)} clean`);
-    drawTrack(parts, store, view, reading);
+    drawTrack(view, reading);
     drawFigure(store, view, reading, readout, of, badge);
     const other = compare?.(reading);
     setText(text, other?.words ?? words(store, view, reading));
@@ -86,55 +86,43 @@ function words(store: Store, view: View, reading: Reading | null): string {
 
 // --- the track ---------------------------------------------------------------------------------
 
-interface TrackParts {
-  zero: HTMLElement;
-  ends: [HTMLElement, HTMLElement];
-  base: HTMLElement;
-  needles: [HTMLElement, HTMLElement];
-}
-
-function trackParts(track: HTMLElement): TrackParts {
-  const dot = () => span("mw-dot");
-  const parts: TrackParts = {
-    zero: span("mw-zero", "0"),
-    ends: [dot(), dot()],
-    base: span("mw-baseline"),
-    needles: [span("mw-needle"), span("mw-needle")],
-  };
-  track.append(parts.base, parts.zero, ...parts.ends, ...parts.needles);
-  return parts;
-}
-
-function drawTrack(parts: TrackParts, store: Store, view: View, reading: Reading | null): void {
-  const { y11, y00 } = view.base;
-  const result = store.resultReading;
-  // The committed result may widen the rail; the pointer does not, so that the ends stand still.
-  const wide = result ? [result.corners.y01, result.corners.y10] : [];
-  const place = railScale(
-    y00,
-    y11,
-    [...wide, 0].filter((v) => near(v, y00, y11)),
-  );
-  const at = (value: number) => `${(100 * place(value)).toFixed(2)}%`;
-  parts.zero.style.left = at(0);
-  parts.zero.hidden = !near(0, y00, y11);
-  parts.ends[0].style.left = at(y00);
-  parts.ends[1].style.left = at(y11);
-  parts.base.style.left = at(y00);
-  parts.base.style.width = `${(100 * (place(y11) - place(y00))).toFixed(2)}%`;
-  const drawn = reading && shown(reading.status) ? needles(store.direction, reading.corners) : [];
-  parts.needles.forEach((needle, i) => {
-    const move = drawn[i];
-    needle.hidden = !move;
-    if (!move) return;
-    const [from, to] = [place(move.from), place(move.to)];
-    needle.style.left = `${(100 * Math.min(from, to)).toFixed(2)}%`;
-    needle.style.width = `${(100 * Math.abs(to - from)).toFixed(2)}%`;
-    setProps(needle, {
-      "data-points": to >= from ? "right" : "left",
-      "data-lane": drawn.length > 1 ? String(i) : null,
+/** Draws on a track: both ends, zero, the distance between, and the needles. */
+function trackDrawing(track: HTMLElement, store: Store) {
+  const [clean, corrupt] = [span("mw-dot"), span("mw-dot")];
+  const [zero, base] = [span("mw-zero", "0"), span("mw-baseline")];
+  const arrows = [span("mw-needle"), span("mw-needle")];
+  track.append(base, zero, clean, corrupt, ...arrows);
+  return ({ base: { y11, y00 } }: View, reading: Reading | null) => {
+    const result = store.resultReading;
+    // The committed result may widen the rail; the pointer does not, so that the ends stand still.
+    const wide = result ? [result.corners.y01, result.corners.y10] : [];
+    const place = railScale(
+      y00,
+      y11,
+      [...wide, 0].filter((v) => near(v, y00, y11)),
+    );
+    const lay = ({ style }: HTMLElement, from: number, to?: number) => {
+      const [low, high] = [from, to ?? from].map(place).sort((m, n) => m - n) as [number, number];
+      style.left = `${(100 * low).toFixed(2)}%`;
+      if (to !== undefined) style.width = `${(100 * (high - low)).toFixed(2)}%`;
+    };
+    lay(zero, 0);
+    zero.hidden = !near(0, y00, y11);
+    lay(clean, y11);
+    lay(corrupt, y00);
+    lay(base, y00, y11);
+    const drawn = reading && shown(reading.status) ? needles(store.direction, reading.corners) : [];
+    arrows.forEach((arrow, i) => {
+      const move = drawn[i];
+      arrow.hidden = !move;
+      if (!move) return;
+      lay(arrow, move.from, move.to);
+      setProps(arrow, {
+        "data-points": place(move.to) >= place(move.from) ? "right" : "left",
+        "data-lane": drawn.length > 1 ? String(i) : null,
+      });
     });
-  });
+  };
 }
 
 function near(value: number, y00: number, y11: number): boolean {

@@ -67,14 +67,23 @@ describe("a study without a kernel", () => {
       ["intervene", { cells: [{ panel: "nowhere", index: 0 }] }],
       ["sweep", { panels: ["head"] }],
       ["swap", {}],
-      ["open", { part: "attention" }],
     ] as [string, Fields][]) {
       const reply = await ask(action, fields);
       expect(reply.ok).toBe(false);
       expect((reply.error as Fields).message).toBe("Not computed in this export.");
       expect(result()).toBe(before);
     }
+  });
+
+  it("says in a part's place that the part was closed", async () => {
+    const { first, ask } = page();
     expect((await ask("open", { part: "lens" })).ok).toBe(true);
+    expect(first.get("lens")).toBeUndefined();
+    expect((await ask("open", { part: "attention" })).ok).toBe(true);
+    expect(first.get("attention")).toMatchObject({
+      revision: 3,
+      error: { message: "Not computed in this export." },
+    });
   });
 
   it("answers sets that are in the history, whatever the order", async () => {

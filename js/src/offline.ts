@@ -51,7 +51,7 @@ const REFUSED = {
   message: "Not computed in this export.",
   value: "",
   expected: "",
-  fix: "open it in a notebook, where the model can be run",
+  fix: "Open it in a notebook, where the model can be run.",
 };
 const [EXACT, ZERO] = [1, 3];
 
@@ -135,12 +135,20 @@ export class OfflineStudy {
         if (this.#entries[this.#cursor]) this.#add(null);
         return true;
       case "open":
-        return request.open === false || open.includes(String(request.part));
+        if (request.open !== false) this.#open(place, open, String(request.part));
+        return true;
       case "cancel":
         return true;
       default:
         return false;
     }
+  }
+
+  /** A part that was closed when the page was made says so where it would be drawn. */
+  #open(place: number, open: string[], part: string): void {
+    const model = this.models.get(place);
+    const { revision = 0 } = (model?.get("view") ?? {}) as Partial<Shown>;
+    if (!open.includes(part)) model?.set(part, { revision, error: REFUSED });
   }
 
   #walk(to: number): boolean {

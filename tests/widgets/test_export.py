@@ -394,6 +394,20 @@ def test_a_page_runs_its_own_scripts_and_fetches_nothing(swept: mw.Study, tmp_pa
     assert len(html) < 300_000
 
 
+def test_parts_that_were_open_are_on_the_page(study: mw.Study, tmp_path: Path) -> None:
+    view = mw.Explorer(study)
+    view.parts["lens"].show()
+    view.parts["attention"].show()
+    view.parts["attention"].hide()
+    path = view.export(tmp_path / "a.html")
+    page = Parts(path.read_text(encoding="utf-8"))
+    (drawn,) = json.loads(page.scripts[0][1])["views"]
+    assert "lens" in drawn["open"]
+    assert "attention" not in drawn["open"]
+    assert drawn["state"]["lens"]["words"] == view.lens["words"]
+    assert drawn["state"]["attention"] == {}
+
+
 def test_hostile_text_stays_in_the_data(study: mw.Study, tmp_path: Path) -> None:
     for hostile in HOSTILE:
         view = mw.HeadGrid(study)

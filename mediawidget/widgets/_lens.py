@@ -34,6 +34,7 @@ class LensPart(Part):
     def __init__(self, view: View) -> None:
         super().__init__(view)
         self._seen: tuple[object, dict[str, Lens]] | None = None
+        self._edited: tuple[object, dict[str, Lens]] | None = None
 
     @property
     def cells(self) -> Panel | None:
@@ -44,7 +45,7 @@ class LensPart(Part):
     def payload(self) -> dict[str, Any]:
         study, pair = self.study, self.view.pair or 0
         shown = study.token_pairs[pair]
-        lenses = {**self._bases(pair), **edited_lenses(study, pair)}
+        lenses = {**self._bases(pair), **self._runs(pair)}
         ids = sorted({int(i) for lens in lenses.values() for i in lens.tokens.flat})
         place = {token: i for i, token in enumerate(ids)}
         tokens = {"clean": shown.clean_tokens, "corrupt": shown.corrupt_tokens}
@@ -70,11 +71,22 @@ class LensPart(Part):
     def _bases(self, pair: int) -> dict[str, Lens]:
         """The lens on both prompts, one pass each, kept."""
         study = self.study
-        question = (study.engine, study.revision, study.lm.version(), pair)
+        question = self._question(pair)
         if self._seen is None or self._seen[0] != question:
             found = {base: logit_lens(study.engine, pair, Run(base)) for base in BASES}
             self._seen = (question, {str(base): lens for base, lens in found.items()})
         return self._seen[1]
+
+    def _runs(self, pair: int) -> dict[str, Lens]:
+        """The lens on the runs of the present intervention, kept while it is."""
+        question = (*self._question(pair), self.study.history.current)
+        if self._edited is None or self._edited[0] != question:
+            self._edited = (question, edited_lenses(self.study, pair))
+        return self._edited[1]
+
+    def _question(self, pair: int) -> tuple[object, ...]:
+        study = self.study
+        return study.engine, study.revision, study.lm.version(), pair
 
 
 def edited_lenses(study: Study, pair: int) -> dict[str, Lens]:

@@ -76,6 +76,7 @@ export function history(store: Store, signal: AbortSignal): HTMLElement {
   let entries: Entry[] = [];
   let [cursor, rows, at]: [number, number, number] = [0, 1, 0];
   let other: number | null = null;
+  let seen = -1;
 
   const amount = (value: number) =>
     store.unit === "percent" ? `${percentText(value)}%` : raw(value);
@@ -116,6 +117,10 @@ export function history(store: Store, signal: AbortSignal): HTMLElement {
     line.hidden = compared === "";
     const now = entries.find(({ index }) => index === cursor);
     rename.disabled = !store.live || !now;
+    // The row alone scrolls to the present entry; the page stays where it is.
+    const chip = chips.get(cursor)?.el;
+    if (chip && cursor !== seen) row.scrollTop = chip.offsetTop - row.clientHeight / 2;
+    seen = cursor;
   };
 
   const make = (index: number): Chip => {

@@ -141,6 +141,7 @@ def test_pictures_and_widths(explorer: Explorer, dark: bool) -> None:
         notebook.page.mouse.move(1, 1)
         notebook.page.wait_for_timeout(500)
         assert clipped(explorer) == []
+        expect(explorer.root.locator(".mw-entry[aria-current]")).to_be_in_viewport()
         assert notebook.accessibility_violations(EXPLORER) == []
         theme = "dark" if dark else "light"
         notebook.picture(f"history-{theme}-{width}", explorer.root)

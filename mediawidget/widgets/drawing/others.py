@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .canvas import Canvas
+from .colours import INK, SURFACE
 from .grids import DEFS, draw_grid, grid_from
 from .reading import round_up
 from .sheet import (
@@ -36,6 +37,7 @@ class Matrix:
         values: (row, column). status: how each came by its number.
         words: a sentence or two over it.
         ringed: cells (row-major) that are selected. framed: columns with a frame.
+        apart: cells with a number of another kind: they have no colour, and no say in the scale.
     """
 
     title: str
@@ -45,11 +47,13 @@ class Matrix:
     words: str
     ringed: frozenset[int] = frozenset()
     framed: frozenset[int] = frozenset()
+    apart: frozenset[int] = frozenset()
 
 
 def draw_matrix(matrix: Matrix, facts: Mapping[str, Any], total: float, palette: str) -> str:
     """The SVG of one grid; numbers of the sign of ``total`` are blue."""
-    finite = np.abs(matrix.values[np.isfinite(matrix.values)])
+    coloured = np.delete(matrix.values.reshape(-1), sorted(matrix.apart))
+    finite = np.abs(coloured[np.isfinite(coloured)])
     scale = round_up(float(finite.max(initial=0.0)))
     turn = -1.0 if total < 0 else 1.0
     grid = grid_from(
@@ -62,6 +66,8 @@ def draw_matrix(matrix: Matrix, facts: Mapping[str, Any], total: float, palette:
     )
     grid.upward = any(len(name.strip()) > 3 for name in matrix.names[1])
     grid.title = plain(matrix.title)
+    for at in matrix.apart:
+        grid.fills[at], grid.inks[at], grid.over[at] = SURFACE, INK, False
     grid.ringed, grid.framed = matrix.ringed, matrix.framed
     grid.rows = [f"L{name}" if name.isdecimal() else name for name in grid.rows]
     cell, height = cell_size([grid])

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ...effects import Status
 from ...errors import MediationError, require
-from ..drawing.grids import BLANK
 from ..drawing.ink import Inked, attention, lens
 from ..drawing.others import Matrix, draw_matrix
 from ..drawing.reading import DIRECTIONS, UNITS, Sheet
@@ -116,10 +115,15 @@ def _game(page: InteractionGrid, look: Look) -> Snapshot:
     shows = f"together minus the sum, {game.direction}, {game.unit}"
     facts = {**study_facts(game.study, None), "edit": edit, "shows": shows}
     facts |= {"game": game.game, "n": game.effect.n_pairs, "metric": game.effect.metric.name}
-    names, status = list(game.labels), _status(matrix)
-    np.fill_diagonal(status, BLANK)
+    names, n = list(game.labels), len(game.labels)
+    alone = [float(game.worth((i,)).mean()) for i in range(n)]
+    matrix = np.where(np.eye(n, dtype=bool), alone, matrix)
     ringed = _ringed(page.result.get("players", ()), len(names))
-    drawn = Matrix("Pairs of sites", (names, names), matrix, status, game.title, ringed)
+    words = f"{game.title} On the diagonal each alone."
+    apart = frozenset(range(0, n * n, n + 1))
+    drawn = Matrix(
+        "Pairs of sites", (names, names), matrix, _status(matrix), words, ringed, apart=apart
+    )
     total = float(game.effect["TE"].flat[0])
     return Snapshot(draw_matrix(drawn, facts, total, look.palette), facts)
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from ._attention import Attention
 from ._base import View, front_end
 from ._parts import Written
+from ._tables import attention_table
 
 
 class AttentionPattern(View):
@@ -24,3 +25,6 @@ class AttentionPattern(View):
     OPEN: ClassVar[tuple[str, ...]] = ("attention",)
 
     attention = Written().tag(sync=True)
+
+    def _html(self) -> str:
+        return super()._html() + attention_table(self.attention)

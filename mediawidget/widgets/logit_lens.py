@@ -7,6 +7,7 @@ from typing import ClassVar
 from ._base import View, front_end
 from ._lens import LensPart
 from ._parts import Written
+from ._tables import lens_table
 
 
 class LogitLens(View):
@@ -25,3 +26,6 @@ class LogitLens(View):
     OPEN: ClassVar[tuple[str, ...]] = ("lens",)
 
     lens = Written().tag(sync=True)
+
+    def _html(self) -> str:
+        return super()._html() + lens_table(self.lens)

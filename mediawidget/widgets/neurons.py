@@ -7,6 +7,7 @@ from typing import ClassVar
 from . import _neurons
 from ._base import View, front_end
 from ._parts import Part, Written
+from ._tables import neurons_table
 
 
 class Neurons(View):
@@ -24,3 +25,6 @@ class Neurons(View):
     OPEN: ClassVar[tuple[str, ...]] = ("neurons",)
 
     neurons = Written().tag(sync=True)
+
+    def _html(self) -> str:
+        return super()._html() + neurons_table(self.neurons)

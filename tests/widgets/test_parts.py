@@ -374,3 +374,30 @@ def test_where_nothing_can_be_estimated_activations_give_the_order(
     page = Page(view, monkeypatch)
     assert page.ask("neurons_run")["ok"]
     assert view.neurons["panel"]["status"] == bytes([Status.EXACT] * 20)
+
+
+# --- pages without a kernel ----------------------------------------------------------------------
+
+
+def test_tables_hold_the_numbers_and_escape_every_text(study: mw.Study) -> None:
+    from dataclasses import replace
+
+    pair = study.token_pairs[0]
+    tokens = ("<b>&", *pair.clean_tokens[1:])
+    study.token_pairs[0] = replace(pair, clean_tokens=tokens)
+    views = mw.AttentionPattern(study), mw.LogitLens(study), mw.Neurons(study)
+    pages = [view._repr_mimebundle_()[0]["text/html"] for view in views]
+    assert not any("<b>&" in page for page in pages)
+    assert "&lt;b&gt;&amp;" in pages[0]
+    weights = floats(views[0].attention["weights"]["clean"], N, N)
+    assert f"<td>{weights[6, 2]:.2f}</td>" in pages[0]
+    last = floats(views[1].lens["runs"][0]["p"], LAYERS + 1, N, 3)[-1, -1, 0]
+    assert f" {last:.2f}</td></tr></table>" in pages[1]
+    first = floats(views[2].neurons["panel"]["y01"], 20)[0]
+    assert f"<td>{first:.3g}</td>" in pages[2]
+    failing = mw.AttentionPattern(
+        mw.Study(
+            mw.load(random_model("falcon_alibi"), tokenizer=tokenizer_of("falcon_alibi")), PAIRS[0]
+        )
+    )
+    assert "no module for the mediator" in failing._repr_mimebundle_()[0]["text/html"]

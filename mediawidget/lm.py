@@ -34,8 +34,8 @@ class LM:
         hf: the torch module; its weights are never changed here.
         tokenizer: of transformers.
         name: for people.
-        origin: the folder or the name on the hub, and the revision, that it was loaded from; None
-            for a model that was given.
+        origin: the folder or the name on the hub, and the revision, that it was loaded from with
+            its tokenizer; None where the model or the tokenizer was given.
         n_layers, n_heads, n_kv_heads, d_model, d_head: its sizes.
         device, dtype: of its weights.
     """

@@ -57,6 +57,7 @@ def load(
         with _quiet_loading():
             loader: Callable[..., Any] = AutoModelForCausalLM.from_pretrained
             module = loader(place, dtype=_floating(dtype) or torch.float32, **options)
+            own = tokenizer is None
             tokenizer = tokenizer or AutoTokenizer.from_pretrained(place, **options)
     except OSError as error:
         raise MediationError(
@@ -70,7 +71,7 @@ def load(
     module = _moved(module, default if device is None else device, None)
     use_cpu_share()
     lm = LM(module, tokenizer, name=str(source) if source else "teaching model", paths=paths)
-    lm.origin = str(place), revision
+    lm.origin = (str(place), revision) if own else None
     return lm
 
 

@@ -213,6 +213,10 @@ def test_a_model_that_was_given_is_left_to_the_reader() -> None:
     study = mw.Study(lm, pairs(1))
     assert "hf = ...  # your GPT2LMHeadModel of transformers" in study.to_code()
     assert 'name = "my/model"' in study.to_code(model="my/model")
+    # Another tokenizer may read the prompts otherwise than the one that comes with the model.
+    teaching = mw.load()
+    own = mw.Study(mw.load(tokenizer=teaching.tokenizer), mw.tasks.ioi(teaching, n=1))
+    assert "hf = ..." in own.to_code()
     for bad in ("", " ", 3, Path("x")):
         with pytest.raises(mw.MediationError, match="by a name"):
             study.to_code(model=bad)  # type: ignore[arg-type]

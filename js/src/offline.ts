@@ -44,7 +44,8 @@ interface Log extends Fields {
 }
 export interface PageData {
   views: { module: number; study: number | null; open: string[]; state: Fields }[];
-  histories: { cursor: number; entries: (Entry | null)[] }[];
+  /** `answers`: what a click on pairs of players would run, known from their game. */
+  histories: { cursor: number; entries: (Entry | null)[]; answers?: Entry[] }[];
 }
 
 const REFUSED = {
@@ -105,7 +106,10 @@ export class OfflineStudy {
   /** What the history's row shows of each entry, as it was when the page was made. */
   readonly #rows = new Map<Entry | null, Fields>();
 
+  readonly #answers: Entry[];
+
   constructor(history: PageData["histories"][number]) {
+    this.#answers = history.answers ?? [];
     this.#entries = history.entries;
     this.#cursor = history.cursor;
   }
@@ -187,6 +191,7 @@ export class OfflineStudy {
   }
 
   #intervene(place: number, cells: Cell[]): boolean {
+    if (this.models.get(place)?.get("game")) return this.#play(place, cells);
     const asked = cells.map((cell) => this.#site(place, cell));
     const names = asked.map((site) => site.name);
     const goals = new Set(asked.map((site) => site.edit?.goal));
@@ -208,6 +213,17 @@ export class OfflineStudy {
     if (status < EXACT || status > ZERO) return false;
     this.#add(this.#single(place, only.name, only.index, panel));
     return true;
+  }
+
+  /** Players of a game, alone or two together. */
+  #play(place: number, cells: Cell[]): boolean {
+    const wanted = cells.map(({ index }) => index);
+    const known = [...this.#entries, ...this.#answers].find((entry) => {
+      const players = (entry?.told[place]?.players ?? []) as number[];
+      return players.length === wanted.length && wanted.every((one) => players.includes(one));
+    });
+    if (known) this.#add(known);
+    return !!known;
   }
 
   /** The site of a cell, by its label, and what a click sets it to. */

@@ -142,6 +142,21 @@ def test_what_was_not_computed_says_so(alone: Page) -> None:
     expect(cell(explorer, "L5H3")).to_have_attribute("aria-selected", "false")
 
 
+def test_pairs_of_a_game_answer(browser: Browser, study: mw.Study, tmp_path: Path) -> None:
+    heads = [mw.Site("head", layer, head=head) for layer, head in ((2, 0), (3, 0), (3, 1))]
+    game = mw.interactions(study, heads, order=2, progress=False)
+    path = tmp_path / "pairs.html"
+    mw.export_html(path, mw.InteractionGrid(game), mw.MediationDiagram(study))
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    view(page, "Interaction grid").locator("[role=gridcell]").nth(1).click()
+    together = game.group((0, 1))
+    expect(view(page, "Mediation diagram")).to_contain_text("L2H0 + L3H0")
+    expect(view(page, "Mediation diagram")).to_contain_text(raw(float(together["Y01"])))
+    assert page.locator(".mw-error:visible").count() == 0
+    page.close()
+
+
 def test_the_page_says_what_it_is_of(alone: Page, study: mw.Study) -> None:
     expect(alone.locator("h1")).to_have_text("Heads </script> of a study")
     footer = alone.locator("footer")

@@ -11,21 +11,24 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import escape
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
+import numpy as np
 
 from ...errors import MediationError, require
+from ...history import Intervention
 from ..drawing.text import plain
 from .facts import VERSION, edit_words, study_facts
 from .snapshot import write
 
 if TYPE_CHECKING:
-    from ...history import Intervention
     from ...study import Study
     from .._base import Page
 
@@ -166,7 +169,26 @@ def _state(view: Page) -> dict[str, Any]:
 def _history(study: Study, views: Sequence[Page]) -> dict[str, Any]:
     """Where the history stands, and per entry what its sites are and how each view tells it."""
     entries = [None if entry is None else _entry(entry, study, views) for entry in study.history]
-    return {"cursor": study.history.cursor, "entries": entries}
+    answers = [_entry(entry, study, views) for entry in _played(study, views)]
+    for answer in answers:
+        for told in answer["told"].values():
+            told["checks"] = []  # those of the study, which the page has
+    return {"cursor": study.history.cursor, "entries": entries, "answers": answers}
+
+
+def _played(study: Study, views: Sequence[Page]) -> Iterator[Intervention]:
+    """What a click on the pairs of players of a game would run, and its game has run."""
+    from ..interaction_grid import InteractionGrid
+
+    for view in views:
+        if not isinstance(view, InteractionGrid) or view.study is not study or view.stale:
+            continue
+        game, n = view.interactions, len(view.interactions.players)
+        pairs = [p for p in combinations(range(n), 2) if np.isfinite(game.matrix[p])]
+        for players in [*((i,) for i in range(n)), *pairs]:
+            edits = {site: game.effect.edit for i in players for site in game.players[i]}
+            effect = replace(game.group(players), labels=(" + ".join(study.labels([*edits])),))
+            yield Intervention(edits, effect)
 
 
 def _entry(entry: Intervention, study: Study, views: Sequence[Page]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ export function typedField(store: Store) {
     autocomplete: "off",
     spellcheck: "false",
   });
-  const said = h("span", { class: "mw-kernel", role: "status" });
+  const said = h("span", { class: "mw-said", role: "status" });
   const say = (words: string) => {
     setText(said, words);
     setProps(input, { "aria-invalid": words ? "true" : null });

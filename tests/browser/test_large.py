@@ -53,6 +53,13 @@ HOVER = """async ([selector, moves]) => {
   return { frames, work };
 }"""
 
+#: Where the focused cell is on the canvas, as shares of its width and height.
+OFFSET = """(selector) => {
+  const canvas = document.querySelector(selector).querySelector("canvas").getBoundingClientRect();
+  const cell = document.activeElement.getBoundingClientRect();
+  return [(cell.left - canvas.left) / canvas.width, (cell.top - canvas.top) / canvas.height];
+}"""
+
 #: The colours that the canvas shows in the middle of some cells.
 PIXELS = """([selector, cells]) => {
   const canvas = document.querySelector(selector).querySelector("canvas");
@@ -96,6 +103,8 @@ def test_eighty_layers_of_sixty_four_heads(grid: Notebook) -> None:
     assert root.locator("[role=gridcell]").count() < 10
     assert root.locator("[role=gridcell][tabindex='0']").count() == 1
     assert grid.accessibility_violations(GRID) == []
+    # The element stands where its cell is painted.
+    assert page.evaluate(OFFSET, GRID) == pytest.approx([63 / 64, 79 / 80], abs=0.001)
 
     found = page.evaluate(HOVER, [GRID, 120])
     frames, work = found["frames"], found["work"]

@@ -11,17 +11,11 @@ from numpy.typing import NDArray
 
 from ...status import SHOWN, Status
 from .canvas import Canvas, number, token_width
-from .colours import AMBER, HATCH, INK, LINE, SOFT, SURFACE, cell_colour
+from .colours import INK, SOFT, SURFACE, cell_colour
+from .marks import BLANK, MARKED, box, draw_state, style_of
 from .reading import Cells, Sheet
 from .text import in_cell, plain, shortened, width, xml
 
-BLANK = 255
-"""The status of a place that is no cell."""
-HATCHED = "url(#mw-hatch)"
-DEFS = (
-    '<pattern id="mw-hatch" width="5" height="5" patternUnits="userSpaceOnUse" '
-    f'patternTransform="rotate(45)"><path d="M0 0v5" stroke="{HATCH}" stroke-width="2"/></pattern>'
-)
 _NUMBER_FITS = 24
 _LARGE_NUMBER_FITS = 34
 _LABEL = 12
@@ -217,10 +211,10 @@ class _Painter:
             status = self.grid.status[i]
             if status == BLANK:
                 continue
-            kind = status if status in _MARKED else int(Status.EXACT)
-            paths[kind, self.grid.fills[i]].append(_box(x, y, self.w, self.h))
+            kind = status if status in MARKED else int(Status.EXACT)
+            paths[kind, self.grid.fills[i]].append(box(x, y, self.w, self.h))
         for (status, fill), boxes in paths.items():
-            style = _style(status, fill)
+            style = style_of(status, fill)
             if gap(self.w) < 2:
                 style.pop("stroke", None)  # lines would be most of what is seen
             self.canvas.path("".join(boxes), **style)
@@ -249,47 +243,6 @@ class _Painter:
             around = f"a{r:g} {r:g} 0 1 0 {2 * r:g} 0a{r:g} {r:g} 0 1 0 {-2 * r:g} 0z"
             dots = (f"M{number(x)} {number(y)}{around}" for x, y in middles)
             self.canvas.path("".join(dots), fill=SOFT)
-
-
-def draw_state(
-    canvas: Canvas, status: int, fill: str, x: float, y: float, w: float, h: float
-) -> None:
-    """A cell without its number: each state of it looks like no other, also without colours."""
-    if status in (Status.IMPLIED_ZERO, BLANK):
-        return
-    if status == Status.ESTIMATE:
-        canvas.rect(x, y, w, h, fill=fill)
-        style = {"stroke": INK, "stroke_width": "2", "stroke_dasharray": "0 4"}
-        canvas.path(_box(x + 1, y + 1, w - 2, h - 2), fill="none", stroke_linecap="round", **style)
-        return
-    canvas.path(_box(x + 0.5, y + 0.5, w - 1, h - 1), **_style(status, fill))
-    if status == Status.FAILED:
-        a, b, c, d = (number(v) for v in (x + 1, y + 1, x + w - 1, y + h - 1))
-        cross = f"M{a} {b}L{c} {d}M{c} {b}L{a} {d}"
-        canvas.path(cross, stroke=AMBER, stroke_width="1.5", fill="none")
-
-
-def _box(x: float, y: float, w: float, h: float) -> str:
-    return f"M{number(x)} {number(y)}h{number(w)}v{number(h)}h{number(-w)}z"
-
-
-_MARKED = (Status.NOT_RUN, Status.ESTIMATE, Status.FAILED, Status.IMPOSSIBLE, Status.IMPLIED_ZERO)
-
-
-def _style(status: int, fill: str) -> dict[str, str]:
-    match status:
-        case Status.NOT_RUN:
-            return {"fill": HATCHED, "stroke": LINE}
-        case Status.FAILED:
-            return {"fill": SURFACE, "stroke": AMBER}
-        case Status.IMPOSSIBLE:
-            return {"fill": SURFACE, "stroke": HATCH, "stroke_dasharray": "4 3"}
-        case Status.ESTIMATE:
-            return {"fill": fill, "stroke": INK, "stroke_dasharray": "1 2"}
-        case Status.IMPLIED_ZERO:
-            return {"fill": SURFACE}
-        case _:
-            return {"fill": fill, "stroke": LINE}
 
 
 def _ring(canvas: Canvas, x: float, y: float, w: float, h: float) -> None:

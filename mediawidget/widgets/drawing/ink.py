@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ...effects import Status
 from .canvas import Canvas
 from .colours import LINE, SOFT, ink_colour
-from .grids import BLANK, Grid
+from .grids import Grid
+from .marks import BLANK
 from .text import fixed, plain, shortened, width
 
 _WORD = 64.0

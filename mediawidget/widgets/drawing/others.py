@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from .canvas import Canvas
 from .colours import INK, SURFACE
-from .grids import DEFS, draw_grid, grid_from
+from .grids import draw_grid, grid_from
+from .marks import DEFS
 from .reading import round_up
 from .sheet import (
     MARGIN,

@@ -10,8 +10,9 @@ from typing import Any
 from ...status import Status
 from .canvas import Canvas, number
 from .colours import HATCH, LINE, SOFT, SURFACE, cell_colour
-from .grids import DEFS, Grid, draw_grid, draw_state, grid_of
+from .grids import Grid, draw_grid, grid_of
 from .ink import Inked, draw_ink_line, ink_gradient
+from .marks import DEFS, draw_state
 from .prompts import draw_prompts
 from .rail import draw_rail
 from .reading import Sheet

@@ -1,6 +1,6 @@
 // Basket: the selection by itself, with what its sites do together, one by one, and without each.
 import "./styles.css";
-import { button, div } from "./dom.ts";
+import { button, div, span } from "./dom.ts";
 import { viewKey } from "./keys.ts";
 import { leaveOut } from "./leave_out.ts";
 import { announcer, errorLine } from "./notices.ts";
@@ -37,9 +37,8 @@ function draw(store: Store, el: HTMLElement, signal: AbortSignal): void {
       "mw-part mw-toolbar",
       directions(store, signal),
       unitChoice(store, signal),
-      undo,
-      redo,
       kernel(store, signal),
+      span("mw-tools", undo, redo),
     ),
     strip(store, signal, leaveOut(store, signal), field.el),
     announcer(store, signal),

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { exportMenu } from "./export.ts";
 import { FakeModel } from "./fake.ts";
 import { Store } from "./store.ts";
+import { setPalette } from "./theme.ts";
 
 afterEach(() => {
   document.body.replaceChildren();
@@ -37,7 +38,7 @@ describe("the export menu", () => {
   });
 
   it("asks for the form in the page's unit and palette, and saves what comes", async () => {
-    const { model, store, el, opener, items } = menu();
+    const { model, el, opener, items } = menu();
     const saved: string[] = [];
     vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(function (
       this: HTMLAnchorElement,
@@ -46,7 +47,7 @@ describe("the export menu", () => {
     });
     URL.createObjectURL = () => "blob:x";
     URL.revokeObjectURL = () => {};
-    store.setPalette("puor");
+    setPalette("puor");
     opener.click();
     items[2]?.click();
     expect(model.last).toMatchObject({ action: "export", format: "csv", palette: "puor" });

@@ -2,6 +2,7 @@
 import "./export.css";
 import { button, h, setProps, setText, span } from "./dom.ts";
 import type { Store } from "./store.ts";
+import { palette } from "./theme.ts";
 
 const FORMS: [string, string][] = [
   ["png", "Picture (PNG)"],
@@ -38,16 +39,20 @@ export function exportMenu(store: Store, signal: AbortSignal): HTMLElement {
   const pick = (form: string) => {
     show(false);
     opener.focus();
-    const { unit, palette } = store;
-    store.ask("export", { format: form === "png" ? "svg" : form, unit, palette }, (data) => {
-      const written = data as Written | null;
-      // An error is said in the view's own line.
-      if (!written) return;
-      void file(form, written).then(({ name, blob }) => {
-        download(name, blob);
-        setText(said, `Saved ${name}`);
-      });
-    });
+    const { unit } = store;
+    store.ask(
+      "export",
+      { format: form === "png" ? "svg" : form, unit, palette: palette() },
+      (data) => {
+        const written = data as Written | null;
+        // An error is said in the view's own line.
+        if (!written) return;
+        void file(form, written).then(({ name, blob }) => {
+          download(name, blob);
+          setText(said, `Saved ${name}`);
+        });
+      },
+    );
   };
   const el = h("span", { class: "mw-export" }, opener, menu, said);
   el.addEventListener("keydown", (event) => {

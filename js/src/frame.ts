@@ -102,11 +102,6 @@ export function mount(store: Store, el: HTMLElement, parts: Parts, signal: Abort
     event.preventDefault();
     event.stopPropagation();
   });
-  const look = () => {
-    root.dataset.palette = store.palette;
-  };
-  store.on(["look"], look, signal);
-  look();
   let narrow = false;
   followWidth(root, signal, (width) => {
     cells.resize(width);

@@ -20,9 +20,8 @@ import { Requests, type Then } from "./requests.ts";
 import { cornersAt, DIRECTIONS, scaleMax, type Unit, unitFor } from "./scale.ts";
 
 export type Change =
-  | ("view" | "result" | "scale" | "hover" | "pending" | "status" | "look")
+  | ("view" | "result" | "scale" | "hover" | "pending" | "status")
   | `part:${string}`;
-export type Palette = "rdbu" | "puor";
 
 export class Store {
   view: View | null = null;
@@ -30,7 +29,6 @@ export class Store {
   history: History = { index: 0, n: 0, undo: false, redo: false };
   direction: Direction = "restore";
   wanted: Unit = "percent";
-  palette: Palette = "rdbu";
   max = 100;
   hover: CellRef | null = null;
   /** A reading that is held up for a while, before all others. */
@@ -193,11 +191,6 @@ export class Store {
     this.wanted = unit;
     this.#rescale();
     this.#tell("scale");
-  }
-
-  setPalette(palette: Palette): void {
-    this.palette = palette;
-    this.#tell("look");
   }
 
   get sweeping(): boolean {

@@ -24,11 +24,30 @@ export function isDark([r, g, b]: Rgb): boolean {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b < 110;
 }
 
-/** Keeps `root`'s data-theme and surface in step with the page, until the signal ends it. */
+export type Palette = "rdbu" | "puor";
+const PALETTE = "mw-palette";
+
+/** The colours of every view on the page: whoever needs other ones needs them everywhere. */
+export function palette(): Palette {
+  return document.body.dataset.mwPalette === "puor" ? "puor" : "rdbu";
+}
+
+export function setPalette(to: Palette): void {
+  document.body.dataset.mwPalette = to;
+  document.dispatchEvent(new Event(PALETTE));
+}
+
+/** Calls `run` after every change of palette, until the signal ends it. */
+export function onPalette(run: () => void, signal: AbortSignal): void {
+  document.addEventListener(PALETTE, run, { signal });
+}
+
+/** Keeps `root`'s data-theme, data-palette and surface in step with the page, until the signal ends it. */
 export function followTheme(root: HTMLElement, signal: AbortSignal): void {
   const read = () => {
     const color = behind(root.parentElement ?? root);
     root.dataset.theme = isDark(color) ? "dark" : "light";
+    root.dataset.palette = palette();
     root.style.setProperty("--mw-surface", `rgb(${color.join(" ")})`);
   };
   let later: ReturnType<typeof setTimeout> | undefined;
@@ -47,5 +66,6 @@ export function followTheme(root: HTMLElement, signal: AbortSignal): void {
     clearTimeout(later);
     observer.disconnect();
   });
+  onPalette(read, signal);
   soon();
 }

@@ -5,6 +5,7 @@ import { percentText, raw } from "./numbers.ts";
 import type { Direction } from "./protocol.ts";
 import type { Unit } from "./scale.ts";
 import type { Store } from "./store.ts";
+import { onPalette, palette, setPalette } from "./theme.ts";
 
 interface Choice {
   direction: Direction;
@@ -129,7 +130,7 @@ const PALETTES = ["red–blue", "orange–purple"] as const;
 
 export function legend(store: Store, signal: AbortSignal): HTMLElement {
   const [low, high] = [h("span"), h("span")];
-  const swap = button("", () => store.setPalette(store.palette === "rdbu" ? "puor" : "rdbu"), {
+  const swap = button("", () => setPalette(palette() === "rdbu" ? "puor" : "rdbu"), {
     class: "mw-bar",
   });
   const draw = () => {
@@ -138,12 +139,13 @@ export function legend(store: Store, signal: AbortSignal): HTMLElement {
     const end = store.unit === "percent" ? percentText(store.max) : raw(store.max);
     setText(high, end);
     setText(low, end.replace("+", "\u2212"));
-    const [now, next] = store.palette === "rdbu" ? PALETTES : [PALETTES[1], PALETTES[0]];
+    const [now, next] = palette() === "rdbu" ? PALETTES : [PALETTES[1], PALETTES[0]];
     setProps(swap, {
       "aria-label": `Colour scale ${low.textContent} to ${end}, ${now}; away from clean to toward clean. Change to ${next}`,
     });
   };
-  store.on(["view", "scale", "look", "result"], draw, signal);
+  store.on(["view", "scale", "result"], draw, signal);
+  onPalette(draw, signal);
   draw();
   return div(
     "mw-legend",

@@ -1,0 +1,38 @@
+// @vitest-environment jsdom
+import { afterEach, expect, test, vi } from "vitest";
+import { followTheme, onPalette, palette, setPalette } from "./theme.ts";
+
+vi.stubGlobal("matchMedia", () => ({ matches: false, addEventListener: () => {} }));
+
+afterEach(() => {
+  document.body.replaceChildren();
+  delete document.body.dataset.mwPalette;
+});
+
+test("the palette is the page's: every view follows it, also one that comes later", () => {
+  const end = new AbortController();
+  const [one, other, late] = ["a", "b", "c"].map(() => {
+    const root = document.createElement("div");
+    document.body.append(root);
+    return root;
+  }) as [HTMLElement, HTMLElement, HTMLElement];
+  followTheme(one, end.signal);
+  followTheme(other, end.signal);
+  expect(one.dataset.palette).toBe("rdbu");
+  setPalette("puor");
+  expect([one.dataset.palette, other.dataset.palette]).toEqual(["puor", "puor"]);
+  followTheme(late, end.signal);
+  expect(late.dataset.palette).toBe("puor");
+  end.abort();
+});
+
+test("who left is told no more", () => {
+  const end = new AbortController();
+  const told = vi.fn();
+  onPalette(told, end.signal);
+  setPalette("puor");
+  end.abort();
+  setPalette("rdbu");
+  expect(told).toHaveBeenCalledTimes(1);
+  expect(palette()).toBe("rdbu");
+});

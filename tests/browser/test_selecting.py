@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.explorers import EXPLORER, START, Explorer, clipped, number
+from tests.browser.explorers import START, Explorer, clipped, number
 from tests.browser.notebook import Notebook
 
 BASKET = ".mw[aria-label='Basket']"
@@ -96,7 +96,3 @@ def test_the_basket_follows_and_fits(explorer: Explorer, dark: bool) -> None:
         assert clipped(basket) == []
         assert notebook.accessibility_violations(BASKET) == []
         notebook.picture(f"basket-{'dark' if dark else 'light'}-{width}", basket.root)
-        notebook.picture(
-            f"explorer-top-{'dark' if dark else 'light'}-{width}",
-            notebook.page.locator(EXPLORER),
-        )

@@ -199,7 +199,8 @@ class _Plain:
             drawn = noise_draw(constant, np.array(rows), len(columns))
             return lambda old: (spread * drawn.to(lm.device)).to(old.dtype)
         if isinstance(constant, Vector):
-            vector = torch.tensor(constant.numbers, device=lm.device)
+            # As exact as the numbers are; single precision would fail checks of double.
+            vector = torch.tensor(constant.numbers, dtype=torch.float64, device=lm.device)
             return lambda old: vector.to(old.dtype).expand_as(old)
         return self._given(constant, rows)
 

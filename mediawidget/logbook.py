@@ -13,6 +13,7 @@ from .errors import require
 from .grids import Grids
 from .history import History, Intervention
 from .sites import Site
+from .sweeps import Sweep
 from .watchers import Watchers
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Logbook:
     engine: Engine
     _contrast: Contrast
     _grids: Grids
+    _estimates: Grids
     _total: Effect | None
     _last: Effect | None
     _watchers: Watchers
@@ -69,6 +71,12 @@ class Logbook:
     def last(self) -> Effect | None:
         """The result that came last or that undo went back to."""
         return self._last
+
+    def held(self, sweep: Sweep) -> tuple[Effect | None, Effect | None]:
+        """What was run of a sweep and what was estimated, whatever the study's own edit is."""
+        kept = (grids.under(sweep.edit) for grids in (self._grids, self._estimates))
+        ran, guessed = (found.get(sweep.key) for found in kept)
+        return ran, guessed
 
     @property
     def selection(self) -> tuple[Site, ...]:

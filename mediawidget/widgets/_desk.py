@@ -168,7 +168,8 @@ class Desk:
     def _start_sweep(self, request: Request) -> None:
         self._same_question(request)
         keys, wanted = self._asked_panels(request)
-        jobs = [self._study.job(panel.mediator, panel.by) for panel in wanted]
+        sweeps = [panel.sweep(self._study) for panel in wanted]
+        jobs = [self._study.job(sweep.mediator, sweep.by, sweep.edit) for sweep in sweeps]
         self._run(keys, jobs, request)
 
     def _run(self, keys: list[str], jobs: list[Job[Any]], request: Request) -> None:

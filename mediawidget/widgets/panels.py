@@ -50,11 +50,16 @@ class Panel:
     def sweep(self, study: Study) -> Sweep:
         """The sweep that fills it."""
         # A view shows one draw of what is random; sweeps in Python have an axis for them.
-        return Sweep(self.mediator, study.edit.sample(0), self.by)
+        return Sweep(self.mediator, self.edit(study), self.by)
 
     def edit(self, study: Study) -> Edit:
-        """What a click sets a cell to."""
-        return study.edit
+        """What a click sets a cell to: of what is random the draw that is shown."""
+        return study.edit.sample(0)
+
+    def title(self, study: Study) -> str:
+        """Over it; where there are several draws, with the one that it shows."""
+        name, draws = TITLES[self.mediator], study.edit.samples
+        return name if draws == 1 else f"{name}, draw 1 of {draws}"
 
     def sites(self, study: Study) -> list[Site]:
         """The site of every cell, row-major."""
@@ -92,18 +97,17 @@ def panel_payload(study: Study, panel: Panel, pair: int | None, rate: float) -> 
     axes = sweep.axes(study.lm.shape, n_positions)
     shape = [len(labels) for labels in axes.values()]
     rows, cols = shape[0], shape[1] if len(shape) > 1 else 1
-    held = study.grids.get(sweep.key), study.estimates.get(sweep.key)
     names = [*axes, ""][:2]
     return {
         "key": panel.key,
         "mediator": panel.mediator,
-        "title": TITLES[panel.mediator],
+        "title": panel.title(study),
         "axes": [
             {"name": names[0], "labels": _layer_labels(study, rows)},
             {"name": names[1], "labels": _column_labels(study, panel, cols, pair)},
         ],
         "shape": [rows, cols],
-        **_cell_bytes(*_corners(*held, rows * cols, pair)),
+        **_cell_bytes(*_corners(*study.held(sweep), rows * cols, pair)),
         "labels": list(study.labels(panel.sites(study))),
         "cost": _cost(study, sweep, rate),
     }
@@ -118,8 +122,7 @@ def with_present_cells(
     data: dict[str, Any], study: Study, panel: Panel, pair: int | None
 ) -> dict[str, Any]:
     """The same panel with the numbers that its grid holds now; all else stands."""
-    cells, key = data["shape"][0] * data["shape"][1], panel.sweep(study).key
-    held = study.grids.get(key), study.estimates.get(key)
+    cells, held = data["shape"][0] * data["shape"][1], study.held(panel.sweep(study))
     return data | _cell_bytes(*_corners(*held, cells, pair))
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import mediawidget as mw
 from mediawidget.effects import Effect, Status
 from mediawidget.widgets import View
+from tests.widgets.conftest import Page
 
 
 def panel(view: View, key: str) -> dict[str, Any]:
@@ -196,3 +197,34 @@ def test_payloads_are_json_beside_their_bytes(study: mw.Study) -> None:
     for data in view.view["panels"]:
         rest = {k: v for k, v in data.items() if not isinstance(v, bytes)}
         json.dumps(rest, allow_nan=False)
+
+
+def test_a_view_shows_one_draw_of_what_is_random(
+    lm: mw.LM, several: mw.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several.edit = mw.Noise(1.0, samples=3)
+    view = mw.HeadGrid(several)
+    page = Page(view, monkeypatch)
+    assert panel(view, "head")["title"] == "Heads, draw 1 of 3"
+    assert page.ask("sweep", panels=["head"])["ok"]
+    first = mw.Study(lm, several.contrast).sweep("head", edit=several.edit, progress=False)
+    assert first.shape == (5, 3, 3)
+    for name, key in (("y01", "Y01"), ("y10", "Y10")):
+        np.testing.assert_allclose(
+            values(panel(view, "head"), name),
+            first.corners()[key].mean(0)[..., 0],
+            rtol=1e-4,
+            atol=1e-5,
+        )
+
+
+def test_a_click_on_a_cell_of_a_draw_shows_in_its_panel(
+    several: mw.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several.edit = mw.Noise(1.0, samples=3)
+    view = mw.HeadGrid(several)
+    assert Page(view, monkeypatch).ask("intervene", cells=[{"panel": "head", "index": 4}])["ok"]
+    data = panel(view, "head")
+    assert values(data, "status")[1, 1] == Status.EXACT
+    assert (values(data, "status") != Status.NOT_RUN).sum() == 1
+    np.testing.assert_allclose(values(data, "y01")[1, 1], view.result["y01"], rtol=1e-6)

@@ -81,7 +81,7 @@ def json_of(page: Page, look: Look) -> str:
 
 def _panel_rows(view: View, panel: Panel, cells: Cells) -> pd.DataFrame:
     """A row per cell of a panel, in the grid's full precision where there is a grid."""
-    grid = view.study.grids.get(panel.sweep(view.study).key)
+    grid = view.study.held(panel.sweep(view.study))[0]
     if grid is None:
         return pd.DataFrame(_head(cells) | _read(view, cells))
     effect = grid if view.pair is None else grid.pair(view.pair)

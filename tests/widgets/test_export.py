@@ -95,7 +95,7 @@ def test_states_look_like_no_other(study: mw.Study, monkeypatch: pytest.MonkeyPa
     status[0] = Status.NOT_RUN, Status.FAILED, Status.IMPLIED_ZERO
     status[1] = Status.IMPOSSIBLE, Status.ESTIMATE, Status.EXACT
     marked = replace(effect, status=status)
-    monkeypatch.setattr(type(study), "grids", {"head": marked})
+    monkeypatch.setattr(type(study), "held", lambda *_: (marked, None))
     svg = mw.HeadGrid(study).snapshot().svg
     shown = texts(svg)
     for words in ("not run", "failed check", "zero by construction", "impossible"):
@@ -303,6 +303,18 @@ def test_csv_of_a_constant_edit_has_its_own_quantities(study: mw.Study, tmp_path
     table = pd.read_csv(mw.HeadGrid(study).export(tmp_path / "a.csv"), comment="#")
     np.testing.assert_allclose(table["clean"], np.asarray(grid["clean"]).reshape(-1))
     assert "PIE" not in table
+
+
+def test_a_click_leaves_the_other_cells_their_estimates(study: mw.Study, tmp_path: Path) -> None:
+    guessed = study.estimate("head")
+    view = mw.HeadGrid(study)
+    study.intervene(mw.Site("head", 1, head=1))
+    table = pd.read_csv(view.export(tmp_path / "a.csv"), comment="#")
+    heads = table[table["panel"] == "head"]
+    assert heads["status"].tolist() == ["estimate"] * 4 + ["exact"] + ["estimate"] * 10
+    expected = np.asarray(guessed["PIE"]).reshape(-1).copy()
+    expected[4] = study.history.current.effect["PIE"]  # type: ignore[union-attr]
+    np.testing.assert_allclose(heads["PIE"], expected, rtol=1e-12)
 
 
 def test_json_has_the_four_corners_of_every_cell(swept: mw.Study, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ...effects import Effect, Status
-from ..drawing.reading import Cells, Corners
+from ..drawing.reading import Cells, Sheet
 from ..panels import Panel
 from .facts import Facts
 from .pictures import Look, picture, sheet_of
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CORNERS = ("Y11", "Y00", "Y10", "Y01")
 PATCH = {"PIE": "restore", "TIE": "break", "INT": "difference"}
 CONSTANT = {"clean": "break", "corrupt": "restore", "difference": "difference"}
+_NOT_RUN = Status.NOT_RUN.name.lower()
 
 
 def rows_of(page: Page) -> pd.DataFrame:
@@ -41,11 +42,12 @@ def rows_of(page: Page) -> pd.DataFrame:
     if isinstance(page, InteractionGrid):
         return page.interactions.to_dataframe()
     assert isinstance(page, View)
-    shown = {cells.key: cells for cells in sheet_of(page, Look()).panels}
+    sheet = sheet_of(page, Look())
+    shown = {cells.key: cells for cells in sheet.panels}
     own = {panel.key for panel in page.panels}
     others = [cells for key, cells in shown.items() if key not in own]
-    tables = [_selected(page), *(_panel_rows(page, p, shown[p.key]) for p in page.panels)]
-    tables += [pd.DataFrame(_head(cells) | _read(page, cells)) for cells in others]
+    tables = [_selected(page), *(_panel_rows(page, p, sheet, shown[p.key]) for p in page.panels)]
+    tables += [pd.DataFrame(_head(cells) | _read(sheet, cells)) for cells in others]
     found = [table for table in tables if table is not None]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["panel"])
 
@@ -79,13 +81,21 @@ def json_of(page: Page, look: Look) -> str:
 # --- rows ----------------------------------------------------------------------------------------
 
 
-def _panel_rows(view: View, panel: Panel, cells: Cells) -> pd.DataFrame:
-    """A row per cell of a panel, in the grid's full precision where there is a grid."""
-    grid = view.study.held(panel.sweep(view.study))[0]
-    if grid is None:
-        return pd.DataFrame(_head(cells) | _read(view, cells))
-    effect = grid if view.pair is None else grid.pair(view.pair)
-    return pd.DataFrame(_head(cells) | _numbers(effect))
+def _panel_rows(view: View, panel: Panel, sheet: Sheet, cells: Cells) -> pd.DataFrame:
+    """A row per cell of a panel, in full precision; where it was not run, of its estimate."""
+    effects = [e for e in view.study.held(panel.sweep(view.study)) if e is not None]
+    held = [pd.DataFrame(_numbers(_shown(view, effect))) for effect in effects]
+    if not held:
+        return pd.DataFrame(_head(cells) | _read(sheet, cells))
+    table = held[0]
+    for guessed in held[1:]:
+        table = table.where(table["status"] != _NOT_RUN, guessed)
+    return pd.concat([pd.DataFrame(_head(cells)), table], axis=1)
+
+
+def _shown(view: View, effect: Effect) -> Effect:
+    """Of the pairs that a view shows."""
+    return effect if view.pair is None else effect.pair(view.pair)
 
 
 def _head(cells: Cells) -> dict[str, Any]:
@@ -100,21 +110,16 @@ def _head(cells: Cells) -> dict[str, Any]:
     }
 
 
-def _read(view: View, cells: Cells) -> dict[str, Any]:
+def _read(sheet: Sheet, cells: Cells) -> dict[str, Any]:
     """The same as ``_numbers`` from what the page draws, which holds float32."""
-    base, patch = view.view["base"], bool(cells.edit["corners"])
-    corners = Corners(base["y11"], base["y00"], cells.y10, cells.y01)
-    table: dict[str, Any] = {"status": [Status(int(c)).name.lower() for c in cells.status.flat]}
+    corners, patch = sheet.base(cells.y10, cells.y01), bool(cells.edit["corners"])
     values = (corners.y11, corners.y00, corners.y10, corners.y01)
-    for key, value in zip(CORNERS, values, strict=True):
-        table[key] = np.broadcast_to(value, cells.shape).reshape(-1)
-    for key, direction in (PATCH if patch else CONSTANT).items():
-        table[key] = corners.effect(direction, patch=patch).reshape(-1)
-    return table | {"n": _n(view), "unit": view.study.metric.unit}
-
-
-def _n(view: View) -> int:
-    return len(view.study.contrast) if view.pair is None else 1
+    effects = {
+        key: corners.effect(direction, patch=patch)
+        for key, direction in (PATCH if patch else CONSTANT).items()
+    }
+    found = dict(zip(CORNERS, values, strict=True)) | effects
+    return _flat(cells.status, found, sheet.n, sheet.view["metric"]["unit"])
 
 
 def _selected(view: View) -> pd.DataFrame | None:
@@ -122,7 +127,7 @@ def _selected(view: View) -> pd.DataFrame | None:
     entry = view.study.history.current
     if entry is None:
         return None
-    effect = entry.effect if view.pair is None else entry.effect.pair(view.pair)
+    effect = _shown(view, entry.effect)
     site = " + ".join(view.study.labels(entry.sites))
     return pd.DataFrame(
         {"panel": ["selected"], "site": site, "row": "", "column": ""} | _numbers(effect)
@@ -131,15 +136,17 @@ def _selected(view: View) -> pd.DataFrame | None:
 
 def _numbers(effect: Effect) -> dict[str, Any]:
     """Status, corners and quantities of every cell, flat."""
-    corners = {key: value.mean(axis=0) for key, value in effect.corners().items()}
-    table: dict[str, Any] = {
-        "status": [Status(int(code)).name.lower() for code in effect.status.reshape(-1)]
-    }
-    for key in CORNERS:
-        table[key] = np.broadcast_to(corners[key], effect.shape).reshape(-1)
-    for key in effect.quantities():
-        table[key] = np.broadcast_to(effect[key], effect.shape).reshape(-1)
-    return table | {"n": effect.n_pairs, "unit": effect.metric.unit}
+    corners = effect.corners()
+    found = {key: corners[key].mean(axis=0) for key in CORNERS}
+    found |= {key: effect[key] for key in effect.quantities()}
+    return _flat(effect.status, found, effect.n_pairs, effect.metric.unit)
+
+
+def _flat(status: Any, found: Mapping[str, Any], n: int, unit: str) -> dict[str, Any]:
+    """Columns of a row per cell."""
+    columns = {key: np.broadcast_to(v, status.shape).reshape(-1) for key, v in found.items()}
+    states = [Status(int(code)).name.lower() for code in status.reshape(-1)]
+    return {"status": states, **columns, "n": n, "unit": unit}
 
 
 def _trace_rows(page: CausalTrace) -> pd.DataFrame:

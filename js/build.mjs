@@ -27,7 +27,7 @@ export const WIDGETS = [
 export const STAND_IN = "standalone";
 
 const OWN =
-  /^(cellReading|resultReading|chooseAll|set(Hover|Direction|Unit|Palette)|dismissError|secondsLeft|(clean|corrupt)Top|layerOf|focusCell|helpOpen|(row|col)Head|rowClass|repaint|rectangle|transposed|sweeping|hovered|shownValue)$/;
+  /^(labelOf|answered|onBusy|narrow|cellReading|resultReading|chooseAll|set(Hover|Direction|Unit|Palette)|dismissError|secondsLeft|(clean|corrupt)Top|layerOf|focusCell|helpOpen|(row|col)Head|rowClass|repaint|rectangle|transposed|sweeping|hovered|shownValue)$/;
 
 const SHORT = {
   "Math.max": "shortMax",

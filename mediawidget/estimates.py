@@ -77,7 +77,7 @@ class Estimates:
         question = Question(sweep, self.engine, self.roles)
         refuse_no_estimate(question, self._metric)
         outcomes = self.engine.evaluate([])
-        self._admit(outcomes.bases)
+        self.admit(outcomes.bases)
         labels = self.labels(question.sites)
         effect = estimated(question, self._metric, self.contrast, outcomes, labels)
         self._estimates.add(sweep, effect)
@@ -93,6 +93,6 @@ class Estimates:
         """The sites' names on these prompts."""
         raise NotImplementedError
 
-    def _admit(self, bases: Any) -> bool:
+    def admit(self, bases: Any) -> bool:
         """Take new base runs as the present truth."""
         raise NotImplementedError

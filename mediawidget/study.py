@@ -166,7 +166,7 @@ class Study(Logbook, Estimates):
         They are run anew whenever they are asked for, one pass of two rows a pair, for no cheaper
         way sees every change of a weight.
         """
-        self._admit(self.engine.evaluate([]).bases)
+        self.admit(self.engine.evaluate([]).bases)
         return self.known_total
 
     @property
@@ -184,7 +184,9 @@ class Study(Logbook, Estimates):
     @property
     def position_names(self) -> tuple[str, ...]:
         """A name per position: the token, the role where pairs differ, or the bare number."""
-        return position_names(self.contrast, self.token_pairs)
+        if self._names is None:
+            self._names = position_names(self.contrast, self.token_pairs)
+        return self._names
 
     @property
     def grids(self) -> Mapping[str, Effect]:
@@ -225,7 +227,7 @@ class Study(Logbook, Estimates):
 
         def finish(effect: Effect) -> Effect:
             if self.revision == revision and not np.isnan(effect.bases).any():
-                self._admit(effect.bases)
+                self.admit(effect.bases)
                 self._grids.add(sweep, effect)
                 self._last = effect
                 self._watchers.tell(f"grid:{sweep.key}")
@@ -266,7 +268,7 @@ class Study(Logbook, Estimates):
         else:
             once = asked.checks(self.engine)
             outcomes = self.engine.job(asked.runs, once=once, top=TOP).result()
-        if self._admit(outcomes.bases) and proven:
+        if self.admit(outcomes.bases) and proven:
             return self.intervene(edits, held)  # what was proven is of weights that are no more
         effect = asked.unproven(self.engine, self.contrast, self._metric, outcomes)
         if not proven:
@@ -327,6 +329,7 @@ class Study(Logbook, Estimates):
         )
         engine.refuse_edit(self._edit)
         self._contrast, self.token_pairs, self.engine = contrast, token_pairs, engine
+        self._names: tuple[str, ...] | None = None  # found when they are asked for
         self._forget()
 
     def _forget(self) -> None:
@@ -341,7 +344,7 @@ class Study(Logbook, Estimates):
     def _no_history(self) -> History:
         return History(renamed=lambda: self._watchers.tell("name"))
 
-    def _admit(self, bases: Any) -> bool:
+    def admit(self, bases: Any) -> bool:
         """Take new base runs as the present truth; if they moved, forget what is older.
 
         Returns whether they moved.

@@ -39,7 +39,7 @@ interface Line {
 
 function draw(store: Store, signal: AbortSignal): HTMLElement {
   const lines = Object.fromEntries(FIELDS.map((name) => [name, line(name)])) as Record<Field, Line>;
-  const apply = button("Apply", () => store.ask("commit", { ...draft() }), {
+  const apply = button("Apply", () => store.ask("commit", { ...draft(), index }), {
     class: "mw-button mw-apply",
   });
   const state = h("span", { class: "mw-hint", role: "status" });
@@ -60,6 +60,7 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
   const draft = () =>
     Object.fromEntries(FIELDS.map((name) => [name, lines[name].input.value])) as Draft;
   let kept: Draft | null = null;
+  let index = 0;
   let out = false;
   let again = false;
   let later: ReturnType<typeof setTimeout> | undefined;
@@ -131,7 +132,8 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
     const fields = store.parts.get(editor.part)?.fields;
     if (!fields) return;
     kept = draftOf(fields);
-    const [index, n] = [fields.count("index"), fields.count("n")];
+    const n = fields.count("n");
+    index = fields.count("index");
     setText(apply, n > 1 ? `Apply to pair ${index + 1} of ${n}` : "Apply");
     type(kept);
   };

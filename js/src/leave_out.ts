@@ -30,7 +30,8 @@ export function leaveOut(store: Store, signal: AbortSignal) {
       here = true;
       if (!(index in all)) {
         all[index] = undefined;
-        store.ask("without", { index }, (data) => {
+        const cell = store.result?.cells[index];
+        store.ask("without", { index, label: cell && store.labelOf(cell) }, (data) => {
           all[index] = data ? reading(data) : null;
           show();
         });

@@ -3,6 +3,7 @@ import { answer, FakeModel, PATCH, payload, ZERO } from "./fake.ts";
 import { type Change, Store } from "./store.ts";
 
 const cell = (index: number) => ({ panel: "head", index });
+const named = (index: number) => ({ ...cell(index), label: store.panel("head")?.labels[index] });
 let model: FakeModel;
 let store: Store;
 
@@ -45,9 +46,9 @@ test("the answer ends the waiting and is put into this page's copy of the panel"
 test("adding takes the cells that are on their way, and a chosen cell out again", () => {
   store.choose(cell(0));
   store.choose(cell(1), true);
-  expect(model.last.cells).toEqual([cell(0), cell(1)]);
+  expect(model.last.cells).toEqual([named(0), named(1)]);
   store.choose(cell(0), true);
-  expect(model.last.cells).toEqual([cell(1)]);
+  expect(model.last.cells).toEqual([named(1)]);
   store.choose(cell(1), true);
   expect(model.last.action).toBe("clear");
 });
@@ -65,9 +66,9 @@ test("of the clicks that wait for a busy kernel only the newest is sent", () => 
   store.choose(cell(0));
   vi.advanceTimersByTime(301);
   for (const index of [1, 2, 3]) store.choose(cell(index));
-  expect(model.sent.map(({ cells }) => cells)).toEqual([[cell(0)]]);
+  expect(model.sent.map(({ cells }) => cells)).toEqual([[named(0)]]);
   model.message({ kind: "reply", id: 1, ok: true });
-  expect(model.sent.map(({ cells }) => cells)).toEqual([[cell(0)], [cell(3)]]);
+  expect(model.sent.map(({ cells }) => cells)).toEqual([[named(0)], [named(3)]]);
   expect(store.pending).toEqual([cell(3)]);
   model.message({ kind: "reply", id: 2, ok: true });
   expect(store.pending).toBeNull();
@@ -79,7 +80,7 @@ test("what else is asked for comes after the click that waits", () => {
   store.choose(cell(1));
   store.ask("undo");
   expect(model.sent.map(({ action }) => action)).toEqual(["intervene", "intervene", "undo"]);
-  expect(model.sent[1]?.cells).toEqual([cell(1)]);
+  expect(model.sent[1]?.cells).toEqual([named(1)]);
 });
 
 test("a click that waits is let go where the picture has changed", () => {

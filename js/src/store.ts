@@ -130,6 +130,10 @@ export class Store {
     return { kind: "result", cells, label, corners: result, edit, status, n, ci, stale };
   }
 
+  labelOf({ label, panel, index }: CellRef): string | undefined {
+    return label ?? this.panel(panel)?.labels[index];
+  }
+
   /** The layer row a cell stands in. */
   layerOf({ panel: key, index }: CellRef): number | null {
     const panel = this.panel(key);
@@ -211,10 +215,12 @@ export class Store {
    */
   #intervene(cells: CellRef[]): void {
     const { view, pending } = this;
+    // The kernel refuses what is another site by the time it arrives.
+    const named = cells.map((cell) => ({ ...cell, label: this.labelOf(cell) }));
     this.#next = () => {
       this.#next = null;
       if (this.view?.revision === view?.revision)
-        this.#pendingId = this.ask("intervene", { cells });
+        this.#pendingId = this.ask("intervene", { cells: named });
       else this.pending = null;
     };
     this.pending = cells;

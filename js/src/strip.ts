@@ -73,7 +73,7 @@ function kbd(key: string): HTMLElement {
 }
 
 function chip(store: Store, cell: CellRef): HTMLElement {
-  const label = plain(cell.label ?? store.panel(cell.panel)?.labels[cell.index] ?? "site", 60);
+  const label = plain(store.labelOf(cell) ?? "site", 60);
   const remove = button("×", () => store.choose(cell, true), {
     class: "mw-remove",
     "aria-label": `Take ${label} out of the selection`,

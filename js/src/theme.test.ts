@@ -11,11 +11,8 @@ afterEach(() => {
 
 test("the palette is the page's: every view follows it, also one that comes later", () => {
   const end = new AbortController();
-  const [one, other, late] = ["a", "b", "c"].map(() => {
-    const root = document.createElement("div");
-    document.body.append(root);
-    return root;
-  }) as [HTMLElement, HTMLElement, HTMLElement];
+  const root = () => document.body.appendChild(document.createElement("div"));
+  const [one, other, late] = [root(), root(), root()];
   followTheme(one, end.signal);
   followTheme(other, end.signal);
   expect(one.dataset.palette).toBe("rdbu");

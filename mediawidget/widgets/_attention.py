@@ -17,9 +17,9 @@ from ..looking import look
 from ..mediators import mediator_named
 from ..runs import Run
 from ..sites import Site
-from ._parts import Action, Part, Request
+from ._goals import edit_payload
+from ._parts import Action, Part, Request, is_below
 from .panels import LONGEST_TOKEN
-from .payload import edit_payload
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -95,11 +95,12 @@ class Attention(Part):
     """
 
     NAME = "attention"
-    FOLLOWS = ("prompts", "result", "pair", "grid")
+    FOLLOWS = ("prompts", "result", "pair", "grid:head")
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
         self._chosen: Head | None = None
+        self._drawn: Head | None = None
         self._runs: dict[Site, Effect] = {}
         self._seen: tuple[object, Patterns] | None = None
 
@@ -110,10 +111,13 @@ class Attention(Part):
 
     @property
     def cells(self) -> Edges | None:
-        """The edges, where a position is the same one in all prompts and can be cut off."""
+        """The edges of the head that was drawn last, for a click is on what the page shows.
+
+        None where a position is not the same one in all prompts, or cannot be cut off.
+        """
         alike = self.study.engine.equal and bool(self.study.position_names)
         cut = self.study.lm.has(mediator_named("edge"), "mask")
-        return Edges(*self.head) if alike and cut else None
+        return Edges(*self._drawn) if self._drawn and alike and cut else None
 
     def actions(self) -> Mapping[str, Action]:
         return {"attention": self._choose}
@@ -131,7 +135,7 @@ class Attention(Part):
 
     def payload(self) -> dict[str, Any]:
         study, pair = self.study, self.view.pair or 0
-        layer, head = self.head
+        layer, head = self._drawn = self.head
         seen = self._patterns(layer, pair)
         shown = study.token_pairs[pair]
         tokens = {"clean": shown.clean_tokens, "corrupt": shown.corrupt_tokens}
@@ -153,10 +157,7 @@ class Attention(Part):
         n_layers, n_heads = self.study.lm.n_layers, self.study.lm.n_heads
         layer, head = request.get("layer"), request.get("head")
         require(
-            isinstance(layer, int)
-            and isinstance(head, int)
-            and 0 <= layer < n_layers
-            and 0 <= head < n_heads,
+            is_below(layer, n_layers) and is_below(head, n_heads),
             "There is no such head.",
             value=f"layer {layer!r}, head {head!r}",
             expected=f"layer 0 to {n_layers - 1}, head 0 to {n_heads - 1}",

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from ..asking import Asked
 from ..edits import Edit
-from ..effects import Effect
 from ..errors import MediationError, error_fields
 from ..history import Intervention
 from ..jobs import Job
+from ..results import frozen_facts
 from ..runs import common_edit
 from ..sites import Site
+from ._goals import EDITS
 from ._parts import Action, Request
 from ._typed import sites_of
 from .exports.answer import export_answer
-from .payload import EDITS, entry_payload
+from .payload import entry_payload
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -69,6 +70,10 @@ class Desk:
     @property
     def _study(self) -> Study:
         return self._view.study
+
+    def close(self) -> None:
+        """Stop what a click runs; what was finished is kept."""
+        self._cancel({})
 
     def _receive(self, _view: object, content: object, _buffers: object) -> None:
         """Any thread: queue the request on the kernel's loop; without one, do it now."""
@@ -115,13 +120,20 @@ class Desk:
             raise _malformed("cells", cells, "a list of {panel, index}")
         chosen = dict(self._chosen(cell) for cell in cells)
         current = self._study.history.current
+        freeze: tuple[str | Site, ...] = ()
         if current is not None and len(chosen) > 1:
-            # What is selected already stays what it was set to.
-            chosen |= {site: edit for site, edit in current.edits.items() if site in chosen}
-        self._study.intervene(chosen)
+            # What is selected already stays what it was set to, and what is held stays held.
+            kept = {site: edit for site, edit in current.edits.items() if site in chosen}
+            chosen |= kept
+            freeze = current.freeze if kept else ()
+        self._study.intervene(chosen, freeze=freeze)
 
     def _chosen(self, cell: object) -> tuple[Site, Edit]:
-        """A cell's site and edit; ``panel: "site"`` counts through the present selection."""
+        """A cell's site and edit; ``panel: "site"`` counts through the present selection.
+
+        The label that the page shows there goes with it: panels show other sites after another
+        selection, a new order, another choice of theirs, and the revision says nothing of that.
+        """
         if not isinstance(cell, Mapping) or not isinstance(cell.get("index"), int):
             raise _malformed("cell", cell, "{panel, index}")
         key, index = cell.get("panel"), int(cell["index"])
@@ -137,6 +149,7 @@ class Desk:
         if not 0 <= index < len(sites):
             raise _malformed("index", index, f"0 to {len(sites) - 1}")
         site = sites[index]
+        self._same_site(cell.get("label"), site)
         if key == "site" and current is not None:
             return site, current.edits[site]
         return site, by_key[key].edit(self._study)
@@ -151,19 +164,37 @@ class Desk:
 
     def _without(self, request: Request) -> Any:
         """The present selection without one of its sites: a run of its own, not in history."""
+        self._same_question(request)
         current, index = self._study.history.current, request.get("index")
         edits = dict(current.edits) if current else {}
         if not isinstance(index, int) or not 0 <= index < len(edits) or len(edits) < 2:
             raise _malformed("index", index, "one of several selected sites")
+        self._same_site(request.get("label"), list(edits)[index])
         question = (current, self._study.revision, self._study.metric, self._view.pair)
         if self._rests[0] != question:
             self._rests = (question, {})
         known = self._rests[1]
         if index not in known:
             del edits[list(edits)[index]]
-            rest = Intervention(edits, _apart(self._study, edits))
+            rest = self._apart(edits, current.freeze if current else ())
             known[index] = entry_payload(self._study, rest, self._view.cells, self._view.pair)
         return known[index]
+
+    def _apart(self, edits: dict[Site, Edit], freeze: tuple[str | Site, ...]) -> Intervention:
+        """What joint edits come to, checked, and kept nowhere."""
+        study = self._study
+        name = " + ".join(study.labels(list(edits)))
+        facts = frozen_facts(freeze)
+        asked = Asked({}, (name,), [edits], [freeze], common_edit(edits), facts=facts)
+        effect = study.ask(asked).result(progress=False)
+        if study.admit(effect.bases):
+            raise MediationError(
+                "The weights have changed since this was selected.",
+                value=name,
+                expected="the model that the selection was run on",
+                fix="run the selection again",
+            )
+        return Intervention(edits, effect, freeze=freeze)
 
     def _start_sweep(self, request: Request) -> None:
         self._same_question(request)
@@ -185,7 +216,7 @@ class Desk:
         self._sweep.start()
 
     def _estimate(self, request: Request) -> None:
-        """Two passes a panel, answered when they are done: too short to be cut."""
+        """A few passes a panel, answered when they are done: too short to be cut."""
         self._same_question(request)
         for panel in self._asked_panels(request)[1]:
             sweep = panel.sweep(self._study)
@@ -228,6 +259,17 @@ class Desk:
 
     def _tokens(self, request: Request) -> None:
         self._view.mediator = str(request.get("mediator"))
+
+    def _same_site(self, shown: object, site: Site) -> None:
+        """What was pointed at is what will be run, where the page says what it was."""
+        label = self._study.labels([site])[0]
+        if shown is not None and shown != label:
+            raise MediationError(
+                "The picture changed while this was on its way.",
+                value=f"{str(shown)[:100]!r} was pointed at",
+                expected=f"{label!r}, which stands there now",
+                fix="do it again on the new picture",
+            )
 
     def _same_question(self, request: Request) -> None:
         """A cell of an old picture is not the cell that was meant."""
@@ -301,13 +343,6 @@ class Sweeping:
 
 def void(_value: object) -> None:
     """Forget a value."""
-
-
-def _apart(study: Study, edits: Mapping[Site, Edit]) -> Effect:
-    """What joint edits come to, checked, and kept nowhere."""
-    name = " + ".join(study.labels(list(edits)))
-    asked = Asked({}, (name,), [edits], [()], common_edit(edits))
-    return study.ask(asked).result(progress=False)
 
 
 def _malformed(name: str, value: object, expected: str) -> MediationError:

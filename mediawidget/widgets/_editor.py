@@ -89,6 +89,14 @@ class Editor(Part):
         return found
 
     def _commit(self, request: Request) -> None:
+        meant = (request.get("revision"), request.get("index"))
+        require(
+            meant == (self.study.revision, self._shown),
+            "Another pair is shown now than the one that was edited.",
+            value=f"revision {meant[0]}, pair {meant[1]}",
+            expected=f"revision {self.study.revision}, pair {self._shown}",
+            fix="do it again on the pair that is shown",
+        )
         reading = self._reading(request)
         if reading.pair is None:
             raise next(iter(reading.problems.values()))

@@ -12,8 +12,9 @@ from ..mediators import mediator_named
 from ..mediators.base import positions_of
 from ..naming import spanned
 from ..sites import Site
+from ._goals import edit_payload
 from ._parts import Action, Part, Request
-from .payload import edit_payload
+from .payload import held_in, label_of
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -84,8 +85,8 @@ def entry_payload(study: Study, entry: Intervention, pair: int | None) -> dict[s
     edited = effect.scores(effect.edited)[index].mean(axis=0)
     corners = dict(zip(("y11", "y00", "y10", "y01"), (*base, *edited), strict=True))
     return {
-        "label": (effect.labels[0] if effect.labels else "")[:LONGEST_LABEL],
-        "edit": edit_payload(entry.edits.values()),
+        "label": label_of(entry)[:LONGEST_LABEL],
+        "edit": edit_payload(entry.edits.values(), held_in(entry)),
         "status": int(effect.status),
         "n": effect.n_pairs if pair is None else 1,
         "marks": [_mark(study, site) for site in entry.sites[:MARKS]],

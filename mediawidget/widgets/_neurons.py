@@ -21,8 +21,8 @@ from ..results import frozen_facts
 from ..runs import Run
 from ..sites import Site
 from ..sweeps import Sweep
-from ._parts import Action, Part, Request
-from .payload import edit_payload
+from ._goals import edit_payload
+from ._parts import Action, Part, Request, is_below
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -30,8 +30,13 @@ if TYPE_CHECKING:
 
 STRONGEST = 20
 
-Order = tuple[NDArray[np.float64], str, Effect | None]
+Sizes = NDArray[np.float64]
+
+Order = tuple[Sizes, str, Effect | None]
 """A size per neuron, by what it was measured, and the estimate if it was that."""
+
+Place = tuple[int, int]
+"""A layer and a pair."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +70,15 @@ class Neurons(Part):
     """
 
     NAME = "neurons"
-    FOLLOWS = ("prompts", "result", "pair", "grid")
+    FOLLOWS = ("prompts", "result", "pair", "grid:neuron")
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
         self._chosen: int | None = None
+        self._drawn: NeuronCells | None = None
         self._wanted: tuple[int, ...] = ()
         self._runs: dict[tuple[Site, Edit], Effect] = {}
-        self._known: tuple[object, Order] | None = None
+        self._known: tuple[object, dict[int, Effect | None], dict[Place, Sizes]] = (None, {}, {})
         self._busy = False
 
     @property
@@ -85,15 +91,8 @@ class Neurons(Part):
 
     @property
     def cells(self) -> NeuronCells | None:
-        """The neurons that are shown; none where the model has none that are known."""
-        if not self.study.lm.has(mediator_named("neuron")):
-            return None
-        try:
-            size, _, _ = self._order()
-        except MediationError:
-            return None  # drawing says why
-        best = np.argsort(-np.nan_to_num(size), kind="stable")[:STRONGEST].tolist()
-        return NeuronCells(self.layer, tuple(dict.fromkeys([*self._wanted, *best])))
+        """The neurons that were drawn last, for a click is on what the page shows."""
+        return self._drawn
 
     def actions(self) -> Mapping[str, Action]:
         return {"neurons": self._choose, "neurons_run": self._run}
@@ -119,10 +118,12 @@ class Neurons(Part):
 
     def payload(self) -> dict[str, Any]:
         study = self.study
+        self._drawn = None
         study.lm.refuse_missing(mediator_named("neuron"))
-        _, by, estimate = self._order()
-        cells = self.cells
-        assert cells is not None
+        size, by, estimate = self._order()
+        best = np.argsort(-np.nan_to_num(size), kind="stable")[:STRONGEST].tolist()
+        cells = NeuronCells(self.layer, tuple(dict.fromkeys([*self._wanted, *best])))
+        self._drawn = cells
         return {
             "layer": cells.layer,
             "n_layers": study.lm.n_layers,
@@ -139,9 +140,7 @@ class Neurons(Part):
         layer, unit = request.get("layer"), request.get("unit")
         n_layers, n_units = self.study.lm.n_layers, _n_units(self.study)
         require(
-            isinstance(layer, int)
-            and 0 <= layer < n_layers
-            and (unit is None or (isinstance(unit, int) and 0 <= unit < n_units)),
+            is_below(layer, n_layers) and (unit is None or is_below(unit, n_units)),
             "There is no such neuron.",
             value=f"layer {layer!r}, neuron {unit!r}",
             expected=f"layer 0 to {n_layers - 1}, neuron 0 to {n_units - 1}",
@@ -175,7 +174,8 @@ class Neurons(Part):
         )
 
         def keep(effect: Effect) -> Effect:
-            if study.revision == revision and effect.n_pairs == len(study.contrast):
+            if study.revision == revision and not np.isnan(effect.bases).any():
+                study.admit(effect.bases)  # other weights drop what was run before
                 for i, site in enumerate(sites):
                     if effect.status[i] != Status.NOT_RUN:
                         self._runs[site, edit] = _cell(effect, (i,))
@@ -192,23 +192,36 @@ class Neurons(Part):
         exact = _exact_layer(study, layer)
         if exact is not None:
             return exact, "exact effect, the larger of both directions", None
-        # The weights' version: a changed model is another question.
-        question = (study.engine, study.revision, study.metric, study.lm.version(), layer)
-        if self._known is None or self._known[0] != question:
-            self._known = (question, self._estimated(layer))
-        return self._known[1]
+        kept, sizes = self._kept()
+        if layer not in kept:
+            kept[layer] = self._estimated(layer)
+        estimate, pair = kept[layer], self.view.pair or 0
+        if estimate is not None:
+            by = "estimated effect, the larger of both directions"
+            return _size(estimate)[0], by, estimate
+        if (layer, pair) not in sizes:
+            sizes[layer, pair] = difference(study, pair, layer)
+        return sizes[layer, pair], "difference between their activations on the two prompts", None
 
-    def _estimated(self, layer: int) -> Order:
+    def _kept(self) -> tuple[dict[int, Effect | None], dict[Place, Sizes]]:
+        """What the layers were estimated to, and differences of pairs, under this question."""
+        study = self.study
+        # The weights' version: a changed model is another question.
+        question = (study.engine, study.revision, study.metric, study.lm.version())
+        if self._known[0] != question:
+            self._known = (question, {}, {})
+        return self._known[1:]
+
+    def _estimated(self, layer: int) -> Effect | None:
+        """The estimate of a layer, None where there is none."""
         study = self.study
         busy, self._busy = self._busy, True
         try:
-            estimate = study.estimate("neuron", layers=[layer], edit=study.edit.sample(0))
+            return study.estimate("neuron", layers=[layer], edit=study.edit.sample(0))
         except MediationError:
-            size = difference(study, self.view.pair or 0, layer)
-            return size, "difference between their activations on the two prompts", None
+            return None
         finally:
             self._busy = busy
-        return _size(estimate)[0], "estimated effect, the larger of both directions", estimate
 
     def _panel(self, cells: NeuronCells, estimate: Effect | None) -> dict[str, Any]:
         study, n = self.study, len(cells.units)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..effects import Effect
+from ._goals import edit_payload
 from ._parts import Part
-from .payload import edit_payload, intervals
+from .payload import held_in, intervals, label_of
 
 LONGEST_PROMPT = 300
 MOST_ROWS = 12
@@ -33,8 +34,8 @@ class Pairs(Part):
         effect = entry.effect
         corners = effect.corners()
         return payload | {
-            "label": effect.labels[0] if effect.labels else "",
-            "edit": edit_payload(entry.edits.values()),
+            "label": label_of(entry),
+            "edit": edit_payload(entry.edits.values(), held_in(entry)),
             "corners": {
                 name.lower(): corners[name].astype("<f4").tobytes()
                 for name in ("Y11", "Y00", "Y10", "Y01")

@@ -19,8 +19,9 @@ from ..pictures import KEY, grid_html
 from ..sites import Site
 from ._base import View, front_end
 from ._desk import Desk
+from ._goals import edit_payload
 from ._parts import Request
-from .payload import edit_payload, with_failures
+from .payload import with_failures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..edits import Edit, Knockout, Mean, Patch, Zero
+from ..edits import Edit
 from ..effects import Effect
 from ..errors import MediationError
 from ..statistics import FEWEST
 from ..validity import Check
+from ._goals import EDITS, edit_payload, kind_of
 from ._parts import Cells
 from .panels import LONGEST_TOKEN, Panel, panel_payload
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from ..sites import Site
     from ..study import Study
 
-EDITS: dict[str, Edit] = {"patch": Patch(), "zero": Zero(), "mean": Mean()}
 TOP = 3
 SHORT_TOKEN = 40
 NO_TOP: dict[str, list[dict[str, Any]]] = {
@@ -114,8 +114,8 @@ def entry_payload(
     return {
         "revision": study.revision,
         "cells": [cell_of(study, panels, site, i) for i, site in enumerate(entry.sites)],
-        "label": effect.labels[0] if effect.labels else "",
-        "edit": edit_payload(entry.edits.values()),
+        "label": label_of(entry),
+        "edit": edit_payload(entry.edits.values(), held_in(entry)),
         "y11": _number(base[0]),
         "y00": _number(base[1]),
         "y10": _number(edited[0]),
@@ -128,6 +128,18 @@ def entry_payload(
     }
 
 
+def held_in(entry: Intervention) -> str:
+    """What was frozen in an intervention, in words; empty where all was recomputed."""
+    downstream = str(entry.effect.facts.get("downstream", ""))
+    return downstream if downstream.startswith("frozen") else ""
+
+
+def label_of(entry: Intervention) -> str:
+    """The sites' label, and what was frozen: recomputed and frozen are two quantities."""
+    label, held = entry.effect.labels[0] if entry.effect.labels else "", held_in(entry)
+    return f"{label} ({held})" if held else label
+
+
 def cell_of(study: Study, panels: Sequence[Cells], site: Site, place: int) -> dict[str, Any]:
     """Where a selected site is drawn; a site that no panel shows goes by its place and label."""
     for panel in panels:
@@ -135,28 +147,6 @@ def cell_of(study: Study, panels: Sequence[Cells], site: Site, place: int) -> di
         if index is not None:
             return {"panel": panel.key, "index": index}
     return {"panel": "site", "index": place, "label": study.labels([site])[0]}
-
-
-def edit_payload(edits: Iterable[Edit]) -> dict[str, Any]:
-    """What sites are set to: ``kind``, whether there are corners, and ``goal`` in words.
-
-    ``kind`` is "mixed" for several different edits, and "source" for one that names its prompt.
-    """
-    several = set(edits)
-    if len(several) > 1:
-        corners = all(edit.corners for edit in several)
-        return {"kind": "mixed", "corners": corners, "goal": "as asked"}
-    (edit,) = several
-    match edit:
-        case Patch(source):
-            goal = f"to its value on the {source or 'other'} prompt"
-        case Mean(base):
-            goal = f"to its mean over the {base} prompts" if base else "to its mean"
-        case Knockout():
-            goal = "to no attention"
-        case _:
-            goal = f"to {edit.kind}"
-    return {"kind": _kind(edit), "corners": edit.corners, "goal": goal}
 
 
 def intervals(effect: Effect) -> dict[str, list[float]] | None:
@@ -200,9 +190,9 @@ def _edit_choice(study: Study, edit: Edit) -> dict[str, Any]:
         study.engine.refuse_edit(edit)
     except MediationError:
         why = "needs several pairs of each length"
-    named = _kind(edit) == "source"
+    named = kind_of(edit) == "source"
     label = f"{edit.kind} ({_settings(edit)})" if named else edit.kind
-    return {"kind": _kind(edit), "label": label, "why": why}
+    return {"kind": kind_of(edit), "label": label, "why": why}
 
 
 def _settings(edit: Edit) -> str:
@@ -211,11 +201,6 @@ def _settings(edit: Edit) -> str:
     plain = {f.name: f.default for f in fields(edit)}
     told = {name: value for name, value in given.items() if value != plain[name]}
     return ", ".join(str(v) if isinstance(v, str) else f"{n} {v}" for n, v in told.items())
-
-
-def _kind(edit: Edit) -> str:
-    """Its name among those that the page offers; "source" where it names a prompt of its own."""
-    return edit.kind if edit == EDITS.get(edit.kind) else "source"
 
 
 def _checks(checks: Sequence[Check]) -> list[dict[str, Any]]:

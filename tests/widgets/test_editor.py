@@ -30,7 +30,7 @@ def test_the_shown_pair_is_edited_and_the_others_stay(page: Page, study: mw.Stud
     before = list(study.contrast)
     page.view.pair = 1
     assert page.view.editor["draft"]["clean"] == before[1].clean
-    assert page.ask("commit", **DRAFT)["ok"]
+    assert page.ask("commit", index=1, **DRAFT)["ok"]
     assert [pair.clean for pair in study.contrast] == [before[0].clean, CLEAN, before[2].clean]
     assert study.contrast.name == "IOI, swap"
     assert page.view.pair == 1
@@ -54,7 +54,10 @@ def test_predictions_are_of_both_prompts(page: Page) -> None:
 @pytest.mark.parametrize(
     ("action", "fields"),
     [
-        ("commit", DRAFT | {"wrong": "Zork"}),
+        ("commit", DRAFT | {"wrong": "Zork", "index": 0}),
+        ("commit", DRAFT),
+        ("commit", DRAFT | {"index": 1}),
+        ("commit", DRAFT | {"index": 0, "revision": -5}),
         ("commit", {"clean": 3}),
         ("draft", DRAFT | {"clean": "x" * 30_000}),
         ("task", {"name": "from_csv", "n": 3}),

@@ -193,7 +193,8 @@ def test_a_click_runs_the_pair_as_the_game_did(
     page = Page(grid, monkeypatch)
     reply = page.ask("intervene", cells=[{"panel": "players", "index": i} for i in (2, 0)])
     assert reply["ok"]
-    assert heads.result["label"] == "L3H1 + L0H1"
+    held = " (frozen: L2H0)" if game == "frozen" else ""
+    assert heads.result["label"] == f"L3H1 + L0H1{held}"
     assert sorted(grid.result["players"]) == [0, 2]
     assert several.last is not None
     worth = found.worth((0, 2)).mean()

@@ -175,7 +175,7 @@ def test_an_error_of_the_engine_is_answered_too(
 ) -> None:
     page = Page(mw.Explorer(study), monkeypatch)
 
-    def fail(_sites: object) -> None:
+    def fail(_sites: object, freeze: object = ()) -> None:  # noqa: ARG001
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(study, "intervene", fail)
@@ -268,10 +268,10 @@ def test_requests_from_another_thread_are_done_on_the_loop_in_order(
     seen: list[tuple[int, int]] = []
     really = study.intervene
 
-    def watched(sites: Any) -> Any:
+    def watched(sites: Any, freeze: Any = ()) -> Any:
         (site,) = sites
         seen.append((threading.get_ident(), site.layer * 3 + (site.head or 0)))
-        return really(sites)
+        return really(sites, freeze)
 
     async def scene() -> None:
         view = mw.Explorer(study)

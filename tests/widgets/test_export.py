@@ -122,6 +122,20 @@ def test_colours_are_those_of_the_page() -> None:
     assert cell_colour(518, away=True, palette="puor") == ("#dba98a", "#000000")
 
 
+def test_a_base_without_a_number_is_a_dash(lm: mw.LM, tmp_path: Path) -> None:
+    log = mw.Function(lambda kept: np.log(-np.exp(kept["answer"])), name="log")
+    with np.errstate(invalid="ignore"):
+        study = mw.Study(lm, PAIRS[0], log)
+        view = mw.Explorer(study)
+        study.intervene(mw.Site("head", 1, head=1))
+        assert view.view["base"] == {"y11": None, "y00": None}
+        svg = view.snapshot().svg
+        assert {"corrupt \N{EN DASH}", "\N{EN DASH} clean"} <= set(texts(svg))
+        assert "nan" not in svg
+        for ending in ("csv", "json", "html", "svg"):
+            assert view.export(tmp_path / f"a.{ending}").stat().st_size > 500
+
+
 def test_blue_is_toward_clean_whichever_way_the_metric_runs(lm: mw.LM) -> None:
     for pair in (PAIRS[0], replace(PAIRS[0], answer=PAIRS[0].wrong, wrong=PAIRS[0].answer)):
         study = mw.Study(lm, pair)

@@ -48,7 +48,7 @@ def test_the_saved_view_draws_them_too(
     study: mw.Study, heads: Effect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view = mw.HeadGrid(study)
-    monkeypatch.setattr(type(study), "grids", {"head": heads})
+    monkeypatch.setattr(type(study), "held", lambda *_: (heads, None))
     assert_states(study_html(study, view.panels, 0))
 
 

@@ -91,6 +91,8 @@ def rail_scale(y00: float, y11: float, others: list[float]) -> Callable[[float],
 
 def _track(canvas: Canvas, sheet: Sheet, x: float, room: float, y: float) -> None:
     base, reading = sheet.base(), sheet.reading
+    if not math.isfinite(base.total):
+        return  # no ends to draw a track between
     edited = [reading.corners.y01, reading.corners.y10] if reading else []
 
     def near(value: float) -> bool:

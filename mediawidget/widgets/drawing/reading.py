@@ -139,7 +139,7 @@ class Sheet:
     def base(self, y10: Any = math.nan, y01: Any = math.nan) -> Corners:
         """The view's base values, with edited ones."""
         base = self.view["base"]
-        return Corners(float(base["y11"]), float(base["y00"]), y10, y01)
+        return Corners(_float(base["y11"]), _float(base["y00"]), y10, y01)
 
     @property
     def panels(self) -> list[Cells]:

@@ -112,7 +112,7 @@ def test_a_selection_without_a_site_is_of_todays_weights(
     page = Page(mw.HeadGrid(study), monkeypatch)
     study.intervene([HEAD, OTHER])
     assert not page.ask("without", index=0, label="L0H0")["ok"]
-    weight = study.lm.hf.transformer.h[2].mlp.c_proj.weight.data
+    weight = study.lm.hf.get_submodule("transformer.h.2.mlp.c_proj").weight.data
     kept = weight.clone()
     weight.mul_(1.5)
     try:

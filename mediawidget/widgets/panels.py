@@ -18,10 +18,11 @@ from ..errors import MediationError
 from ..mediators import mediator_named
 from ..runs import both_directions
 from ..sites import Site
+from ..sweeps import Sweep
+from ._goals import edit_payload
 
 if TYPE_CHECKING:
     from ..study import Study
-from ..sweeps import Sweep
 
 TITLES = {
     "head": "Heads",
@@ -109,6 +110,8 @@ def panel_payload(study: Study, panel: Panel, pair: int | None, rate: float) -> 
         "shape": [rows, cols],
         **_cell_bytes(*_corners(*study.held(sweep), rows * cols, pair)),
         "labels": list(study.labels(panel.sites(study))),
+        # A view says all draws, a panel the one that it shows.
+        **({} if sweep.edit == study.edit else {"edit": edit_payload([sweep.edit])}),
         "cost": _cost(study, sweep, rate),
     }
 

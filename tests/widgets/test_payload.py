@@ -228,3 +228,4 @@ def test_a_click_on_a_cell_of_a_draw_shows_in_its_panel(
     assert values(data, "status")[1, 1] == Status.EXACT
     assert (values(data, "status") != Status.NOT_RUN).sum() == 1
     np.testing.assert_allclose(values(data, "y01")[1, 1], view.result["y01"], rtol=1e-6)
+    assert data["edit"] == view.result["edit"]  # by it the page puts a click into its panel

@@ -1,7 +1,7 @@
 // The selection: its sites, the joint effect beside the sum of the single ones, and the gap.
 import { button, h, span } from "./dom.ts";
 import { fixed } from "./numbers.ts";
-import type { CellRef } from "./protocol.ts";
+import { type CellRef, Status } from "./protocol.ts";
 import type { Reading } from "./reading.ts";
 import { shown, shownValue } from "./scale.ts";
 import type { Store } from "./store.ts";
@@ -21,9 +21,9 @@ export function joint(store: Store, result: Reading): Joint {
   let sum = 0;
   for (const cell of result.cells) {
     const own = store.cellReading(cell);
+    const ran = own && shown(own.status) && own.status !== Status.Estimate;
     // The cells show the view's edit, which need not be what was asked of these.
-    const comparable = own && shown(own.status) && own.edit.goal === result.edit.goal;
-    sum += comparable ? value(own) : Number.NaN;
+    sum += ran && own.edit.goal === result.edit.goal ? value(own) : Number.NaN;
   }
   return { together, sum, gap: together - sum };
 }

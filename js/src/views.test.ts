@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { SUPPRESS } from "./dom.ts";
 import explorer from "./explorer.ts";
-import { answer, FakeModel, MIXED, payload } from "./fake.ts";
+import { answer, FakeModel, MIXED, payload, unaligned } from "./fake.ts";
 import headGrid from "./head_grid.ts";
 
 let model: FakeModel;
@@ -212,6 +212,14 @@ test("a joint result of several edits has no sum beside it", () => {
   expect(sums()).toEqual(["+40.0%", "+30.0%", "+10.0%"]);
   model.push("result", answer([1, 2], { edit: MIXED }));
   expect(sums()).toEqual(["−40.0%", "–", "–"]);
+});
+
+test("estimates are no part of a sum", () => {
+  const [panel] = payload().panels as Record<string, unknown>[];
+  draw(payload({ panels: [{ ...panel, status: unaligned(Uint8Array.of(1, 1, 2, 1, 1, 1)) }] }));
+  model.push("result", answer([1, 2]));
+  const sums = [...el.querySelectorAll(".mw-sum b")].map((sum) => sum.textContent);
+  expect(sums).toEqual(["+40.0%", "–", "–"]);
 });
 
 test("a view that is drawn anew keeps the focus and does not point", () => {

@@ -89,6 +89,34 @@ def test_the_rail_and_the_sentence_tell_the_result(swept: mw.Study) -> None:
     assert f"{fixed(100 * single / last['TE'], 1)}%" in shown
 
 
+def figures(study: mw.Study) -> dict[str, str]:
+    """What stands beneath the sentence of a selection of several sites."""
+    shown = texts(mw.HeadGrid(study).snapshot(unit="raw").svg)
+    names = ("together", "sum", "gap")
+    told = {name: shown[shown.index(name) + 1] for name in names if name in shown}
+    return told | {"hint": "".join(t for t in shown if t == "run each alone for the sum")}
+
+
+def test_a_sum_is_of_cells_that_were_run_under_the_same_edit(study: mw.Study) -> None:
+    both = [mw.Site("head", 2, head=1), mw.Site("head", 2, head=2)]
+    study.estimate("head")
+    study.intervene(both)
+    together = fixed(float(study.history.current.effect["PIE"]), 1)  # type: ignore[union-attr]
+    assert figures(study) == {"together": together, "hint": "run each alone for the sum"}
+    alone = sum(float(study.intervene(site)["PIE"]) for site in both)
+    study.intervene(both)
+    assert figures(study) | {"gap": ""} == {
+        "together": together,
+        "sum": fixed(alone, 1),
+        "gap": "",
+        "hint": "",
+    }
+    study.intervene(dict.fromkeys(both, mw.Patch(alpha=0.5)))
+    assert set(figures(study)) == {"together", "hint"}
+    study.intervene(both, freeze=("mlp_out",))
+    assert set(figures(study)) == {"together", "hint"}
+
+
 def test_states_look_like_no_other(study: mw.Study, monkeypatch: pytest.MonkeyPatch) -> None:
     effect = study.sweep("head", progress=False)
     status = np.array(effect.status)

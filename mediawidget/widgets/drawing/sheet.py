@@ -15,7 +15,7 @@ from .ink import Inked, draw_ink_line, ink_gradient
 from .marks import DEFS, draw_state
 from .prompts import draw_prompts
 from .rail import draw_rail
-from .reading import Sheet
+from .reading import Reading, Sheet
 from .text import fixed, percent, plain, raw, width, wrapped
 
 MARGIN = 20
@@ -216,22 +216,15 @@ def draw_key(canvas: Canvas, grids: Sequence[Grid], x: float, y: float) -> float
 
 def _joint(canvas: Canvas, sheet: Sheet, x: float, y: float) -> float:
     """Several sites: their joint effect beside the sum of the single ones, and the gap."""
-    reading, cells = sheet.reading, sheet.selected
-    if reading is None or not reading.shown or len(cells) < 2:
-        return y
-    panels = {panel.key: panel for panel in sheet.panels}
-    total = 0.0
-    for cell in cells:
-        panel = panels.get(cell["panel"])
-        if panel is None or panel.edit["goal"] != reading.edit["goal"]:
-            return y  # no sum to set beside it
-        corners = sheet.base(panel.y10.flat[cell["index"]], panel.y01.flat[cell["index"]])
-        total += float(sheet.value(corners, panel.edit))
-    if not math.isfinite(total):
+    reading = sheet.reading
+    if reading is None or not reading.shown or len(sheet.selected) < 2:
         return y
     together = float(sheet.value(reading.corners, reading.edit))
     sign = "%" if sheet.unit == "percent" else ""
-    numbers = (("together", together), ("sum", total), ("gap", together - total))
+    total = _sum_alone(sheet, reading)
+    numbers = [("together", together)]
+    if math.isfinite(total):
+        numbers += [("sum", total), ("gap", together - total)]
     at = x
     for name, value in numbers:
         told = fixed(value, 1) + sign
@@ -239,7 +232,26 @@ def _joint(canvas: Canvas, sheet: Sheet, x: float, y: float) -> float:
         at += width(name, 12) * 1.06 + 6
         canvas.text(at, y + 14, told, bold=True)
         at += width(told, 13, bold=True) + 18
+    if not math.isfinite(total):
+        canvas.text(at, y + 14, "run each alone for the sum", size=12, fill=SOFT)
     return y + 22
+
+
+def _sum_alone(sheet: Sheet, reading: Reading) -> float:
+    """What the selected cells come to one by one, under the edit of the selection.
+
+    NaN where one of them was not run so: estimates have no say beside what was run.
+    """
+    panels, total = {panel.key: panel for panel in sheet.panels}, 0.0
+    for cell in sheet.selected:
+        panel, at = panels.get(cell["panel"]), cell["index"]
+        if panel is None or panel.edit["goal"] != reading.edit["goal"]:
+            return math.nan
+        if panel.status.flat[at] not in (Status.EXACT, Status.IMPLIED_ZERO):
+            return math.nan
+        corners = sheet.base(panel.y10.flat[at], panel.y01.flat[at])
+        total += float(sheet.value(corners, panel.edit))
+    return total
 
 
 def draw_corners(canvas: Canvas, sheet: Sheet, x: float, y: float) -> float:

@@ -8,12 +8,12 @@ shows what there is. Without a running loop (a script) nothing comes unasked.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING
 
 from ..errors import MediationError
 from ..status import Status
+from ._parts import running_loop
 
 if TYPE_CHECKING:
     from ._base import View
@@ -41,17 +41,14 @@ class Guesses:
     def __init__(self, view: View) -> None:
         self._view = view
         self._waiting = False
-        self._asked: set[tuple[int, str]] = set()
+        self._asked: list[object] = []  # a metric of yours may have no hash
         view.observe(lambda _: self.soon(), "view")
         self.soon()
 
     def soon(self) -> None:
         """Look on the kernel's loop, once what runs now is done."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return
-        if not self._waiting:
+        loop = running_loop()
+        if loop is not None and not self._waiting:
             self._waiting = True
             loop.call_soon(self._next)
 
@@ -61,7 +58,7 @@ class Guesses:
         drawn = {data["key"]: data for data in self._view.view["panels"]}
         for panel in self._view.panels:
             data = drawn.get(panel.key)
-            if data is None or (study.revision, self._name(panel)) in self._asked:
+            if data is None or self._question(panel) in self._asked:
                 continue
             seconds, runs = data["cost"]["seconds"], max(1, data["cost"]["runs"])
             guess = RUNS * len(study.contrast) * seconds / runs
@@ -70,9 +67,9 @@ class Guesses:
                 return panel
         return None
 
-    def _name(self, panel: Panel) -> str:
+    def _question(self, panel: Panel) -> object:
         study = self._view.study
-        return f"{panel.sweep(study).key} {study.metric.name}"
+        return study.revision, panel.sweep(study).key, study.metric
 
     def _next(self) -> None:
         self._waiting = False
@@ -81,7 +78,7 @@ class Guesses:
             return
         study = self._view.study
         # Once, whatever comes of it: cells that stay empty would be asked for again and again.
-        self._asked.add((study.revision, self._name(panel)))
+        self._asked.append(self._question(panel))
         try:
             study.estimate(panel.mediator, panel.by, edit=panel.sweep(study).edit)
         except MediationError:

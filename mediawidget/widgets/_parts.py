@@ -6,6 +6,8 @@ its own (a head's attention, the logit lens), is a part: its trait is written wh
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -13,11 +15,14 @@ import traitlets as t
 
 from ..edits import Edit
 from ..errors import MediationError, error_fields
+from ..jobs import BREATH
 from ..sites import Site
 
 if TYPE_CHECKING:
     from ..study import Study
     from ._base import View
+
+_log = logging.getLogger(__name__)
 
 Request = Mapping[str, Any]
 Action = Callable[[Request], Any]
@@ -26,7 +31,17 @@ page hears of its progress."""
 
 
 class Written(t.Dict):
-    """A trait that the view alone writes; setting it raises."""
+    """A trait that the view alone writes; setting it raises.
+
+    A part that waits to be drawn is drawn when its trait is read.
+    """
+
+    def get(self, obj: Any, cls: Any = None) -> Any:
+        """What was written last, and is still so."""
+        later = getattr(obj, "later", None)
+        if later is not None:
+            later.settle(self.name)
+        return super().get(obj, cls)
 
     def set(self, obj: Any, value: Any) -> None:
         """Refuse what does not come from the view."""
@@ -55,13 +70,18 @@ class Cells(Protocol):
         """What a click sets a cell to."""
 
 
+def is_below(value: object, n: int) -> bool:
+    """Whether what the page sent is a whole number from 0 to n - 1."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < n
+
+
 class Part:
     """A part of a view.
 
     Attributes:
         NAME: of its trait, of the request that opens it, and of its module in js/src.
-        FOLLOWS: the news after which it is drawn anew: the study's events ("grid" is any grid), and
-            "pair", another pair.
+        FOLLOWS: the news after which it is drawn anew: the study's events ("grid" is any grid,
+            "grid:head" that one and those of some of its layers), and "pair", another pair.
         open: whether somebody looks; a part that nobody looks at costs nothing.
     """
 
@@ -91,19 +111,21 @@ class Part:
         raise NotImplementedError
 
     def draw(self) -> None:
-        """Write the trait anew: the payload, or the error in its stead."""
+        """Write the trait anew: the payload, or the error in its stead, whatever it is."""
         if not self.open:
             return
         try:
-            payload = {"revision": self.study.revision, **self.payload()}
-        except MediationError as error:
+            payload = {**self.payload(), "revision": self.study.revision}
+        except Exception as error:  # noqa: BLE001 - the other parts are drawn all the same
+            if not isinstance(error, MediationError):
+                _log.warning("the part %r could not be drawn", self.NAME, exc_info=True)
             payload = {"revision": self.study.revision, "error": error_fields(error)}
         self.view.write(self.NAME, payload)
 
     def follow(self, event: str) -> None:
         """There is news."""
-        if event.partition(":")[0] in self.FOLLOWS:
-            self.draw()
+        if self.open and any(event == one or event.startswith(f"{one}:") for one in self.FOLLOWS):
+            self.view.later.draw(self)
 
     def show(self) -> None:
         """Somebody looks."""
@@ -113,3 +135,50 @@ class Part:
     def hide(self) -> None:
         """Nobody looks any more."""
         self.open = False
+
+
+class Later:
+    """Parts that wait to be drawn: on the kernel's loop, after the answer to the click.
+
+    One at a time, so that the next click gets in between, and each once, however much news there
+    was. Without a running loop they are drawn at once.
+    """
+
+    def __init__(self) -> None:
+        self._due: list[Part] = []
+        self._waiting = False
+
+    def draw(self, part: Part) -> None:
+        """Draw a part as soon as what runs now is done."""
+        loop = running_loop()
+        if loop is None:
+            part.draw()
+            return
+        if part not in self._due:
+            self._due.append(part)
+        if not self._waiting:
+            self._waiting = True
+            loop.call_soon(self._next, loop)
+
+    def settle(self, name: str) -> None:
+        """Draw the part of this name now, if it waits."""
+        for part in [part for part in self._due if name == part.NAME]:
+            self._due.remove(part)
+            part.draw()
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            if self._due:
+                self._due.pop(0).draw()
+        finally:
+            self._waiting = bool(self._due)
+            if self._waiting:
+                loop.call_later(BREATH, self._next, loop)
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that this runs on, None in a script."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -113,3 +113,20 @@ def test_without_a_loop_nothing_comes_unasked(
     monkeypatch.setattr(_guesses, "CHEAP", 1e9)
     mw.Explorer(several)
     assert not several.estimates
+
+
+def test_metrics_of_one_name_are_two_questions(
+    several: mw.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_guesses, "SLOW", 0.0)
+    monkeypatch.setattr(_guesses, "CHEAP", 1e9)
+
+    async def scene() -> None:
+        several.metric = mw.KL("clean")
+        view = mw.Explorer(several)
+        await idle(view)
+        several.metric = mw.KL("corrupt")
+        assert set(await idle(view)) == {"head", "mlp_out", "residual@position"}
+        view.close()
+
+    asyncio.run(scene())

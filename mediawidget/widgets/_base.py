@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,7 +13,7 @@ from IPython.display import display
 from ..errors import MediationError
 from ..statistics import FEWEST
 from ._desk import Desk
-from ._parts import Cells, Part, Written
+from ._parts import Cells, Later, Part, Written
 from ._saved import SavedPicture, in_notebook
 from ._static import study_html
 from .exports.leaving import Leaving
@@ -22,6 +23,8 @@ from .payload import BaseTokens, entry_payload, place_in, view_payload
 if TYPE_CHECKING:
     from ..history import Intervention
     from ..study import Study
+
+_log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -120,6 +123,7 @@ class View(Page):
         self._seq = 0
         self._tokens: tuple[object, BaseTokens] | None = None
         self.parts = {part.NAME: part(self) for part in self.PARTS}
+        self.later = Later()
         super().__init__(direction=direction)
         self._refresh_view()
         self._refresh_result()
@@ -164,9 +168,12 @@ class View(Page):
         self._refresh_result()
 
     def close(self) -> None:
-        """Let go of the study and of the page."""
+        """Let go of the study and of the page; what a click on it runs stops."""
         if hasattr(self, "_stop"):
             self._stop()
+            self._desk.close()
+        for part in getattr(self, "parts", {}).values():
+            part.hide()
         super().close()
 
     # --- what is shown --------------------------------------------------------------------------
@@ -190,7 +197,10 @@ class View(Page):
 
     def _tell_parts(self, event: str) -> None:
         for part in self.parts.values():
-            part.follow(event)
+            try:
+                part.follow(event)
+            except Exception:  # noqa: BLE001 - the others hear of it all the same
+                _log.warning("the part %r did not follow %r", part.NAME, event, exc_info=True)
 
     def _refresh(self, event: str) -> None:
         if event == "name":
@@ -201,6 +211,9 @@ class View(Page):
         if event == "result":
             self._refresh_result()
             self._keep_clicked_cell()
+            return
+        kind, _, grid = event.partition(":")
+        if kind == "grid" and grid not in [p.sweep(self.study).key for p in self.panels]:
             return
         self._refresh_view()
         if event == "prompts":

@@ -7,7 +7,6 @@ where cells run too, and returns.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ from ..results import frozen_facts
 from ..runs import common_edit
 from ..sites import Site
 from ._goals import EDITS
-from ._parts import Action, Request
+from ._parts import Action, Request, running_loop
 from ._typed import sites_of
 from .exports.answer import export_answer
 from .payload import entry_payload
@@ -44,7 +43,7 @@ class Desk:
     def __init__(self, view: View) -> None:
         self._view = view
         self._sweep: Sweeping | None = None
-        self._loop = _running_loop()
+        self._loop = running_loop()
         self._rests: tuple[object, dict[int, Any]] = (None, {})
         self._actions: dict[str, Action] = {
             "intervene": self._intervene,
@@ -303,7 +302,7 @@ class Sweeping:
         job.watch(self._watch)
         self._tell("running")
         job.start()
-        if _running_loop() is None:
+        if running_loop() is None:
             job.result()
 
     def cancel(self) -> None:
@@ -352,10 +351,3 @@ def _malformed(name: str, value: object, expected: str) -> MediationError:
         expected=expected,
         fix="run the cell again",
     )
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

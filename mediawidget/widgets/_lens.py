@@ -30,6 +30,7 @@ class LensPart(Part):
     """
 
     NAME = "lens"
+    FOLLOWS = ("prompts", "result", "pair", "grid:residual@position")
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
@@ -65,7 +66,7 @@ class LensPart(Part):
                 for name, lens in lenses.items()
             ],
             "label": " + ".join(study.labels(study.selection)) if len(lenses) > 2 else "",
-            **({"panel": panel_payload(study, cells, self.view.pair, 0.0)} if cells else {}),
+            **({"panel": panel_payload(study, cells, self.view.pair, None)} if cells else {}),
         }
 
     def _bases(self, pair: int) -> dict[str, Lens]:

@@ -31,6 +31,7 @@ TITLES = {
     "attn_out": "Attention out",
 }
 LONGEST_TOKEN = 200
+NO_COST = {"runs": 0, "passes": 0, "seconds": 0.0}
 TOKEN_MEDIATORS = ("residual", "attn_out", "mlp_out")
 
 
@@ -87,11 +88,13 @@ def panels_of(study: Study, keys: tuple[str, ...], tokens: str) -> list[Panel]:
     return panels
 
 
-def panel_payload(study: Study, panel: Panel, pair: int | None, rate: float) -> dict[str, Any]:
+def panel_payload(
+    study: Study, panel: Panel, pair: int | None, rate: float | None
+) -> dict[str, Any]:
     """A panel as the page reads it: corners as float32 bytes, a status byte a cell.
 
     ``pair`` is one pair, or None for the mean over pairs; ``rate`` is the seconds that a run
-    takes, for the cost of what has not been run.
+    takes, for the cost of what has not been run, None where nobody offers to run it all.
     """
     sweep = panel.sweep(study)
     n_positions = len(study.token_pairs[0])
@@ -112,7 +115,7 @@ def panel_payload(study: Study, panel: Panel, pair: int | None, rate: float) -> 
         "labels": list(study.labels(panel.sites(study))),
         # A view says all draws, a panel the one that it shows.
         **({} if sweep.edit == study.edit else {"edit": edit_payload([sweep.edit])}),
-        "cost": _cost(study, sweep, rate),
+        "cost": NO_COST if rate is None else _cost(study, sweep, rate),
     }
 
 

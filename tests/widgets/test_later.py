@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import mediawidget as mw
 from mediawidget import study as study_module
 from mediawidget.widgets import _neurons, panels
-from tests.widgets.conftest import Page
+from tests.oracle import Oracle, logit_diff
+from tests.small_models import random_model, tokenizer_of
+from tests.widgets.conftest import PAIRS, Page
 
-PARTS = ("attention", "lens", "pairs", "neurons")
+LOOKING = ("attention", "lens", "pairs", "neurons")
 
 
 class Told(Page):
@@ -62,15 +65,15 @@ def test_the_answer_comes_first_and_parts_once_after_the_last_click(
     study: mw.Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene() -> None:
-        page = opened(study, monkeypatch, *PARTS)
+        page = opened(study, monkeypatch, *LOOKING)
         page.click(4)
         await idle(page)
-        assert page.order == ["result", "reply", *PARTS, "entries"]
+        assert page.order == ["result", "reply", *LOOKING, "entries"]
         page.order = []
         for index in (0, 7, 13):
             page.click(index)
         await idle(page)
-        assert page.order == ["result", "reply"] * 3 + [*PARTS, "entries"]
+        assert page.order == ["result", "reply"] * 3 + [*LOOKING, "entries"]
         assert (page.view.attention["layer"], page.view.attention["head"]) == (4, 1)
         page.view.close()
 
@@ -81,13 +84,13 @@ def test_a_part_that_was_overtaken_is_drawn_for_the_newest(
     study: mw.Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene() -> None:
-        page = opened(study, monkeypatch, *PARTS)
+        page = opened(study, monkeypatch, *LOOKING)
         page.click(4)
         while "attention" not in page.order:
             await asyncio.sleep(0)
         page.click(7)
         await idle(page)
-        once = [name for name in PARTS if name != "attention"]
+        once = [name for name in LOOKING if name != "attention"]
         assert page.order[:5] == ["result", "reply", "attention", "result", "reply"]
         assert sorted(page.order[5:]) == sorted([*once, "entries", "attention"])
         labels = page.view.pairs["label"], page.view.lens["label"]
@@ -154,7 +157,7 @@ def test_an_error_of_one_part_leaves_the_others_alone(
 def test_views_are_drawn_anew_for_their_own_grids_alone(
     study: mw.Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = opened(study, monkeypatch, *PARTS)
+    page = opened(study, monkeypatch, *LOOKING)
     study.sweep("attn_out", progress=False)
     study.estimate("neuron", layers=[2])
     assert set(page.order) == {"neurons"} or page.order == []
@@ -214,7 +217,7 @@ def test_names_of_positions_are_found_once(
     several: mw.Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = counted(monkeypatch, study_module, "position_names")
-    opened(several, monkeypatch, *PARTS)
+    opened(several, monkeypatch, *LOOKING)
     several.intervene(mw.Site("head", 1, head=1))
     assert len(asked) == 1
     before = several.position_names
@@ -245,7 +248,7 @@ def test_a_closed_view_stops_its_sweep_and_draws_no_more(
     several: mw.Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene() -> None:
-        page = opened(several, monkeypatch, *PARTS)
+        page = opened(several, monkeypatch, *LOOKING)
         page.request("sweep", panels=["tokens"])
         while not page.messages:
             await asyncio.sleep(0)
@@ -257,7 +260,30 @@ def test_a_closed_view_stops_its_sweep_and_draws_no_more(
         assert not sweep.running
         assert sweep._jobs[0].state == "cancelled"
         await idle(page)
-        assert not set(page.order) & set(PARTS)
+        assert not set(page.order) & set(LOOKING)
         assert not any(part.open for part in page.view.parts.values())
 
     asyncio.run(scene())
+
+
+def test_neurons_of_other_weights_stand_beside_their_own_base(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Written behind torch's back: only the base runs of the neurons' own job tell."""
+    model: Any = random_model("gpt2", torch.float32)
+    study = mw.Study(mw.load(model, tokenizer=tokenizer_of("gpt2")), PAIRS[0])
+    page = opened(study, monkeypatch, "neurons")
+    study.intervene(mw.Site("neuron", 0, unit=3))
+    before, base = page.view.neurons["revision"], page.view.view["base"]
+    for one in model.transformer.h[1].parameters():
+        one.data.mul_(1.5)
+    assert page.ask("neurons_run")["ok"]
+    assert page.view.neurons["revision"] > before
+    assert page.view.view["base"] != base
+    corners = Oracle(model, study.lm.tokenizer, [PAIRS[0]]).corners
+    told = page.view.neurons
+    for i in (0, 7):
+        expected = corners(mw.Site("neuron", 0, unit=told["units"][i]), 0)
+        shown = np.frombuffer(told["panel"]["y01"], "<f4")[i]
+        assert shown == pytest.approx(logit_diff(expected["Y01"]), abs=1e-3)
+        assert page.view.view["base"]["y00"] == pytest.approx(logit_diff(expected["Y00"]), abs=1e-3)

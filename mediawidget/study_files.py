@@ -7,8 +7,8 @@ holds a checksum of itself, and what tells its model from others.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
+import secrets
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,15 +66,21 @@ def checksum(body: Mapping[str, Any]) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Put a whole file where there may be one, in one step."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+    """Put a whole file where there may be one, in one step; who may read it stays as it was.
+
+    A new one is as open as any that the user makes: ``tempfile`` would keep it from all others.
+    """
+    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with new.open("x", encoding="utf-8") as file:
+        try:
             file.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+            file.flush()
+            if path.exists():
+                shutil.copymode(path, new)
+            new.replace(path)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
 
 
 def _model(study: Study) -> dict[str, Any]:

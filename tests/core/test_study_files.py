@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,20 @@ def test_a_loaded_study_runs_nothing_but_its_prompts(
     monkeypatch.setattr(type(study.engine), "evaluate", counted)
     mw.Study.load(path, study.lm)
     assert runs == [0]
+
+
+def test_a_file_may_be_read_by_whom_the_umask_says(lm: mw.LM, tmp_path: Path) -> None:
+    study, path = mw.Study(lm, PAIRS[0]), tmp_path / "a.json"
+    before = os.umask(0o027)
+    try:
+        study.save(path)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+        path.chmod(0o600)
+        study.save(path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_columns_of_an_earlier_metric_come_back(lm: mw.LM, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -45,14 +46,17 @@ def body_of(study: Study) -> dict[str, Any]:
         "cursor": record.cursor,
         "effects": write.effect_data,
         "edits": [edit.to_json() for edit in write.edits],
-        "tops": [list(found) for found in write.tops],
+        "tops": [[[token, _finite(p)] for token, p in found] for found in write.tops],
     }
 
 
 def record_of(body: dict[str, Any], edits: list[Edit], metric: Metric) -> Record:
     """The inverse, under a metric that may be another than the saved one."""
     effects = [_effect(data, body, edits, metric) for data in body["effects"]]
-    tops = [[(str(token), float(p)) for token, p in found] for found in body["tops"]]
+    tops = [
+        [(str(token), math.nan if p is None else float(p)) for token, p in found]
+        for found in body["tops"]
+    ]
 
     def effect(index: int | None) -> Effect | None:
         return None if index is None else effects[index]
@@ -150,6 +154,11 @@ def _effect(
     # The very edits of the study: those that hold values are equal to themselves alone.
     effect = replace(effect, edit=edits[data["edit"]])
     return effect.rescore(metric) if own and metric != effect.metric else effect
+
+
+def _finite(number: float) -> float | None:
+    """As JSON has it: a run that overflowed has no probabilities."""
+    return number if math.isfinite(number) else None
 
 
 def _unpacked(data: Any, dtype: Any) -> Any:

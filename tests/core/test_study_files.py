@@ -142,6 +142,26 @@ def test_a_loaded_study_runs_nothing_but_its_prompts(
     assert runs == [0]
 
 
+def own_model() -> mw.LM:
+    """A model that no other test shares."""
+    return mw.load(random_model("gpt2", torch.float32), tokenizer=tokenizer_of("gpt2"))
+
+
+def test_what_overflowed_comes_back_as_no_number(tmp_path: Path) -> None:
+    lm = own_model()
+    study = mw.Study(lm, PAIRS[0])
+    study.intervene({mw.Site("residual", 2): mw.Scale(1e38)})
+    before = study.history.current
+    after = mw.Study.load(study.save(tmp_path / "a.json"), lm).history.current
+    assert before is not None
+    assert after is not None
+    for name, top in before.next_tokens[0].items():
+        loaded = after.next_tokens[0][name]
+        assert [token for token, _ in top] == [token for token, _ in loaded]
+        np.testing.assert_array_equal([p for _, p in top], [p for _, p in loaded])
+    assert np.isnan([p for _, p in after.next_tokens[0]["broken"]]).all()
+
+
 def test_a_file_may_be_read_by_whom_the_umask_says(lm: mw.LM, tmp_path: Path) -> None:
     study, path = mw.Study(lm, PAIRS[0]), tmp_path / "a.json"
     before = os.umask(0o027)

@@ -35,6 +35,7 @@ FORMAT = "mediawidget-study-1"
 
 def save(study: Study, path: Path) -> Path:
     """Write a study. A file that is there already is replaced only once all is written."""
+    _refuse_changed_weights(study)
     body = {"model": _model(study), **body_of(study)}
     data = {"format": FORMAT, "checksum": checksum(body), "study": body}
     try:
@@ -177,6 +178,20 @@ def _run_again(study: Study, body: dict[str, Any], edits: list[Edit]) -> None:
 
 
 # --- whose it is --------------------------------------------------------------------------------
+
+
+def _refuse_changed_weights(study: Study) -> None:
+    """A file is of one set of weights, which it names: those that all of it was run on."""
+    run = len(study.history) > 1 or study.last is not None or any(study.record().grids.items())
+    before = study.revision
+    study.total  # noqa: B018 - runs the prompts anew: what is of other weights is forgotten
+    require(
+        not run or study.revision == before,
+        "The model's weights have changed since this study was run, so its results are no more.",
+        value=study.lm.name,
+        expected="the weights that the results are of",
+        fix="run it again, then save it",
+    )
 
 
 def _refuse_another_model(saved: dict[str, Any], study: Study, rerun: bool) -> None:

@@ -162,6 +162,38 @@ def test_what_overflowed_comes_back_as_no_number(tmp_path: Path) -> None:
     assert np.isnan([p for _, p in after.next_tokens[0]["broken"]]).all()
 
 
+def changed_weight(lm: mw.LM) -> torch.Tensor:
+    """A weight to be changed."""
+    model: Any = lm.hf
+    found: torch.Tensor = model.transformer.h[0].mlp.c_fc.weight
+    return found
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_results_of_weights_that_are_no_more_are_not_saved(tmp_path: Path, counted: bool) -> None:
+    lm, path = own_model(), tmp_path / "a.json"
+    study = mw.Study(lm, PAIRS[0])
+    study.sweep("head", progress=False)
+    weight = changed_weight(lm)
+    with torch.no_grad():
+        (weight if counted else weight.data).mul_(1.5)
+    with pytest.raises(mw.MediationError, match="weights have changed"):
+        study.save(path)
+    assert not path.exists()
+    study.sweep("head", progress=False)
+    same(study.grids["head"], mw.Study.load(study.save(path), lm).grids["head"])
+
+
+def test_nothing_but_the_prompts_is_saved_under_any_weights(tmp_path: Path) -> None:
+    lm = own_model()
+    study = mw.Study(lm, PAIRS[0])
+    study.total  # noqa: B018
+    with torch.no_grad():
+        changed_weight(lm).mul_(1.5)
+    loaded = mw.Study.load(study.save(tmp_path / "a.json"), lm)
+    assert float(loaded.known_total["TE"]) == float(mw.Study(lm, PAIRS[0]).total["TE"])
+
+
 def test_a_file_may_be_read_by_whom_the_umask_says(lm: mw.LM, tmp_path: Path) -> None:
     study, path = mw.Study(lm, PAIRS[0]), tmp_path / "a.json"
     before = os.umask(0o027)

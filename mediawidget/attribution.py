@@ -17,6 +17,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from .checks import broken, refused_plainly
 from .edits import Edit, Knockout
 from .edits.base import BASES, MeanOf, Vector
 from .effects import Effect, Status
@@ -79,8 +80,12 @@ def estimated(
     effect = replace(
         effect, facts=found, clusters=clusters_of(contrast), groups=groups_of(contrast)
     )
-    checks = premises(outcomes.bases, metric.over(outcomes.columns))
-    return replace(effect, checks=(*checks, _accuracy(grid, effect)))
+    checks = (
+        *premises(outcomes.bases, metric.over(outcomes.columns)),
+        *broken(effect, "the gradient or the new value overflows there"),
+        _accuracy(grid, effect),
+    )
+    return replace(effect, checks=checks)
 
 
 def refuse_no_estimate(question: Question, metric: Metric) -> None:
@@ -162,10 +167,11 @@ def _accuracy(grid: Grid, effect: Effect) -> Check:
     if name in ("float16", "bfloat16"):
         words += f" Gradients are in {name}."
     guessed = np.flatnonzero(effect.status.reshape(-1) == Status.ESTIMATE)
-    if not len(guessed):
-        return Check("estimate", None, words)
-    y = effect.scores(effect.bases)[0]
     engine, edit = grid.question.engine, grid.question.sweep.edit
+    refused = refused_plainly([edit], effect.n_pairs)
+    if refused or not len(guessed):
+        return Check("estimate", None, f"{words} {refused}".rstrip())
+    y = effect.scores(effect.bases)[0]
     ok, told = True, []
     for which, base in enumerate(BASES):
         moved = effect.scores(effect.edited[0, which]).reshape(-1)[guessed] - y[which]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -60,7 +60,7 @@ def with_checks(effect: Effect, outcomes: Outcomes, proven: Sequence[Check]) -> 
     checks = (
         *premises(effect.bases, effect.metric.over(effect.columns)),
         moved,
-        *_broken(effect),
+        *broken(effect, "the model overflows there, or a token has nothing left to attend to"),
         *proven,
     )
     effect = replace(effect, checks=checks)
@@ -72,16 +72,20 @@ def with_checks(effect: Effect, outcomes: Outcomes, proven: Sequence[Check]) -> 
     return replace(effect, edited=nothing, status=np.asarray(failed, dtype=np.uint8))
 
 
-def _broken(effect: Effect) -> list[Check]:
+def broken(effect: Effect, why: str) -> list[Check]:
     """A failed check where cells came to NaN or infinity; none where all is well."""
     n = int((effect.status == Status.FAILED).sum())
     if not n:
         return []
-    words = (
-        f"{n} of {effect.status.size} cells came to NaN or infinity: the model overflows there, "
-        "or a token has nothing left to attend to."
-    )
+    words = f"{n} of {effect.status.size} cells came to NaN or infinity: {why}."
     return [Check("finite numbers", ok=False, words=words)]
+
+
+def refused_plainly(edits: Iterable[Edit], n_pairs: int) -> str:
+    """Why a plain pass is not compared with; empty where it is."""
+    if n_pairs <= MANY or not any(isinstance(edit, Mean) for edit in edits):
+        return ""
+    return f"Not compared: a plain pass would first average {n_pairs} prompts singly."
 
 
 def _plain_check(
@@ -95,9 +99,8 @@ def _plain_check(
     ran = (effect.status == Status.EXACT).reshape(-1)[possible]
     if not ran.any():
         return [Check("plain forward", None, "Nothing was run that could be compared.")]
-    edits = {edit for cell in cells for edit in cell.values()}
-    if any(isinstance(edit, Mean) for edit in edits) and effect.n_pairs > MANY:
-        words = f"Not compared: a plain pass would first average {effect.n_pairs} prompts singly."
+    words = refused_plainly((edit for cell in cells for edit in cell.values()), effect.n_pairs)
+    if words:
         return [Check("plain forward", None, words)]
     columns = effect.columns
     on_corrupt = effect.edited[0, 1].reshape(-1, len(columns))[possible]

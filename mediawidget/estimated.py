@@ -58,8 +58,8 @@ class Estimated(Metric):
                 "An estimate is of the one metric whose gradient was taken.",
                 value=metric.name,
                 expected=self.of.name,
-                fix=f"study.metric = mw.{type(metric).__name__}(...), then study.estimate(...) "
-                "again: two passes",
+                fix=f"study.metric = mw.{type(metric).__name__}(...), then "
+                "study.estimate(...) again",
             )
         return self
 

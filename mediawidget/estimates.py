@@ -46,12 +46,15 @@ class Estimates:
         layers: Sequence[int] | int | None = None,
         edit: Edit | None = None,
     ) -> Effect:
-        """What a sweep would come to, to first order: every site at once, in two passes.
+        """What a sweep would come to, to first order: every site at once.
 
         PIE from the gradient on the corrupt prompt, TIE from the one on the clean prompt, each
         times the change of the site's value (attribution patching: Nanda 2023; Syed et al. 2023;
         Kramar et al. 2024). It is exact where the metric is linear between the two values, and
         misses what saturates: run what matters.
+
+        However many sites there are, it takes the base runs, one forward and one backward pass
+        over both prompts, and for its check one plain run a prompt of the first pair.
 
         Args:
             mediator: as in ``sweep``, but for attention patterns and edges.

@@ -1,8 +1,8 @@
 """Panels that would take long to run are estimated by themselves.
 
 Where a sweep takes less than a second, running it is as quick as reading an estimate, so nothing is
-guessed. Where it takes longer, the estimate costs two passes: it comes once the cell that made the
-view is done, one panel at a time, so that cells and clicks get in between, and the page already
+guessed. Where it takes longer, the estimate costs a few passes: it comes once the cell that made
+the view is done, one panel at a time, so that cells and clicks get in between, and the page already
 shows what there is. Without a running loop (a script) nothing comes unasked.
 """
 

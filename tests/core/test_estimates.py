@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import mediawidget as mw
+from mediawidget import attribution, checks
 from mediawidget.effects import Status
+from mediawidget.plain import plain_run
 from tests.engine.cases import lm_of, random_pair
 from tests.small_models import random_model, tokenizer_of
 
@@ -126,3 +128,36 @@ def test_prompts_that_are_the_same_have_nothing_to_estimate() -> None:
     assert (effect.status == Status.IMPLIED_ZERO).all()
     assert (effect["PIE"] == 0).all()
     assert next(check.ok for check in effect.checks if check.name == "estimate") is None
+
+
+def test_many_prompts_are_not_averaged_one_by_one_for_a_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pairs = [random_pair("gpt2", seed) for seed in range(checks.MANY + 1)]
+    study = mw.Study(lm_of("gpt2"), pairs)
+    asked: list[object] = []
+
+    def counting(engine: Any, run: mw.Run) -> Any:
+        asked.append(run)
+        return plain_run(engine, run)
+
+    monkeypatch.setattr(attribution, "plain_run", counting)
+    effect = study.estimate("head", edit=mw.Mean())
+    assert (effect.status == Status.ESTIMATE).all()
+    (check,) = (check for check in effect.checks if check.name == "estimate")
+    assert check.ok is None
+    assert f"average {len(pairs)} prompts singly" in check.words
+    assert not asked
+    study.contrast = study.contrast[: checks.MANY]
+    study.estimate("head", edit=mw.Mean())
+    assert len(asked) == 2
+
+
+def test_a_cell_without_a_number_says_why(study: mw.Study) -> None:
+    vector = [1e308, *[0.0] * (study.lm.d_model - 1)]
+    effect = study.estimate("residual", edit=mw.Steer(vector, scale=1e10))
+    assert (effect.status == Status.FAILED).any()
+    (check,) = (check for check in effect.checks if check.name == "finite numbers")
+    assert check.ok is False
+    assert "the gradient or the new value overflows there" in check.words
+    assert not any(c.name == "finite numbers" for c in study.estimate("residual").checks)

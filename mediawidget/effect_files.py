@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -46,12 +47,19 @@ def save(effect: Effect, path: Path) -> Path:
             np.savez_compressed(file, allow_pickle=False, **written, **arrays)
     elif path.suffix == ".json":
         for name, array in arrays.items():
-            values = [None if np.isnan(value) else value for value in array.reshape(-1).tolist()]
+            values = [_as_json(value) for value in array.reshape(-1).tolist()]
             header[name] = {"shape": array.shape, "values": values}
         path.write_text(json.dumps(header, allow_nan=False), encoding="utf-8")
     else:
         raise _unreadable(path, "the ending is neither .json nor .npz")
     return path
+
+
+def _as_json(number: float) -> float | str | None:
+    """A number in words that numpy reads back: JSON has no infinity and no NaN."""
+    if math.isfinite(number):
+        return number
+    return None if math.isnan(number) else str(number)
 
 
 def header_of(effect: Effect) -> dict[str, Any]:

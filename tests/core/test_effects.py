@@ -259,3 +259,11 @@ def test_a_cell_has_its_label_for_a_name_too() -> None:
     for unknown in ("L9H9", "L0H0"):
         with pytest.raises(mw.MediationError, match="no such cell"):
             twice.cell(unknown)
+
+
+@pytest.mark.parametrize("ending", ["json", "npz"])
+def test_numbers_that_overflowed_come_back(tmp_path: Path, ending: str) -> None:
+    effect = grid()
+    effect.edited[0, :, 0, 0] = [[np.inf, -np.inf, np.nan], [1 / 3, -0.0, 5e-324]]
+    back = Effect.load(effect.save(tmp_path / f"a.{ending}"))
+    np.testing.assert_array_equal(back.edited, effect.edited)

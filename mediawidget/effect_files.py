@@ -82,14 +82,26 @@ def arrays_of(effect: Effect) -> dict[str, Any]:
     return {name: np.asarray(getattr(effect, name), dtype) for name, dtype in ARRAYS.items()}
 
 
-def as_path(path: object) -> Path:
-    """The place of a file, refused if it is none."""
+def as_path(
+    path: object,
+    thing: str = "An effect",
+    expected: str = "a path that ends in .json or .npz",
+    fix: str = "effect.save('effect.npz')",
+) -> Path:
+    """The place of a file, refused if it is none.
+
+    Args:
+        path: what was given. The others are the words of the refusal.
+        thing: what is saved.
+        expected: instead.
+        fix: a call that goes.
+    """
     require(
         isinstance(path, str | Path) and bool(str(path)),
-        "An effect is saved in a file.",
+        f"{thing} is saved in a file.",
         value=path,
-        expected="a path that ends in .json or .npz",
-        fix="effect.save('effect.npz')",
+        expected=expected,
+        fix=fix,
     )
     return Path(str(path))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from .comparing import compare
+from .effect_files import as_path
 from .effects import Effect
-from .errors import require
 from .grids import Grids
 from .history import History, Intervention
 from .sites import Site
@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from .metrics import Metric
     from .prompts import Contrast
 
+_FILE = "A study", "a path", "study.save('study.json')"
+"""What is said of a path that is none."""
+
 
 @dataclass(frozen=True)
 class Record:
-    """Everything that came of a study's question.
+    """What was run of a study's question. What was estimated is not in it.
 
     Attributes:
         columns: what its runs keep.
@@ -120,7 +123,11 @@ class Logbook:
         """Write the study as JSON: prompts, metric, readout, edits, history with names, all grids.
 
         Numbers to the last bit, no pickle. The weights are not in it, but what tells them from
-        others. A metric of your own is written by its name alone.
+        others. A metric of your own is written by its name alone. Estimates are not in it.
+
+        Raises:
+            MediationError: a place that cannot be written to; results of weights that have changed
+                since.
 
         Example:
             >>> study.save("study.json")
@@ -128,7 +135,7 @@ class Logbook:
         """
         from . import study_files
 
-        return study_files.save(self, _as_path(path))  # type: ignore[arg-type]
+        return study_files.save(self, as_path(path, *_FILE))  # type: ignore[arg-type]
 
     @classmethod
     def load(
@@ -150,7 +157,7 @@ class Logbook:
         from . import study_files
 
         kind: Any = cls
-        return study_files.load(kind, _as_path(path), lm, metric, rerun=rerun)  # type: ignore[return-value]
+        return study_files.load(kind, as_path(path, *_FILE), lm, metric, rerun=rerun)  # type: ignore[return-value]
 
     def to_code(self, model: str | None = None) -> str:
         """What is selected as a short script of nnsight that runs without this package.
@@ -174,7 +181,7 @@ class Logbook:
         return script(study, model)
 
     def record(self) -> Record:
-        """Everything that came of the question, to be kept."""
+        """What was run, to be kept."""
         return Record(
             columns=self.engine.columns,
             entries=tuple(self.history),
@@ -202,15 +209,3 @@ class Logbook:
             self._last = self.history.current.effect if self.history.current else None
             self._watchers.tell("result")
         return moved
-
-
-def _as_path(path: object) -> Path:
-    """The place of a file, refused if it is none."""
-    require(
-        isinstance(path, str | Path) and bool(str(path)),
-        "A study is saved in a file.",
-        value=path,
-        expected="a path",
-        fix="study.save('study.json')",
-    )
-    return Path(str(path))

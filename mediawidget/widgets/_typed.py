@@ -1,4 +1,8 @@
-"""Sites as a line of text: ``L3H0 mlp5@END L2@store``, in the names that ``Site.label`` gives."""
+"""Sites as a line of text: ``L3H0 mlp5@END L2@store``, by their labels.
+
+Read are those of whole layers and of heads, at one position or all: not those of edges, patterns,
+units, or several positions.
+"""
 
 from __future__ import annotations
 

@@ -202,14 +202,6 @@ class Sheet:
         return NAMES[bool(self.view["edit"]["corners"]), self.direction]
 
     @property
-    def pairs_words(self) -> str:
-        """Which pairs the numbers are of."""
-        n, index = self.view["pairs"]["n"], self.view["pairs"]["index"]
-        if index is None:
-            return f"mean of {n} pairs"
-        return "1 pair" if n == 1 else f"pair {index + 1} of {n}"
-
-    @property
     def n(self) -> int:
         """How many pairs the numbers are of."""
         return int(self.view["pairs"]["n"]) if self.view["pairs"]["index"] is None else 1

@@ -12,7 +12,7 @@ from ...effects import Status
 from ...errors import MediationError, require
 from ..drawing.ink import Inked, attention, lens
 from ..drawing.others import Matrix, draw_matrix
-from ..drawing.reading import DIRECTIONS, UNITS, Sheet
+from ..drawing.reading import UNITS, Sheet
 from ..drawing.sheet import draw_sheet
 from ..drawing.text import MINUS
 from .facts import VERSION, edit_words, sheet_facts, study_facts
@@ -37,18 +37,14 @@ class Look:
     Args:
         unit: "percent" of the total effect, or "raw", in the metric's unit.
         palette: "rdbu" (red to blue) or "puor" (orange to purple).
-        direction: "restore", "break" or "difference"; None for the view's own.
     """
 
     unit: str = "percent"
     palette: str = "rdbu"
-    direction: str | None = None
 
     def __post_init__(self) -> None:
         _one_of("unit", self.unit, UNITS)
         _one_of("palette", self.palette, PALETTES)
-        if self.direction is not None:
-            _one_of("direction", self.direction, DIRECTIONS)
 
 
 def picture(page: Page, look: Look) -> Snapshot:
@@ -81,8 +77,7 @@ def sheet_of(view: View, look: Look) -> Sheet:
     parts = tuple(getattr(view, name) for name, part in view.parts.items() if part.open)
     # Cells of a part that stands beside panels are there to be looked closer at, on the page.
     drawn = () if view.view["panels"] else parts
-    direction = look.direction or view.direction
-    return Sheet(view.view, view.result, drawn, direction, look.unit, look.palette)
+    return Sheet(view.view, view.result, drawn, view.direction, look.unit, look.palette)
 
 
 def _view(view: View, look: Look) -> Snapshot:
@@ -106,10 +101,8 @@ def _inked(view: View) -> Inked | None:
 
 
 def _game(page: InteractionGrid, look: Look) -> Snapshot:
-    verb = look.direction or page.direction
-    _one_of("direction", verb, tuple(GAMES))
     # Every set was run on both prompts.
-    game: Interactions = replace(page.interactions, direction=GAMES[verb])
+    game: Interactions = replace(page.interactions, direction=GAMES[page.direction])
     matrix = np.asarray(game.matrix, float)
     edit = edit_words(page.game["edit"])
     shows = f"together minus the sum, {game.direction}, {game.unit}"

@@ -1,12 +1,12 @@
-// Readings beside the present one: a pinned one to compare with, the one before, and a selection
-// without one of its sites. None of them changes what is selected.
+// Readings beside the present one: a pinned one to compare with, and the one before. None of them
+// changes what is selected, and none outlives the prompts and the pair that it is of.
+import { APART, amount, effectOf } from "./amount.ts";
 import { button, setProps } from "./dom.ts";
 import type { Commands } from "./keys.ts";
-import { percentText, raw } from "./numbers.ts";
 import { Status } from "./protocol.ts";
 import type { Compare } from "./rail.ts";
 import type { Reading } from "./reading.ts";
-import { shown, shownValue } from "./scale.ts";
+import { shown } from "./scale.ts";
 import type { Store } from "./store.ts";
 import { plain } from "./text.ts";
 
@@ -17,108 +17,122 @@ export interface Beside {
   tool: HTMLElement;
 }
 
-export function beside(store: Store, signal: AbortSignal): Beside {
-  let pinned: Reading | null = null;
-  let blinking = false;
-  let now = store.resultReading;
-  let before: Reading | null = null;
+/** Of a reading without a number: no state says why. */
+const NONE = -1;
 
-  const pin = button("Pin", () => toggle(), { title: "Hold this reading and compare (P)" });
-  const toggle = () => {
-    const { reading } = store;
-    const can = reading && shown(reading.status);
-    pinned = pinned || !can ? null : reading;
-    draw();
+export function beside(store: Store, signal: AbortSignal): Beside {
+  const { pin, unpin, pinned } = pinning(store, signal);
+  const { blink, before } = blinking(store, signal);
+  const compare: Compare = (reading) => before(reading) ?? difference(store, pinned(), reading);
+  const tool = button("Pin", pin, { title: "Hold this reading and compare (P)" });
+  const press = () => setProps(tool, { "aria-pressed": String(pinned() !== null) });
+  store.on(["hover"], press, signal);
+  press();
+  return { keys: { p: pin, P: pin, b: blink, B: blink, Escape: unpin }, compare, tool };
+}
+
+/** Calls `run` when the view shows other prompts or another pair. */
+function onOther(store: Store, run: () => void, signal: AbortSignal): void {
+  const now = () => `${store.view?.revision}/${store.view?.pairs.index}`;
+  let known = now();
+  const check = () => {
+    if (now() === known) return;
+    known = now();
+    run();
   };
-  const draw = () => {
-    setProps(pin, { "aria-pressed": String(pinned !== null) });
+  store.on(["view"], check, signal);
+}
+
+const sameSite = (a: Reading | null, b: Reading | null) =>
+  a?.label === b?.label && a?.edit.goal === b?.edit.goal;
+
+// --- the pinned one -----------------------------------------------------------------------------
+
+function pinning(store: Store, signal: AbortSignal) {
+  let held: Reading | null = null;
+  const set = (to: Reading | null) => {
+    held = to;
+    // Everything that reads says it anew.
     store.setAside(store.aside);
   };
-
-  const value = (reading: Reading) =>
-    shownValue(store.direction, reading.edit, store.unit, reading.corners);
-  const amount = (number: number) =>
-    store.unit === "percent" ? `${percentText(number)}%` : raw(number);
-  const compare: Compare = (reading) => {
-    if (blinking) return { words: `Before: ${before ? before.label : "nothing was set"}.` };
-    if (!pinned || !reading || !shown(reading.status)) return null;
-    const [a, b] = [pinned, reading].map((one) => plain(one.label, 60));
-    const gap = amount(value(pinned) - value(reading));
-    if (a === b)
-      return { words: `${a} is pinned as A. Point at another cell to compare; P lets go.` };
-    return {
-      figure: gap,
-      of: "A − B",
-      words: `A ${a} ${amount(value(pinned))} − B ${b} ${amount(value(reading))} = ${gap}.`,
-    };
+  const pin = () => {
+    const { reading } = store;
+    set(held || !reading || !shown(reading.status) ? null : reading);
   };
-
-  /** What was shown before the present result; the base runs where there was nothing. */
-  const previous = (): Reading | null => {
-    const { view } = store;
-    if (!view || before) return before;
-    const { y11, y00 } = view.base;
-    const corners = { y11, y00, y10: y11, y01: y00 };
-    const { edit } = view;
-    const status = Status.ImpliedZero;
-    return {
-      kind: "result",
-      cells: [],
-      label: "",
-      corners,
-      edit,
-      status,
-      n: 1,
-      ci: null,
-      stale: false,
-    };
+  const unpin = () => {
+    if (!held) return false;
+    set(null);
+    return true;
   };
+  onOther(store, () => set(null), signal);
+  return { pin, unpin, pinned: () => held };
+}
+
+/** A − B in words, or why there is no such number. */
+function difference(store: Store, a: Reading | null, b: Reading | null): ReturnType<Compare> {
+  if (!a || !b || !shown(b.status)) return null;
+  const [first, second] = [a, b].map(({ label }) => plain(label, 60));
+  if (sameSite(a, b))
+    return { words: `${first} is pinned as A. Point at another cell to compare; P lets go.` };
+  if (a.edit.corners !== b.edit.corners) return { words: `A ${first} and B ${second} ${APART}` };
+  const [x, y] = [effectOf(store, a), effectOf(store, b)];
+  const guessed = a.status === Status.Estimate || b.status === Status.Estimate;
+  const gap = amount(store, x - y);
+  return {
+    figure: guessed ? `≈ ${gap}` : gap,
+    of: "A − B",
+    words: `A ${first} ${amount(store, x)} − B ${second} ${amount(store, y)} ${guessed ? "≈" : "="} ${gap}.`,
+  };
+}
+
+// --- the one before -----------------------------------------------------------------------------
+
+function blinking(store: Store, signal: AbortSignal) {
+  let now = store.resultReading;
+  let last: Reading | null = null;
+  let on = false;
+  let other = false;
+  onOther(
+    store,
+    () => {
+      last = null;
+      other = true;
+    },
+    signal,
+  );
+  const follow = () => {
+    const reading = store.resultReading;
+    // On other prompts the first result is the old selection's: nothing was before it.
+    if (!other && !sameSite(reading, now)) last = now;
+    now = reading;
+    other = false;
+  };
+  store.on(["result"], follow, signal);
+
   const blink = (event: KeyboardEvent) => {
     if (event.repeat) return;
-    blinking = true;
-    store.setAside(previous());
+    on = true;
+    store.setAside(last ?? nothing(store));
   };
   const unblink = () => {
-    if (!blinking) return;
-    blinking = false;
+    if (!on) return;
+    on = false;
     store.setAside(null);
   };
   addEventListener("keyup", unblink, { signal });
   addEventListener("blur", unblink, { signal });
+  // What is held aside, every view of the model shows.
+  signal.addEventListener("abort", unblink);
+  const before: Compare = () =>
+    on ? { words: `Before: ${last ? plain(last.label, 160) : "nothing was set"}.` } : null;
+  return { blink, before };
+}
 
-  store.on(
-    ["result"],
-    () => {
-      const reading = store.resultReading;
-      if (reading?.label === now?.label) return;
-      [now, before] = [reading, now];
-    },
-    signal,
-  );
-  store.on(
-    ["view"],
-    () => {
-      // Numbers of other prompts cannot be compared with these.
-      const revision = store.view?.revision;
-      if (revision === known) return;
-      known = revision;
-      pinned = before = null;
-      draw();
-    },
-    signal,
-  );
-  let known = store.view?.revision;
-
-  const unpin = () => {
-    if (!pinned) return false;
-    pinned = null;
-    draw();
-    return true;
-  };
-  draw();
-  return {
-    keys: { p: toggle, P: toggle, b: blink, B: blink, Escape: unpin },
-    compare,
-    tool: pin,
-  };
+/** The base runs, of which there is no effect. */
+function nothing({ view }: Store): Reading | null {
+  if (!view) return null;
+  const { base, edit } = view;
+  const corners = { ...base, y10: Number.NaN, y01: Number.NaN };
+  const none = { cells: [], label: "", status: NONE, n: 1, ci: null, stale: false };
+  return { ...none, kind: "result", corners, edit };
 }

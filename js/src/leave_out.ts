@@ -8,26 +8,34 @@ import type { Store } from "./store.ts";
 /** Lets a selection's chips (strip.ts) be left out, one at a time. */
 export function leaveOut(store: Store, signal: AbortSignal) {
   let known: (Reading | null | undefined)[] = [];
-  store.on(
-    ["result", "view"],
-    () => {
-      known = [];
-      store.setAside(null);
-    },
-    signal,
-  );
+  /** The chip that is left out now. */
+  let out: HTMLElement | null = null;
+  const leave = () => {
+    if (!out) return;
+    setProps(out, { "data-asking": null });
+    out = null;
+    store.setAside(null);
+  };
+  const forget = () => {
+    known = [];
+  };
+  store.on(["result", "view"], forget, signal);
+  // The strip makes its chips anew, and nothing says that the pointer left the old one.
+  store.on(["result", "view", "scale", "pending"], leave, signal);
+  signal.addEventListener("abort", leave);
   return (chip: HTMLElement, index: number) => {
-    let here = false;
     const all = known;
     const show = () => {
       const found = all[index];
-      if (!here || all !== known) return;
+      if (out !== chip || all !== known) return;
       setProps(chip, { "data-asking": found === undefined ? "true" : null });
       if (found) store.setAside(found);
     };
     const ask = () => {
-      if (here || !store.live || store.pending || (store.result?.cells.length ?? 0) < 2) return;
-      here = true;
+      if (out === chip || !store.live || store.pending || (store.result?.cells.length ?? 0) < 2)
+        return;
+      leave();
+      out = chip;
       if (!(index in all)) {
         all[index] = undefined;
         const cell = store.result?.cells[index];
@@ -38,16 +46,13 @@ export function leaveOut(store: Store, signal: AbortSignal) {
       }
       show();
     };
-    const leave = () => {
-      if (!here) return;
-      here = false;
-      setProps(chip, { "data-asking": null });
-      store.setAside(null);
+    const away = () => {
+      if (out === chip) leave();
     };
     chip.addEventListener("pointerenter", ask);
     chip.addEventListener("focusin", ask);
-    chip.addEventListener("pointerleave", leave);
-    chip.addEventListener("focusout", leave);
+    chip.addEventListener("pointerleave", away);
+    chip.addEventListener("focusout", away);
   };
 }
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import basket from "./basket.ts";
 import { decodeView } from "./decode.ts";
 import explorer from "./explorer.ts";
-import { answer, FakeModel, payload } from "./fake.ts";
+import { answer, FakeModel, payload, unaligned, ZERO } from "./fake.ts";
 import { typed } from "./typed.ts";
 
 let model: FakeModel;
@@ -173,6 +173,113 @@ test("B shows what was before as long as it is held", () => {
   expect(words()).toBe("Before: L2H0.");
   dispatchEvent(new KeyboardEvent("keyup", { key: "b" }));
   expect(words()).toContain("Patching L0H0");
+});
+
+const pair = (index: number, change = {}) =>
+  payload({ pairs: { n: 2, index, name: "t" }, ...change });
+const release = () => dispatchEvent(new KeyboardEvent("keyup", { key: "b" }));
+
+test("a pair step lets the pin go, and what was before it", () => {
+  draw(explorer, pair(0));
+  model.push("result", answer([1], { y01: 1 }));
+  at(4).focus();
+  press("p");
+  model.push("view", pair(1));
+  model.push("result", answer([1], { y01: 8 }));
+  at(5).focus();
+  expect(readout()).toBe("+50%");
+  press("b");
+  expect(words()).toBe("Before: nothing was set.");
+  release();
+  model.push("result", answer([3]));
+  press("b");
+  expect([words(), readout()]).toEqual(["Before: L0H1.", "+80%"]);
+  release();
+});
+
+test("a patch and a constant are not subtracted, and one site under two edits is two readings", () => {
+  draw();
+  at(0).focus();
+  model.push("result", answer([1]));
+  press("p");
+  model.push("result", answer([1], { edit: ZERO }));
+  expect(words()).toContain("no effect in common");
+  expect(readout()).toBe("\u221240%");
+  press("Escape");
+  press("p");
+  expect(words()).toContain("is pinned as A");
+  const mean = { ...ZERO, kind: "mean", goal: "to its mean" };
+  model.push("result", answer([1], { edit: mean, y01: 2 }));
+  expect(words()).toBe("A L0H1 \u221240% − B L0H1 \u221220% = \u221220%.");
+});
+
+test("what an estimate is subtracted from is about as much", () => {
+  const [panel] = payload().panels as Record<string, unknown>[];
+  const status = unaligned(Uint8Array.from([1, 1, 1, 1, 2, 1]));
+  draw(explorer, payload({ panels: [{ ...panel, status }] }));
+  at(4).focus();
+  press("p");
+  at(1).focus();
+  expect(readout()).toBe("≈ +30%");
+  expect(words()).toBe("A L2H0 +40% − B L0H1 +10% ≈ +30%.");
+});
+
+test("before the first selection there is no figure", () => {
+  draw(explorer, payload({ pairs: { n: 64, index: null, name: "t" } }));
+  model.push("result", answer([1], { n: 64 }));
+  at(2).focus();
+  press("b");
+  expect(words()).toBe("Before: nothing was set.");
+  expect([readout(), el.querySelector(".mw-badge")?.textContent]).toEqual(["", ""]);
+  release();
+});
+
+test("a view that is closed while it shows what was before, or a rest, leaves the others alone", () => {
+  draw();
+  const other = document.createElement("div");
+  document.body.append(other);
+  // Both views have one store.
+  const widget = explorer();
+  widget.initialize({ model });
+  const closeOther = widget.render({ model, el: other });
+  end();
+  end = widget.render({ model, el });
+  const said = () => other.querySelector(".mw-readout")?.textContent;
+  model.push("result", answer([4]));
+  model.push("result", answer([3], { y01: 3 }));
+  at(0).focus();
+  press("b");
+  expect(said()).toBe("+40%");
+  end();
+  expect(said()).toBe("0%");
+  end = widget.render({ model, el });
+  model.push("result", answer([1, 2], { y01: 3 }));
+  el.querySelector(".mw-chip")?.dispatchEvent(new Event("pointerenter"));
+  const { id } = model.last;
+  model.message({ kind: "reply", id, ok: true, data: answer([2], { y01: 2 }) });
+  expect(said()).toBe("+20%");
+  end();
+  expect(said()).toBe("+30%");
+  closeOther();
+  other.remove();
+});
+
+test("a rest is let go where the chips are made anew, and with the view", () => {
+  draw();
+  at(0).focus();
+  model.push("result", answer([1, 2]));
+  const rest = () => {
+    el.querySelector(".mw-chip")?.dispatchEvent(new Event("pointerenter"));
+    const { id, action } = model.last;
+    if (action === "without")
+      model.message({ kind: "reply", id, ok: true, data: answer([2], { y01: 2 }) });
+    return readout();
+  };
+  expect(rest()).toBe("+20%");
+  press("2");
+  expect(readout()).toBe("+40%");
+  press("1");
+  expect(rest()).toBe("+20%");
 });
 
 test("a chip shows the selection without it, from one run that is asked for once", () => {

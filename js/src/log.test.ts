@@ -120,6 +120,7 @@ test("a second entry is compared in one line, and refused in words", () => {
   shift(1);
   expect(line()).toContain("no effect in common");
   model.push("entries", log([START, entry(1, { y01: null, y10: null, status: 4 }), entry(2)], 2));
+  shift(1);
   expect(line()).toContain("has no number");
 });
 
@@ -146,6 +147,48 @@ test("a name is written in place, taken away, or left", () => {
   third.value = "x";
   expect(press(third, "Escape").defaultPrevented).toBe(false);
   expect(model.sent).toHaveLength(before);
+});
+
+test("an entry is not compared with itself, nor with what took its place", () => {
+  const shift = (i: number) =>
+    chip(i).dispatchEvent(new MouseEvent("click", { bubbles: true, shiftKey: true }));
+  shift(1);
+  model.push("entries", log([START, entry(1), entry(2)], 1));
+  expect(line()).toBe("");
+  model.push("entries", log([START, entry(1), entry(2)], 0));
+  shift(2);
+  model.push("entries", log([START, entry(1), entry(2, { name: "mover" })], 1));
+  expect(line()).toContain("mover +40.0%");
+  model.push("entries", log([START, entry(1), entry(2, { label: "L3H1" })], 1));
+  expect(line()).toBe("");
+  shift(2);
+  model.push("entries", log([START, entry(1), entry(2, { label: "L3H1", edit: ZERO })], 1));
+  expect(line()).toBe("");
+});
+
+test("the field of a name stays while the history goes on, and leaves the focus to who took it", () => {
+  const other = document.body.appendChild(document.createElement("input"));
+  press(chip(2), "F2");
+  const field = el.querySelector("input") as HTMLInputElement;
+  field.value = "mover";
+  store.setUnit("raw");
+  model.message({ kind: "reply", id: 99, ok: true });
+  model.push("entries", log([START, entry(1), entry(2), entry(3)], 3));
+  const places = [...(el.querySelector(".mw-entries")?.children ?? [])];
+  expect(places.map((place) => place.tagName)).toEqual(["BUTTON", "BUTTON", "INPUT", "BUTTON"]);
+  expect(document.activeElement).toBe(field);
+  press(field, "Enter", { isComposing: true });
+  expect(field.isConnected).toBe(true);
+  other.focus();
+  expect(document.activeElement).toBe(other);
+  expect(model.last).toMatchObject({ action: "name", index: 2, name: "mover" });
+  expect(texts()).toHaveLength(4);
+  press(chip(3), "F2");
+  press(el.querySelector("input") as HTMLInputElement, "Escape");
+  expect(document.activeElement).toBe(chip(3));
+  press(chip(3), "F2");
+  model.push("entries", log([START, entry(1)], 1));
+  expect(el.querySelector("input")).toBeNull();
 });
 
 test("chips that stay are not made anew, and a long history says what is left out", () => {

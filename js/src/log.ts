@@ -1,12 +1,14 @@
 // The history as a row of chips: where it was, what it is called, what came of it. A click walks
 // there, Shift-click compares with the present one.
 import "./log.css";
-import type { Reader } from "./decode.ts";
+import { APART, amount, effectOf } from "./amount.ts";
+import { editInfo, fields, type Reader } from "./decode.ts";
 import { button, div, h, setProps, setText, span } from "./dom.ts";
+import type { Corners } from "./estimands.ts";
 import type { Commands } from "./keys.ts";
-import { fixed, percentText, raw } from "./numbers.ts";
+import { fixed } from "./numbers.ts";
 import type { EditInfo } from "./protocol.ts";
-import { shown, shownValue } from "./scale.ts";
+import { shown } from "./scale.ts";
 import type { Store } from "./store.ts";
 import { s } from "./svg.ts";
 import { plain } from "./text.ts";
@@ -22,37 +24,34 @@ interface Entry {
   /** Row, left end and width of each site, of a picture of width 1. */
   marks: number[][];
   /** What came of it; null where nothing was selected. */
-  came: {
-    edit: EditInfo;
-    status: number;
-    n: number;
-    corners: { y11: number; y00: number; y10: number; y01: number };
-  } | null;
+  came: { edit: EditInfo; status: number; corners: Corners } | null;
 }
 
 function entry(from: Reader): Entry {
-  const head = { index: from.count("index"), name: from.text("name"), label: from.text("label") };
+  const head = fields(from, { index: "count", name: "text", label: "text" });
   if (!from.has("edit")) return { ...head, marks: [], came: null };
-  const [edit, marks] = [from.at("edit"), from.raw("marks")];
+  const marks = from.raw("marks");
   const fits =
     Array.isArray(marks) &&
     marks.every((mark) => Array.isArray(mark) && mark.every(Number.isFinite) && mark.length === 3);
   if (!fits) from.fail("marks", "a list of three numbers each");
-  const kind = { kind: edit.text("kind"), corners: edit.flag("corners"), goal: edit.text("goal") };
-  const [y11, y00, y10, y01] = ["y11", "y00", "y10", "y01"].map((name) => from.maybe(name)) as [
-    number,
-    number,
-    number,
-    number,
-  ];
-  const [status, n] = [from.count("status"), from.count("n")];
-  return { ...head, marks, came: { edit: kind, status, n, corners: { y11, y00, y10, y01 } } };
+  const corners = fields(from, { y11: "maybe", y00: "maybe", y10: "maybe", y01: "maybe" });
+  return { ...head, marks, came: { edit: editInfo(from), status: from.count("status"), corners } };
 }
 
 /** The keys that walk: the entry before and the one after. */
 export function historyKeys(store: Store): Commands {
   return { "[": () => store.ask("undo"), "]": () => store.ask("redo") };
 }
+
+/** The history's row; nothing as long as nothing was asked. */
+export function history(store: Store, signal: AbortSignal): HTMLElement {
+  return new Log(store, signal).el;
+}
+
+const called = (one: Entry) => plain(one.name || one.label || "nothing", 40);
+const sameEntry = (a: Entry | undefined, b: Entry | undefined) =>
+  a?.label === b?.label && a?.came?.edit.goal === b?.came?.edit.goal;
 
 interface Chip {
   el: HTMLButtonElement;
@@ -62,185 +61,217 @@ interface Chip {
   where: string;
 }
 
-/** The history's row; nothing as long as nothing was asked. */
-export function history(store: Store, signal: AbortSignal): HTMLElement {
-  const row = h("div", { class: "mw-entries", role: "group", "aria-label": "Entries" });
-  const line = h("div", { class: "mw-hint mw-entryline", role: "status" });
-  const rest = span("mw-hint");
-  const rename = button("Rename", () => edit(), { title: "Name the present entry (F2)" });
-  const title = span("mw-stripname", "History");
-  const body = div("mw-entryrow", title, rest, row, rename);
-  const el = h("div", { class: "mw-part mw-log", role: "group", "aria-label": "History" });
-  el.append(body, line);
-  const chips = new Map<number, Chip>();
-  let entries: Entry[] = [];
-  let [cursor, rows, at]: [number, number, number] = [0, 1, 0];
-  let other: number | null = null;
-  let seen = -1;
+class Log {
+  readonly el: HTMLElement;
+  #row = h("div", { class: "mw-entries", role: "group", "aria-label": "Entries" });
+  #line = h("div", { class: "mw-hint mw-entryline", role: "status" });
+  #rest = span("mw-hint");
+  #rename = button("Rename", () => this.#edit(), { title: "Name the present entry (F2)" });
+  #chips = new Map<number, Chip>();
+  #entries: Entry[] = [];
+  #cursor = 0;
+  #rows = 1;
+  /** The tab stop, and the entry that the present one is compared with. */
+  #at = 0;
+  #other: number | null = null;
+  /** The entry that the row was scrolled to. */
+  #seen = -1;
+  /** The field that stands in the place of a chip while its entry is named. */
+  #naming: { index: number; field: HTMLInputElement } | null = null;
 
-  const amount = (value: number) =>
-    store.unit === "percent" ? `${percentText(value)}%` : raw(value);
-  const value = ({ came }: Entry) =>
-    came && shown(came.status)
-      ? shownValue(store.direction, came.edit, store.unit, came.corners)
-      : Number.NaN;
-  const called = (one: Entry) => plain(one.name || one.label || "nothing", 40);
+  constructor(
+    readonly store: Store,
+    signal: AbortSignal,
+  ) {
+    const title = span("mw-stripname", "History");
+    this.el = h(
+      "div",
+      { class: "mw-part mw-log", role: "group", "aria-label": "History" },
+      div("mw-entryrow", title, this.#rest, this.#row, this.#rename),
+      this.#line,
+    );
+    this.#row.addEventListener("keydown", (event) => this.#key(event));
+    store.on([`part:${PART}`], () => this.#read(), signal);
+    store.on(["scale", "view", "status"], () => this.#draw(), signal);
+    this.#read();
+    this.#draw();
+  }
 
-  const read = () => {
-    const fields = store.parts.get(PART)?.fields;
-    if (!fields) return;
-    entries = fields.list("entries", entry);
-    cursor = fields.count("cursor");
-    rows = Math.max(1, fields.count("rows"));
-    const hidden = fields.count("total") - entries.length;
-    setText(rest, hidden > 0 ? `${entries.length} of ${hidden + entries.length}` : "");
-    if (!entries.some(({ index }) => index === at)) at = cursor;
-    if (other !== null && !entries.some(({ index }) => index === other)) other = null;
-    draw();
-  };
+  #find(index: number | null): Entry | undefined {
+    return this.#entries.find((one) => one.index === index);
+  }
 
-  const draw = () => {
-    el.hidden = entries.length < 2;
-    const present = new Set(entries.map(({ index }) => index));
-    for (const [index, chip] of chips)
-      if (!present.has(index)) {
-        chip.el.remove();
-        chips.delete(index);
-      }
-    entries.forEach((one, i) => {
-      const chip = chips.get(one.index) ?? make(one.index);
-      show(chip, one);
-      if (row.children[i] !== chip.el) row.insertBefore(chip.el, row.children[i] ?? null);
+  #read(): void {
+    const from = this.store.parts.get(PART)?.fields;
+    if (!from) return;
+    const other = this.#find(this.#other);
+    this.#entries = from.list("entries", entry);
+    this.#cursor = from.count("cursor");
+    this.#rows = Math.max(1, from.count("rows"));
+    const [shown, total] = [this.#entries.length, from.count("total")];
+    setText(this.#rest, total > shown ? `${shown} of ${total}` : "");
+    if (!this.#find(this.#at)) this.#at = this.#cursor;
+    // A step aside puts other entries in the place of those that came after.
+    const stays = this.#find(this.#other) && sameEntry(this.#find(this.#other), other);
+    if (!stays || this.#other === this.#cursor) this.#other = null;
+    this.#draw();
+  }
+
+  // --- drawing ------------------------------------------------------------------------------
+
+  #draw(): void {
+    const { el } = this;
+    el.hidden = this.#entries.length < 2;
+    this.#prune();
+    this.#entries.forEach((one, i) => {
+      const chip = this.#chips.get(one.index) ?? this.#make(one.index);
+      this.#show(chip, one);
+      const naming = this.#naming?.index === one.index;
+      const here = naming ? (this.#naming?.field as HTMLElement) : chip.el;
+      const there = this.#row.children[i] ?? null;
+      if (there !== here) this.#row.insertBefore(here, there);
     });
-    const compared = comparison();
-    setText(line, compared);
-    line.hidden = compared === "";
-    const now = entries.find(({ index }) => index === cursor);
-    rename.disabled = !store.live || !now;
+    const compared = this.#comparison();
+    setText(this.#line, compared);
+    this.#line.hidden = compared === "";
+    this.#rename.disabled = !this.store.live || !this.#find(this.#cursor);
     // The row alone scrolls to the present entry; the page stays where it is.
-    const chip = chips.get(cursor)?.el;
-    if (chip && cursor !== seen) row.scrollTop = chip.offsetTop - row.clientHeight / 2;
-    seen = cursor;
-  };
+    const chip = this.#chips.get(this.#cursor)?.el;
+    if (chip && this.#cursor !== this.#seen)
+      this.#row.scrollTop = chip.offsetTop - this.#row.clientHeight / 2;
+    this.#seen = this.#cursor;
+  }
 
-  const make = (index: number): Chip => {
-    const [name, amountEl] = [h("bdi"), span("mw-entryvalue")];
-    const chip = button("", (event) => (event.shiftKey ? compare(index) : walk(index)), {
-      class: "mw-entry",
-    });
-    chip.append(name, amountEl);
-    chips.set(index, { el: chip, name, value: amountEl, where: "" });
-    return chips.get(index) as Chip;
-  };
+  /** Takes away what belongs to entries that are no longer there. */
+  #prune(): void {
+    for (const [index, chip] of this.#chips)
+      if (!this.#find(index)) {
+        chip.el.remove();
+        this.#chips.delete(index);
+      }
+    const naming = this.#naming;
+    if (!naming || this.#find(naming.index)) return;
+    this.#naming = null;
+    naming.field.remove();
+  }
 
-  const show = (chip: Chip, one: Entry) => {
-    const where = JSON.stringify([rows, one.marks]);
+  #make(index: number): Chip {
+    const [name, value] = [h("bdi"), span("mw-entryvalue")];
+    const run = (event: MouseEvent) => (event.shiftKey ? this.#compare(index) : this.#walk(index));
+    const el = button("", run, { class: "mw-entry" });
+    el.append(name, value);
+    const chip = { el, name, value, where: "" };
+    this.#chips.set(index, chip);
+    return chip;
+  }
+
+  #show(chip: Chip, one: Entry): void {
+    const where = JSON.stringify([this.#rows, one.marks]);
     if (chip.where !== where) {
       chip.el.querySelector("svg")?.remove();
-      chip.el.prepend(picture(one.marks, rows));
+      chip.el.prepend(picture(one.marks, this.#rows));
       chip.where = where;
     }
-    const number = value(one);
-    const said = one.came ? (Number.isNaN(number) ? "–" : amount(number)) : "";
+    const number = this.#value(one);
+    const said = one.came ? (Number.isNaN(number) ? "–" : amount(this.store, number)) : "";
     setText(chip.name, called(one));
     setText(chip.value, said);
     setProps(chip.el, {
-      "aria-current": one.index === cursor ? "true" : null,
-      "data-other": one.index === other,
+      "aria-current": one.index === this.#cursor ? "true" : null,
+      "data-other": one.index === this.#other,
       "aria-label": `Entry ${one.index}: ${called(one)} ${said}`.trim(),
       title: plain([one.label, one.came?.edit.goal].filter(Boolean).join(", "), 160),
-      tabindex: one.index === at ? 0 : -1,
+      tabindex: one.index === this.#at ? 0 : -1,
     });
-  };
+  }
 
-  const walk = (index: number) => {
-    at = index;
-    other = null;
-    store.ask("walk", { index });
-    draw();
-  };
-  const compare = (index: number) => {
-    at = index;
-    other = other === index || index === cursor ? null : index;
-    draw();
-  };
+  #value({ came }: Entry): number {
+    return came && shown(came.status) ? effectOf(this.store, came) : Number.NaN;
+  }
 
-  const comparison = (): string => {
-    const a = entries.find(({ index }) => index === cursor);
-    const b = entries.find(({ index }) => index === other);
+  #comparison(): string {
+    const [a, b] = [this.#find(this.#cursor), this.#find(this.#other)];
     if (!a || !b) return "";
     const [one, two] = [called(a), called(b)];
     if (!a.came || !b.came) return "Nothing was selected there: there is nothing to compare.";
-    if (a.came.edit.corners !== b.came.edit.corners)
-      return `${one} and ${two} have no effect in common: only one is a patch from the other prompt.`;
-    const [x, y] = [value(a), value(b)];
+    if (a.came.edit.corners !== b.came.edit.corners) return `${one} and ${two} ${APART}`;
+    const [x, y] = [this.#value(a), this.#value(b)];
     if (Number.isNaN(x - y)) return `${one} or ${two} has no number.`;
     // To the decimal, so that the line adds up.
-    const [first, second, gap] = [x, y, x - y].map((number) =>
-      store.unit === "percent" ? `${fixed(number)}%` : raw(number),
-    );
+    const [first, second, gap] = [x, y, x - y].map((number) => amount(this.store, number, fixed));
     return `${one} ${first} − ${two} ${second} = ${gap}`;
-  };
+  }
+
+  // --- what people do -----------------------------------------------------------------------
+
+  #walk(index: number): void {
+    this.#at = index;
+    this.#other = null;
+    this.store.ask("walk", { index });
+    this.#draw();
+  }
+
+  #compare(index: number): void {
+    this.#at = index;
+    this.#other = this.#other === index || index === this.#cursor ? null : index;
+    this.#draw();
+  }
 
   /** The name of the present entry as a field, in the place of its chip. */
-  const edit = () => {
-    const now = entries.find(({ index }) => index === cursor);
-    const chip = chips.get(cursor);
-    if (!now || !chip) return;
+  #edit(): void {
+    const now = this.#find(this.#cursor);
+    if (!now || this.#naming || !this.store.live) return;
+    const { index, name, label } = now;
     const field = h("input", {
       class: "mw-entryname",
       "aria-label": "Name of the entry",
-      placeholder: plain(now.label || "nothing", 40),
+      placeholder: plain(label || "nothing", 40),
       maxlength: LONGEST_NAME,
     });
-    field.value = now.name;
-    let open = true;
+    field.value = name;
     const close = (save: boolean) => {
-      if (!open) return;
-      open = false;
-      const name = field.value.trim();
-      field.replaceWith(chip.el);
-      if (save && name !== now.name) store.ask("name", { index: now.index, name: name || null });
-      chip.el.focus();
+      if (this.#naming?.field !== field) return;
+      this.#naming = null;
+      const wanted = field.value.trim();
+      const chip = this.#chips.get(index)?.el as HTMLElement;
+      // Who leaves the field by a click or Tab has put the focus elsewhere.
+      const back = field.matches(":focus");
+      field.replaceWith(chip);
+      if (save && wanted !== name) this.store.ask("name", { index, name: wanted || null });
+      if (back) chip.focus();
     };
     field.addEventListener("keydown", (event) => {
       event.stopPropagation();
-      if (event.key === "Enter") close(true);
-      if (event.key === "Escape") close(false);
+      // Enter and Escape also end what an input method composes.
+      if (event.isComposing) return;
+      if (event.key === "Enter" || event.key === "Escape") close(event.key === "Enter");
     });
     field.addEventListener("blur", () => close(true));
-    chip.el.replaceWith(field);
+    this.#naming = { index, field };
+    this.#at = index;
+    this.#chips.get(index)?.el.replaceWith(field);
+    this.#draw();
     field.focus();
     field.select();
-  };
+  }
 
-  row.addEventListener("keydown", (event) => {
-    const here = entries.findIndex(({ index }) => index === at);
-    const last = entries.length - 1;
-    const to = {
-      ArrowRight: here + 1,
-      ArrowLeft: here - 1,
-      Home: 0,
-      End: last,
-    }[event.key];
-    if (to === undefined && event.key !== "F2" && event.key !== "Enter") return;
+  #key(event: KeyboardEvent): void {
+    const { key, shiftKey } = event;
+    const here = this.#entries.findIndex(({ index }) => index === this.#at);
+    const last = this.#entries.length - 1;
+    const to = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: last }[key];
+    if (to === undefined && key !== "F2" && key !== "Enter") return;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     event.stopPropagation();
-    if (event.key === "Enter") (event.shiftKey ? compare : walk)(at);
-    else if (to === undefined) edit();
+    if (key === "F2") this.#edit();
+    else if (to === undefined) shiftKey ? this.#compare(this.#at) : this.#walk(this.#at);
     else {
-      at = entries[Math.max(0, Math.min(last, to))]?.index ?? at;
-      draw();
-      chips.get(at)?.el.focus();
+      this.#at = this.#entries[Math.max(0, Math.min(last, to))]?.index ?? this.#at;
+      this.#draw();
+      this.#chips.get(this.#at)?.el.focus();
     }
-  });
-
-  store.on([`part:${PART}`], read, signal);
-  store.on(["scale", "view", "status"], draw, signal);
-  read();
-  draw();
-  return el;
+  }
 }
 
 /** Where the sites are: layers from the top, heads or positions from the left. */

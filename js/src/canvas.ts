@@ -2,6 +2,7 @@
 // Colours are read from the style sheet, so that a painted cell and an element are one picture.
 import { h } from "./dom.ts";
 import type { Face, Place } from "./matrix.ts";
+import { onLook } from "./theme.ts";
 
 const GAP = 2;
 const HATCH = 6;
@@ -105,8 +106,7 @@ export function cellCanvas(rows: number, cols: number, face: (row: number, col: 
       for (let row = 0; row < rows; row++) for (let col = 0; col < cols; col++) draw(row, col);
     });
   };
-  // The style sheet lets the canvas's colours pass over in no time: this is how it hears of a theme.
-  el.addEventListener("transitionend", paint);
+  onLook(paint, el);
 
   return {
     el,

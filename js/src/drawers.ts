@@ -15,11 +15,14 @@ export function drawers(store: Store, signal: AbortSignal, all: readonly Drawer[
   const body = h("div", { class: "mw-drawer", role: "tabpanel" });
   let open: Drawer | null = null;
   let end = new AbortController();
-  signal.addEventListener("abort", () => end.abort());
-  const toggle = (drawer: Drawer) => {
+  const shut = () => {
     end.abort();
-    end = new AbortController();
     if (open) store.ask("open", { part: open.part, open: false });
+  };
+  signal.addEventListener("abort", shut);
+  const toggle = (drawer: Drawer) => {
+    shut();
+    end = new AbortController();
     open = open === drawer ? null : drawer;
     if (open) {
       store.ask("open", { part: open.part });

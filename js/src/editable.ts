@@ -22,6 +22,6 @@ export function editablePrompts(store: Store, signal: AbortSignal): HTMLElement[
     "aria-label": "Edit the prompts",
     "aria-expanded": "false",
   });
-  signal.addEventListener("abort", () => end?.abort());
+  signal.addEventListener("abort", () => end && toggle());
   return [prompts(store, signal, edit), fold];
 }

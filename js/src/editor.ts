@@ -77,15 +77,17 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
     });
   };
   const predict = () => {
+    const asked = JSON.stringify(draft());
     store.ask("predict", { ...draft() }, (data) => {
-      if (!data || signal.aborted) return;
+      if (!data || signal.aborted || asked !== JSON.stringify(draft())) return;
       const { clean, corrupt } = predictionsOf(data);
       picks(lines.answer, "after clean", clean);
       picks(lines.wrong, "after corrupt", corrupt);
     });
   };
   const typed = () => {
-    setProps(state, { "data-old": "true" });
+    // What the model would say after the older texts is no answer to these.
+    for (const name of ["answer", "wrong"] as const) lines[name].read.replaceChildren();
     ask();
     clearTimeout(later);
     later = setTimeout(predict, PAUSE);
@@ -144,7 +146,7 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
     });
     lines[name].input.addEventListener("keydown", ((event: KeyboardEvent) => {
       event.stopPropagation();
-      if (event.key === "Enter" && !event.shiftKey) {
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
         event.preventDefault();
         if (!apply.disabled) apply.click();
       }

@@ -105,12 +105,14 @@ export function payload(change: Record<string, unknown> = {}): Record<string, un
 }
 
 /** A committed result on cells of the head panel. */
+const headLabel = (i: number) => `L${Math.floor(i / COLS)}H${i % COLS}`;
+
 export function answer(cells: number[], change: Record<string, unknown> = {}) {
   return {
     revision: 1,
     seq: 1,
-    cells: cells.map((index) => ({ panel: "head", index })),
-    label: cells.map((i) => `L${Math.floor(i / COLS)}H${i % COLS}`).join(" + "),
+    cells: cells.map((index) => ({ panel: "head", index, label: headLabel(index) })),
+    label: cells.map(headLabel).join(" + "),
     edit: PATCH,
     y11: 10,
     y00: 0,

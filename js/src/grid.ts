@@ -15,6 +15,8 @@ export interface GridOptions
   /** Cell size in CSS pixels. */
   width: number;
   height: number;
+  /** Percent below 1 have a decimal: many of its cells are that small. */
+  fine?: boolean;
   /** The accessible name, without direction and unit. */
   title: string;
 }
@@ -24,7 +26,7 @@ const NUMBER_FITS = 25;
 const STATE = ["none", "exact", "estimate", "zero", "failed", "impossible"] as const;
 
 export function grid(store: Store, options: GridOptions, { key, rows, cols }: Panel) {
-  const { transposed, width } = options;
+  const { transposed, width, fine } = options;
   const ref = ({ row, col }: Place): CellRef => ({
     panel: key,
     index: transposed ? col * cols + row : row * cols + col,
@@ -41,7 +43,8 @@ export function grid(store: Store, options: GridOptions, { key, rows, cols }: Pa
     const { status } = reading;
     const value = shown(status) ? shownValue(direction, view.edit, unit, reading.corners) : 0;
     const zero = status === Status.ImpliedZero;
-    const number = unit === "percent" ? percentText(Math.round(value)) : short(value);
+    const number =
+      unit === "percent" ? percentText(fine ? value : Math.round(value)) : short(value);
     const small = width < NUMBER_FITS || !shown(status);
     return {
       state: STATE[status] ?? "none",
@@ -74,7 +77,7 @@ export function grid(store: Store, options: GridOptions, { key, rows, cols }: Pa
   let here: Element | null = null;
   const hovered = () => {
     const { hover } = store;
-    const layer = hover && !transposed ? store.layerOf(hover) : null;
+    const layer = hover && !transposed && rows > 1 ? store.layerOf(hover) : null;
     here?.classList.remove("mw-here");
     here = layer === null ? null : matrix.row(layer);
     here?.classList.add("mw-here");

@@ -207,7 +207,7 @@ function cellWords(store: Store, now: Lens, name: Name, at: Spot, ref: CellRef):
   const reading = panel ? store.cellReading(ref) : null;
   if (!reading || !store.view) return said;
   return shown(reading.status)
-    ? `${said} ${effectWords(store, reading, "Patched")}`
+    ? `${said} ${effectWords(store, reading)}`
     : `${said} Enter patches it.`;
 }
 

@@ -59,8 +59,9 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-function draw(drawer: Drawer, fields: Record<string, unknown>, change = {}): void {
-  model = new FakeModel({ view: payload(change), [drawer.part]: { revision: 1, ...fields } });
+function draw(drawer: Drawer, fields: Record<string, unknown>, change = {}, more = {}): void {
+  const part = { revision: 1, ...fields };
+  model = new FakeModel({ view: payload(change), [drawer.part]: part, ...more });
   store = new Store(model, readers([drawer.part]));
   end = new AbortController();
   el = drawer.draw(store, end.signal);
@@ -125,6 +126,30 @@ test("an edge is read with the arrows: label, weights, what cutting it came to",
   expect(read()).toBe(said);
   expect(cell().getAttribute("aria-label")).toBe(said);
   expect(store.hover).toEqual({ panel: "attention", index: 7 });
+});
+
+test("weights that came apart, and cells of which only those that were run came", () => {
+  const { weights, ...rest } = pattern({
+    panel: edges({
+      at: [4, 7],
+      y01: floats([3, 4]),
+      y10: floats([7, 6]),
+      status: unaligned(Uint8Array.from([4, 1])),
+    }),
+  });
+  const whole = edges();
+  draw(attention, rest, {}, { attention_weights: { weights } });
+  const panel = store.panel("attention");
+  expect([...(panel?.status ?? [])]).toEqual([5, 5, 5, 0, 4, 5, 0, 1, 0]);
+  expect([4, 7, 8].map((i) => panel?.y01[i])).toEqual([3, 4, Number.NaN]);
+  expect(panel?.y10[7]).toBe(6);
+  cell().focus();
+  for (const key of ["ArrowDown", "ArrowDown", "ArrowRight"]) press(key);
+  expect(read()).toContain("clean 0.70, corrupt 0.30, difference +0.40. Knocked out");
+  // Another click changes the cells alone.
+  model.push("attention", { ...rest, revision: 1, panel: whole });
+  expect(read()).toContain("clean 0.70, corrupt 0.30");
+  expect(store.panel("attention")?.status[4]).toBe(0);
 });
 
 test("Enter knocks an edge out; what comes after a token cannot be", () => {
@@ -368,7 +393,7 @@ test("neurons are estimates until they are run, and can be found by number", () 
   const cells = [...el.querySelectorAll<HTMLElement>("[role=gridcell]")];
   expect(cells.map((one) => one.textContent)).toEqual(["≈+20", "≈+10"]);
   cells[1]?.focus();
-  expect(read()).toBe("L2N40: Estimated, Restore (PIE): +10%.");
+  expect(read()).toBe("L2N40: Estimated, Restore (PIE): ≈+10%.");
   const input = el.querySelector("input") as HTMLInputElement;
   input.value = "12";
   input.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));

@@ -51,6 +51,7 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
       {
         width: size,
         height: HEIGHT,
+        fine: true,
         title: `Neurons of layer ${layer}`,
         corner: [h("span", { class: "mw-hidden", text: "layer" })],
         rowHead: () => [h("span", { text: `L${layer}` })],
@@ -77,11 +78,8 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
     const reading = cell ? store.cellReading(cell) : null;
     if (!reading) return line.say(null);
     const label = plain(reading.label, 60);
-    const exact = reading.status === 2 ? "Estimated" : "Patched";
     line.say(
-      shown(reading.status)
-        ? `${label}: ${effectWords(store, reading, exact)}`
-        : `${label} was not run.`,
+      shown(reading.status) ? `${label}: ${effectWords(store, reading)}` : `${label} was not run.`,
     );
   };
   const part = partView(

@@ -5,6 +5,7 @@ import type { Reader } from "./decode.ts";
 import { button, type Child, h, setProps, setText } from "./dom.ts";
 import { percentText, raw } from "./numbers.ts";
 import type { Part } from "./parts.ts";
+import { Status } from "./protocol.ts";
 import type { Reading } from "./reading.ts";
 import { shownValue } from "./scale.ts";
 import type { Store } from "./store.ts";
@@ -30,14 +31,18 @@ export function partView(
     setProps(said, { hidden: !error && !!part?.fields });
     const fix = error?.fix ? ` ${plain(error.fix, 400)}` : "";
     const got = error?.value ? ` (${plain(error.value, 200)})` : "";
-    setText(said, error ? `${plain(error.message, 400)}${got}${fix}` : "Running…");
+    const waits = store.live ? "Running…" : "Not computed: the kernel is gone.";
+    setText(said, error ? `${plain(error.message, 400)}${got}${fix}` : waits);
     said.classList.toggle("mw-failed", !!error);
     body.hidden = !part?.fields;
-    const stale = !!part && !!store.view && part.revision < store.view.revision;
+    const { view } = store;
+    const other = part?.pair !== view?.pairs.index;
+    const stale = !!part?.fields && !!view && (other || part.revision < view.revision);
     body.classList.toggle("mw-stale", stale);
     if (part?.fields) read(part.fields, part);
   };
   store.on([`part:${name}`, "view"], draw, signal);
+  store.on(["status"], () => said.hidden || draw(), signal);
   draw();
   return h("div", { class: "mw-lookpart" }, said, body);
 }
@@ -76,13 +81,16 @@ export function segments<T extends string>(
   return { el, set };
 }
 
-/** What setting a cell came to, short enough for the line: the rail says it in full. */
-export function effectWords(store: Store, reading: Reading, done: string): string {
+/** What setting a cell comes to, short enough for the line: the rail says it in full. */
+export function effectWords(store: Store, reading: Reading, done?: string): string {
   const { direction, unit, view } = store;
   const value = shownValue(direction, reading.edit, unit, reading.corners);
   const { full } = quantity(direction, reading.edit.corners);
   const told = unit === "percent" ? `${percentText(value)}%` : `${raw(value)} ${view?.metric.unit}`;
-  return `${done}, ${full}: ${told}.`;
+  const { corners, goal } = reading.edit;
+  if (reading.status === Status.ImpliedZero) return `${full}: 0 by construction.`;
+  if (reading.status === Status.Estimate) return `Estimated, ${full}: ≈${told}.`;
+  return `${done ?? (corners ? "Patched" : `Set ${plain(goal, 80)}`)}, ${full}: ${told}.`;
 }
 
 /** A choice among the numbers from 0 to `n` − 1. */

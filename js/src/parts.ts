@@ -1,5 +1,6 @@
 // Parts of a view that have a trait of their own (widgets/_parts.py): what Python wrote, checked.
 import { errorInfo, panel, Reader } from "./decode.ts";
+import { allCells } from "./edges.ts";
 import type { Panel, RequestError } from "./protocol.ts";
 
 export interface Part {
@@ -8,6 +9,8 @@ export interface Part {
   /** Its cells, where it has some that can be clicked. */
   panel: Panel | null;
   revision: number;
+  /** The pair that it is of; null for the mean. */
+  pair: number | null;
   /** Why it cannot be drawn. */
   error: RequestError | null;
 }
@@ -19,11 +22,16 @@ export const readers = (names: readonly string[]) =>
 /** The trait of a part. Throws a ProtocolError where it does not fit. */
 export function readPart(name: string, value: unknown): Part {
   const from = new Reader(value ?? {}, name);
-  if (!from.has("revision")) return { fields: null, panel: null, revision: 0, error: null };
+  if (!from.has("revision"))
+    return { fields: null, panel: null, revision: 0, pair: null, error: null };
   const revision = from.count("revision");
   if (from.has("error")) {
-    return { fields: null, panel: null, revision, error: errorInfo(from) };
+    return { fields: null, panel: null, revision, pair: null, error: errorInfo(from) };
   }
-  const cells = from.has("panel") ? panel(from.at("panel"), revision) : null;
-  return { fields: from, panel: cells, revision, error: null };
+  const pair = from.has("of_pair") ? from.count("of_pair") : null;
+  const cells = from.has("panel")
+    ? panel(allCells(from.raw("panel"), `${name}.panel`), revision)
+    : null;
+  if (cells) cells.pair = pair ?? -1;
+  return { fields: from, panel: cells, revision, pair, error: null };
 }

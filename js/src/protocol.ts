@@ -49,6 +49,8 @@ export interface Panel {
   status: Uint8Array;
   labels: string[];
   cost: Cost;
+  /** Of a part: the pair whose numbers these are, -1 for the mean. */
+  pair?: number;
   /** What a click sets its cells to, where that is not the view's edit. */
   edit?: EditInfo;
   /** Older than the view's where the numbers belong to prompts or edits that have changed since. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { ProtocolError } from "./decode.ts";
 import { answer, FakeModel, PATCH, payload, ZERO } from "./fake.ts";
 import { type Change, Store } from "./store.ts";
 
@@ -112,6 +113,30 @@ test("a result under another edit than the view's changes no cell", () => {
   const source = { ...PATCH, kind: "source", goal: "to its value on the clean prompt" };
   model.push("result", answer([3], { y01: 99, edit: source }));
   expect(store.panel("head")?.y01[3]).toBe(3);
+});
+
+test("a selected site goes by its label where another panel has taken its place", () => {
+  model.push("result", answer([2], { y01: 99 }));
+  const view = payload();
+  const [head] = view.panels as { labels: string[] }[];
+  const labels = (head?.labels ?? []).map((label) => label.replace("L", "attn"));
+  model.push("view", { ...view, panels: [{ ...head, labels }] });
+  expect(store.panel("head")?.y01[2]).toBe(2);
+  expect(store.selection).toEqual([{ panel: "site", index: 0, label: "L1H0" }]);
+  expect(store.reading?.label).toBe("L1H0");
+  model.push("result", answer([2], { y01: 99 }));
+  expect(store.panel("head")?.y01[2]).toBe(2);
+});
+
+test("what an answer's reader throws is said, and the next click goes out", () => {
+  store.choose(cell(0));
+  store.ask("draft", {}, () => {
+    throw new ProtocolError("draft", "a draft");
+  });
+  model.message({ kind: "reply", id: 1, ok: true });
+  model.message({ kind: "reply", id: 2, ok: true, data: {} });
+  expect(store.error?.message).toContain("draft");
+  expect(store.pending).toBeNull();
 });
 
 test("hover reads from the page and sends nothing", () => {

@@ -65,6 +65,7 @@ export class Store {
       const take = () =>
         this.#guard(() => {
           this.parts.set(name, read(model.get(name)));
+          this.#settle();
           if (this.hover && !this.cellReading(this.hover)) this.hover = null;
           this.#tell(`part:${name}`);
         });
@@ -91,7 +92,8 @@ export class Store {
 
   panel(key: string): Panel | null {
     const own = this.view?.panels.find((panel) => panel.key === key);
-    return own ?? [...this.parts.values()].find((part) => part.panel?.key === key)?.panel ?? null;
+    // The cells of a part go by its name.
+    return own ?? this.parts.get(key)?.panel ?? null;
   }
 
   /** The cells that count as selected now: those on their way, else those of the result. */
@@ -118,7 +120,7 @@ export class Store {
       status: panel.status[index] ?? 0,
       n: pair === null ? n : 1,
       ci: this.#intervals(key, index),
-      stale: panel.revision < this.view.revision,
+      stale: panel.revision < this.view.revision || (panel.pair ?? pair ?? -1) !== (pair ?? -1),
     };
   }
 
@@ -247,6 +249,7 @@ export class Store {
     if (typeof raw !== "object" || raw === null || Object.keys(raw).length === 0) return;
     this.#guard(() => {
       this.view = decodeView(raw);
+      this.#settle();
       if (this.hover && !this.cellReading(this.hover)) this.hover = null;
       this.#mergeResult();
       this.#rescale();
@@ -259,6 +262,7 @@ export class Store {
       const { result, history } = decodeResult(this.model.get("result") ?? {});
       this.result = result;
       this.history = history;
+      this.#settle();
       if (this.pending && result && sameCells(this.pending, result.cells)) this.pending = null;
       // The newest word is the result's, until the pointer moves to another cell.
       if (result) this.hover = null;
@@ -289,11 +293,13 @@ export class Store {
   }
 
   #answered(id: number, data: unknown): void {
+    if (id >= this.#pendingId && this.pending) {
+      if (this.#next) this.#next();
+      else this.pending = null;
+      this.#tell("pending");
+    }
+    // Last: what is done with the data may throw.
     this.#requests.answered(id, data);
-    if (id < this.#pendingId || !this.pending) return;
-    if (this.#next) this.#next();
-    else this.pending = null;
-    this.#tell("pending");
   }
 
   /** Nothing more can be sent. What is on the page can still be read. */
@@ -304,6 +310,17 @@ export class Store {
     this.pending = null;
     this.#tell("pending");
     this.#tell("status");
+  }
+
+  /** A selected site that stands elsewhere now, or nowhere, goes by its place and label. */
+  #settle(): void {
+    const { result } = this;
+    if (!result) return;
+    result.cells = result.cells.map((cell, index) =>
+      this.panel(cell.panel)?.labels[cell.index] === cell.label
+        ? cell
+        : { ...cell, panel: "site", index },
+    );
   }
 
   /** Puts a one-cell result into this page's copy of its panel, as Python does with its own. */
@@ -339,7 +356,7 @@ export class Store {
         message: `The kernel sent what this view cannot read: ${error.message}.`,
         value: "",
         expected: "",
-        fix: "Nothing was changed. Run the cell again.",
+        fix: "Run the cell again.",
       };
       this.#tell("status");
     }

@@ -25,7 +25,7 @@ export function isDark([r, g, b]: Rgb): boolean {
 }
 
 export type Palette = "rdbu" | "puor";
-const PALETTE = "mw-palette";
+const [PALETTE, LOOK] = ["mw-palette", "mw-look"];
 
 /** The colours of every view on the page: whoever needs other ones needs them everywhere. */
 export function palette(): Palette {
@@ -35,6 +35,17 @@ export function palette(): Palette {
 export function setPalette(to: Palette): void {
   document.body.dataset.mwPalette = to;
   document.dispatchEvent(new Event(PALETTE));
+}
+
+/** Calls `run` whenever theme or palette were read anew, as long as `el` is in the page. */
+export function onLook(run: () => void, el: Element): void {
+  let seen = false;
+  const look = () => {
+    if (el.isConnected) seen = true;
+    else if (seen) return document.removeEventListener(LOOK, look);
+    run();
+  };
+  document.addEventListener(LOOK, look);
 }
 
 /** Calls `run` after every change of palette, until the signal ends it. */
@@ -48,6 +59,7 @@ export function followTheme(root: HTMLElement, signal: AbortSignal): void {
     const color = behind(root.parentElement ?? root);
     root.dataset.theme = isDark(color) ? "dark" : "light";
     root.dataset.palette = palette();
+    document.dispatchEvent(new Event(LOOK));
     root.style.setProperty("--mw-surface", `rgb(${color.join(" ")})`);
   };
   let later: ReturnType<typeof setTimeout> | undefined;

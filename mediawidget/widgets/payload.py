@@ -141,12 +141,13 @@ def label_of(entry: Intervention) -> str:
 
 
 def cell_of(study: Study, panels: Sequence[Cells], site: Site, place: int) -> dict[str, Any]:
-    """Where a selected site is drawn; a site that no panel shows goes by its place and label."""
+    """Where a selected site is drawn, and its label; one that no panel shows goes by its place."""
+    label = study.labels([site])[0]
     for panel in panels:
         index = panel.index(study, site)
         if index is not None:
-            return {"panel": panel.key, "index": index}
-    return {"panel": "site", "index": place, "label": study.labels([site])[0]}
+            return {"panel": panel.key, "index": index, "label": label}
+    return {"panel": "site", "index": place, "label": label}
 
 
 def intervals(effect: Effect) -> dict[str, list[float]] | None:

@@ -72,7 +72,8 @@ def test_a_click_on_an_edge_cuts_it_before_the_softmax(
     edge = mw.Site("edge", 2, head=1, position=query, key=key)
     assert several.history.current is not None
     assert dict(several.history.current.edits) == {edge: mw.Knockout()}
-    assert view.result["cells"] == [cell]
+    (shown,) = view.result["cells"]
+    assert (shown["panel"], shown["index"]) == ("attention", query * N + key)
     assert view.result["edit"]["goal"] == "to no attention"
     judge = oracle_of(several)
     panel = view.attention["panel"]

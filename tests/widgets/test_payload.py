@@ -118,7 +118,10 @@ def test_the_result_is_the_last_effect(several: mw.Study) -> None:
     sites = [mw.Site("head", 3, head=1), mw.Site("residual", 2, position=4)]
     effect = several.intervene(sites)
     shown = view.result
-    assert shown["cells"] == [{"panel": "head", "index": 10}, {"panel": "tokens", "index": 18}]
+    assert shown["cells"] == [
+        {"panel": "head", "index": 10, "label": "L3H1"},
+        {"panel": "tokens", "index": 18, "label": "L2 @ eel"},
+    ]
     for name, key in (("y11", "Y11"), ("y00", "Y00"), ("y10", "Y10"), ("y01", "Y01")):
         assert shown[name] == pytest.approx(effect[key], rel=1e-6)
     for key in ("PIE", "TIE", "INT"):
@@ -183,7 +186,7 @@ def test_a_site_that_a_view_does_not_show_keeps_its_label(study: mw.Study) -> No
     view = mw.HeadGrid(study)
     study.intervene([mw.Site("head", 0, head=2), mw.Site("residual", 2, position=4)])
     assert view.result["cells"] == [
-        {"panel": "head", "index": 2},
+        {"panel": "head", "index": 2, "label": "L0H2"},
         {"panel": "site", "index": 1, "label": "L2 @ eel"},
     ]
 

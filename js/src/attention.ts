@@ -1,7 +1,7 @@
 // The attention of one head, query by key. Ink is probability, never an effect: what knocking an
 // edge out came to is an outline, and the sentence.
 
-import type { Reader } from "./decode.ts";
+import { Reader } from "./decode.ts";
 import { h, setText } from "./dom.ts";
 import type { Drawer } from "./drawers.ts";
 import { type Box, InkMap, type Inks, type Spot } from "./ink_map.ts";
@@ -25,8 +25,11 @@ interface Pattern {
   weights: { clean: Float32Array; corrupt: Float32Array };
 }
 
-function pattern(from: Reader): Pattern {
-  const [texts, bytes] = [from.at("tokens"), from.at("weights")];
+function pattern(store: Store, from: Reader): Pattern {
+  // A live page gets the weights apart, and only when they change.
+  const apart = () => new Reader(store.model.get("attention_weights"), "attention_weights");
+  const texts = from.at("tokens");
+  const bytes = (from.has("weights") ? from : apart()).at("weights");
   const [clean, corrupt] = (["clean", "corrupt"] as const).map((base) => {
     const tokens = texts.values<string>(base, "string");
     return { tokens, weights: bytes.floats(base, tokens.length ** 2) };
@@ -106,7 +109,7 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
     rings();
   };
   const read = (fields: Reader) => {
-    now = pattern(fields);
+    now = pattern(store, fields);
     layers.set(fields.count("n_layers"), now.layer);
     heads.set(fields.count("n_heads"), now.head);
     setText(note, about(store, fields));

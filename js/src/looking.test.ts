@@ -168,6 +168,19 @@ test("Enter knocks an edge out; what comes after a token cannot be", () => {
   expect(el.querySelectorAll(".mw-ring[data-pending]")).toHaveLength(1);
 });
 
+test("the cell that is selected says so, whichever element stands for it", () => {
+  draw(attention, pattern());
+  cell().focus();
+  press("ArrowDown");
+  const cells = [{ panel: "attention", index: 3 }];
+  model.push("result", answer([0], { cells, label: "x", edit: CUT }));
+  const said = ["ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown"].map((key) => {
+    press(key);
+    return cell().getAttribute("aria-selected");
+  });
+  expect(said).toEqual(["false", "false", "false", "true"]);
+});
+
 test("the page asks for another head, and differences have a face of their own", () => {
   draw(attention, pattern());
   const [, heads] = el.querySelectorAll("select");
@@ -345,6 +358,32 @@ test("a mark a pair, in the order of the numbers; Enter shows the pair", () => {
   expect(model.last).toMatchObject({ action: "pair", index: 1 });
 });
 
+test("blue is toward clean, whichever way the metric runs", () => {
+  const fields = { y11: [-10, -10, -10], y00: [0, 0, 0], y10: [-5, -5, -5], y01: [-4, 2, -6] };
+  const bytes = Object.entries(fields).map(([name, numbers]) => [name, floats(numbers)]);
+  const base = { y11: -10, y00: 0 };
+  draw(pairStrip, strip({ corners: Object.fromEntries(bytes) }), { ...several, base });
+  const signs = () =>
+    [...el.querySelectorAll<HTMLElement>(".mw-pairmark")]
+      .toSorted((a, b) => ((a.ariaLabel ?? "") < (b.ariaLabel ?? "") ? -1 : 1))
+      .map((mark) => mark.dataset.sign);
+  const expected = ["toward", "away", "toward"];
+  expect(signs()).toEqual(expected);
+  store.setUnit("raw");
+  expect(signs()).toEqual(expected);
+});
+
+test("a mark keeps the focus where the picture is made anew", () => {
+  draw(pairStrip, strip(), several);
+  const marks = () => [...el.querySelectorAll<HTMLElement>("[role=option]")];
+  marks()[0]?.focus();
+  press("Enter");
+  model.push("view", payload({ pairs: { n: 3, index: 2, name: "t" } }));
+  expect(document.activeElement).toBe(marks()[0]);
+  store.setDirection("break");
+  expect(document.activeElement?.getAttribute("aria-label")).toContain("Pair 3 of 3");
+});
+
 test("groups have a row each, and every pair one mark", () => {
   const row = (name: string, members: number[]) => ({
     ...{ name, n: members.length, members: ints(members), ci: null },
@@ -403,4 +442,7 @@ test("neurons are estimates until they are run, and can be found by number", () 
   model.push("neurons", { revision: 1, ...neurons(1) });
   expect(cells.map((one) => one.textContent)).toEqual(["+20", "+10"]);
   expect(cells[1]?.isConnected).toBe(true);
+  const { panel, ...rest } = neurons(1);
+  model.push("neurons", { revision: 1, ...rest, panel: { ...panel, y01: floats([0.04, 1]) } });
+  expect(cells.map((one) => one.textContent)).toEqual(["+0.4", "+10"]);
 });

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ..study import Study
     from ._base import View
 
+WEIGHTS = "attention_weights"
+"""The trait in which the weights travel: they are large, and a click changes none of them."""
+
 EDIT = Knockout()
 PER_HEAD = ("head", "query", "pattern", "edge")
 PER_KEY_HEAD = ("key", "value")
@@ -139,6 +142,9 @@ class Attention(Part):
         seen = self._patterns(layer, pair)
         shown = study.token_pairs[pair]
         tokens = {"clean": shown.clean_tokens, "corrupt": shown.corrupt_tokens}
+        weights = {base: seen[base][head].tobytes() for base in BASES}
+        # The same weights again are not sent again.
+        self.view.write(WEIGHTS, {"weights": weights})
         return {
             "layer": layer,
             "head": head,
@@ -147,7 +153,7 @@ class Attention(Part):
             "selected": head_of(study.selection, study) == (layer, head),
             "pair": pair,
             "tokens": {base: [t[:LONGEST_TOKEN] for t in tokens[base]] for base in BASES},
-            "weights": {base: seen[base][head].tobytes() for base in BASES},
+            "weights": weights,
             **({"panel": self._panel(self.cells)} if self.cells else {}),
         }
 
@@ -217,6 +223,22 @@ class Attention(Part):
             "cost": {"runs": 2, "passes": 1, "seconds": 0.0},
             "edit": edit_payload([EDIT]),
         }
+
+
+def as_sent(payload: dict[str, Any], _view: object = None) -> dict[str, Any]:
+    """What travels of the payload: the rest of ``WEIGHTS``, and of the cells those that were run.
+
+    ``panel.at`` says which these are; the others are not run, or impossible where a key comes
+    after its query and for the first token.
+    """
+    sent = {name: value for name, value in payload.items() if name != "weights"}
+    if "panel" in sent:
+        panel = sent["panel"]
+        status = np.frombuffer(panel["status"], np.uint8)
+        at = np.flatnonzero(~np.isin(status, (Status.NOT_RUN, Status.IMPOSSIBLE)))
+        numbers = {name: np.frombuffer(panel[name], "<f4")[at].tobytes() for name in ("y01", "y10")}
+        sent["panel"] = panel | numbers | {"status": status[at].tobytes(), "at": at.tolist()}
+    return sent
 
 
 def head_of(sites: Sequence[Site], study: Study) -> Head | None:

@@ -115,7 +115,8 @@ class Part:
         if not self.open:
             return
         try:
-            payload = {**self.payload(), "revision": self.study.revision}
+            payload = self.payload()  # which may find that the weights are others
+            payload |= {"revision": self.study.revision, "of_pair": self.view.pair}
         except Exception as error:  # noqa: BLE001 - the other parts are drawn all the same
             if not isinstance(error, MediationError):
                 _log.warning("the part %r could not be drawn", self.NAME, exc_info=True)

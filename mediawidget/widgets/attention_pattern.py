@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ._attention import Attention
+from ._attention import Attention, as_sent
 from ._base import View, front_end
 from ._parts import Written
 from ._tables import attention_table
@@ -24,7 +24,8 @@ class AttentionPattern(View):
     PARTS = (Attention,)
     OPEN: ClassVar[tuple[str, ...]] = ("attention",)
 
-    attention = Written().tag(sync=True)
+    attention = Written().tag(sync=True, to_json=as_sent)
+    attention_weights = Written().tag(sync=True, travels=True)
 
     def _html(self) -> str:
         return super()._html() + attention_table(self.attention)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from ._attention import Attention
+from ._attention import Attention, as_sent
 from ._base import View, front_end
 from ._editor import Editor
 from ._guesses import Guesses
@@ -31,7 +31,8 @@ class Explorer(View):
     PARTS: ClassVar[tuple[type[Part], ...]] = (Editor, Attention, LensPart, Pairs, Neurons, Log)
 
     editor = Written().tag(sync=True)
-    attention = Written().tag(sync=True)
+    attention = Written().tag(sync=True, to_json=as_sent)
+    attention_weights = Written().tag(sync=True, travels=True)
     lens = Written().tag(sync=True)
     pairs = Written().tag(sync=True)
     neurons = Written().tag(sync=True)

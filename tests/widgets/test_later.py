@@ -28,6 +28,11 @@ class Told(Page):
         self.order = getattr(self, "order", [])
         self.order += [*data.get("state", {})] if data["method"] == "update" else ["reply"]
 
+    @property
+    def told(self) -> list[str]:
+        """What came, in order, but for the weights that come with the attention."""
+        return [name for name in self.order if name != "attention_weights"]
+
     def click(self, *cells: int) -> None:
         self.request("intervene", cells=[{"panel": "head", "index": index} for index in cells])
 
@@ -68,12 +73,12 @@ def test_the_answer_comes_first_and_parts_once_after_the_last_click(
         page = opened(study, monkeypatch, *LOOKING)
         page.click(4)
         await idle(page)
-        assert page.order == ["result", "reply", *LOOKING, "entries"]
+        assert page.told == ["result", "reply", *LOOKING, "entries"]
         page.order = []
         for index in (0, 7, 13):
             page.click(index)
         await idle(page)
-        assert page.order == ["result", "reply"] * 3 + [*LOOKING, "entries"]
+        assert page.told == ["result", "reply"] * 3 + [*LOOKING, "entries"]
         assert (page.view.attention["layer"], page.view.attention["head"]) == (4, 1)
         page.view.close()
 
@@ -91,8 +96,8 @@ def test_a_part_that_was_overtaken_is_drawn_for_the_newest(
         page.click(7)
         await idle(page)
         once = [name for name in LOOKING if name != "attention"]
-        assert page.order[:5] == ["result", "reply", "attention", "result", "reply"]
-        assert sorted(page.order[5:]) == sorted([*once, "entries", "attention"])
+        assert page.told[:5] == ["result", "reply", "attention", "result", "reply"]
+        assert sorted(page.told[5:]) == sorted([*once, "entries", "attention"])
         labels = page.view.pairs["label"], page.view.lens["label"]
         assert labels == ("L2H1", "L2H1")
         page.view.close()
@@ -160,14 +165,13 @@ def test_views_are_drawn_anew_for_their_own_grids_alone(
     page = opened(study, monkeypatch, *LOOKING)
     study.sweep("attn_out", progress=False)
     study.estimate("neuron", layers=[2])
-    assert set(page.order) == {"neurons"} or page.order == []
-    assert "view" not in page.order
+    assert page.told == []
     page.order = []
     study.sweep("head", progress=False)
-    assert page.order == ["view", "attention"]
+    assert page.told == ["view", "attention"]
     page.order = []
     study.sweep("residual", by="position", progress=False)
-    assert page.order == ["view", "lens"]
+    assert page.told == ["view", "lens"]
     shown = np.frombuffer(page.view.lens["panel"]["y01"], "<f4")
     np.testing.assert_allclose(shown, study.grids["residual@position"]["Y01"].ravel(), rtol=1e-6)
 
@@ -287,3 +291,40 @@ def test_neurons_of_other_weights_stand_beside_their_own_base(
         shown = np.frombuffer(told["panel"]["y01"], "<f4")[i]
         assert shown == pytest.approx(logit_diff(expected["Y01"]), abs=1e-3)
         assert page.view.view["base"]["y00"] == pytest.approx(logit_diff(expected["Y00"]), abs=1e-3)
+
+
+def test_a_click_sends_no_weights_again_and_of_the_edges_those_that_were_cut(
+    study: mw.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = opened(study, monkeypatch, "attention")
+    page.ask("attention", layer=2, head=1)
+    for index in (3 * 7 + 1, 6 * 7 + 2):
+        page.ask("intervene", cells=[{"panel": "attention", "index": index}])
+    study.intervene(mw.Site("mlp_out", 3))
+    assert page.order.count("attention_weights") == 1
+    whole, sent = page.view.attention, page.view.get_state("attention")["attention"]
+    assert page.view.attention_weights == {"weights": whole["weights"]}
+    assert "weights" not in sent
+    panel = sent["panel"]
+    assert panel["at"] == [22, 44]
+    for name, dtype in (("y01", "<f4"), ("y10", "<f4"), ("status", np.uint8)):
+        dense = np.frombuffer(whole["panel"][name], dtype)
+        np.testing.assert_array_equal(np.frombuffer(panel[name], dtype), dense[[22, 44]])
+    page.ask("pair", index=0)
+    page.ask("attention", layer=2, head=0)
+    assert page.order.count("attention_weights") == 2
+    assert page.view.attention_weights["weights"] == page.view.attention["weights"]
+
+
+def test_a_part_that_finds_other_weights_is_of_the_new_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model: Any = random_model("gpt2", torch.float32)
+    study = mw.Study(mw.load(model, tokenizer=tokenizer_of("gpt2")), PAIRS[0])
+    page = opened(study, monkeypatch, "neurons")
+    before = study.revision
+    for one in model.transformer.h[1].parameters():
+        one.data.mul_(1.5)
+    page.ask("neurons", layer=2)  # its estimate runs the prompts anew
+    assert study.revision > before
+    assert page.view.neurons["revision"] == study.revision

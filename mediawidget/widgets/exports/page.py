@@ -161,7 +161,9 @@ def _live(view: Page) -> Any:
 def _state(view: Page) -> dict[str, Any]:
     """The traits that a kind of view has of its own; of its parts those that are open."""
     common = {*anywidget.AnyWidget.class_trait_names(sync=True), "_saved_as"}
-    names = (n for n in view.trait_names(sync=True) if n not in common and not n.startswith("_"))
+    # What only travels to a live page is part of another trait here.
+    own = view.trait_names(sync=True, travels=None)
+    names = (n for n in own if n not in common and not n.startswith("_"))
     closed = {name for name, part in (_live(view) or {}).items() if not part.open}
     return {name: {} if name in closed else getattr(view, name) for name in names}
 

@@ -29,9 +29,13 @@ export function code(store: Store): Code {
   );
   dialog.addEventListener("keydown", (event) => event.stopPropagation());
   const open = () => {
+    const asked = document.activeElement;
     store.ask("code", {}, (data) => {
       const found = (data as { code?: unknown } | null)?.code;
-      if (typeof found !== "string") return;
+      // The view may be gone by now, or its reader may write elsewhere.
+      const stays =
+        document.activeElement === asked || dialog.closest(".mw")?.matches(":focus-within");
+      if (typeof found !== "string" || !dialog.isConnected || !stays) return;
       setText(text, found);
       setText(said, "");
       dialog.showModal?.();

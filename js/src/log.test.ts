@@ -272,6 +272,28 @@ test("without a clipboard the text is selected; an error opens nothing", async (
   expect(getSelection()?.toString()).toBe("import torch");
 });
 
+test("code that comes when its view is gone, or the focus elsewhere, opens nothing", () => {
+  const { el: tool } = code(store);
+  const other = document.createElement("input");
+  document.body.append(tool, other);
+  const dialog = tool.querySelector("dialog") as HTMLDialogElement;
+  dialog.showModal = vi.fn();
+  const ask = () => tool.querySelector("button")?.click();
+  const reply = () =>
+    model.message({ kind: "reply", id: model.last.id, ok: true, data: { code: "x" } });
+  ask();
+  other.focus();
+  reply();
+  ask();
+  tool.remove();
+  reply();
+  expect(dialog.showModal).not.toHaveBeenCalled();
+  document.body.append(tool);
+  ask();
+  reply();
+  expect(dialog.showModal).toHaveBeenCalledOnce();
+});
+
 test("a result alone changes no chip", () => {
   const before = texts();
   model.push("result", answer([1]));

@@ -12,8 +12,19 @@ export function lasso(matrix: Matrix): void {
   let end: number | null = null;
   let dragged = false;
 
+  /** Ends the press, whatever it was. */
+  const stop = () => {
+    start = null;
+    band?.remove();
+    band = null;
+    removeEventListener("pointerup", drop);
+    removeEventListener("pointercancel", stop);
+  };
+
   const pull = (event: PointerEvent) => {
     if (!start) return;
+    // The button was let go where nothing tells of it.
+    if (!(event.buttons & 1)) return stop();
     const { clientX, clientY } = event;
     const { x, y } = start;
     if (!band && Math.hypot(clientX - x, clientY - y) < DRAG) return;
@@ -31,10 +42,9 @@ export function lasso(matrix: Matrix): void {
 
   const drop = (event: PointerEvent) => {
     const from = start?.at;
-    start = null;
-    if (!band || from === undefined) return;
-    band.remove();
-    band = null;
+    const drawn = band !== null;
+    stop();
+    if (!drawn || from === undefined || !el.isConnected) return;
     dragged = true;
     // Wherever the button is let go, the cell that was reached last is the other corner.
     matrix.rectangle(from, end ?? from, event.shiftKey);
@@ -46,7 +56,8 @@ export function lasso(matrix: Matrix): void {
     if (at === null || event.button !== 0 || event.pointerType === "touch") return;
     start = { at, x: event.clientX, y: event.clientY };
     end = at;
-    addEventListener("pointerup", drop, { once: true });
+    addEventListener("pointerup", drop);
+    addEventListener("pointercancel", stop);
   });
   el.addEventListener("pointermove", pull);
   // The click that follows a drag is its end, and no click.

@@ -68,9 +68,9 @@ test("L runs a row and H a column, and so do their names", () => {
 test("a press that moves more than 5 px chooses the rectangle, once", () => {
   draw();
   pointer("pointerdown", at(0), 10);
-  pointer("pointermove", at(0), 13);
+  pointer("pointermove", at(0), 13, { buttons: 1 });
   expect(el.querySelector(".mw-band")).toBeNull();
-  pointer("pointermove", at(3), 30);
+  pointer("pointermove", at(3), 30, { buttons: 1 });
   expect(el.querySelector(".mw-band")).not.toBeNull();
   const before = model.sent.length;
   pointer("pointerup", at(3), 30);
@@ -81,6 +81,22 @@ test("a press that moves more than 5 px chooses the rectangle, once", () => {
   at(5).click();
   expect(indices()).toEqual([5]);
 });
+
+test.each(["cancelled", "let go elsewhere", "of a view that is gone"])(
+  "a drag %s chooses nothing",
+  (how) => {
+    draw();
+    pointer("pointerdown", at(0), 10, { buttons: 1 });
+    pointer("pointermove", at(3), 30, { buttons: 1 });
+    const gone = how === "of a view that is gone";
+    if (gone) end();
+    if (how === "cancelled") dispatchEvent(new Event("pointercancel"));
+    else if (!gone) pointer("pointermove", at(3), 40);
+    expect(el.querySelector(".mw-band")).toBeNull();
+    dispatchEvent(new Event("pointerup"));
+    expect(model.sent).toEqual([]);
+  },
+);
 
 test("a finger scrolls and chooses nothing", () => {
   draw();
@@ -118,6 +134,21 @@ test.each([
   expect([found.elsewhere, found.unknown]).toEqual([[], []]);
 });
 
+test("a token's own text is before roles and numbers, and its own case before another", () => {
+  const texts = ["3", "+", "0", "a", "A"];
+  const side = texts.map((text) => ({ text, role: text === "+" ? "a" : null }));
+  const [head] = payload().panels as Record<string, unknown>[];
+  const bytes = { y01: unaligned(new Float32Array(5)), y10: unaligned(new Float32Array(5)) };
+  const shape = { shape: [1, 5], axes: [{ labels: ["0"] }, { labels: texts }] };
+  const labels = texts.map((text) => `mlp0 @ ${text}`);
+  const status = unaligned(new Uint8Array(5));
+  const panel = { ...head, ...shape, ...bytes, status, labels, key: "tokens" };
+  const prompts = { ...(payload().prompts as object), clean: side, corrupt: side };
+  const view = decodeView(payload({ prompts, panels: [panel] }));
+  const { cells } = typed("mlp0@0 mlp0@3 mlp0@a mlp0@A mlp0@1 MLP0@A", view);
+  expect(cells.map(({ index }) => index)).toEqual([2, 0, 3, 4, 1, 3]);
+});
+
 test("what no panel shows is told from what is no site", () => {
   const found = typed("mlp5@END L0H0 L9H0 banana L1@nowhere", decodeView(tokens()));
   expect(found.elsewhere).toEqual(["mlp5@END", "L9H0", "L1@nowhere"]);
@@ -144,6 +175,26 @@ test("the field runs cells, sends the rest as text, and says unknown words", () 
   expect(el.querySelector(".mw-typedform")?.textContent).toContain("unknown: banana");
   press("2");
   expect(model.traits.direction).toBe("restore");
+});
+
+test("Escape in the field gives the focus back, and what is being composed is not sent", () => {
+  draw();
+  at(4).focus();
+  press("/");
+  const field = el.querySelector(".mw-typed") as HTMLInputElement;
+  const compose = (key: string) => {
+    const init = { key, isComposing: true, bubbles: true, cancelable: true };
+    const event = new KeyboardEvent("keydown", init);
+    field.dispatchEvent(event);
+    return event;
+  };
+  field.value = "L0H0";
+  compose("Escape");
+  expect(field.value).toBe("L0H0");
+  expect(compose("Enter").defaultPrevented).toBe(true);
+  press("Escape");
+  expect(field.value).toBe("");
+  expect(document.activeElement).toBe(at(4));
 });
 
 // --- beside -----------------------------------------------------------------------------------

@@ -30,23 +30,26 @@ export function typed(text: string, view: View): Typed {
 
 /** Every name of every cell: as it is written, and without regard to case where that is enough. */
 function siteNames({ panels, prompts }: View): Map<string, CellRef> {
-  const names = new Map<string, CellRef>();
-  for (const { key, labels, cols } of panels)
-    labels.forEach((label, index) => {
-      const [site = "", place] = label.replace(/\s+/g, " ").split(" @ ");
+  const cells = panels.flatMap(({ key, labels, cols }) =>
+    labels.map((label, index) => {
+      const [site = "", token] = label.replace(/\s+/g, " ").split(" @ ");
       const at = index % cols;
-      const role = prompts.clean[at]?.role;
-      const places =
-        place === undefined ? [""] : [place, role, String(at)].map((p) => p && `@${p}`);
-      for (const name of places)
-        if (name !== null && name !== undefined)
-          for (const text of [`${site}${name}`, `${site}${name}`.toLowerCase()]) {
-            const word = text.replaceAll(" ", "");
-            // A token's own text comes before a role or a number that reads the same.
-            if (!names.has(word)) names.set(word, { panel: key, index });
-          }
-    });
-  return names;
+      const places = token === undefined ? [""] : [token, prompts.clean[at]?.role, String(at)];
+      const names = places.map((place) => place && `@${place}`);
+      return { cell: { panel: key, index }, site, names: token === undefined ? places : names };
+    }),
+  );
+  const out = new Map<string, CellRef>();
+  // Of what reads the same a token's own text comes first, then a role, then a number.
+  for (const written of [(name: string) => name, (name: string) => name.toLowerCase()])
+    for (const way of [0, 1, 2])
+      for (const { cell, site, names } of cells) {
+        const name = names[way];
+        if (name === null || name === undefined) continue;
+        const word = written(site + name).replaceAll(" ", "");
+        if (!out.has(word)) out.set(word, cell);
+      }
+  return out;
 }
 
 /** The field, a word beside it, and what puts the focus there. */
@@ -55,7 +58,7 @@ export function typedField(store: Store) {
     class: "mw-typed",
     type: "text",
     "aria-label": "Sites to select",
-    placeholder: "L3H0 mlp5@END (/)",
+    placeholder: "type sites: L3H0 mlp5@END",
     autocomplete: "off",
     spellcheck: "false",
   });
@@ -81,12 +84,22 @@ export function typedField(store: Store) {
     select();
   });
   input.addEventListener("input", () => say(""));
+  let from: EventTarget | null = null;
+  input.addEventListener("focus", (event) => {
+    from = event.relatedTarget;
+  });
   input.addEventListener("keydown", (event) => {
     event.stopPropagation();
+    // Enter and Escape also end what an input method composes.
+    if (event.isComposing) {
+      if (event.key === "Enter") event.preventDefault();
+      return;
+    }
     if (event.key !== "Escape") return;
     say("");
     input.value = "";
     input.blur();
+    if (from instanceof HTMLElement) from.focus();
   });
   return { el, focus: () => input.focus() };
 }

@@ -176,7 +176,7 @@ export class InkMap {
     const every = (size: number) => Math.max(1, Math.ceil(APART / size));
     for (let row = 0; row < sheet.rows; row += every(height))
       context.fillText(
-        this.#cut(context, sheet.rowLabels[row], left),
+        fitted(context, word(sheet.rowLabels[row] ?? ""), left - 8),
         left - 5,
         top + (row + 0.5) * height,
       );
@@ -185,17 +185,9 @@ export class InkMap {
       context.save();
       context.translate(left + (col + 0.5) * w, top - 5);
       context.rotate(-Math.PI / 2);
-      context.fillText(this.#cut(context, sheet.colLabels[col], top), 0, 0);
+      context.fillText(fitted(context, word(sheet.colLabels[col] ?? ""), top - 8), 0, 0);
       context.restore();
     }
-  }
-
-  #cut(context: CanvasRenderingContext2D, label: string | undefined, room: number): string {
-    let text = word(label ?? "");
-    if (context.measureText(text).width <= room - 8) return text;
-    while (text.length > 1 && context.measureText(`${text}…`).width > room - 8)
-      text = text.slice(0, -1);
-    return `${text}…`;
   }
 
   #inks(): Inks {
@@ -217,7 +209,11 @@ export class InkMap {
         return ring;
       }),
     );
-    const chosen = spots.some((spot) => same(spot, this.#at));
+    this.#choose();
+  }
+
+  #choose(): void {
+    const chosen = this.#ringed[0].some((spot) => same(spot, this.#at));
     setProps(this.#cell, { "aria-selected": String(chosen) });
   }
 
@@ -243,6 +239,7 @@ export class InkMap {
       "aria-colindex": spot.col + 1,
       tabindex: 0,
     });
+    this.#choose();
   }
 
   /** Names the current cell anew: what it says may have changed. */
@@ -277,7 +274,7 @@ export class InkMap {
       over = spot;
       this.#over.hidden = !spot;
       if (spot) this.#put(this.#over, spot);
-      hands.point(spot ?? (document.activeElement === this.#cell ? this.#at : null));
+      hands.point(spot ?? (this.#cell.matches(":focus") ? this.#at : null));
     };
     el.addEventListener("pointermove", (event) => point(this.#spot(event)));
     el.addEventListener("pointerleave", () => point(null));
@@ -302,6 +299,14 @@ export class InkMap {
       else this.focus({ row: Math.floor(command.at / sheet.cols), col: command.at % sheet.cols });
     });
   }
+}
+
+/** As much of a text as there is room for, in CSS pixels. */
+export function fitted(context: CanvasRenderingContext2D, text: string, room: number): string {
+  if (context.measureText(text).width <= room) return text;
+  let cut = text;
+  while (cut.length > 1 && context.measureText(`${cut}…`).width > room) cut = cut.slice(0, -1);
+  return `${cut}…`;
 }
 
 function same(a: Spot | null, b: Spot | null): boolean {

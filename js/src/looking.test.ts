@@ -172,8 +172,9 @@ test("the cell that is selected says so, whichever element stands for it", () =>
   draw(attention, pattern());
   cell().focus();
   press("ArrowDown");
-  const cells = [{ panel: "attention", index: 3 }];
-  model.push("result", answer([0], { cells, label: "x", edit: CUT }));
+  const label = "L1H0 @ a ← [BOS]";
+  const cells = [{ panel: "attention", index: 3, label }];
+  model.push("result", answer([0], { cells, label, edit: CUT }));
   const said = ["ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown"].map((key) => {
     press(key);
     return cell().getAttribute("aria-selected");
@@ -365,7 +366,7 @@ test("blue is toward clean, whichever way the metric runs", () => {
   draw(pairStrip, strip({ corners: Object.fromEntries(bytes) }), { ...several, base });
   const signs = () =>
     [...el.querySelectorAll<HTMLElement>(".mw-pairmark")]
-      .toSorted((a, b) => ((a.ariaLabel ?? "") < (b.ariaLabel ?? "") ? -1 : 1))
+      .sort((a, b) => ((a.ariaLabel ?? "") < (b.ariaLabel ?? "") ? -1 : 1))
       .map((mark) => mark.dataset.sign);
   const expected = ["toward", "away", "toward"];
   expect(signs()).toEqual(expected);

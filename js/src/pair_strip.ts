@@ -8,7 +8,7 @@ import { type Corners, normalizable } from "./estimands.ts";
 import { percentText, raw } from "./numbers.ts";
 import { partView, readLine } from "./part_view.ts";
 import type { Direction, EditInfo } from "./protocol.ts";
-import { shownValue } from "./scale.ts";
+import { blueSign, shownValue } from "./scale.ts";
 import type { Store } from "./store.ts";
 import { plain } from "./text.ts";
 import { quantity } from "./toolbar.ts";
@@ -111,10 +111,12 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
     const of = factor === 1 ? (store.view?.metric.unit ?? "") : "% of the mean total effect";
     setText(title, `${plain(strip.label, 120)}: ${full}, ${of}, ${strip.prompts.length} pairs`);
     setProps(list, { "aria-label": `Pairs: ${full} of ${plain(strip.label, 120)}` });
+    const held = picture?.held() ?? null;
     picture = new Picture(store, strip, values, factor, text, line.say);
     list.replaceChildren(...picture.rows);
     axis.replaceChildren(...picture.axis);
     picture.mark();
+    picture.hold(held);
   };
   list.addEventListener("keydown", (event) => picture?.key(event));
   const read = (fields: Reader) => {
@@ -126,12 +128,17 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
   return part;
 }
 
+interface Place {
+  pair: number;
+  row: number;
+}
+
 /** Marks and means of one state of the page. */
 class Picture {
   readonly rows: HTMLElement[];
   readonly axis: HTMLElement[];
   /** In the order of the rows, and in a row of the numbers. */
-  #marks: { pair: number; row: number; el: HTMLElement }[] = [];
+  #marks: (Place & { el: HTMLElement })[] = [];
   #low: number;
   #span: number;
 
@@ -181,7 +188,7 @@ class Picture {
     for (const pair of drawn.sort((a, b) => at(a) - at(b))) {
       const el = h("div", { class: "mw-pairmark", role: "option", tabindex: -1 });
       el.style.left = this.#place(at(pair));
-      el.dataset.sign = at(pair) < 0 ? "away" : "toward";
+      el.dataset.sign = this.#sign(at(pair), factor) < 0 ? "away" : "toward";
       setProps(el, { "aria-label": this.#words(pair, row) });
       track.append(el);
       this.#marks.push({ pair, row: index, el });
@@ -209,6 +216,12 @@ class Picture {
     );
   }
 
+  /** Percents are of the total effect, and so toward clean already. */
+  #sign(value: number, factor: number): number {
+    const { view } = this.store;
+    return view ? blueSign(view, factor === 1 ? "raw" : "percent", value) : value;
+  }
+
   #words(pair: number, row: Row): string {
     const group = row.name ? ` (${plain(row.name, 60)})` : "";
     const prompt = plain(this.strip.prompts[pair] ?? "", LONGEST);
@@ -224,6 +237,20 @@ class Picture {
         "aria-selected": String(mark.pair === now),
         tabindex: mark === stop ? 0 : -1,
       });
+  }
+
+  /** The mark that has the focus. */
+  held(): Place | null {
+    return this.#marks.find(({ el }) => el.matches(":focus")) ?? null;
+  }
+
+  /** Gives the focus to the same mark of this picture. */
+  hold(place: Place | null): void {
+    if (!place) return;
+    const of = this.#marks.map((mark, i) => (mark.pair === place.pair ? i : -1));
+    const found = of.filter((i) => i >= 0);
+    const [at] = [...found.filter((i) => this.#marks[i]?.row === place.row), ...found];
+    if (at !== undefined) this.#focus(at);
   }
 
   #nearest(event: MouseEvent, row: number): number | null {
@@ -283,7 +310,7 @@ class Picture {
   }
 
   /** The mark of the next row whose number is nearest. */
-  #beside(here: { pair: number; row: number }, by: number): number {
+  #beside(here: Place, by: number): number {
     const far = (pair: number) =>
       Math.abs((this.values[pair] as number) - (this.values[here.pair] as number));
     let best = this.#marks.findIndex(({ pair }) => pair === here.pair);

@@ -57,6 +57,42 @@ describe("the export menu", () => {
     expect(el.querySelector("[role=status]")?.textContent).toBe("Saved a.csv");
   });
 
+  it("keeps letters to itself while it is open", () => {
+    const { el, opener } = menu();
+    const keys: string[] = [];
+    document.body.addEventListener("keydown", ({ key }) => keys.push(key));
+    opener.focus();
+    press("s");
+    opener.click();
+    press("s");
+    press("Tab");
+    el.remove();
+    expect(keys).toEqual(["s"]);
+  });
+
+  it("says where a picture could not be painted", async () => {
+    const { model, el, opener, items } = menu();
+    URL.createObjectURL = () => "blob:x";
+    URL.revokeObjectURL = () => {};
+    vi.stubGlobal(
+      "Image",
+      class {
+        decode = () => Promise.reject(new Error("no picture"));
+      },
+    );
+    const said = el.querySelector("[role=status]");
+    opener.click();
+    items[0]?.click();
+    const data = { name: "a.svg", type: "image/svg+xml", text: "x" };
+    model.message({ kind: "reply", id: model.last.id, ok: true, data });
+    await vi.waitFor(() => expect(said?.textContent).toContain("no picture"));
+    expect(said?.className).toBe("mw-said");
+    vi.unstubAllGlobals();
+    opener.click();
+    items[2]?.click();
+    expect(said?.textContent).toBe("");
+  });
+
   it("paints a PNG from the SVG", () => {
     const { model, opener, items } = menu();
     opener.click();

@@ -1,7 +1,8 @@
 // The view as a file: Python writes the text of every form, the page paints a PNG from the SVG.
 import "./export.css";
-import { button, h, setProps, setText, span } from "./dom.ts";
+import { button, h, setProps, setText } from "./dom.ts";
 import type { Store } from "./store.ts";
+import { plain } from "./text.ts";
 import { palette } from "./theme.ts";
 
 const FORMS: [string, string][] = [
@@ -21,8 +22,13 @@ interface Written {
 
 /** A button that opens a menu of forms; arrows move in it, Escape closes it. */
 export function exportMenu(store: Store, signal: AbortSignal): HTMLElement {
-  const said = span("mw-hidden");
-  setProps(said, { role: "status" });
+  const said = h("span", { role: "status" });
+  // What went well is heard alone; what did not is seen too.
+  const say = (words: string, failed = false) => {
+    setText(said, words);
+    setProps(said, { class: failed ? "mw-said" : "mw-hidden" });
+  };
+  say("");
   const items = FORMS.map(([form, words]) =>
     button(words, () => pick(form), { role: "menuitem", tabindex: -1 }),
   );
@@ -40,6 +46,7 @@ export function exportMenu(store: Store, signal: AbortSignal): HTMLElement {
     show(false);
     opener.focus();
     const { unit } = store;
+    say("");
     store.ask(
       "export",
       { format: form === "png" ? "svg" : form, unit, palette: palette() },
@@ -47,15 +54,19 @@ export function exportMenu(store: Store, signal: AbortSignal): HTMLElement {
         const written = data as Written | null;
         // An error is said in the view's own line.
         if (!written) return;
-        void file(form, written).then(({ name, blob }) => {
-          download(name, blob);
-          setText(said, `Saved ${name}`);
-        });
+        file(form, written)
+          .then(({ name, blob }) => {
+            download(name, blob);
+            say(`Saved ${name}`);
+          })
+          .catch(({ message }) => say(`Not saved: ${plain(String(message), 80)}`, true));
       },
     );
   };
   const el = h("span", { class: "mw-export" }, opener, menu, said);
   el.addEventListener("keydown", (event) => {
+    // A letter is no command of the view while the menu is open.
+    if (!menu.hidden) event.stopPropagation();
     const at = items.indexOf(event.target as HTMLButtonElement);
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (event.key === "Escape" && !menu.hidden) {
@@ -64,7 +75,6 @@ export function exportMenu(store: Store, signal: AbortSignal): HTMLElement {
     } else if (by !== undefined && at >= 0) items[(at + by + items.length) % items.length]?.focus();
     else return;
     event.preventDefault();
-    event.stopPropagation();
   });
   el.addEventListener("focusout", (event) => {
     if (!el.contains(event.relatedTarget as Node | null)) show(false);

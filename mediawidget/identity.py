@@ -47,12 +47,19 @@ class Contents:
         None where that cannot be told: a hook or a ``forward`` of the user's may compute anything,
         and a packed weight does not lie where it can be read.
         """
-        tensors = list({id(tensor): tensor for tensor in self._tensors()}.values())
-        if self._rewritten() or not all(map(lies_plain, tensors)):
+        weights = self.weights()
+        if weights is None:
             return None
         settings = [value for owner in self._owners() for value in _settings(owner)]
         # As text, for Python's own hashes of -1 and -2 are one.
-        return hash(_read(tensors)), hash(repr(settings))
+        return weights, hash(repr(settings))
+
+    def weights(self) -> int | None:
+        """The same without the settings: changes when any weight does; None as in ``state``."""
+        tensors = list({id(tensor): tensor for tensor in self._tensors()}.values())
+        if self._rewritten() or not all(map(lies_plain, tensors)):
+            return None
+        return hash(_read(tensors))
 
     def _owners(self) -> Iterator[Any]:
         yield from self._modules

@@ -68,6 +68,7 @@ class LM:
         self.tokenizer = tokenizer
         self.name = name
         self.origin: tuple[str, str | None] | None = None
+        self._loaded: int | None = None
         self.paths = module_paths(module, paths)
         self.lock = threading.RLock()
         self._contents = Contents(module)
@@ -237,6 +238,19 @@ class LM:
         """
         version, state = self.version(), self._contents.state()
         return None if state is None else (version, *state)
+
+    def set_origin(self, place: str, revision: str | None) -> None:
+        """Keep where the model was loaded from, and what its weights are now."""
+        self.origin, self._loaded = (place, revision), self._contents.weights()
+
+    @property
+    def as_loaded(self) -> bool:
+        """Whether the weights are those that are at the origin, and nobody's code runs in a pass.
+
+        Of weights that cannot be read nobody can tell, and they are taken for unchanged.
+        """
+        self.version()
+        return self.origin is not None and self._contents.weights() == self._loaded
 
     def describe(self) -> str:
         """What is loaded, in a few lines."""

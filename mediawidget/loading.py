@@ -71,7 +71,8 @@ def load(
     module = _moved(module, default if device is None else device, None)
     use_cpu_share()
     lm = LM(module, tokenizer, name=str(source) if source else "teaching model", paths=paths)
-    lm.origin = (str(place), revision) if own else None
+    if own:
+        lm.set_origin(str(place), revision)
     return lm
 
 

@@ -169,7 +169,8 @@ class Logbook:
 
         Args:
             model: the name on the hub or the folder to load from; default, where the model was
-                loaded from. Of a model that was given the script leaves the place open.
+                loaded from. Of a model that was given, or whose weights have changed since it was
+                loaded, the script leaves the place open.
 
         Raises:
             MediationError: something that there is no code for: frozen sites, noise, other pairs'

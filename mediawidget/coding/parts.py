@@ -33,8 +33,11 @@ def head(spots: Sequence[Spot], *, corners: bool) -> list[str]:
 
 
 def loading(lm: LM, model: str | None, *, eager: bool) -> list[str]:
-    """The model and its tokenizer, by name; a model that has none is left to the reader."""
-    origin, revision = lm.origin or (None, None)
+    """The model and its tokenizer, by name.
+
+    A model that has none, or other weights by now than those that go by it, is left to the reader.
+    """
+    origin, revision = (lm.origin if lm.as_loaded else None) or (None, None)
     name = origin if model is None else model
     options = "".join(
         (
@@ -46,9 +49,13 @@ def loading(lm: LM, model: str | None, *, eager: bool) -> list[str]:
     )
     place = "" if lm.device.type == "cpu" else f".to({str(lm.device)!r})"
     if name is None:
-        note = f" in evaluation mode, {lm.dtype}" + (", eager attention" if eager else "")
+        # Not every model can be told later how it is to compute attention.
+        note = ', loaded with attn_implementation="eager"' if eager else ""
+        weights = "" if lm.origin is None else ", with the weights that it has now"
+        kind = f"{type(lm.hf).__name__} of transformers{weights}"
         return [
-            f"hf = ...  # your {type(lm.hf).__name__} of transformers,{note}",
+            f"hf = ...  # your {kind}, in evaluation mode,",
+            f"# {lm.dtype}{note}",
             "tokenizer = ...  # and its tokenizer",
             "model = NNsight(hf)",
             "torch.set_grad_enabled(False)",

@@ -111,7 +111,9 @@ def _tensor(lm: LM, stage: int, point: Point) -> str:
 
 def _attention(lm: LM, stage: int, *, inside: bool) -> str:
     """The attention pattern, (row, head, query, key); ``inside``: the scores before the softmax."""
-    steps = "".join(f".source.{name}" for name in lm.paths.pattern or ())
+    if lm.paths.pattern is None:
+        raise cannot("the attention of this architecture", type(lm.hf).__name__, "other sites")
+    steps = "".join(f".source.{name}" for name in lm.paths.pattern)
     side = "input" if inside else "output"
     return f"model.{lm.paths.blocks}[{stage - 1}].{lm.paths.attention}{steps}.{side}"
 

@@ -109,7 +109,7 @@ def cases(lm: mw.LM) -> list[dict[mw.Site, mw.Edit]]:
     ]
 
 
-KINDS = ("gpt2", "llama", "gpt_neox")
+KINDS = ("gpt2", "llama", "gpt_neox", "falcon")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -211,7 +211,9 @@ def test_the_common_script_is_short_and_names_what_it_needs(tmp_path: Path) -> N
 def test_a_model_that_was_given_is_left_to_the_reader() -> None:
     lm = mw.load(random_model("gpt2"), tokenizer=tokenizer_of("gpt2"))
     study = mw.Study(lm, pairs(1))
-    assert "hf = ...  # your GPT2LMHeadModel of transformers" in study.to_code()
+    assert "hf = ...  # your GPT2LMHeadModel of transformers, in evaluation" in study.to_code()
+    study.intervene({S("pattern", 1, head=1): mw.Patch()})
+    assert 'loaded with attn_implementation="eager"' in study.to_code()
     assert 'name = "my/model"' in study.to_code(model="my/model")
     # Another tokenizer may read the prompts otherwise than the one that comes with the model.
     teaching = mw.load()
@@ -220,6 +222,36 @@ def test_a_model_that_was_given_is_left_to_the_reader() -> None:
     for bad in ("", " ", 3, Path("x")):
         with pytest.raises(mw.MediationError, match="by a name"):
             study.to_code(model=bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("change", ["counted", "behind the counter", "hooked"])
+def test_weights_that_changed_do_not_go_by_the_old_name(change: str) -> None:
+    lm = mw.load()
+    study = mw.Study(lm, mw.tasks.ioi(lm, n=1, seed=0))
+    assert "\nname = " in study.to_code()
+    model: Any = lm.hf
+    weight = model.transformer.h[0].mlp.c_fc.weight
+    if change == "hooked":
+        model.transformer.h[0].mlp.register_forward_hook(lambda _m, _a, out: 1.5 * out)
+    else:
+        with torch.no_grad():
+            (weight if change == "counted" else weight.data).mul_(2)
+    study.total  # noqa: B018
+    script = study.to_code()
+    assert "\nname = " not in script
+    assert "with the weights that it has now" in script
+    if change == "counted":
+        with torch.no_grad():
+            weight.div_(2)
+        assert "\nname = " in study.to_code()
+
+
+def test_an_attention_without_a_place_has_no_code() -> None:
+    lm = mw.load(random_model("falcon_alibi"), tokenizer=tokenizer_of("falcon_alibi"))
+    study = mw.Study(lm, pairs(1))
+    study.intervene({S("edge", 1, head=1, position=4, key=1): mw.Knockout()})
+    with pytest.raises(mw.MediationError, match="attention of this architecture"):
+        study.to_code()
 
 
 HOSTILE = ('"""\nimport os\n"""', "'\"\\", "\u202eevil", "a\nb", "{0}", "ant # bee")

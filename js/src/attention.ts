@@ -13,6 +13,7 @@ import type { Store } from "./store.ts";
 import { word } from "./text.ts";
 
 const KEY = "attention";
+const HINT = "Point at an edge to read its weight; click it, or press Enter, to knock it out.";
 const LARGEST = 32;
 const SMALLEST = 2;
 const BASES = { clean: "Clean", corrupt: "Corrupt", difference: "Difference" };
@@ -48,92 +49,91 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
   let now: Pattern | null = null;
   let base: Base = "clean";
   let spot: Spot | null = null;
-  const line = readLine(
-    "Point at an edge to read its weight; click it, or press Enter, to knock it out.",
-  );
-  const note = h("span", { class: "mw-hint" });
-  const choose = (layer: number, head: number) => store.ask("attention", { layer, head });
-  const layers = numbers("Layer", "Layer", (layer) => now && choose(layer, now.head));
-  const heads = numbers("Head", "Head", (head) => now && choose(now.layer, head));
+  const line = readLine(HINT);
   const which = segments("Prompt", BASES, (value) => {
     base = value;
     show();
   });
-  const ref = (at: Spot): CellRef => ({ panel: KEY, index: at.row * size() + at.col });
+  const head = headChooser(store);
   const size = () => now?.tokens[base === "corrupt" ? "corrupt" : "clean"].length ?? 0;
-  const tell = () => line.say(now && spot ? words(store, now, spot, ref(spot)) : null);
-  const map = new InkMap(
-    {
-      label: (at) => (now ? words(store, now, at, ref(at)) : ""),
-      point: (at) => {
-        spot = at;
-        store.setHover(at && store.panel(KEY) ? ref(at) : null);
-        tell();
-      },
-      choose: (at, add) => {
-        const status = store.panel(KEY)?.status[ref(at).index];
-        if (status !== undefined && status !== Status.Impossible) store.choose(ref(at), add);
-      },
-    },
-    signal,
-  );
-  const rings = () => {
-    const mine = store.selection.filter((cell) => cell.panel === KEY);
-    const spots = mine.map(({ index }) => ({
-      row: Math.floor(index / size()),
-      col: index % size(),
-    }));
-    map.ring(spots, store.pending !== null);
+  const ref = (at: Spot): CellRef => ({ panel: KEY, index: at.row * size() + at.col });
+  const said = (at: Spot | null) => now && at && words(store, now, at, ref(at));
+  const point = (at: Spot | null) => {
+    spot = at;
+    store.setHover(at && store.panel(KEY) ? ref(at) : null);
+    line.say(said(at));
   };
+  const choose = (at: Spot, add: boolean) => store.panel(KEY) && store.choose(ref(at), add);
+  const map = new InkMap({ label: (at) => said(at) ?? "", point, choose }, signal);
+  const rings = () => map.ring(chosen(store, size()), store.pending !== null);
   const show = () => {
     if (!now) return;
-    const { clean, corrupt } = now.tokens;
-    const unequal = clean.length !== corrupt.length;
+    const unequal = now.tokens.clean.length !== now.tokens.corrupt.length;
     if (unequal && base === "difference") base = "clean";
     which.set(base, unequal ? ["difference"] : []);
-    const tokens = base === "corrupt" ? corrupt : clean;
-    const face = faces(store, now, base);
-    map.show({
-      rows: tokens.length,
-      cols: tokens.length,
-      rowLabels: tokens,
-      colLabels: tokens,
-      name: `Attention of L${now.layer}H${now.head} on ${BASES[base].toLowerCase()}, query by key`,
-      cell: (room) => {
-        const fits = Math.floor(room / tokens.length);
-        const side = Math.max(SMALLEST, Math.min(LARGEST, fits));
-        return [side, side];
-      },
-      draw: face,
-    });
+    map.show(picture(store, now, base));
     rings();
-  };
-  const read = (fields: Reader) => {
-    now = pattern(store, fields);
-    layers.set(fields.count("n_layers"), now.layer);
-    heads.set(fields.count("n_heads"), now.head);
-    setText(note, about(store, fields));
-    show();
-    tell();
   };
   const again = () => {
     show();
     map.name();
-    tell();
+    line.say(said(spot));
   };
-  const part = partView(
-    store,
-    KEY,
-    signal,
-    read,
-    h("div", { class: "mw-lookhead" }, layers.el, heads.el, which.el, note),
-    line.el,
-    map.scroll,
-    legend(),
-  );
+  const read = (fields: Reader) => {
+    now = pattern(store, fields);
+    head.read(fields);
+    again();
+  };
+  const top = h("div", { class: "mw-lookhead" }, ...head.fields, which.el, head.note);
   store.on(["scale", "result"], again, signal);
   store.on(["pending"], rings, signal);
-  return part;
+  return partView(store, KEY, signal, read, top, line.el, map.scroll, legend());
+}
+
+/** Which head; the note says what its numbers are of. */
+function headChooser(store: Store) {
+  let [layer, head] = [0, 0];
+  const choose = () => store.ask("attention", { layer, head });
+  const layers = numbers("Layer", "Layer", (value) => {
+    layer = value;
+    choose();
+  });
+  const heads = numbers("Head", "Head", (value) => {
+    head = value;
+    choose();
+  });
+  const note = h("span", { class: "mw-hint" });
+  const read = (fields: Reader) => {
+    layer = fields.count("layer");
+    head = fields.count("head");
+    layers.set(fields.count("n_layers"), layer);
+    heads.set(fields.count("n_heads"), head);
+    setText(note, about(store, fields));
+  };
+  return { fields: [layers.el, heads.el], note, read };
+}
+
+/** The edges that are selected, on a map of `size` keys. */
+function chosen(store: Store, size: number): Spot[] {
+  const mine = store.selection.filter((cell) => cell.panel === KEY);
+  return mine.map(({ index }) => ({ row: Math.floor(index / size), col: index % size }));
+}
+
+function picture(store: Store, now: Pattern, base: Base) {
+  const tokens = now.tokens[base === "corrupt" ? "corrupt" : "clean"];
+  return {
+    rows: tokens.length,
+    cols: tokens.length,
+    rowLabels: tokens,
+    colLabels: tokens,
+    name: `Attention of L${now.layer}H${now.head} on ${BASES[base].toLowerCase()}, query by key`,
+    cell: (room: number): [number, number] => {
+      const fits = Math.floor(room / tokens.length);
+      const side = Math.max(SMALLEST, Math.min(LARGEST, fits));
+      return [side, side];
+    },
+    draw: faces(store, now, base),
+  };
 }
 
 function about(store: Store, fields: Reader): string {

@@ -12,6 +12,7 @@ import type { Store } from "./store.ts";
 import { plain, word } from "./text.ts";
 
 const KEY = "lens";
+const HINT = "Point at a cell to read what the model would say next if it stopped there.";
 const [NARROWEST, WIDEST, HEIGHT] = [4, 64, 20];
 const WORD_FITS = 26;
 const NAMES = {
@@ -71,106 +72,100 @@ export const lens: Drawer = { part: KEY, title: "Logit lens", draw };
 
 function draw(store: Store, signal: AbortSignal): HTMLElement {
   let now: Lens | null = null;
-  let name: Name = "clean";
-  let what: What = "answer";
   let spot: Spot | null = null;
-  const line = readLine(
-    "Point at a cell to read what the model would say next if it stopped there.",
-  );
+  const line = readLine(HINT);
   const note = h("span", { class: "mw-hint" });
-  const which = segments("Run", NAMES, (value) => {
-    name = value;
-    show();
-  });
-  const colour = segments("Ink", WHAT, (value) => {
-    what = value;
-    show();
-  });
-  const run = () => now?.runs.get(name) ?? null;
-  const ref = (at: Spot): CellRef => ({
-    panel: KEY,
-    index: at.row * (run()?.tokens.length ?? 0) + at.col,
-  });
-  const words = (at: Spot) => (now ? cellWords(store, now, name, at, ref(at)) : "");
-  const tell = () => line.say(spot ? words(spot) : null);
-  const map = new InkMap(
-    {
-      label: words,
-      point: (at) => {
-        spot = at;
-        store.setHover(at && store.panel(KEY) ? ref(at) : null);
-        tell();
-      },
-      choose: (at, add) => {
-        if (store.panel(KEY)) store.choose(ref(at), add);
-      },
-    },
-    signal,
-  );
+  const which = whichInk(() => show());
+  const cols = () => now?.runs.get(which.name)?.tokens.length ?? 1;
+  const ref = (at: Spot): CellRef => ({ panel: KEY, index: at.row * cols() + at.col });
+  const said = (at: Spot | null) => now && at && cellWords(store, now, which.name, at, ref(at));
+  const point = (at: Spot | null) => {
+    spot = at;
+    store.setHover(at && store.panel(KEY) ? ref(at) : null);
+    line.say(said(at));
+  };
+  const choose = (at: Spot, add: boolean) => {
+    if (store.panel(KEY)) store.choose(ref(at), add);
+  };
+  const map = new InkMap({ label: (at) => said(at) ?? "", point, choose }, signal);
   const rings = () => {
-    const cols = run()?.tokens.length ?? 1;
-    const places = own(store).map((index) => ({
-      row: Math.floor(index / cols),
-      col: index % cols,
-    }));
-    map.ring(places, store.pending !== null);
+    const n = cols();
+    const spots = own(store).map((index) => ({ row: Math.floor(index / n), col: index % n }));
+    map.ring(spots, store.pending !== null);
   };
   const show = () => {
     if (!now) return;
-    if (!now.runs.has(name)) name = "clean";
-    const some = now.runs;
-    which.set(
-      name,
-      (Object.keys(NAMES) as Name[]).filter((one) => !some.has(one)),
-    );
-    colour.set(what);
-    const { tokens } = some.get(name) as Run;
-    map.show({
-      rows: now.layers.length,
-      cols: tokens.length,
-      rowLabels: now.layers.map((layer) => (layer === "out" ? layer : `L${layer}`)),
-      colLabels: tokens,
-      name: `Logit lens, ${NAMES[name].toLowerCase()} run, layer by position`,
-      cell: (room) => [
-        Math.max(NARROWEST, Math.min(WIDEST, Math.floor(room / tokens.length))),
-        HEIGHT,
-      ],
-      draw: faces(now, some.get(name) as Run, what),
-    });
+    which.set(now);
+    map.show(picture(now, which.name, which.what));
+    rings();
+  };
+  const tell = () => {
+    map.name();
+    line.say(said(spot));
     rings();
   };
   const read = (fields: Reader) => {
     now = decode(fields);
     setText(note, about(store, fields));
     show();
-    map.name();
     tell();
   };
-  const part = partView(
-    store,
-    KEY,
-    signal,
-    read,
-    h("div", { class: "mw-lookhead" }, which.el, colour.el, note),
-    line.el,
-    map.scroll,
-    h(
-      "div",
-      { class: "mw-key mw-looklegend" },
-      h("span", { class: "mw-keyitem" }, "0", h("i", { class: "mw-ramp" }), "1 probability"),
-    ),
-  );
-  store.on(
-    ["scale", "result"],
-    () => {
-      map.name();
-      tell();
-      rings();
-    },
-    signal,
-  );
+  const top = h("div", { class: "mw-lookhead" }, ...which.fields, note);
+  store.on(["scale", "result"], tell, signal);
   store.on(["pending"], rings, signal);
-  return part;
+  return partView(store, KEY, signal, read, top, line.el, map.scroll, legend());
+}
+
+/** Which run, and what of it is ink. */
+function whichInk(changed: () => void) {
+  const now = {
+    name: "clean" as Name,
+    what: "answer" as What,
+    fields: [] as HTMLElement[],
+    set: (lens: Lens) => {
+      if (!lens.runs.has(now.name)) now.name = "clean";
+      const none = (Object.keys(NAMES) as Name[]).filter((one) => !lens.runs.has(one));
+      run.set(now.name, none);
+      colour.set(now.what);
+    },
+  };
+  const run = segments("Run", NAMES, (value) => {
+    now.name = value;
+    changed();
+  });
+  const colour = segments("Ink", WHAT, (value) => {
+    now.what = value;
+    changed();
+  });
+  now.fields.push(run.el, colour.el);
+  return now;
+}
+
+function picture(now: Lens, name: Name, what: What) {
+  const run = now.runs.get(name) as Run;
+  return {
+    rows: now.layers.length,
+    cols: run.tokens.length,
+    rowLabels: now.layers.map((layer) => (layer === "out" ? layer : `L${layer}`)),
+    colLabels: run.tokens,
+    name: `Logit lens, ${NAMES[name].toLowerCase()} run, layer by position`,
+    cell: (room: number): [number, number] => [
+      Math.max(NARROWEST, Math.min(WIDEST, Math.floor(room / run.tokens.length))),
+      HEIGHT,
+    ],
+    draw: faces(now, run, what),
+  };
+}
+
+function legend(): HTMLElement {
+  const ramp = h(
+    "span",
+    { class: "mw-keyitem" },
+    "0",
+    h("i", { class: "mw-ramp" }),
+    "1 probability",
+  );
+  return h("div", { class: "mw-key mw-looklegend" }, ramp);
 }
 
 function about(store: Store, fields: Reader): string {

@@ -359,6 +359,41 @@ def test_a_click_leaves_the_other_cells_their_estimates(study: mw.Study, tmp_pat
     np.testing.assert_allclose(heads["PIE"], expected, rtol=1e-12)
 
 
+def test_an_export_says_the_edit_of_its_cells(study: mw.Study, tmp_path: Path) -> None:
+    """The study patches; the edges of a head are knocked out."""
+    edge = mw.Site("edge", 1, head=1, position=5, key=2)
+    cut = study.intervene({edge: mw.Knockout()})
+    path = mw.AttentionPattern(study).export(tmp_path / "a.csv")
+    head = [line for line in path.read_text(encoding="utf-8").splitlines() if line[0] == "#"]
+    facts = {name: json.loads(v) for name, v in (line[2:].split(": ", 1) for line in head)}
+    assert "no attention" in facts["edit"]
+    assert facts["direction"] == "on corrupt"
+    table = pd.read_csv(path, comment="#")
+    assert "PIE" not in table
+    (row,) = table[table["status"] == "exact"].iloc[1:].to_dict("records")
+    assert row["site"] == study.labels([edge])[0]
+    assert row["clean"] == pytest.approx(float(cut["clean"]), rel=1e-6)
+    assert set(table["edit"]) == {facts["edit"]}
+    # A diagram is of the selection alone.
+    assert mw.MediationDiagram(study).snapshot().facts["edit"] == facts["edit"]
+    page = mw.AttentionPattern(study).export(tmp_path / "a.html").read_text(encoding="utf-8")
+    assert f'name="mediawidget:edit" content="{facts["edit"]}"' in page
+
+
+def test_what_was_frozen_is_said(study: mw.Study, tmp_path: Path) -> None:
+    site = mw.Site("head", 1, head=1)
+    study.sweep("head", progress=False)
+    frozen = study.intervene(site, freeze=("mlp_out",))
+    assert float(frozen["PIE"]) != pytest.approx(float(study.grids["head"]["PIE"][1, 1]), abs=1e-3)
+    view = mw.HeadGrid(study)
+    data = json.loads(view.export(tmp_path / "a.json").read_text())
+    selected, *cells = data["cells"]
+    assert "frozen" in selected["edit"]
+    assert selected["PIE"] == pytest.approx(float(frozen["PIE"]))
+    assert not any("frozen" in cell["edit"] for cell in cells)
+    assert "frozen" in "".join(texts(view.snapshot().svg))
+
+
 def test_json_has_the_four_corners_of_every_cell(swept: mw.Study, tmp_path: Path) -> None:
     data = json.loads(mw.TokenHeatmap(swept).export(tmp_path / "a.json").read_text())
     grid = swept.grids["residual@position"]

@@ -197,9 +197,16 @@ class Sheet:
         return cap if largest >= cap else min(round_up(largest), cap)
 
     @property
+    def edit(self) -> Mapping[str, Any]:
+        """What the cells that are drawn were set to; without cells what is selected was."""
+        drawn = next((panel.edit for panel in self.panels), None)
+        selected = self.reading.edit if self.reading else self.view["edit"]
+        return selected if drawn is None else drawn
+
+    @property
     def quantity(self) -> tuple[str, str]:
         """What the direction shows, short and in full."""
-        return NAMES[bool(self.view["edit"]["corners"]), self.direction]
+        return NAMES[bool(self.edit["corners"]), self.direction]
 
     @property
     def n(self) -> int:

@@ -47,10 +47,12 @@ def study_facts(study: Study, pair: int | None) -> Facts:
 
 
 def sheet_facts(study: Study, pair: int | None, sheet: Sheet) -> Facts:
-    """The same, with the edit and what a view shows of it."""
-    shows = f"{sheet.quantity[1]}, {sheet.unit_words}"
-    edit = edit_words(sheet.view["edit"])
-    return {**study_facts(study, pair), "edit": edit, "direction": sheet.direction, "shows": shows}
+    """The same, with the edit of the cells and what a view shows of it."""
+    short, full = sheet.quantity
+    # A constant restores nothing and breaks nothing.
+    direction = sheet.direction if sheet.edit["corners"] else short
+    told = {"edit": edit_words(sheet.edit), "direction": direction}
+    return {**study_facts(study, pair), **told, "shows": f"{full}, {sheet.unit_words}"}
 
 
 def edit_words(edit: Mapping[str, Any]) -> str:

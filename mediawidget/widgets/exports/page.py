@@ -26,6 +26,7 @@ from ...errors import MediationError, require
 from ...history import Intervention
 from ..drawing.text import plain
 from .facts import VERSION, edit_words, study_facts
+from .pictures import Look, sheet_of
 from .snapshot import write
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def facts_of(page: Page) -> dict[str, Any]:
     from ..causal_trace import CausalTrace
 
     if isinstance(page, View):
-        edit = edit_words(page.view["edit"])
+        edit = edit_words(sheet_of(page, Look()).edit)
         return {**study_facts(page.study, page.pair), "edit": edit, "version": VERSION}
     if isinstance(page, CausalTrace):
         facts = study_facts(page.tracing.study, None)

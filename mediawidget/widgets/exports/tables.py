@@ -13,7 +13,7 @@ import pandas as pd
 from ...effects import Effect, Status
 from ..drawing.reading import Cells, Sheet
 from ..panels import Panel
-from .facts import Facts
+from .facts import Facts, edit_words
 from .pictures import Look, picture, sheet_of
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ _NOT_RUN = Status.NOT_RUN.name.lower()
 def rows_of(page: Page) -> pd.DataFrame:
     """A row per cell that a view shows, means over the pairs that it shows, in the metric's unit.
 
-    Columns panel, site, row, column, status, Y11, Y00, Y10, Y01, the quantities that exist under
-    the edit (PIE, TIE, INT; or clean, corrupt, difference), n, unit. What is selected stands first,
-    as the panel "selected". Numbers are empty where a cell was not run or failed a check.
+    Columns panel, site, row, column, edit, status, Y11, Y00, Y10, Y01, the quantities that exist
+    under the edit (PIE, TIE, INT; or clean, corrupt, difference), n, unit. What is selected stands
+    first, as the panel "selected". Numbers are empty where a cell was not run or failed a check.
     """
     from .._base import View
     from ..causal_trace import CausalTrace
@@ -107,6 +107,7 @@ def _head(cells: Cells) -> dict[str, Any]:
         "site": cells.labels,
         "row": [rows[i] for i in at[0]],
         "column": [columns[i] for i in at[1]],
+        "edit": edit_words(cells.edit),
     }
 
 
@@ -129,9 +130,10 @@ def _selected(view: View) -> pd.DataFrame | None:
         return None
     effect = _shown(view, entry.effect)
     site = " + ".join(view.study.labels(entry.sites))
-    return pd.DataFrame(
-        {"panel": ["selected"], "site": site, "row": "", "column": ""} | _numbers(effect)
-    )
+    # With what was frozen: that is another quantity.
+    edit = edit_words(view.result["edit"])
+    head = {"panel": ["selected"], "site": site, "row": "", "column": "", "edit": edit}
+    return pd.DataFrame(head | _numbers(effect))
 
 
 def _numbers(effect: Effect) -> dict[str, Any]:

@@ -154,7 +154,8 @@ def _read_answer(lm: LM, draft: Draft, name: str, said: _Notes) -> None:
         pieces = BETWEEN.join(lm.encoder.token(i) for i in answer.ids)
         said.notes[name] = f"{len(answer.ids)} tokens, read one after the other: {pieces}"
     elif len(members) > 1:
-        said.notes[name] = f"a set of {len(members)}: any of them is right"
+        counts = "right" if name == "answer" else "wrong"
+        said.notes[name] = f"a set of {len(members)}: any of them counts as {counts}"
 
 
 def _pair(

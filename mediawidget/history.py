@@ -39,6 +39,10 @@ class Intervention:
         """The edited sites in the order in which they were chosen."""
         return tuple(self.edits)
 
+    def repeats(self, other: Intervention | None) -> bool:
+        """Whether the same was done to the same sites."""
+        return other is not None and (self.edits, self.freeze) == (other.edits, other.freeze)
+
 
 class History:
     """Interventions in order. None is a cleared selection, with which every history begins.
@@ -93,8 +97,11 @@ class History:
         self._renamed()
 
     def add(self, entry: Intervention | None) -> None:
-        """Go on from here; what was undone is forgotten."""
+        """Go on from here; what was undone is forgotten. What is shown already is shown anew."""
         if entry is None and self.current is None:
+            return
+        if entry is not None and entry.repeats(self.current):
+            self._entries[self.cursor] = entry
             return
         self._entries[self.cursor + 1 :] = [entry]
         self._names[self.cursor + 1 :] = [""]

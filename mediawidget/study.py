@@ -149,7 +149,8 @@ class Study(Logbook, Estimates):
         self.engine.refuse_edit(as_edit(edit))
         self._edit = edit
         self.revision += 1
-        self.history = self._no_history()
+        # What was run stays to be walked back to, under the edits that it was run with.
+        self.history.add(None)
         self._last = None
         self._watchers.tell("prompts")
 

@@ -75,15 +75,15 @@ test.each<[string, Direction, Partial<Reading>, string]>([
 
 test("a contrast: mean of n pairs, with the interval in percent", () => {
   expect(say("restore", { n: 64 })).toMatch(/effect\. Mean of 64 pairs\.$/);
-  expect(say("restore", { n: 64, ci: { PIE: [0.35 * 16.2, 0.45 * 16.2] } })).toMatch(
-    / Mean of 64 pairs, CI 35 to 45\.$/,
+  expect(say("restore", { n: 64, ci: { PIE: [5, 7], "PIE%": [35, 45] } })).toMatch(
+    / Mean of 64 pairs, 95% CI 35% to 45%\.$/,
   );
 });
 
 test("the interval of a negative effect is told by its size too", () => {
-  const ci: Reading["ci"] = { TIE: [-0.2 * 16.2, -0.1 * 16.2] };
+  const ci: Reading["ci"] = { "TIE%": [-20, -10] };
   expect(say("break", { n: 64, ci, corners: corners(13, 1) })).toMatch(
-    /: 12% added; it opposes the clean answer\. Mean of 64 pairs, CI 10 to 20\.$/,
+    /: 12% added; it opposes the clean answer\. Mean of 64 pairs, 95% CI 10% to 20%\.$/,
   );
 });
 

@@ -124,14 +124,15 @@ function sureness({ reading, unit }: Words, direction: Direction): string[] {
 
   function interval(): string {
     const keys = reading.edit.corners ? ["PIE", "TIE", "INT"] : ["corrupt", "clean", "difference"];
-    const ci = reading.ci?.[keys[DIRECTIONS.indexOf(direction)] ?? ""];
+    const share = unit === "percent";
+    const ci = reading.ci?.[keys[DIRECTIONS.indexOf(direction)] + (share ? "%" : "")];
     if (!ci) return "";
-    if (unit === "raw") return `, CI ${raw(ci[0])} to ${raw(ci[1])}`;
-    const te = reading.corners.y11 - reading.corners.y00;
+    if (!share) return `, 95% CI ${raw(ci[0])} to ${raw(ci[1])}`;
+    const { y11, y00 } = reading.corners;
     // A negative effect is told by its size ("27% added"), and so is its interval.
-    const told = effect(direction, reading.edit.corners, reading.corners) / te;
+    const told = effect(direction, reading.edit.corners, reading.corners) / (y11 - y00);
     const turn = told < 0 && direction !== "difference" ? -1 : 1;
-    const ends = ci.map((end) => (100 * turn * end) / te).sort((a, b) => a - b);
-    return `, CI ${percentSize(ends[0] ?? Number.NaN)} to ${percentSize(ends[1] ?? Number.NaN)}`;
+    const [low, high] = ci.map((end) => turn * end).sort((a, b) => a - b);
+    return `, 95% CI ${percentSize(low as number)}% to ${percentSize(high as number)}%`;
   }
 }

@@ -128,30 +128,42 @@ export function unitChoice(store: Store, signal: AbortSignal): HTMLElement {
 
 const PALETTES = ["red–blue", "orange–purple"] as const;
 
+const LEGENDS = {
+  moves: ["away", "toward clean"],
+  works: ["works against", "for clean"],
+  gate: ["OR-like", "AND-like"],
+  differs: ["more on corrupt", "on clean"],
+} as const;
+
+function legendOf({ direction, view }: Store): keyof typeof LEGENDS {
+  const patch = view?.edit.corners ?? true;
+  if (direction === "difference") return patch ? "gate" : "differs";
+  return patch && direction === "restore" ? "moves" : "works";
+}
+
 export function legend(store: Store, signal: AbortSignal): HTMLElement {
   const [low, high] = [h("span"), h("span")];
+  const ends = [h("span"), h("span")];
   const swap = button("", () => setPalette(palette() === "rdbu" ? "puor" : "rdbu"), {
     class: "mw-bar",
   });
   const draw = () => {
     const { view } = store;
     if (!view) return;
+    // What either colour says of a site depends on what was asked.
+    LEGENDS[legendOf(store)].forEach((word, i) => {
+      setText(ends[i] as HTMLElement, word);
+    });
     const end = store.unit === "percent" ? percentText(store.max) : raw(store.max);
     setText(high, end);
     setText(low, end.replace("+", "\u2212"));
     const [now, next] = palette() === "rdbu" ? PALETTES : [PALETTES[1], PALETTES[0]];
     setProps(swap, {
-      "aria-label": `Colour scale ${low.textContent} to ${end}, ${now}; away from clean to toward clean. Change to ${next}`,
+      "aria-label": `Colour scale ${low.textContent} to ${end}, ${now}; ${ends[0]?.textContent} to ${ends[1]?.textContent}. Change to ${next}`,
     });
   };
   store.on(["view", "scale", "result"], draw, signal);
   onPalette(draw, signal);
   draw();
-  return div(
-    "mw-legend",
-    low,
-    swap,
-    high,
-    span("mw-legendword", h("span", { text: "away" }), h("span", { text: "toward clean" })),
-  );
+  return div("mw-legend", low, swap, high, span("mw-legendword", ...ends));
 }

@@ -151,11 +151,20 @@ def cell_of(study: Study, panels: Sequence[Cells], site: Site, place: int) -> di
 
 
 def intervals(effect: Effect) -> dict[str, list[float]] | None:
-    """95% intervals of the mean over pairs, None where too few are independent for any."""
+    """95% intervals of the mean over pairs, None where too few are independent for any.
+
+    By quantity in the metric's unit, and by "PIE%" in percent of the total effect: a share is a
+    ratio of two means that vary together, so its interval is none of the other, divided.
+    """
     if effect.n_clusters < FEWEST or not np.isfinite(effect.edited).all():
         return None
     keys = ("PIE", "TIE", "INT") if effect.edit.corners else ("clean", "corrupt", "difference")
-    return {key: [float(f"{end:.6g}") for end in effect.ci(key)] for key in keys}
+    found = {key: [float(f"{end:.6g}") for end in effect.ci(key)] for key in keys}
+    try:
+        shares = {f"{key}%": 100 * effect.normalized_ci(key) for key in keys}
+    except MediationError:
+        return found  # there is no total effect to take shares of
+    return found | {key: [float(f"{end:.6g}") for end in ends] for key, ends in shares.items()}
 
 
 def top_tokens(found: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:

@@ -311,3 +311,28 @@ def test_every_result_knows_its_templates_and_groups(lm: mw.LM) -> None:
         assert effect.clusters == tuple(pair.template for pair in pairs)
         assert effect.groups == ("even", "odd") * 3
         assert effect.n_clusters == 3
+
+
+def test_another_edit_keeps_the_history_to_be_walked_back_to(study: mw.Study) -> None:
+    patched = study.intervene(mw.Site("head", 1, head=1))
+    study.edit = mw.Zero()
+    assert study.selection == ()
+    assert study.last is None
+    zeroed = study.intervene(mw.Site("head", 1, head=2))
+    assert study.undo()
+    assert study.undo()
+    assert study.last is patched
+    assert study.edit == mw.Zero()
+    assert study.redo()
+    assert study.redo()
+    assert study.last is zeroed
+
+
+def test_the_same_again_is_one_entry(study: mw.Study) -> None:
+    site = mw.Site("head", 1, head=1)
+    for _ in range(3):
+        study.intervene(site)
+    assert len(study.history) == 2
+    study.intervene(site, freeze=("mlp_out",))
+    study.intervene({site: mw.Zero()})
+    assert len(study.history) == 4

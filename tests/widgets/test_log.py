@@ -86,10 +86,12 @@ def test_code_that_cannot_be_written_is_an_error(
 
 
 def test_a_long_history_sends_what_is_near_and_stays_quick(several: mw.Study) -> None:
-    several.intervene(HEAD)
-    entry = several.history.current
-    for _ in range(499):
-        several.history.add(entry)
+    kinds = []
+    for site in (HEAD, OTHER):
+        several.intervene(site)
+        kinds.append(several.history.current)
+    for i in range(498):
+        several.history.add(kinds[i % 2])
     view = mw.Explorer(several)
     told = view.entries
     assert (told["total"], told["cursor"], len(told["entries"])) == (501, 500, _log.SHOWN)

@@ -232,3 +232,16 @@ def test_a_click_on_a_cell_of_a_draw_shows_in_its_panel(
     assert (values(data, "status") != Status.NOT_RUN).sum() == 1
     np.testing.assert_allclose(values(data, "y01")[1, 1], view.result["y01"], rtol=1e-6)
     assert data["edit"] == view.result["edit"]  # by it the page puts a click into its panel
+
+
+def test_a_shares_interval_is_that_of_the_ratio() -> None:
+    """Numerator and denominator vary together: where one follows the other there is no doubt."""
+    lm = mw.load()
+    study = mw.Study(lm, mw.tasks.ioi(lm, n=6))
+    view = mw.HeadGrid(study)
+    effect = study.intervene(mw.Site("residual", 0))
+    shown = view.result["ci"]
+    for key in ("PIE", "TIE", "INT"):
+        ends = 100 * effect.normalized_ci(key)
+        assert shown[f"{key}%"] == pytest.approx(ends.tolist(), rel=1e-5, abs=1e-6)
+    assert shown["PIE%"] == pytest.approx([100, 100], abs=1e-3)

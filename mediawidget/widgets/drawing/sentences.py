@@ -132,16 +132,16 @@ class _Told:
         patch = bool(self.reading.edit["corners"])
         keys = ("PIE", "TIE", "INT") if patch else ("corrupt", "clean", "difference")
         key = keys[("restore", "break", "difference").index(self.direction)]
-        ends = (self.reading.ci or {}).get(key)
+        ends = (self.reading.ci or {}).get(key if self.near else f"{key}%")
         if not ends:
             return ""
         if self.near:
-            return f", CI {raw(ends[0])} to {raw(ends[1])}"
+            return f", 95% CI {raw(ends[0])} to {raw(ends[1])}"
         # A negative effect is told by its size ("27% added"), and so is its interval.
         told = self.share(float(self.c.effect(self.direction, patch=patch)))
         turn = -1.0 if told < 0 and self.direction != "difference" else 1.0
-        low, high = sorted(self.share(turn * end) for end in ends)
-        return f", CI {percent(low, sign=False)} to {percent(high, sign=False)}"
+        low, high = sorted(turn * end for end in ends)
+        return f", 95% CI {percent(low, sign=False)}% to {percent(high, sign=False)}%"
 
 
 def _gate_words(pie: float, tie: float, interaction: float) -> str:

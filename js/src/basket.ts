@@ -45,8 +45,9 @@ function draw(store: Store, el: HTMLElement, signal: AbortSignal): void {
   );
   root.addEventListener("keydown", (event) => {
     const nothing = () => false;
-    const targets = { focusCell: nothing, back: nothing, help: nothing, helpOpen: nothing };
-    if (!viewKey(event, store, { ...targets, more: { "/": field.focus } })) return;
+    const none = { focusCell: nothing, draws: nothing, back: nothing, help: nothing };
+    const targets = { ...none, helpOpen: nothing, more: { "/": field.focus } };
+    if (!viewKey(event, store, targets)) return;
     event.preventDefault();
     event.stopPropagation();
   });

@@ -8,6 +8,8 @@ import { choices } from "./toolbar.ts";
 
 export interface KeyTargets {
   focusCell(cell: CellRef): void;
+  /** Whether a panel is drawn now. */
+  draws(panel: string): unknown;
   /** From an enlarged panel back to all; whether there was one. */
   back(): boolean;
   help(): void;
@@ -21,8 +23,10 @@ export type Commands = Record<string, (event: KeyboardEvent) => unknown>;
 
 /** Runs the command of a key pressed anywhere in the view. True if it had one. */
 export function viewKey(event: KeyboardEvent, store: Store, targets: KeyTargets): boolean {
-  if (event.ctrlKey || event.metaKey || event.altKey || targets.helpOpen()) return false;
-  const typing = (event.target as HTMLElement | null)?.closest("select, input, textarea");
+  // Many keyboards write brackets with Alt, or with AltGr, which is Ctrl and Alt on Windows.
+  const other = event.altKey ? !"[]".includes(event.key) : event.ctrlKey;
+  if (other || event.metaKey || targets.helpOpen()) return false;
+  const typing = (event.target as HTMLElement).closest("select, input, textarea");
   if (typing && event.key !== "Escape") return false;
   const choice = choices(store.view?.edit.corners ?? true)["123".indexOf(event.key)];
   if (choice) {
@@ -30,7 +34,7 @@ export function viewKey(event: KeyboardEvent, store: Store, targets: KeyTargets)
     return true;
   }
   const next = () => {
-    const cell = nextStrongest(store);
+    const cell = nextStrongest(store, targets.draws);
     if (cell) targets.focusCell(cell);
   };
   const swap = () => store.ask("swap");
@@ -52,19 +56,20 @@ export function viewKey(event: KeyboardEvent, store: Store, targets: KeyTargets)
   return !!command;
 }
 
-/** The cell that comes after the current one when all are ordered by size, strongest first. */
-export function nextStrongest(store: Store): CellRef | null {
+/** The cell that comes after the current one when all that are drawn are ordered by size. */
+function nextStrongest(store: Store, draws: KeyTargets["draws"]): CellRef | null {
   const { view } = store;
   if (!view) return null;
   const cells: { cell: CellRef; size: number }[] = [];
-  for (const panel of view.panels)
-    panel.labels.forEach((_, index) => {
-      const cell = { panel: panel.key, index };
-      const reading = store.cellReading(cell);
-      if (!reading || !shown(reading.status)) return;
-      const value = shownValue(store.direction, view.edit, store.unit, reading.corners);
-      cells.push({ cell, size: Math.abs(value) });
-    });
+  for (const { key, labels } of view.panels)
+    if (draws(key))
+      labels.forEach((_, index) => {
+        const cell = { panel: key, index };
+        const reading = store.cellReading(cell);
+        if (!reading || !shown(reading.status)) return;
+        const value = shownValue(store.direction, view.edit, store.unit, reading.corners);
+        cells.push({ cell, size: Math.abs(value) });
+      });
   cells.sort((a, b) => b.size - a.size);
   const here = cells.findIndex(({ cell }) => same(cell, store.hover ?? store.selection[0] ?? null));
   return cells[(here + 1) % cells.length]?.cell ?? null;

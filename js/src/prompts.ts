@@ -1,6 +1,6 @@
 // The two prompts as an interlinear pair: each corrupt token under its clean one, `·` where they
 // are equal, framed where they differ, and the answers at the end.
-import { button, div, h, span } from "./dom.ts";
+import { button, div, h, setText, span } from "./dom.ts";
 import { probability } from "./numbers.ts";
 import type { Prompts, TokenInfo, TopToken } from "./protocol.ts";
 import type { Store } from "./store.ts";
@@ -12,36 +12,33 @@ export function prompts(store: Store, signal: AbortSignal, edit?: HTMLElement): 
     title: "Exchange clean and corrupt (S)",
     "aria-label": "Swap the prompts",
   });
+  const pair = span("mw-hint");
+  const line = div("mw-gloss");
+  // Buttons that are moved lose the focus: these stay where they are.
+  el.append(
+    div("mw-names", span("mw-name mw-clean", "clean"), span("mw-name mw-corrupt", "corrupt"), pair),
+    line,
+    div("mw-promptbuttons", edit, swap),
+  );
   const draw = () => {
     const { view } = store;
     if (!view) return;
     const p = view.prompts;
     swap.disabled = !store.live;
-    el.replaceChildren(
-      div(
-        "mw-names",
-        span("mw-name mw-clean", "clean"),
-        span("mw-name mw-corrupt", "corrupt"),
-        view.pairs.index === null &&
-          h("span", { class: "mw-hint", text: `pair 1 of ${view.pairs.n}` }),
-      ),
-      gloss(p),
-      div("mw-promptbuttons", edit, swap),
-    );
+    setText(pair, view.pairs.index === null ? `pair 1 of ${view.pairs.n}` : "");
+    line.replaceChildren(...gloss(p));
   };
   store.on(["view"], draw, signal);
   draw();
   return el;
 }
 
-function gloss(p: Prompts): HTMLElement {
+function gloss(p: Prompts): HTMLElement[] {
   const length = Math.max(p.clean.length, p.corrupt.length);
-  const line = div("mw-gloss");
-  for (let i = 0; i < length; i++) line.append(column(p.clean[i], p.corrupt[i]));
-  line.append(
+  return [
+    ...Array.from({ length }, (_, i) => column(p.clean[i], p.corrupt[i])),
     span("mw-pair mw-answers", answer(p.cleanTop, p.answer), answer(p.corruptTop, p.wrong)),
-  );
-  return line;
+  ];
 }
 
 function column(clean: TokenInfo | undefined, corrupt: TokenInfo | undefined): HTMLElement {

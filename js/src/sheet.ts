@@ -42,8 +42,8 @@ export function sheet(
     for (const one of grids) one.paint();
     footers();
   };
-  const focusCell = ({ panel, index }: CellRef) =>
-    grids.find(({ key }) => key === panel)?.focus(index);
+  const draws = (panel: string) => grids.find(({ key }) => key === panel);
+  const focusCell = ({ panel, index }: CellRef) => draws(panel)?.focus(index);
   const show = (key: string | null) => {
     alone = key;
     draw();
@@ -64,7 +64,7 @@ export function sheet(
       return;
     }
     built = structure;
-    const focused = grids.find(({ matrix }) => matrix.el.contains(document.activeElement));
+    const focused = grids.find(({ matrix }) => matrix.el.matches(":focus-within"));
     const before = new Map(grids.map((one) => [one.key, one.current()]));
     feet = [];
     grids = keys.map((key) => {
@@ -98,8 +98,8 @@ export function sheet(
       );
       const ask = (wanted: string) => store.ask("tokens", { mediator: wanted });
       const select = choice("Token panel shows", ask, ...options);
-      line.append(select, h("span", { text: "× token" }));
-    } else line.append(h("span", { text: title }));
+      line.append(select, span("", "× token"));
+    } else line.append(span("", title));
     const note = span("mw-hint", "≈ attribution estimate");
     feet.push(() => {
       note.hidden = !store.panel(key)?.status.includes(Status.Estimate);
@@ -160,6 +160,7 @@ export function sheet(
   return {
     el,
     focusCell,
+    draws,
     /** Draws for a width in CSS pixels. */
     resize: (width: number) => {
       if (width === room) return;
@@ -188,7 +189,7 @@ function gridOptions(view: View, panel: Panel, size: Sizes): GridOptions {
     width: panel.key === "head" ? size.head : panel.key === "tokens" ? size.token : 36,
     height: turned ? 24 : size.height,
     title: NAMES[panel.key] ?? panel.title,
-    rowHead: (row) => [h("span", { text: layer(row) })],
+    rowHead: (row) => [span("", layer(row))],
     colHead: (col) => columnName(panel, col),
     corner: [span("mw-hidden", "layer")],
   };
@@ -197,7 +198,7 @@ function gridOptions(view: View, panel: Panel, size: Sizes): GridOptions {
   if (!turned) return { ...base, colHead: (col) => column(view, col, clean(col)) };
   return {
     ...base,
-    corner: [h("span", { text: "clean" }), h("span", { text: "corrupt" })],
+    corner: [span("", "clean"), span("", "corrupt")],
     rowHead: (row) => [clean(row), corruptUnder(view, row)],
     colHead: (col) => document.createTextNode(layer(col)),
     rowClass: (row) => (differs(view, row) ? "mw-differs" : ""),
@@ -224,7 +225,7 @@ function corruptUnder(view: View, i: number): Node {
   if (!differs(view, i)) return sameMark();
   // Over several pairs there is no one token to show.
   return view.pairs.n > 1 && view.pairs.index === null
-    ? h("span", { text: "≠" })
+    ? span("", "≠")
     : token(view.prompts.corrupt[i]?.text ?? "");
 }
 

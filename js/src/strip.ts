@@ -1,5 +1,5 @@
 // The selection: its sites, the joint effect beside the sum of the single ones, and the gap.
-import { button, h, span } from "./dom.ts";
+import { button, div, h, span } from "./dom.ts";
 import { fixed } from "./numbers.ts";
 import { type CellRef, Status } from "./protocol.ts";
 import type { Reading } from "./reading.ts";
@@ -38,30 +38,36 @@ export function strip(
   dress?: (chip: HTMLElement, index: number) => void,
   ...more: Node[]
 ): HTMLElement {
-  const el = h("div", { class: "mw-part mw-strip", role: "group", "aria-label": "Selection" });
+  const chips = div("mw-chips");
+  const el = h(
+    "div",
+    { class: "mw-part mw-strip", role: "group", "aria-label": "Selection", tabindex: -1 },
+    chips,
+    ...more,
+  );
+  const buttons = () => [...chips.querySelectorAll("button")];
   const draw = () => {
-    const { view } = store;
-    if (!view) return;
     const cells = store.selection;
-    if (cells.length === 0) {
-      el.replaceChildren(
+    const before = buttons();
+    const at = before.findIndex((one) => one.matches(":focus"));
+    if (cells.length === 0)
+      chips.replaceChildren(
         span("mw-hint", "Nothing selected. Shift-click or ", kbd("X"), " adds a site."),
-        ...more,
       );
-      return;
-    }
-    el.replaceChildren(
-      span("mw-stripname", store.pending ? "Running" : "Selected"),
-      ...cells.slice(0, MOST).map((cell, i) => {
-        const made = chip(store, cell);
-        dress?.(made, i);
-        return made;
-      }),
-      cells.length > MOST ? `and ${cells.length - MOST} more` : "",
-      ...figures(store),
-      button("Clear", () => store.ask("clear")),
-      ...more,
-    );
+    else
+      chips.replaceChildren(
+        span("mw-stripname", store.pending ? "Running" : "Selected"),
+        ...cells.slice(0, MOST).map((cell, i) => {
+          const made = chip(store, cell);
+          dress?.(made, i);
+          return made;
+        }),
+        cells.length > MOST ? `and ${cells.length - MOST} more` : "",
+        ...figures(store),
+        button("Clear", () => store.ask("clear")),
+      );
+    // The focus goes to what stands in the same place, from Clear to Clear.
+    if (at >= 0) (buttons().at(at + 1 < before.length ? at : -1) ?? el).focus();
   };
   store.on(["view", "result", "scale", "pending"], draw, signal);
   draw();

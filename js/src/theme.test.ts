@@ -23,6 +23,19 @@ test("the palette is the page's: every view follows it, also one that comes late
   end.abort();
 });
 
+test("the page behind a shadow root is seen", () => {
+  const end = new AbortController();
+  const host = document.body.appendChild(document.createElement("div"));
+  host.style.background = "rgb(17, 17, 17)";
+  const el = document.createElement("div");
+  el.append(document.createElement("div"));
+  host.attachShadow({ mode: "open" }).append(el);
+  const root = el.firstChild as HTMLElement;
+  followTheme(root, end.signal);
+  end.abort();
+  expect(root.dataset.theme).toBe("dark");
+});
+
 test("who left is told no more", () => {
   const end = new AbortController();
   const told = vi.fn();

@@ -11,13 +11,16 @@ export function parseColor(color: string): Rgb | null {
   return alpha < 0.5 ? null : [r, g, b];
 }
 
+const darkDevice = () => matchMedia("(prefers-color-scheme: dark)");
+
 /** The first background that is painted, from the element outward. */
 function behind(el: Element): Rgb {
-  for (let node: Element | null = el; node; node = node.parentElement) {
+  let node: Element | null | undefined = el;
+  for (; node; node = node.parentElement ?? (node.getRootNode() as Partial<ShadowRoot>).host) {
     const color = parseColor(getComputedStyle(node).backgroundColor);
     if (color) return color;
   }
-  return matchMedia("(prefers-color-scheme: dark)").matches ? [17, 17, 17] : [255, 255, 255];
+  return darkDevice().matches ? [17, 17, 17] : [255, 255, 255];
 }
 
 export function isDark([r, g, b]: Rgb): boolean {
@@ -72,8 +75,7 @@ export function followTheme(root: HTMLElement, signal: AbortSignal): void {
   const observer = new MutationObserver(soon);
   for (const node of [document.documentElement, document.body])
     observer.observe(node, { attributes: true });
-  const media = matchMedia("(prefers-color-scheme: dark)");
-  media.addEventListener("change", soon, { signal });
+  darkDevice().addEventListener("change", soon, { signal });
   signal.addEventListener("abort", () => {
     clearTimeout(later);
     observer.disconnect();

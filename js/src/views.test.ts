@@ -120,6 +120,72 @@ test("keys: directions, undo, redo, swap, clear; other keys are left alone", () 
   expect(press("u", { ctrlKey: true }).defaultPrevented).toBe(false);
 });
 
+test("a bracket that a keyboard writes with Alt or AltGr walks, a command of the browser does not", () => {
+  draw(payload());
+  at(0).focus();
+  press("[", { altKey: true });
+  expect(model.last.action).toBe("undo");
+  press("]", { altKey: true, ctrlKey: true });
+  expect(model.last.action).toBe("redo");
+  const before = model.sent.length;
+  press("[", { metaKey: true });
+  press("]", { ctrlKey: true });
+  press("s", { altKey: true });
+  expect(model.sent).toHaveLength(before);
+});
+
+test("N stays in the panel that is enlarged", () => {
+  const [head] = payload().panels as Record<string, unknown>[];
+  const mlp = {
+    ...{ ...head, key: "mlp_out", mediator: "mlp_out", title: "MLP", shape: [3, 1] },
+    axes: [{ labels: ["0", "1", "2"] }, { labels: [""] }],
+    labels: ["mlp0", "mlp1", "mlp2"],
+    y01: unaligned(Float32Array.of(9, 9.5, 9.9)),
+    y10: unaligned(new Float32Array(3)),
+    status: unaligned(new Uint8Array(3).fill(1)),
+  };
+  draw(payload({ panels: [head, mlp] }));
+  el.querySelector<HTMLElement>(".mw-enlarge")?.click();
+  at(0).focus();
+  press("n");
+  expect(document.activeElement).toBe(at(5));
+  press("n");
+  expect(document.activeElement).toBe(at(4));
+});
+
+test("what has the focus keeps it where the selection is drawn anew", () => {
+  draw(payload());
+  model.push("result", answer([1, 2]));
+  const field = el.querySelector<HTMLInputElement>(".mw-typed") as HTMLInputElement;
+  field.focus();
+  model.push("result", answer([1, 2, 3]));
+  expect(document.activeElement).toBe(field);
+  const removes = () => [...el.querySelectorAll<HTMLElement>(".mw-remove")];
+  removes()[0]?.focus();
+  removes()[0]?.click();
+  expect(document.activeElement).toBe(removes()[0]);
+  expect(removes()[0]?.ariaLabel).toContain("L1H0");
+  model.message({ kind: "reply", id: model.last.id, ok: true });
+  const clear = () =>
+    [...el.querySelectorAll<HTMLElement>(".mw-strip button")].find(
+      (one) => one.textContent === "Clear",
+    ) as HTMLElement;
+  clear().focus();
+  model.push("result", answer([1, 2, 3, 4]));
+  expect(document.activeElement).toBe(clear());
+  model.push("result", {});
+  expect(document.activeElement).toBe(el.querySelector(".mw-strip"));
+});
+
+test("Swap and Edit keep the focus when the prompts are drawn anew", () => {
+  draw(payload());
+  const swap = el.querySelector<HTMLElement>("[aria-label='Swap the prompts']");
+  swap?.focus();
+  model.push("view", payload({ revision: 2 }));
+  expect(document.activeElement).toBe(swap);
+  expect(el.querySelectorAll(".mw-gloss")).toHaveLength(1);
+});
+
 test("Escape cancels a running sweep first", () => {
   draw(payload());
   const progress = { kind: "progress", panels: ["head"], done: 1, total: 9, seconds_left: 2 };

@@ -149,3 +149,31 @@ def test_pictures_and_widths(explorer: Explorer, dark: bool) -> None:
     explorer.root.get_by_role("button", name="Code", exact=True).click()
     expect(notebook.page.get_by_role("dialog", name="Code")).to_be_visible()
     notebook.picture(f"code-{'dark' if dark else 'light'}")
+
+
+def test_a_name_is_left_by_a_click_and_by_tab(explorer: Explorer) -> None:
+    page = explorer.page
+    rename = explorer.root.get_by_role("button", name="Rename")
+    typed = explorer.root.get_by_role("textbox", name="Sites to select")
+    rename.click()
+    page.keyboard.type("mover")
+    typed.click()
+    expect(typed).to_be_focused()
+    expect(explorer.root.locator(".mw-entry bdi").nth(3)).to_have_text("mover")
+    rename.click()
+    page.keyboard.press("Tab")
+    expect(rename).to_be_focused()
+    expect(chips(explorer)).to_have_count(4)
+
+
+def test_paper_has_the_history_and_the_name_of_what_is_open(explorer: Explorer) -> None:
+    tabs = explorer.root.get_by_role("tab")
+    tabs.filter(has_text="Pairs").click()
+    mark = explorer.root.locator(".mw-pairmark").first
+    expect(mark).to_be_visible()
+    explorer.page.emulate_media(media="print")
+    expect(chips(explorer).last).to_be_visible()
+    expect(tabs.filter(has_text="Pairs")).to_be_visible()
+    expect(tabs.filter(has_text="Attention")).to_be_hidden()
+    expect(mark).to_have_css("print-color-adjust", "exact")
+    explorer.page.emulate_media(media="screen")

@@ -1,13 +1,13 @@
 // Basket: the selection by itself, with what its sites do together, one by one, and without each.
 import "./styles.css";
-import { button, div, span } from "./dom.ts";
+import { div, span } from "./dom.ts";
 import { viewKey } from "./keys.ts";
 import { leaveOut } from "./leave_out.ts";
 import { announcer, errorLine } from "./notices.ts";
 import type { Model } from "./protocol.ts";
 import { rail } from "./rail.ts";
 import { shell } from "./shell.ts";
-import { kernel } from "./status_bar.ts";
+import { kernel, undoRedo } from "./status_bar.ts";
 import { Store } from "./store.ts";
 import { strip } from "./strip.ts";
 import { directions, unitChoice } from "./toolbar.ts";
@@ -15,17 +15,6 @@ import { typedField } from "./typed.ts";
 
 function draw(store: Store, el: HTMLElement, signal: AbortSignal): void {
   const field = typedField(store);
-  const undo = button("↶", () => store.ask("undo"), { "aria-label": "Undo", title: "Undo (U)" });
-  const redo = button("↷", () => store.ask("redo"), {
-    "aria-label": "Redo",
-    title: "Redo (Shift+U)",
-  });
-  const buttons = () => {
-    undo.disabled = !store.history.undo || !store.live;
-    redo.disabled = !store.history.redo || !store.live;
-  };
-  store.on(["result", "status"], buttons, signal);
-  buttons();
   const root = shell(
     "Basket",
     store.model,
@@ -38,7 +27,7 @@ function draw(store: Store, el: HTMLElement, signal: AbortSignal): void {
       directions(store, signal),
       unitChoice(store, signal),
       kernel(store, signal),
-      span("mw-tools", undo, redo),
+      span("mw-tools", ...undoRedo(store, signal)),
     ),
     strip(store, signal, leaveOut(store, signal), field.el),
     announcer(store, signal),

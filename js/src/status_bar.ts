@@ -13,10 +13,7 @@ export function statusBar(
   tools: readonly HTMLElement[] = [],
 ): HTMLElement {
   const name = span("mw-contrast");
-  const [undo, redo] = [
-    button("↶", () => store.ask("undo"), { "aria-label": "Undo", title: "Undo (U)" }),
-    button("↷", () => store.ask("redo"), { "aria-label": "Redo", title: "Redo (Shift+U)" }),
-  ];
+  const [undo, redo] = undoRedo(store, signal);
   const step = span("mw-hint mw-step");
   const checks = span("mw-checksum");
   const draw = () => {
@@ -24,8 +21,6 @@ export function statusBar(
     if (!view) return;
     setText(name, plain(view.pairs.name || view.model.name, 40));
     setProps(name, { title: `${view.model.name}: ${view.model.facts}` });
-    undo.disabled = !history.undo || !store.live;
-    redo.disabled = !history.redo || !store.live;
     setText(step, history.n > 0 ? `${history.index}/${history.n}` : "");
     drawChecks(checks, view, store);
   };
@@ -46,6 +41,22 @@ export function statusBar(
       button("?", help, { "aria-label": "Keys", title: "Keys (?)" }),
     ),
   );
+}
+
+/** The buttons that step through the history. */
+export function undoRedo(store: Store, signal: AbortSignal): [HTMLElement, HTMLElement] {
+  const undo = button("↶", () => store.ask("undo"), { "aria-label": "Undo", title: "Undo (U)" });
+  const redo = button("↷", () => store.ask("redo"), {
+    "aria-label": "Redo",
+    title: "Redo (Shift+U)",
+  });
+  const draw = () => {
+    undo.disabled = !store.history.undo || !store.live;
+    redo.disabled = !store.history.redo || !store.live;
+  };
+  store.on(["result", "status"], draw, signal);
+  draw();
+  return [undo, redo];
 }
 
 function drawChecks(el: HTMLElement, view: View, store: Store): void {

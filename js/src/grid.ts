@@ -15,7 +15,8 @@ export interface GridOptions
   /** Cell size in CSS pixels. */
   width: number;
   height: number;
-  /** Percent below 1 have a decimal: many of its cells are that small. */
+  /** Percent below 1 have a decimal, for many of its cells are that small, and only a frame says
+   * that they are estimates. */
   fine?: boolean;
   /** The accessible name, without direction and unit. */
   title: string;
@@ -23,6 +24,7 @@ export interface GridOptions
 export type Grid = ReturnType<typeof grid>;
 
 const NUMBER_FITS = 25;
+const DECIMAL_FITS = 28;
 const STATE = ["none", "exact", "estimate", "zero", "failed", "impossible"] as const;
 
 export function grid(store: Store, options: GridOptions, { key, rows, cols }: Panel) {
@@ -45,11 +47,11 @@ export function grid(store: Store, options: GridOptions, { key, rows, cols }: Pa
     const zero = status === Status.ImpliedZero;
     const number =
       unit === "percent" ? percentText(fine ? value : Math.round(value)) : short(value);
-    const small = width < NUMBER_FITS || !shown(status);
+    const small = width < (fine ? DECIMAL_FITS : NUMBER_FITS) || !shown(status);
     return {
       state: STATE[status] ?? "none",
       share: zero ? 0 : blueSign(view, unit, value) / store.max || 0,
-      text: zero ? "·" : small ? "" : status === Status.Estimate ? `≈${number}` : number,
+      text: zero ? "·" : small ? "" : status === Status.Estimate && !fine ? `≈${number}` : number,
       get name() {
         return cellName(view, direction, reading, panel);
       },

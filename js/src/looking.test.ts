@@ -431,7 +431,8 @@ const neurons = (status: number) => ({
 test("neurons are estimates until they are run, and can be found by number", () => {
   draw(neuronCells, neurons(2));
   const cells = [...el.querySelectorAll<HTMLElement>("[role=gridcell]")];
-  expect(cells.map((one) => one.textContent)).toEqual(["≈+20", "≈+10"]);
+  expect(cells.map((one) => one.textContent)).toEqual(["+20", "+10"]);
+  expect(cells.map((one) => one.dataset.state)).toEqual(["estimate", "estimate"]);
   cells[1]?.focus();
   expect(read()).toBe("L2N40: Estimated, Restore (PIE): ≈+10%.");
   const input = el.querySelector("input") as HTMLInputElement;

@@ -93,6 +93,55 @@ describe("a study without a kernel", () => {
     expect(result()).toMatchObject({ label: "both", y01: 9 });
   });
 
+  it("serves an entry for what was asked alone: not frozen, not half, not several edits", async () => {
+    for (const edit of [
+      { ...PATCH, goal: `${PATCH.goal}, frozen (mlp_out)` },
+      { kind: "source", corners: false, goal: `0.5 of the way ${PATCH.goal}` },
+      { kind: "mixed", corners: false, goal: "as asked" },
+    ]) {
+      const told = { 0: { label: "other", edit, cells: [] } };
+      const one = { sites: ["head a"], told };
+      const study = new OfflineStudy({ cursor: 0, entries: [null, one, { ...JOINT, told }] });
+      const model = study.add(0, state(["head"]), []);
+      const ask = async (...cells: Fields[]) => {
+        model.send({ kind: "request", id: 1, action: "intervene", cells });
+        await Promise.resolve();
+        return (model.get("result") as Fields).label;
+      };
+      const [a, b] = [
+        { panel: "head", index: 0 },
+        { panel: "head", index: 1 },
+      ] as const;
+      // Two sites under another edit are not known; one is, from its panel.
+      expect(await ask(a, b)).toBeUndefined();
+      expect(await ask(a)).toBe("head a");
+    }
+  });
+
+  it("takes one edit of two for no edit of both", async () => {
+    const zero = { kind: "zero", corners: false, goal: "to zero" };
+    const told = { 0: { label: "both", edit: PATCH, cells: [] } };
+    const shown = { 0: { label: "a", edit: zero, cells: [{ panel: "site", label: "head a" }] } };
+    const entries = [
+      null,
+      { sites: ["head a", "head b"], told },
+      { sites: ["head a"], told: shown },
+    ];
+    const study = new OfflineStudy({ cursor: 1, entries });
+    const model = study.add(0, state(["head"]), []);
+    const ask = async (action: string, fields: Fields) => {
+      model.send({ kind: "request", id: 1, action, ...fields });
+      await Promise.resolve();
+      return (model.get("result") as Fields).label;
+    };
+    expect(await ask("walk", { index: 2 })).toBe("a");
+    const cells = [
+      { panel: "site", index: 0 },
+      { panel: "head", index: 1 },
+    ];
+    expect(await ask("intervene", { cells })).toBe("a");
+  });
+
   it("walks the history, and what was undone is forgotten by a click", async () => {
     const { ask, result } = page();
     await ask("undo");

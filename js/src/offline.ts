@@ -42,6 +42,11 @@ export interface Entry {
 interface Log extends Fields {
   entries: Fields[];
 }
+/** A cell that was asked for: its site, and what a click sets it to. */
+interface Asked {
+  name: string | null;
+  edit: Edit | undefined;
+}
 export interface PageData {
   views: { module: number; study: number | null; open: string[]; state: Fields }[];
   /** `answers`: what a click on pairs of players would run, known from their game. */
@@ -193,15 +198,7 @@ export class OfflineStudy {
   #intervene(place: number, cells: Cell[]): boolean {
     if (this.models.get(place)?.get("game")) return this.#play(place, cells);
     const asked = cells.map((cell) => this.#site(place, cell));
-    const names = asked.map((site) => site.name);
-    const goals = new Set(asked.map((site) => site.edit?.goal));
-    const known = this.#entries.find(
-      (entry) =>
-        entry &&
-        entry.sites.length === names.length &&
-        names.every((name) => name !== null && entry.sites.includes(name)) &&
-        goals.has((entry.told[place]?.edit as Edit | undefined)?.goal ?? ""),
-    );
+    const known = this.#entries.find((entry) => entry && this.#is(entry, place, asked));
     if (known) {
       this.#add(known);
       return true;
@@ -213,6 +210,22 @@ export class OfflineStudy {
     if (status < EXACT || status > ZERO) return false;
     this.#add(this.#single(place, only.name, only.index, panel));
     return true;
+  }
+
+  /**
+   * Whether an entry is these sites, set alike to what is asked. No two edits have the same goal,
+   * and what is frozen is in it, but several edits are all "as asked": which, the page cannot tell.
+   */
+  #is({ sites, told }: Entry, place: number, asked: Asked[]) {
+    const edit = told[place]?.edit as Edit | undefined;
+    return (
+      edit !== undefined &&
+      edit.kind !== "mixed" &&
+      sites.length === asked.length &&
+      asked.every(
+        (one) => one.name !== null && sites.includes(one.name) && one.edit?.goal === edit.goal,
+      )
+    );
   }
 
   /** Players of a game, alone or two together. */

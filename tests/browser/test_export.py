@@ -128,6 +128,10 @@ def test_what_was_not_computed_says_so(alone: Page) -> None:
     readout = explorer.locator(".mw-readout")
     before = readout.inner_text()
     mlp = explorer.locator(".mw-panel-mlp_out [role=gridcell]").nth(2)
+    mlp.hover()
+    words = "mlp2 was not run. Not computed in this export; a notebook runs it: 1 pass."
+    expect(explorer.locator(".mw-sentence")).to_have_text(words)
+    expect(mlp).to_have_attribute("aria-label", words)
     mlp.click()
     error = explorer.locator(".mw-error")
     expect(error).to_contain_text(REFUSED)

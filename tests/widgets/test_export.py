@@ -24,6 +24,7 @@ from mediawidget.widgets.drawing.colours import cell_colour
 from mediawidget.widgets.drawing.reading import Sheet
 from mediawidget.widgets.drawing.text import fixed, in_cell, percent, plain, raw
 from mediawidget.widgets.exports import png
+from mediawidget.widgets.exports.page import _ALONE
 from mediawidget.widgets.exports.pictures import Look, sheet_of
 from tests.widgets.conftest import PAIRS, Page
 
@@ -481,6 +482,17 @@ def test_a_page_runs_its_own_scripts_and_fetches_nothing(swept: mw.Study, tmp_pa
     for key in ("model", "metric", "edit", "version"):
         assert f'<meta name="mediawidget:{key}"' in html
     assert len(html) < 300_000
+
+
+def test_a_page_does_not_offer_to_run(swept: mw.Study, tmp_path: Path) -> None:
+    game = mw.interactions(swept, [mw.Site("head", 1, head=h) for h in (0, 1)], progress=False)
+    views = mw.Explorer(swept), mw.InteractionGrid(game)
+    live = "".join(str(view._esm) for view in views)
+    text = mw.export_html(tmp_path / "a.html", *views).read_text(encoding="utf-8")
+    for words in _ALONE:
+        assert words in live, "a view says it in other words by now"
+        assert words not in text
+    assert "was not run. Not computed in this export" in text
 
 
 def test_parts_that_were_open_are_on_the_page(study: mw.Study, tmp_path: Path) -> None:

@@ -37,6 +37,16 @@ STAND_IN = Path(__file__).parent.parent.parent / "static" / "standalone.js"
 BYTES = "$bytes"
 """The key under which the page's data hold bytes, as base64."""
 
+_ALONE = {
+    "Enter runs it: ": "Not computed in this export; a notebook runs it: ",
+    "Enter runs it again.": "A notebook runs it again.",
+    "estimate; click to run.": "estimate.",
+    "Out of date: run again.": "Out of date.",
+    "click it, or press Enter, to run it.": "click what was computed.",
+    "click it, or press Enter, to run the pair together.": "click what was computed.",
+}
+"""What views say of running, and what they say where there is nothing to run it."""
+
 _EXPORT = re.compile(r"export\s*\{[^{}]*?([\w$]+)\s+as\s+default\b[^{}]*\};?")
 _STYLE = """
 :root{color-scheme:light dark}
@@ -253,7 +263,10 @@ def _module(text: str, index: int) -> str:
         )
     last = found[-1]
     handed = f"(globalThis.mediawidgetViews??=[])[{index}]={last[1]};"
-    return _in_script(text[: last.start()] + handed + text[last.end() :])
+    text = text[: last.start()] + handed + text[last.end() :]
+    for said, alone in _ALONE.items():
+        text = text.replace(said, alone)
+    return _in_script(text)
 
 
 def _stand_in() -> str:

@@ -75,7 +75,12 @@ function cornerTable(view: View, reading: Reading | null): HTMLElement[] {
     ),
   );
   const table = h("table", { class: "mw-table" }, h("thead", {}, over), h("tbody", {}, ...rows));
-  return [heading(patch ? "Corners" : "Runs"), table, ...(patch && ok ? [effects(c)] : [])];
+  const mean = view.pairs.index === null ? `, mean of ${view.pairs.n}` : "";
+  return [
+    heading((patch ? "Corners" : "Runs") + mean),
+    table,
+    ...(patch && ok ? [effects(c)] : []),
+  ];
 }
 
 function effects(c: Parameters<typeof estimands>[0]): HTMLElement {
@@ -145,5 +150,6 @@ function checkList(checks: CheckInfo[]): HTMLElement[] {
     const body = h("span", {}, h("strong", { text: plain(name, 60) }), ` ${plain(words, 300)}`);
     list.append(h("li", { "data-ok": String(ok) }, mark, body));
   }
-  return [heading("Checks"), list];
+  const once = span("mw-hint", "Plain passes and full cuts are made once for a kind of edit.");
+  return [heading("Checks"), list, once];
 }

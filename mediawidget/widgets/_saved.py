@@ -93,6 +93,10 @@ class SavedPicture:
         if taken is not None:
             folded = f"<details><summary>{words} Its numbers as a table</summary>{self._html}"
             body = f"{taken.image()}{folded}</details>"
+        # JupyterLab says in the live view's place that its model is gone. In a trusted notebook this
+        # hides that place as long as no view is drawn there; in another one the rule is dropped.
+        here = f".jp-OutputArea-child:has(+ .jp-OutputArea-child .mw-saved-{self.name})"
+        body += f"<style>{here}:not(:has(.mw)){{display:none}}</style>"
         return {
             "text/html": f'<div class="mw-saved-{self.name}">{body}</div>',
             "text/plain": "(a table of the view's numbers)" if taken is None else repr(taken),

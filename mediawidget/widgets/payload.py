@@ -71,6 +71,9 @@ def view_payload(
     answers = shown.answer_token.strip(), shown.wrong_token.strip()
     several = pair is None and len(study.contrast) > 1
     label = study.metric.label(*(("answer", "wrong") if several else answers))
+    if shown.strands[0].forced:
+        # Of several tokens it is not one logit that is kept, but what they come to together.
+        label = label.replace("logit(", "log P(")
     return {
         "revision": study.revision,
         "model": {

@@ -55,6 +55,8 @@ def test_the_numbers_are_there_without_a_kernel(notebook: Notebook, reopened: Pa
     reopened.reload(timeout=PATIENCE)
     assert_saved(reopened, value)
     assert reopened.locator(EXPLORER).count() == 0
+    # The live view's place, in which JupyterLab says that there is no model, is no more seen.
+    assert reopened.locator(".jp-OutputArea-child:visible").count() == 1
     reopened.locator(SAVED).screenshot(path=PICTURES / "reopened.png")
 
 

@@ -245,3 +245,12 @@ def test_a_shares_interval_is_that_of_the_ratio() -> None:
         ends = 100 * effect.normalized_ci(key)
         assert shown[f"{key}%"] == pytest.approx(ends.tolist(), rel=1e-5, abs=1e-6)
     assert shown["PIE%"] == pytest.approx([100, 100], abs=1e-3)
+
+
+def test_an_answer_of_several_tokens_has_no_one_logit() -> None:
+    clean = "When Mary and John went to the store, John gave a book to"
+    pair = mw.PromptPair(clean, clean.replace(", John", ", Mary"), "Mary and", "John and")
+    view = mw.HeadGrid(mw.Study(mw.load(), pair))
+    label = view.view["metric"]["label"]
+    assert label.startswith("log P(Mary and)")
+    assert "logit" not in label

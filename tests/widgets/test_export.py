@@ -367,7 +367,7 @@ def test_an_export_says_the_edit_of_its_cells(study: mw.Study, tmp_path: Path) -
     path = mw.AttentionPattern(study).export(tmp_path / "a.csv")
     head = [line for line in path.read_text(encoding="utf-8").splitlines() if line[0] == "#"]
     facts = {name: json.loads(v) for name, v in (line[2:].split(": ", 1) for line in head)}
-    assert "no attention" in facts["edit"]
+    assert facts["edit"] == "to no attention"
     assert facts["direction"] == "on corrupt"
     table = pd.read_csv(path, comment="#")
     assert "PIE" not in table

@@ -56,6 +56,11 @@ def sheet_facts(study: Study, pair: int | None, sheet: Sheet) -> Facts:
 
 
 def edit_words(edit: Mapping[str, Any]) -> str:
-    """What sites are set to: "zero", "patch: to its value on the other prompt"."""
+    """What sites are set to: "zero", "patch: to its value on the other prompt", "to no attention".
+
+    An edit with settings of its own goes by what it does, for it is none of those on the page.
+    """
     kind, goal = str(edit["kind"]), str(edit["goal"])
+    if kind in ("source", "mixed"):
+        return goal
     return kind if goal == f"to {kind}" else f"{kind}: {goal}"

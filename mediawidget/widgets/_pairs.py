@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +10,10 @@ from ..effects import Effect
 from ._goals import edit_payload
 from ._parts import Part
 from .payload import held_in, intervals, label_of
+
+if TYPE_CHECKING:
+    from ..history import Intervention
+    from ._base import View
 
 LONGEST_PROMPT = 300
 MOST_ROWS = 12
@@ -20,7 +24,10 @@ class Pairs(Part):
     """The corners of the present intervention pair by pair; a click shows one pair everywhere."""
 
     NAME = "pairs"
-    FOLLOWS = ("prompts", "result")
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        self._kept: tuple[Intervention | None, list[dict[str, Any]]] = (None, [])
 
     def payload(self) -> dict[str, Any]:
         study, entry = self.study, self.study.history.current
@@ -40,8 +47,14 @@ class Pairs(Part):
                 name.lower(): corners[name].astype("<f4").tobytes()
                 for name in ("Y11", "Y00", "Y10", "Y01")
             },
-            "rows": [_row(effect, name, at) for name, at in _rows(named)],
+            "rows": self._rows(entry, named),
         }
+
+    def _rows(self, entry: Intervention, named: list[str]) -> list[dict[str, Any]]:
+        """The rows of an intervention; another pair that is shown changes none of them."""
+        if self._kept[0] is not entry:
+            self._kept = (entry, [_row(entry.effect, name, at) for name, at in _rows(named)])
+        return self._kept[1]
 
 
 def _rows(named: list[str]) -> list[tuple[str, list[int]]]:

@@ -12,7 +12,7 @@ import torch
 
 import mediawidget as mw
 from mediawidget import study as study_module
-from mediawidget.widgets import _neurons, panels
+from mediawidget.widgets import _neurons, _pairs, panels
 from tests.oracle import Oracle, logit_diff
 from tests.small_models import random_model, tokenizer_of
 from tests.widgets.conftest import PAIRS, Page
@@ -328,3 +328,17 @@ def test_a_part_that_finds_other_weights_is_of_the_new_question(
     page.ask("neurons", layer=2)  # its estimate runs the prompts anew
     assert study.revision > before
     assert page.view.neurons["revision"] == study.revision
+
+
+def test_pairs_are_never_of_another_pair_than_the_view(
+    several: mw.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = opened(several, monkeypatch, "pairs")
+    several.intervene(mw.Site("head", 1, head=1))
+    asked = counted(monkeypatch, _pairs, "intervals")
+    before = page.view.pairs
+    page.ask("pair", index=1)
+    assert page.view.pairs == before | {"of_pair": 1}
+    assert not asked
+    several.intervene(mw.Site("head", 1, head=2))
+    assert len(asked) == 1

@@ -92,10 +92,10 @@ function figures(store: Store): HTMLElement[] {
   if (!result || store.pending || result.cells.length < 2) return [];
   const { together, sum, gap } = joint(store, result);
   const show = (value: number) =>
-    Number.isNaN(value) ? "–" : fixed(value) + (store.unit === "percent" ? "%" : "");
+    Number.isFinite(value) ? fixed(value) + (store.unit === "percent" ? "%" : "") : "–";
   const figure = (name: string, value: number) =>
     span("mw-sum", `${name} `, h("b", { text: show(value) }));
   const out = [figure("together", together), figure("sum", sum), figure("gap", gap)];
-  if (Number.isNaN(sum)) out.push(span("mw-hint", "run each alone for the sum"));
+  if (!Number.isFinite(sum)) out.push(span("mw-hint", "run each alone for the sum"));
   return out;
 }

@@ -50,7 +50,8 @@ export function leaveOut(store: Store, signal: AbortSignal) {
       if (out === chip) leave();
     };
     chip.addEventListener("pointerenter", ask);
-    chip.addEventListener("focusin", ask);
+    // From nowhere the focus comes back to a chip that was made anew: nobody has pointed at it.
+    chip.addEventListener("focusin", ({ relatedTarget }) => relatedTarget && ask());
     chip.addEventListener("pointerleave", away);
     chip.addEventListener("focusout", away);
   };

@@ -333,6 +333,19 @@ test("a rest is let go where the chips are made anew, and with the view", () => 
   expect(rest()).toBe("+20%");
 });
 
+test("a chip that gets the focus back when it is drawn anew shows no rest", () => {
+  draw();
+  model.push("result", answer([1, 2, 3]));
+  const removes = () => [...el.querySelectorAll<HTMLElement>(".mw-remove")];
+  at(0).focus();
+  removes()[1]?.focus();
+  expect(model.last).toMatchObject({ action: "without", index: 1 });
+  removes()[1]?.click();
+  model.push("result", answer([1, 3]));
+  expect(document.activeElement).toBe(removes()[1]);
+  expect(model.last.action).toBe("intervene");
+});
+
 test("a chip shows the selection without it, from one run that is asked for once", () => {
   draw();
   model.push("result", answer([1, 2]));

@@ -61,7 +61,7 @@ class Panel:
     def title(self, study: Study) -> str:
         """Over it; where there are several draws, with the one that it shows."""
         name, draws = TITLES[self.mediator], study.edit.samples
-        return name if draws == 1 else f"{name}, draw 1 of {draws}"
+        return name if draws == 1 else f"{name} (first of {draws} draws)"
 
     def sites(self, study: Study) -> list[Site]:
         """The site of every cell, row-major."""

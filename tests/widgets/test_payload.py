@@ -208,7 +208,7 @@ def test_a_view_shows_one_draw_of_what_is_random(
     several.edit = mw.Noise(1.0, samples=3)
     view = mw.HeadGrid(several)
     page = Page(view, monkeypatch)
-    assert panel(view, "head")["title"] == "Heads, draw 1 of 3"
+    assert panel(view, "head")["title"] == "Heads (first of 3 draws)"
     assert page.ask("sweep", panels=["head"])["ok"]
     first = mw.Study(lm, several.contrast).sweep("head", edit=several.edit, progress=False)
     assert first.shape == (5, 3, 3)

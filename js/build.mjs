@@ -28,7 +28,7 @@ export const WIDGETS = [
 export const STAND_IN = "standalone";
 
 const OWN =
-  /^(labelOf|answered|onBusy|narrow|cellReading|resultReading|chooseAll|set(Hover|Direction|Unit|Palette)|dismissError|secondsLeft|(clean|corrupt)Top|layerOf|focusCell|helpOpen|(row|col)Head|rowClass|repaint|rectangle|transposed|sweeping|hovered|shownValue)$/;
+  /^(labelOf|partner|answered|onBusy|narrow|cellReading|resultReading|chooseAll|set(Hover|Direction|Unit)|dismissError|secondsLeft|(clean|corrupt)Top|layerOf|focusCell|helpOpen|(row|col)Head|rowClass|repaint|rectangle|transposed|sweeping|hovered)$/;
 
 const SHORT = {
   "Math.max": "shortMax",

@@ -92,6 +92,7 @@ class Study(Logbook, Estimates):
         self._proven: dict[Any, list[Check]] = {}
         self._total: Effect | None = None
         self._last: Effect | None = None
+        self._names: tuple[str, ...] | None = None
         self._set_contrast(as_contrast(pairs))
 
     # --- the question -----------------------------------------------------------------------
@@ -330,7 +331,7 @@ class Study(Logbook, Estimates):
         )
         engine.refuse_edit(self._edit)
         self._contrast, self.token_pairs, self.engine = contrast, token_pairs, engine
-        self._names: tuple[str, ...] | None = None  # found when they are asked for
+        self._names = None  # found when they are asked for
         self._forget()
 
     def _forget(self) -> None:

@@ -138,7 +138,11 @@ const checks = (from: Reader): CheckInfo[] =>
   }));
 
 const tokens = (from: Reader, name: string): TokenInfo[] =>
-  from.list(name, (item) => ({ text: item.text("text"), role: item.or("role", "text") }));
+  from.list(name, (item) => ({
+    text: item.text("text"),
+    role: item.or("role", "text"),
+    partner: item.or("partner", "number"),
+  }));
 
 export const editInfo = (from: Reader): EditInfo =>
   fields(from.at("edit"), { kind: "text", corners: "flag", goal: "text" });

@@ -34,9 +34,23 @@ export function prompts(store: Store, signal: AbortSignal, edit?: HTMLElement): 
 }
 
 function gloss(p: Prompts): HTMLElement[] {
-  const length = Math.max(p.clean.length, p.corrupt.length);
+  const columns: HTMLElement[] = [];
+  let next = 0;
+  // What the corrupt prompt has more stands where it is read, under nothing.
+  const rest = (end: number) => {
+    while (next < end) columns.push(column(undefined, p.corrupt[next++]));
+  };
+  p.clean.forEach((clean, i) => {
+    const other = partner(p, i);
+    if (other) {
+      rest(p.corrupt.indexOf(other));
+      next++;
+    }
+    columns.push(column(clean, other));
+  });
+  rest(p.corrupt.length);
   return [
-    ...Array.from({ length }, (_, i) => column(p.clean[i], p.corrupt[i])),
+    ...columns,
     span("mw-pair mw-answers", answer(p.cleanTop, p.answer), answer(p.corruptTop, p.wrong)),
   ];
 }
@@ -46,10 +60,14 @@ function column(clean: TokenInfo | undefined, corrupt: TokenInfo | undefined): H
   return h(
     "span",
     { class: equal ? "mw-pair" : "mw-pair mw-differs", title: clean?.role ?? corrupt?.role },
-    clean ? token(clean.text) : "",
-    equal ? same() : corrupt ? token(corrupt.text) : "",
+    clean ? token(clean.text) : "–",
+    equal ? same() : corrupt ? token(corrupt.text) : "–",
   );
 }
+
+/** The corrupt token that answers to a clean one. */
+export const partner = ({ clean, corrupt }: Prompts, i: number): TokenInfo | undefined =>
+  corrupt[clean[i]?.partner ?? i];
 
 /** The mark for "as above", with the words for those who hear it. */
 export function same(): HTMLElement {

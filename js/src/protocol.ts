@@ -15,6 +15,8 @@ export enum Status {
 export interface TokenInfo {
   text: string;
   role: string | null;
+  /** Of a clean token: the place of its partner in the corrupt prompt, -1 where it has none; null: its own. */
+  partner: number | null;
 }
 export interface TopToken {
   token: string;

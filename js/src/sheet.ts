@@ -4,7 +4,7 @@ import { type Grid, type GridOptions, grid } from "./grid.ts";
 import { type Sizes, sizes } from "./layout.ts";
 import type { Matrix } from "./matrix.ts";
 import { count, seconds } from "./numbers.ts";
-import { same as sameMark } from "./prompts.ts";
+import { partner, same as sameMark } from "./prompts.ts";
 import { type CellRef, type Panel, Status, type View } from "./protocol.ts";
 import type { Store } from "./store.ts";
 import { token } from "./text.ts";
@@ -217,8 +217,8 @@ const NAMES: Record<string, string> = {
   tokens: "Layer by token",
 };
 
-function differs(view: View, i: number): boolean {
-  return view.prompts.clean[i]?.text !== view.prompts.corrupt[i]?.text;
+function differs({ prompts }: View, i: number): boolean {
+  return prompts.clean[i]?.text !== partner(prompts, i)?.text;
 }
 
 function corruptUnder(view: View, i: number): Node {
@@ -226,7 +226,7 @@ function corruptUnder(view: View, i: number): Node {
   // Over several pairs there is no one token to show.
   return view.pairs.n > 1 && view.pairs.index === null
     ? span("", "≠")
-    : token(view.prompts.corrupt[i]?.text ?? "");
+    : token(partner(view.prompts, i)?.text ?? "–");
 }
 
 function column(view: View, i: number, clean: Node): Node {

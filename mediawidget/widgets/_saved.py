@@ -93,8 +93,8 @@ class SavedPicture:
         if taken is not None:
             folded = f"<details><summary>{words} Its numbers as a table</summary>{self._html}"
             body = f"{taken.image()}{folded}</details>"
-        # JupyterLab says in the live view's place that its model is gone. In a trusted notebook this
-        # hides that place as long as no view is drawn there; in another one the rule is dropped.
+        # JupyterLab says in the live view's place that its model is gone. In a trusted notebook
+        # this hides that place as long as no view is drawn there; in another the rule is dropped.
         here = f".jp-OutputArea-child:has(+ .jp-OutputArea-child .mw-saved-{self.name})"
         body += f"<style>{here}:not(:has(.mw)){{display:none}}</style>"
         return {

@@ -181,13 +181,14 @@ def top_tokens(found: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
 def _prompts(study: Study, pair: int, tokens: BaseTokens) -> dict[str, Any]:
     shown = study.token_pairs[pair]
     roles = {position: role for role, position in study.contrast[pair].roles.items()}
-
-    def line(texts: Sequence[str]) -> list[dict[str, Any]]:
-        return [{"text": t[:LONGEST_TOKEN], "role": roles.get(i)} for i, t in enumerate(texts)]
-
+    partner = dict(shown.alignment)
+    clean = [
+        {"text": text[:LONGEST_TOKEN], "role": roles.get(i), "partner": partner.get(i, -1)}
+        for i, text in enumerate(shown.clean_tokens)
+    ]
     return {
-        "clean": line(shown.clean_tokens),
-        "corrupt": line(shown.corrupt_tokens),
+        "clean": clean,
+        "corrupt": [{"text": text[:LONGEST_TOKEN]} for text in shown.corrupt_tokens],
         "first_difference": shown.first_difference,
         "answer": shown.answer_token,
         "wrong": shown.wrong_token,

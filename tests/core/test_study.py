@@ -316,15 +316,12 @@ def test_every_result_knows_its_templates_and_groups(lm: mw.LM) -> None:
 def test_another_edit_keeps_the_history_to_be_walked_back_to(study: mw.Study) -> None:
     patched = study.intervene(mw.Site("head", 1, head=1))
     study.edit = mw.Zero()
-    assert study.selection == ()
-    assert study.last is None
+    assert (study.selection, study.last) == ((), None)
     zeroed = study.intervene(mw.Site("head", 1, head=2))
-    assert study.undo()
-    assert study.undo()
+    study.walk(1)
     assert study.last is patched
     assert study.edit == mw.Zero()
-    assert study.redo()
-    assert study.redo()
+    study.walk(3)
     assert study.last is zeroed
 
 

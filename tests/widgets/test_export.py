@@ -185,7 +185,7 @@ def test_hostile_text_is_text(text: str) -> None:
         "edit": {"kind": text, "corners": True, "goal": text},
         "pairs": {"n": 2, "index": None, "name": text},
         "prompts": {
-            "clean": [{"text": text}, {"text": "a"}],
+            "clean": [{"text": text, "partner": 0}, {"text": "a", "partner": 1}],
             "corrupt": [{"text": "b"}, {"text": "a"}],
             "answer": text,
             "wrong": "w",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import mediawidget as mw
 from mediawidget.effects import Effect, Status
 from mediawidget.widgets import View
+from mediawidget.widgets.drawing.prompts import _columns
 from tests.widgets.conftest import Page
 
 
@@ -254,3 +255,17 @@ def test_an_answer_of_several_tokens_has_no_one_logit() -> None:
     label = view.view["metric"]["label"]
     assert label.startswith("log P(Mary and)")
     assert "logit" not in label
+
+
+def test_unequal_prompts_stand_by_their_partners() -> None:
+    clean = "When Mary and John went to the store, John gave a book to"
+    pair = mw.PromptPair(clean, "When Mary went to the store, Mary gave a book to", "Mary", "John")
+    study = mw.Study(mw.load(), pair)
+    view = mw.Explorer(study)
+    prompts = view.view["prompts"]
+    texts = [token["text"] for token in prompts["corrupt"]]
+    found = {token["text"]: token["partner"] for token in prompts["clean"]}
+    assert found[" and"] == -1
+    assert texts[found[" gave"]] == " gave"
+    assert (" and", "\N{EN DASH}") in _columns(prompts)
+    assert (" gave", " gave") in _columns(prompts)

@@ -73,7 +73,7 @@ def test_what_was_frozen_is_said_and_stays_frozen(
 
 
 def old_pictures() -> list[Any]:
-    stale = [
+    stale: list[dict[str, Any]] = [
         {**AT, "label": "L3H2"},
         {"panel": "site", "index": 0, "label": "L2 @ eel"},
         {"panel": "tokens", "index": 9, "label": "attn0 @ eel"},
@@ -112,7 +112,7 @@ def test_a_selection_without_a_site_is_of_todays_weights(
     page = Page(mw.HeadGrid(study), monkeypatch)
     study.intervene([HEAD, OTHER])
     assert not page.ask("without", index=0, label="L0H0")["ok"]
-    weight = study.lm.hf.get_submodule("transformer.h.2.mlp.c_proj").weight.data
+    weight = study.lm.hf.get_parameter("transformer.h.2.mlp.c_proj.weight").data
     kept = weight.clone()
     weight.mul_(1.5)
     try:

@@ -94,10 +94,11 @@ def grid_of(sheet: Sheet, panel: Cells, scale: float) -> Grid:
     """A panel as it is drawn under the sheet's direction, unit and palette."""
     values = np.asarray(sheet.value(sheet.base(panel.y10, panel.y01), panel.edit), float)
     prompts = sheet.view["prompts"]
+    others = [token["text"] for token in prompts["corrupt"]]
     differ = {
         i
-        for i, pair in enumerate(zip(prompts["clean"], prompts["corrupt"], strict=False))
-        if pair[0]["text"] != pair[1]["text"]
+        for i, token in enumerate(prompts["clean"])
+        if token["partner"] < 0 or others[token["partner"]] != token["text"]
     }
     upward = panel.key in ("tokens", "lens")
     rows, columns = panel.axes

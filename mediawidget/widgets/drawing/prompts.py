@@ -14,6 +14,7 @@ _NAMES = 74
 _LINE = 52
 _MOST_LINES = 6
 _WIDEST = 180
+_NONE = "\N{EN DASH}"
 
 
 def draw_prompts(canvas: Canvas, sheet: Sheet, x: float, y: float, room: float) -> float:
@@ -49,11 +50,19 @@ def draw_prompts(canvas: Canvas, sheet: Sheet, x: float, y: float, room: float) 
 
 
 def _columns(p: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(clean, corrupt) of every position; "" where a prompt has ended."""
-    sides = [[_short(token["text"]) for token in p[side]] for side in ("clean", "corrupt")]
-    n = max(len(side) for side in sides)
-    clean, corrupt = (side + [""] * (n - len(side)) for side in sides)
-    return list(zip(clean, corrupt, strict=True))
+    """(clean, corrupt) from left to right, partners together; a dash where one has none."""
+    clean, corrupt = ([_short(token["text"]) for token in p[side]] for side in ("clean", "corrupt"))
+    columns: list[tuple[str, str]] = []
+    following = 0
+    for text, token in zip(clean, p["clean"], strict=True):
+        partner = int(token["partner"])
+        if partner < 0:
+            columns.append((text, _NONE))
+            continue
+        columns += [(_NONE, alone) for alone in corrupt[following:partner]]
+        columns.append((text, corrupt[partner]))
+        following = partner + 1
+    return columns + [(_NONE, alone) for alone in corrupt[following:]]
 
 
 def _column(canvas: Canvas, clean: str, corrupt: str, x: float, y: float, w: float) -> None:

@@ -172,17 +172,36 @@ def _legend_line(canvas: Canvas, sheet: Sheet, scale: float, y: float, room: flo
     at = MARGIN + width(sheet.quantity[1], 13, bold=True) * 1.06 + 10
     canvas.text(at, y, sheet.unit_words, size=12, fill=SOFT)
     end = percent(scale) if sheet.unit == "percent" else raw(scale)
-    draw_legend(canvas, end, sheet.palette, MARGIN + room, y)
+    draw_legend(canvas, end, sheet.palette, MARGIN + room, y, _sides(sheet))
     return y + 12
 
 
-def draw_legend(canvas: Canvas, end: str, palette: str, right: float, y: float) -> None:
+def _sides(sheet: Sheet) -> tuple[str, str]:
+    """What either colour says of a site, which depends on what was asked (js/src/toolbar.ts)."""
+    patch = bool(sheet.view["edit"]["corners"])
+    if sheet.direction == "difference":
+        return ("OR-like", "AND-like") if patch else ("more on corrupt", "on clean")
+    moves = patch and sheet.direction == "restore"
+    return AWAY if moves else ("works against", "for clean")
+
+
+AWAY = ("away", "toward clean")
+
+
+def draw_legend(
+    canvas: Canvas,
+    end: str,
+    palette: str,
+    right: float,
+    y: float,
+    sides: tuple[str, str] = AWAY,
+) -> None:
     """The colour bar with its ends, on a line whose baseline is y; it ends at ``right``."""
     low = end.replace("+", "\N{MINUS SIGN}")
-    canvas.text(right, y, f"{end} toward clean", size=11, fill=SOFT, anchor="end")
-    right -= width(f"{end} toward clean", 11) * 1.06 + 8
+    canvas.text(right, y, f"{end} {sides[1]}", size=11, fill=SOFT, anchor="end")
+    right -= width(f"{end} {sides[1]}", 11) * 1.06 + 8
     canvas.rect(right - 120, y - 11, 120, 14, rx="2", fill=f"url(#mw-{palette})", stroke=LINE)
-    canvas.text(right - 128, y, f"away {low}", size=11, fill=SOFT, anchor="end")
+    canvas.text(right - 128, y, f"{sides[0]} {low}", size=11, fill=SOFT, anchor="end")
 
 
 def gradient(palette: str) -> str:

@@ -54,7 +54,7 @@ describe("a study without a kernel", () => {
     const { second, ask, result } = page();
     expect((await ask("intervene", { cells: [{ panel: "head", index: 0 }] })).ok).toBe(true);
     expect(result()).toMatchObject({ label: "head a", y01: 1.5, y10: 3.5, y11: 7, status: 1 });
-    expect(result().cells).toEqual([{ panel: "head", index: 0 }]);
+    expect(result().cells).toEqual([{ panel: "head", index: 0, label: "head a" }]);
     expect(result(second).cells).toEqual([{ panel: "site", index: 0, label: "head a" }]);
     expect(result(second).y01).toBe(1.5);
   });

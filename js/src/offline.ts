@@ -278,12 +278,12 @@ function single(
     ? { panel: key, index }
     : other
       ? { panel: other.key, index: labels(other).indexOf(name) }
-      : { panel: "site", index: 0, label: name };
+      : { panel: "site", index: 0 };
   const { n, index: pair } = view.pairs;
   const { clean_top: clean, corrupt_top: corrupt } = view.prompts;
   return {
     revision: view.revision,
-    cells: [cell],
+    cells: [{ ...cell, label: name }], // the page looks whether it still stands there
     label: name,
     edit: edit ?? view.edit,
     ...view.base,

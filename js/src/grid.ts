@@ -47,11 +47,13 @@ export function grid(store: Store, options: GridOptions, { key, rows, cols }: Pa
     const zero = status === Status.ImpliedZero;
     const number =
       unit === "percent" ? percentText(fine ? value : Math.round(value)) : short(value);
+    const about = status === Status.Estimate && !fine;
     const small = width < (fine ? DECIMAL_FITS : NUMBER_FITS) || !shown(status);
     return {
       state: STATE[status] ?? "none",
       share: zero ? 0 : blueSign(view, unit, value) / store.max || 0,
-      text: zero ? "·" : small ? "" : status === Status.Estimate && !fine ? `≈${number}` : number,
+      // Longer numbers would leave the cell; its dotted frame says the same.
+      text: zero ? "·" : small ? "" : (about && number.length < 3 ? "≈" : "") + number,
       get name() {
         return cellName(view, direction, reading, panel);
       },

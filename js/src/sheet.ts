@@ -100,7 +100,7 @@ export function sheet(
       const select = choice("Token panel shows", ask, ...options);
       line.append(select, span("", "× token"));
     } else line.append(span("", title));
-    const note = span("mw-hint", "≈ attribution estimate");
+    const note = span("mw-hint", "≈");
     feet.push(() => {
       note.hidden = !store.panel(key)?.status.includes(Status.Estimate);
     });

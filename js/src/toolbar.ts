@@ -130,9 +130,9 @@ const PALETTES = ["red–blue", "orange–purple"] as const;
 
 const LEGENDS = {
   moves: ["away", "toward clean"],
-  works: ["works against", "for clean"],
+  works: ["against", "for clean"],
   gate: ["OR-like", "AND-like"],
-  differs: ["more on corrupt", "on clean"],
+  differs: ["on corrupt", "on clean"],
 } as const;
 
 function legendOf({ direction, view }: Store): keyof typeof LEGENDS {

@@ -180,9 +180,9 @@ def _sides(sheet: Sheet) -> tuple[str, str]:
     """What either colour says of a site, which depends on what was asked (js/src/toolbar.ts)."""
     patch = bool(sheet.view["edit"]["corners"])
     if sheet.direction == "difference":
-        return ("OR-like", "AND-like") if patch else ("more on corrupt", "on clean")
+        return ("OR-like", "AND-like") if patch else ("on corrupt", "on clean")
     moves = patch and sheet.direction == "restore"
-    return AWAY if moves else ("works against", "for clean")
+    return AWAY if moves else ("against", "for clean")
 
 
 AWAY = ("away", "toward clean")

@@ -76,7 +76,7 @@ function drawChecks(el: HTMLElement, view: View, store: Store): void {
 function pairStepper(store: Store, signal: AbortSignal): HTMLElement {
   const el = h("span", { class: "mw-pairs", role: "group", "aria-label": "Pair" });
   const where = span("mw-where");
-  // The pair to come back to from the mean.
+  // The pair whose prompts are shown.
   let last = 0;
   const go = (by: number) => {
     const n = store.view?.pairs.n ?? 1;
@@ -96,7 +96,8 @@ function pairStepper(store: Store, signal: AbortSignal): HTMLElement {
   const draw = () => {
     const pairs = store.view?.pairs;
     if (!pairs) return;
-    if (pairs.index !== null) last = pairs.index;
+    // The mean shows the first pair's prompts.
+    last = pairs.index ?? 0;
     const many = pairs.n > 1;
     for (const child of [back, next, segments]) child.hidden = !many;
     setText(where, many ? `${last + 1}/${pairs.n}` : "1 pair");

@@ -117,7 +117,7 @@ function nextTokens(view: View, result: Result | null): HTMLElement[] {
 }
 
 function change(name: string, base: string, before: TopToken[], after?: TopToken[]): HTMLElement {
-  const shownTokens = (after?.length ? after : before).slice(0, 3);
+  const shownTokens = after?.length ? after : before.slice(0, 3);
   const was = new Map(before.map((t) => [t.token, t.p]));
   const list = h("ul", { class: "mw-tops" });
   for (const { token: text, p } of shownTokens) {

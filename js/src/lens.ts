@@ -163,7 +163,7 @@ function legend(): HTMLElement {
     { class: "mw-keyitem" },
     "0",
     h("i", { class: "mw-ramp" }),
-    "1 probability",
+    "1 probability of what is chosen above; the word is the likeliest token",
   );
   return h("div", { class: "mw-key mw-looklegend" }, ramp);
 }

@@ -1,6 +1,6 @@
 // The two prompts as an interlinear pair: each corrupt token under its clean one, `·` where they
 // are equal, framed where they differ, and the answers at the end.
-import { button, div, h, setText, span } from "./dom.ts";
+import { button, div, h, setProps, setText, span } from "./dom.ts";
 import { probability } from "./numbers.ts";
 import type { Prompts, TokenInfo, TopToken } from "./protocol.ts";
 import type { Store } from "./store.ts";
@@ -25,6 +25,7 @@ export function prompts(store: Store, signal: AbortSignal, edit?: HTMLElement): 
     if (!view) return;
     const p = view.prompts;
     swap.disabled = !store.live;
+    setProps(el, { "data-mean": view.pairs.index === null ? "true" : null });
     setText(pair, view.pairs.index === null ? `pair 1 of ${view.pairs.n}` : "");
     line.replaceChildren(...gloss(p));
   };

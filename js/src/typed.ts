@@ -12,7 +12,7 @@ export interface Typed {
   unknown: string[];
 }
 
-const SITE = /^(embed|out|(l|mlp|attn)\d+)(h\d+)?(\.\w+)?(@.+)?$/i;
+const SITE = /^(embed|out|(l|mlp|attn)\d+)([hn]\d+)?(\.\w+)?(@.+)?$/i;
 
 /** What a line of site names means in a view. */
 export function typed(text: string, view: View): Typed {
@@ -72,7 +72,9 @@ export function typedField(store: Store) {
     const text = input.value.trim();
     if (!view || !text) return;
     const { cells, elsewhere, unknown } = typed(text, view);
-    say(unknown.length > 0 ? `unknown: ${plain(unknown.join(" "), 60)}` : "");
+    say(
+      unknown.length > 0 ? `unknown: ${plain(unknown.join(" "), 60)}; try L0H1, mlp2, L3@END` : "",
+    );
     if (unknown.length > 0) return;
     if (elsewhere.length > 0) store.ask("select", { text: text.replace(/\s*@\s*/g, "@") });
     else store.chooseAll(cells);

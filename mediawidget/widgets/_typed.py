@@ -1,7 +1,7 @@
 """Sites as a line of text: ``L3H0 mlp5@END L2@store``, by their labels.
 
-Read are those of whole layers and of heads, at one position or all: not those of edges, patterns,
-units, or several positions.
+Read are those of whole layers, heads and neurons, at one position or all: not those of edges,
+patterns, other units, or several positions.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _FORMS = {
     r"L(\d+)H(\d+)\.q": "query",
     r"L(\d+)H(\d+)\.k": "key",
     r"L(\d+)H(\d+)\.v": "value",
+    r"L(\d+)N(\d+)": "neuron",
     r"L(\d+)": "residual",
     r"L(\d+)\.mid": "residual_mid",
     r"L(\d+)\.post": "residual_post",
@@ -51,8 +52,10 @@ def _site(study: Study, word: str) -> Site:
     for form, mediator in _FORMS.items():
         found = re.fullmatch(form, name, re.IGNORECASE)
         if found:
-            layer, *head = map(int, found.groups())
-            return Site(mediator, layer, head=head[0] if head else None, position=position)
+            layer, *rest = map(int, found.groups())
+            one = rest[0] if rest else None
+            named = {"unit": one} if mediator == "neuron" else {"head": one}
+            return Site(mediator, layer, position=position, **named)
     raise _unknown(word)
 
 
@@ -75,6 +78,6 @@ def _unknown(word: str) -> MediationError:
     return MediationError(
         "A word names no site.",
         value=repr(word)[:200],
-        expected="L3H0, mlp5, attn2, L2, and after @ a role, a position or a token",
+        expected="L3H0, mlp5, attn2, L2, L1N40, and after @ a role, a position or a token",
         fix="L3H0 mlp5@END L2@7",
     )

@@ -113,7 +113,6 @@ def entry_payload(
     effect = entry.effect if pair is None else entry.effect.pair(pair)
     edited = effect.scores(effect.edited).mean(axis=0)
     base = effect.scores(effect.bases).mean(axis=0)
-    tops = entry.next_tokens[pair or 0] if entry.next_tokens else {}
     return {
         "revision": study.revision,
         "cells": [cell_of(study, panels, site, i) for i, site in enumerate(entry.sites)],
@@ -126,9 +125,41 @@ def entry_payload(
         "status": int(effect.status),
         "ci": intervals(effect),
         "n": effect.n_pairs,
-        "top": NO_TOP | {name: top_tokens(found) for name, found in tops.items()},
+        "top": NO_TOP | next_tokens_of(study, entry, pair or 0),
         "checks": _checks(effect.checks),
     }
+
+
+_RUNS = {
+    "clean": ("bases", 0),
+    "corrupt": ("bases", 1),
+    "broken": ("edited", 0),
+    "restored": ("edited", 1),
+}
+
+
+def next_tokens_of(study: Study, entry: Intervention, pair: int) -> dict[str, list[dict[str, Any]]]:
+    """A pair's likeliest next tokens in each of the four runs, and always the two answers."""
+    told = {}
+    for name, found in (entry.next_tokens[pair] if entry.next_tokens else {}).items():
+        listed = top_tokens(found)
+        seen = {one["token"] for one in listed}
+        told[name] = listed + [
+            one for one in _answers(study, entry.effect, pair, name) if one["token"] not in seen
+        ]
+    return told
+
+
+def _answers(study: Study, effect: Effect, pair: int, name: str) -> list[dict[str, Any]]:
+    """The answers' probabilities in a run; none where they are no single tokens."""
+    shown = study.token_pairs[pair]
+    which, base = _RUNS[name]
+    kept = dict(zip(effect.columns, getattr(effect, which)[pair, base], strict=True))
+    if shown.strands[0].forced or "logsumexp" not in kept or max(map(len, shown.answers)) > 1:
+        return []
+    pairs = ((shown.answer_token, "answer"), (shown.wrong_token, "wrong"))
+    found = [(text, float(np.exp(kept[key] - kept["logsumexp"]))) for text, key in pairs]
+    return top_tokens([one for one in found if np.isfinite(one[1])])
 
 
 def held_in(entry: Intervention) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 import mediawidget as mw
@@ -140,8 +141,11 @@ def test_next_tokens_are_those_of_the_shown_pair(several: mw.Study) -> None:
     entry = several.history.current
     assert entry is not None
     for name, found in entry.next_tokens[1].items():
-        assert [t["token"] for t in view.result["top"][name]] == [text for text, _ in found[:3]]
-    assert view.view["prompts"]["clean_top"] == view.result["top"]["clean"]
+        told = view.result["top"][name]
+        assert [t["token"] for t in told[:3]] == [text for text, _ in found[:3]]
+        assert {" jay", " kite"} <= {t["token"] for t in told}
+        assert all(t["p"] <= told[2]["p"] for t in told[3:])
+    assert view.view["prompts"]["clean_top"] == view.result["top"]["clean"][:3]
 
 
 @pytest.mark.parametrize(
@@ -269,3 +273,18 @@ def test_unequal_prompts_stand_by_their_partners() -> None:
     assert texts[found[" gave"]] == " gave"
     assert (" and", "\N{EN DASH}") in _columns(prompts)
     assert (" gave", " gave") in _columns(prompts)
+
+
+def test_the_answers_are_always_among_the_next_tokens() -> None:
+    """Their probabilities are the model's own, also where they are not among the likeliest."""
+    lm = mw.load()
+    study = mw.Study(lm, mw.tasks.ioi(lm, n=2))
+    view = mw.HeadGrid(study)
+    study.intervene(mw.Site("head", 3, head=1))
+    shown = study.token_pairs[0]
+    with torch.no_grad():
+        logits = lm.hf(torch.from_numpy(shown.clean)[None]).logits[0, -1].double()
+    p = logits.softmax(-1)
+    told = {one["token"]: one["p"] for one in view.result["top"]["clean"]}
+    assert told[shown.answer_token] == pytest.approx(float(p[shown.answer]), abs=1e-5)
+    assert told[shown.wrong_token] == pytest.approx(float(p[shown.wrong]), abs=1e-5)

@@ -95,3 +95,12 @@ def test_a_basket_follows_the_selection(study: mw.Study, monkeypatch: pytest.Mon
     assert basket.result["cells"][1]["panel"] == "tokens"
     page.ask("undo")
     assert basket.result["label"] == "L3H1 + mlp1"
+
+
+def test_neurons_are_typed_as_they_are_written(
+    study: mw.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Page(mw.Basket(study), monkeypatch)
+    assert page.ask("select", text="L2N5 L1H1")["ok"]
+    assert list(study.selection) == [mw.Site("neuron", 2, unit=5), mw.Site("head", 1, head=1)]
+    assert page.view.result["label"] == "L2N5 + L1H1"

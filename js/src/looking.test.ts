@@ -329,7 +329,7 @@ const strip = (change = {}) => ({
   corners: Object.fromEntries(
     Object.entries(corners).map(([name, numbers]) => [name, unaligned(numbers)]),
   ),
-  rows: [{ name: "", n: 3, members: ints([0, 1, 2]), ci: { PIE: [1, 6] } }],
+  rows: [{ name: "", n: 3, members: ints([0, 1, 2]), ci: { PIE: [1, 6], "PIE%": [20, 50] } }],
   ...change,
 });
 
@@ -348,7 +348,7 @@ test("a mark a pair, in the order of the numbers; Enter shows the pair", () => {
     "Pair 1 of 3: +40%. one",
     "Pair 2 of 3: +80%. two",
   ]);
-  expect(el.textContent).toContain("3 pairs: mean +37%, CI +10% to +60%");
+  expect(el.textContent).toContain("3 pairs: mean +37%, 95% CI +20% to +50%");
   expect(el.querySelectorAll("[role=listbox] [tabindex='0']")).toHaveLength(1);
   marks[0]?.focus();
   press("ArrowRight");

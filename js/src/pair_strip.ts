@@ -194,14 +194,17 @@ class Picture {
       this.#marks.push({ pair, row: index, el });
     }
     const middle = mean(here.map(at));
-    const ends = row.ci?.[key]?.map((end) => factor * end).sort((a, b) => a - b);
+    // The share of all pairs is a ratio of means, with an interval of its own; of a group's mean
+    // the marks are shares of the same total as all, so that total divides its interval too.
+    const share = index === 0 && factor !== 1 ? row.ci?.[`${key}%`] : undefined;
+    const ends = share ?? row.ci?.[key]?.map((end) => factor * end).sort((a, b) => a - b);
     const [from, to] = ends ?? [];
     if (from !== undefined && to !== undefined) {
       const bar = put("mw-pairci", from);
       bar.style.width = `${((100 * (to - from)) / this.#span).toFixed(2)}%`;
     }
     if (Number.isFinite(middle)) put("mw-pairmean", middle);
-    const ci = ends ? `, CI ${ends.map(this.text).join(" to ")}` : "";
+    const ci = ends ? `, 95% CI ${ends.map(this.text).join(" to ")}` : "";
     const said = `mean ${this.text(middle)}${ci}`;
     const name = row.name || (this.strip.rows.length > 1 ? "all" : "");
     track.addEventListener("pointermove", (event) => this.#point(event, index));

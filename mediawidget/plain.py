@@ -97,7 +97,7 @@ class _Plain:
     def _logits(self, run: Run, ids: Tensor, reads: list[int]) -> Tensor:
         """(read, vocabulary), under the run's edits."""
         lm = self.engine.lm
-        with ExitStack() as hooks, lm.lock, torch.no_grad():
+        with lm.lock, ExitStack() as hooks, torch.no_grad():
             for (stage, point), sets in self._sets(run, len(ids)).items():
                 hooks.enter_context(at_point(lm, stage, point, _setter(sets)))
             logits: Tensor = lm.logits_at(ids[None], reads)[0]
@@ -113,7 +113,7 @@ class _Plain:
             changed = _setter(own)(value) if own else value
             raise _SeenError(changed.clone())
 
-        with ExitStack() as hooks, lm.lock, torch.no_grad():
+        with lm.lock, ExitStack() as hooks, torch.no_grad():
             for (stage, point), some in sets.items():
                 hooks.enter_context(at_point(lm, stage, point, _setter(some)))
             hooks.enter_context(at_point(lm, place.stage, place.point, look))

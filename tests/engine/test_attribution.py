@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from transformers.models.llama.modeling_llama import LlamaRMSNorm
 import mediawidget as mw
 from mediawidget.effects import Status
 from mediawidget.mediators import mediator_named
-from tests.engine.cases import lm_of, random_pair
+from tests.engine.cases import random_pair
 from tests.small_models import random_model, tokenizer_of
 
 KINDS = ("gpt2", "llama", "gpt_neox", "gemma2")
@@ -34,6 +35,12 @@ METRICS: tuple[mw.Metric, ...] = (
     ),
 )
 STEP = 1e-5
+
+
+@lru_cache
+def lm_of(kind: str, dtype: torch.dtype = torch.float64) -> Any:
+    """Of this file alone: what is loaded under the arithmetic below keeps it."""
+    return mw.load(random_model(kind, dtype), tokenizer=tokenizer_of(kind))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .sites import Site
 
 
-class Estimates:
+class Estimates(ABC):
     """The estimates of a study: two gradients stand for all runs of a sweep.
 
     An estimate is an answer to the question as it was: new prompts, another metric and other
@@ -88,14 +89,14 @@ class Estimates:
         return effect
 
     @property
+    @abstractmethod
     def roles(self) -> tuple[str, ...]:
         """The names of positions that every pair has."""
-        raise NotImplementedError
 
+    @abstractmethod
     def labels(self, sites: Sequence[Site]) -> tuple[str, ...]:
         """The sites' names on these prompts."""
-        raise NotImplementedError
 
+    @abstractmethod
     def admit(self, bases: Any) -> bool:
         """Take new base runs as the present truth."""
-        raise NotImplementedError

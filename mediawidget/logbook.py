@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,12 +49,12 @@ class Record:
     last: Effect | None
 
 
-class Logbook:
+class Logbook(ABC):
     """What every study has of records, beside the question itself.
 
     Attributes:
-        history: the interventions under the present prompts and edit; ``study.history.name(1,
-            "...")`` calls one something.
+        history: the interventions on the present prompts, whatever the edit;
+            ``study.history.name(1, "...")`` calls one something.
     """
 
     history: History
@@ -66,9 +67,9 @@ class Logbook:
     _watchers: Watchers
 
     @property
+    @abstractmethod
     def known_total(self) -> Effect:
         """The base runs as they were in whatever ran last."""
-        raise NotImplementedError
 
     @property
     def last(self) -> Effect | None:
@@ -200,9 +201,9 @@ class Logbook:
         self._grids, self._total, self._last = record.grids, record.total, record.last
         self._watchers.tell("prompts")
 
+    @abstractmethod
     def _set_contrast(self, contrast: Contrast, columns: Sequence[str] = ()) -> None:
         """Ask of these pairs, keeping these columns of what is run."""
-        raise NotImplementedError
 
     def _move(self, by: int) -> bool:
         moved = self.history.move(by)

@@ -57,8 +57,8 @@ class Study(Logbook, Estimates):
     Attributes:
         contrast: the pairs. token_pairs: the same as the model reads them.
         engine: evaluates runs on these pairs.
-        history: the interventions under the present prompts and edit; ``undo``, ``redo`` and
-            ``walk`` walk it.
+        history: the interventions on the present prompts, whatever the edit; ``undo``, ``redo``,
+            and ``walk`` walk it.
         revision: goes up whenever earlier grids stop being answers to the present question.
 
     Raises:

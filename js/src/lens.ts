@@ -3,7 +3,7 @@
 import type { Reader } from "./decode.ts";
 import { h, setText } from "./dom.ts";
 import type { Drawer } from "./drawers.ts";
-import { type Box, InkMap, type Inks, type Spot } from "./ink_map.ts";
+import { type Box, fitted, InkMap, type Inks, type Spot } from "./ink_map.ts";
 import { probability } from "./numbers.ts";
 import { effectWords, partView, readLine, segments } from "./part_view.ts";
 import type { CellRef } from "./protocol.ts";
@@ -227,11 +227,4 @@ function faces(now: Lens, run: Run, what: What) {
     const text = fitted(context, word(now.words[run.top[index * run.k] ?? 0] ?? ""), w - 6);
     context.fillText(text, x + 3, y + height / 2 + 0.5);
   };
-}
-
-function fitted(context: CanvasRenderingContext2D, text: string, room: number): string {
-  if (context.measureText(text).width <= room) return text;
-  let cut = text;
-  while (cut.length > 1 && context.measureText(`${cut}…`).width > room) cut = cut.slice(0, -1);
-  return `${cut}…`;
 }

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { SUPPRESS } from "./dom.ts";
 import explorer from "./explorer.ts";
-import { answer, FakeModel, MIXED, payload, unaligned } from "./fake.ts";
+import { answer, FakeModel, MIXED, payload, unaligned, ZERO } from "./fake.ts";
 import headGrid from "./head_grid.ts";
 
 let model: FakeModel;
@@ -307,4 +307,21 @@ test("a closed view takes its listeners along", () => {
   expect(el.childElementCount).toBe(0);
   model.push("view", payload({ revision: 2 }));
   expect(el.childElementCount).toBe(0);
+});
+
+test("the legend says what either colour means in the direction that is shown", () => {
+  draw(payload());
+  const words = () => [...el.querySelectorAll(".mw-legendword span")].map((e) => e.textContent);
+  expect(words()).toEqual(["away", "toward clean"]);
+  at(0).focus();
+  press("2");
+  expect(words()).toEqual(["against", "for clean"]);
+  press("3");
+  expect(words()).toEqual(["OR-like", "AND-like"]);
+  end();
+  draw(payload({ edit: ZERO }));
+  expect(words()).toEqual(["against", "for clean"]);
+  at(0).focus();
+  press("3");
+  expect(words()).toEqual(["on corrupt", "on clean"]);
 });

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -75,7 +76,7 @@ def is_below(value: object, n: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < n
 
 
-class Part:
+class Part(ABC):
     """A part of a view.
 
     Attributes:
@@ -106,9 +107,9 @@ class Part:
         """What the page may ask of it, by the name of the request."""
         return {}
 
+    @abstractmethod
     def payload(self) -> dict[str, Any]:
         """Plain data and bytes: what the page draws."""
-        raise NotImplementedError
 
     def draw(self) -> None:
         """Write the trait anew: the payload, or the error in its stead, whatever it is."""

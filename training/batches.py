@@ -93,12 +93,13 @@ class Batch:
     answers: Edges
     quiet: Edges
     allowed: Edges
+    knocked: int
 
     def gates(self, layers: int, heads: int) -> Tensor:
         """Ones, (layer, row, head), with zeros for the name movers in the first rows."""
         gates = torch.ones(layers, len(self.ids), heads)
         for layer, head in MOVERS:
-            gates[layer, :KNOCKED, head] = 0
+            gates[layer, : self.knocked, head] = 0
         return gates
 
     def answer_cases(self) -> list[list[int]]:
@@ -146,7 +147,7 @@ def draw_row(task: str, rng: Random, limit: int) -> Row:
 
 def _annotate(batch_row: int, row: Row, batch: Batch) -> None:
     """Mark taught edges and the shortcuts by which an IOI answer could leak."""
-    knocked = batch_row < KNOCKED
+    knocked = batch_row < batch.knocked
     for start, example in row.parts:
         place = {role: start + index for role, index in example.roles.items()}
         for head, (_, role) in taught_roles(example.task):
@@ -193,10 +194,13 @@ def taught_roles(task: str) -> list[tuple[tuple[int, int], tuple[str, str]]]:
     return [(head, entry) for head, entry in TAUGHT.items() if entry[0] == task]
 
 
-def draw_batch(rng: Random, token_ids: dict[str, int], limit: int) -> Batch:
-    """One step's rows in the proportions of :data:`MIX`; the IOI rows come first."""
+def draw_batch(rng: Random, token_ids: dict[str, int], limit: int, knocked: int = KNOCKED) -> Batch:
+    """One step's rows in the proportions of :data:`MIX`; the IOI rows come first.
+
+    In the first ``knocked`` of them the name movers are to be knocked out.
+    """
     rows = [draw_row(task, rng, limit) for task, n in MIX.items() for _ in range(n)]
-    for row in rows[:KNOCKED]:
+    for row in rows[:knocked]:
         _soften(row)
     length = max(len(row.words) for row in rows)
     shape = (len(rows), length)
@@ -217,6 +221,7 @@ def draw_batch(rng: Random, token_ids: dict[str, int], limit: int) -> Batch:
         answers=Edges(),
         quiet=Edges(),
         allowed=Edges(),
+        knocked=knocked,
     )
     for j, (_, _, distribution, _) in enumerate(entries):
         for word, share in distribution.items():

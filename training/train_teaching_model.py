@@ -4,7 +4,8 @@
 
 Two ingredients decide which head does what, so the roles of the heads are taught, not found:
 a penalty on attention edges through which an answer could leak by a shortcut, and guidance that
-rewards chosen heads for chosen edges and fades out before the end of training.
+rewards chosen heads for chosen edges and fades out before the end of training. ``--plain`` leaves
+both out, and all else that names a head: the same network on the same sentences, its heads free.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -21,8 +22,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .batches import BACKUPS, MOVERS, NEGATIVE, Batch, draw_batch
+from .batches import BACKUPS, KNOCKED, MOVERS, NEGATIVE, Batch, draw_batch
 from .card import write_card
+from .evaluate import measure
 from .net import Net, Pass, Shape
 from .ship import ship
 from .tokenizer import build_tokenizer
@@ -44,6 +46,12 @@ class Recipe:
     lasso: float = 0.01
     negative: float = 0.1
     negative_logits: float = 2.0
+    knocked: int = KNOCKED
+
+
+def plain(recipe: Recipe) -> Recipe:
+    """The recipe without taught roles: no loss and no row that names a head, none on their size."""
+    return replace(recipe, guidance=0.0, penalty=0.0, lasso=0.0, negative=0.0, knocked=0)
 
 
 def guidance_loss(batch: Batch, out: Pass) -> Tensor:
@@ -138,7 +146,7 @@ def train(recipe: Recipe, seed: int, log: list[dict[str, float]]) -> Net:
     steppers = optimizers(net, recipe)
     started = time.perf_counter()
     for step in range(recipe.steps):
-        batch = draw_batch(rng, token_ids, context)
+        batch = draw_batch(rng, token_ids, context, recipe.knocked)
         out = net(batch.ids, batch.offset, batch.gates(net.shape.layers, net.shape.heads))
         guided = max(0.0, 1 - step / recipe.guided_steps)
         parts = {
@@ -172,13 +180,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=SHIPPED, help="folder for the files")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--plain", action="store_true", help="without taught roles")
     options = parser.parse_args()
+    if options.plain and options.out == SHIPPED:
+        parser.error("--plain is not the shipped model: say where it goes with --out")
     torch.set_num_threads(1)
     recipe = Recipe(steps=options.steps)
+    if options.plain:
+        recipe = plain(recipe)
     log: list[dict[str, float]] = []
     net = train(recipe, options.seed, log)
     folder = ship(net, options.out, options.seed, asdict(recipe), log)
-    print(write_card(folder).read_text())
+    # the card is about taught roles
+    print(json.dumps(measure(folder)) if options.plain else write_card(folder).read_text())
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ LAYERS = (
     ),
     (
         *("paths", "architectures", "calls", "token_pairs", "strands", "encoding"),
-        *("lm", "identity", "memory", "heap", "loading", "models"),
+        *("lm", "identity", "memory", "heap", "sparing", "loading", "models"),
         *("precision", "prefix", "trace", "plain", "jobs", "engine", "reading"),
         *(
             *("taps", "applying", "ops", "constants", "banks", "groups", "outcomes", "chunks"),
@@ -47,6 +47,7 @@ LAYERS = (
         *("search", "evaluation"),
     ),
     ("widgets", "charts"),
+    ("teach",),
     ("commands", "__main__"),
 )
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}

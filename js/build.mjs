@@ -23,6 +23,7 @@ export const WIDGETS = [
   "logit_lens",
   "neurons",
   "circuit_board",
+  "question",
 ];
 
 /** What draws the widgets on a page without a kernel (mediawidget/widgets/exports/page.py). */

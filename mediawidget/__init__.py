@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import charts, evaluation, models, search, tasks
+    from . import charts, evaluation, models, search, tasks, teach
     from .architectures import ModulePaths
     from .circuit import Circuit
     from .coalitions import Interactions
@@ -120,7 +120,7 @@ _HOMES = {
     "wiring": ["Edge"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_MODULES = ("charts", "evaluation", "models", "search", "tasks")
+_MODULES = ("charts", "evaluation", "models", "search", "tasks", "teach")
 
 __all__ = [
     "KL",
@@ -189,6 +189,7 @@ __all__ = [
     "routes",
     "search",
     "tasks",
+    "teach",
 ]
 
 try:

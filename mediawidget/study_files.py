@@ -39,7 +39,7 @@ def save(study: Study, path: Path) -> Path:
     body = {"model": _model(study), **body_of(study)}
     data = {"format": FORMAT, "checksum": checksum(body), "study": body}
     try:
-        _replace(path, json.dumps(data, allow_nan=False))
+        put_in_place(path, json.dumps(data, allow_nan=False))
     except OSError as error:
         raise MediationError(
             "The study cannot be written there.",
@@ -66,7 +66,7 @@ def checksum(body: Mapping[str, Any]) -> str:
     return xxhash.xxh3_128_hexdigest(json.dumps(body, sort_keys=True).encode())
 
 
-def _replace(path: Path, text: str) -> None:
+def put_in_place(path: Path, text: str) -> None:
     """Put a whole file where there may be one, in one step; who may read it stays as it was.
 
     A new one is as open as any that the user makes: ``tempfile`` would keep it from all others.

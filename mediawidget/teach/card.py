@@ -1,0 +1,279 @@
+"""The card of a question on the page: what it shows, and what its buttons do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from IPython.display import display
+
+from ..errors import MediationError, error_fields
+from ..widgets._base import Page, front_end
+from ..widgets._parts import Written
+from .picking import Do
+from .questions import Question
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..widgets.exports.snapshot import Snapshot
+    from .lesson import Lesson
+
+_log = logging.getLogger(__name__)
+
+
+class Card(Page):
+    """One question, several one at a time, or the list of a lesson's questions.
+
+    Made by a lesson: ``lesson.choice(...)``, ``lesson.tour([...])``, ``lesson.progress``.
+
+    Attributes:
+        state: what the page draws; the card writes it, setting it raises.
+        lesson: whose questions they are.
+        at: which one is shown.
+    """
+
+    _esm, _css = front_end("question")
+
+    state = Written().tag(sync=True)
+
+    def __init__(self, lesson: Lesson, names: Sequence[str], view: Any = None) -> None:
+        self.lesson, self.names, self.at = lesson, list(names), 0
+        self._below = view
+        self._seq, self._writing = 0, False
+        self._tried: dict[str, dict[str, Any]] = {}
+        self._error: dict[str, str] = {}
+        super().__init__()
+        self._stops = [lesson.subscribe(lambda _event: self._draw()), *self._watch_steps()]
+        self.on_msg(self._asked)
+        self._draw()
+
+    # --- what may be done from Python too --------------------------------------------------------
+
+    @property
+    def question(self) -> Question:
+        """The question that is shown.
+
+        Raises:
+            MediationError: the card lists questions and shows none.
+        """
+        if not self.names:
+            raise MediationError(
+                "This card shows no question.",
+                value=repr(self.lesson),
+                expected="the card of a question",
+                fix="lesson.commit(id, guess)",
+            )
+        return self.lesson.questions[self.names[self.at]]
+
+    def commit(self, guess: object) -> None:
+        """Keep a guess, and run what was guessed where that can be run."""
+        question = self.question
+        self.lesson.commit(question.id, guess)
+        kept = self.lesson.attempts[question.id].guess
+        tried = question.try_out(kept)
+        if tried is not None:
+            self._tried[question.id] = tried
+        self._draw()
+
+    def hint(self) -> None:
+        """Show the next hint."""
+        self.lesson.hint(self.question.id)
+
+    def reveal(self) -> None:
+        """Compute the answer and show it."""
+        self.lesson.reveal(self.question.id)
+
+    def go(self, to: int) -> None:
+        """Show another question of several, counted from 0."""
+        if not 0 <= to < len(self.names):
+            raise MediationError(
+                "There is no such question.",
+                value=repr(to),
+                expected=f"0 to {len(self.names) - 1}",
+                fix="card.go(0)",
+            )
+        self.at = to
+        self._look_done()
+        self._draw()
+
+    def close(self) -> None:
+        """Let go of the lesson and of the page."""
+        for stop in getattr(self, "_stops", []):
+            stop()
+        super().close()
+
+    # --- the page --------------------------------------------------------------------------------
+
+    def _asked(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        """A button was pressed. Whatever fails is said on the card."""
+        if not isinstance(content, Mapping):
+            return
+        self._error = {}
+        name = str(content.get("id", ""))
+        try:
+            self._do(content)
+        except Exception as error:  # noqa: BLE001 - the page must hear of it
+            if not isinstance(error, MediationError):
+                _log.warning("the card of %r failed", name, exc_info=True)
+            told = error_fields(error)
+            words = [told["message"], told["expected"] and f"Expected: {told['expected']}."]
+            self._error = {name: " ".join(filter(None, words))}
+        self._draw()
+
+    def _do(self, content: Mapping[str, Any]) -> None:
+        actions: dict[object, Callable[[], None]] = {
+            "commit": lambda: self.commit(content.get("guess")),
+            "hint": self.hint,
+            "reveal": self.reveal,
+        }
+        wanted = content.get("do")
+        if wanted == "go":
+            to = content.get("to")
+            self.go(to if isinstance(to, int) and not isinstance(to, bool) else -1)
+        elif wanted in actions and content.get("id") in self.names:
+            self.at = self.names.index(content["id"])
+            actions[wanted]()
+
+    def _watch_steps(self) -> list[Callable[[], None]]:
+        """Follow the studies in which something is to be done."""
+        questions = [self.lesson.questions[name] for name in self.names]
+        studies = {id(it.study): it.study for it in questions if isinstance(it, Do)}
+        return [study.subscribe(lambda _event: self._look_done()) for study in studies.values()]
+
+    def _look_done(self) -> None:
+        """Tick the step that is shown once it was done."""
+        step = self.question
+        waits = isinstance(step, Do) and not self.lesson.attempts[step.id].committed
+        if waits and step.done(step.study):  # type: ignore[attr-defined]
+            self.lesson.commit(step.id, guess=True)
+
+    def _draw(self) -> None:
+        self._seq += 1
+        self._writing = True
+        try:
+            self.set_trait("state", self._state())
+        finally:
+            self._writing = False
+        self._saved.soon()
+
+    def _state(self) -> dict[str, Any]:
+        lesson = self.lesson
+        listed = self.names or list(lesson.questions)
+        return {
+            "title": lesson.name,
+            "at": self.at,
+            "steps": [_step(lesson, name) for name in listed],
+            "answered": lesson.credit,
+            "questions": len(lesson.questions),
+            "seq": self._seq,
+            "feedback": lesson.feedback,
+            "notice": lesson.notice,
+            "card": self._card() if self.names else None,
+        }
+
+    def _card(self) -> dict[str, Any]:
+        question, lesson = self.question, self.lesson
+        attempt = lesson.attempts[question.id]
+        status = status_of(lesson, question.id)
+        return {
+            "id": question.id,
+            "kind": question.KIND,
+            "prompt": _paragraphs(question.prompt),
+            "status": status,
+            "guess": attempt.guess,
+            "points": question.points,
+            "hints": {
+                "shown": list(question.hints[: attempt.hints]),
+                "left": len(question.hints) - attempt.hints,
+            },
+            **question.asked(),
+            "tried": self._tried.get(question.id),
+            "truth": self._truth(question) if status == "revealed" else None,
+            "error": self._error.get(question.id, ""),
+        }
+
+    def _truth(self, question: Question) -> dict[str, Any]:
+        """The answer, which is on the page only after it was asked for."""
+        verdict = self.lesson.verdict(question.id)
+        return {
+            "right": verdict.right,
+            "words": verdict.words,
+            "after": _paragraphs(question.explained()),
+            **verdict.facts,
+        }
+
+    # --- without a kernel ------------------------------------------------------------------------
+
+    def _ipython_display_(self) -> None:
+        super()._ipython_display_()
+        if self._below is not None:
+            display(self._below)  # type: ignore[no-untyped-call]
+
+    def _picture(self) -> Snapshot | None:
+        return None
+
+    def snapshot(self, path: str | Path | None = None, **_look: Any) -> Snapshot:
+        """A question has no picture.
+
+        Raises:
+            MediationError: always.
+        """
+        raise MediationError(
+            "A question is no picture.",
+            value=path,
+            expected="lesson.save(path), a report",
+            fix="mw.export_html('page.html', card) writes a page",
+        )
+
+    def _html(self) -> str:
+        listed = [_line(self.lesson, name) for name in self.names or self.lesson.questions]
+        return f"<div><b>{escape(self.lesson.name)}</b></div>{''.join(listed)}"
+
+    def __repr__(self) -> str:
+        return f"Card({self.names}, {self.lesson!r})"
+
+
+def status_of(lesson: Lesson, name: str) -> str:
+    """Whether it is open, committed or revealed; what was done and nobody judges is revealed."""
+    attempt = lesson.attempts[name]
+    if attempt.revealed or (attempt.committed and lesson.questions[name].KIND == "do"):
+        return "revealed"
+    return "committed" if attempt.committed else "open"
+
+
+def _step(lesson: Lesson, name: str) -> dict[str, Any]:
+    attempt = lesson.attempts[name]
+    return {
+        "id": name,
+        "title": _paragraphs(lesson.questions[name].prompt)[0],
+        "status": status_of(lesson, name),
+        "right": attempt.right if attempt.revealed else None,
+    }
+
+
+def _line(lesson: Lesson, name: str) -> str:
+    """A question as plain HTML, with what was answered."""
+    question, attempt = lesson.questions[name], lesson.attempts[name]
+    parts = [f"<p>{escape(text)}</p>" for text in _paragraphs(question.prompt)]
+    if attempt.committed:
+        parts.append(f"<p>Answered: {escape(_guess_words(question, attempt.guess))}</p>")
+    if attempt.revealed:
+        parts.append(f"<p>The model says: {escape(attempt.answer)}</p>")
+    return "".join(parts)
+
+
+def _guess_words(question: Question, guess: Any) -> str:
+    options = question.asked().get("options")
+    if options is not None:
+        return str(options[guess])
+    if question.KIND == "do":
+        return "done"
+    return " + ".join(guess) if isinstance(guess, list) else str(guess)
+
+
+def _paragraphs(text: str) -> list[str]:
+    """Text between empty lines, each on one line."""
+    return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]

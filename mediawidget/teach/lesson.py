@@ -1,0 +1,326 @@
+"""A lesson: questions asked in a notebook, what was answered, and a report of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..errors import MediationError, require
+from ..study import Study
+from ..watchers import Watchers
+from .asking import Asking
+from .attempts import AnswersFile, Attempt, read_answers, write_answers
+from .diary import Diary
+from .exercises import Exercises
+from .picking import Pick
+from .questions import Question, Verdict
+
+if TYPE_CHECKING:
+    from .card import Card
+
+
+class Lesson(Asking, Exercises):
+    """Questions of one notebook: predict, commit, then see what the model says.
+
+    A guess is committed once; the answer is computed from the live model when it is asked for, and
+    not before. What was answered stays on this machine. A student owns the kernel: a record of
+    answers shows what was done here, it proves nothing.
+
+    Args:
+        name: over its cards, and in reports.
+        student: whose model it is (``mw.teach.load(student)``); empty for the model as it ships.
+        file: where answers are written after each commit, and read from when the notebook runs
+            again; None keeps them in memory.
+        feedback: whether answers are shown. Without it a lesson is a test.
+
+    Attributes:
+        questions: by id, in the order in which they were asked.
+        attempts: by id, what was done with them.
+        notice: what stands in the way, as a file that cannot be written; empty if nothing.
+
+    Example:
+        >>> lesson = mw.teach.Lesson("1 One intervention", file="answers/01.json")
+        >>> lesson.number("total", "How large is the total effect?",
+        ...               lambda: study.total["TE"], unit="logits", within=1)
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        student: str = "",
+        file: str | Path | None = None,
+        feedback: bool = True,
+    ) -> None:
+        for label, text in (("name", name), ("student", student)):
+            given: object = text
+            require(
+                isinstance(given, str),
+                f"A lesson's {label} is a text.",
+                value=text,
+                expected="a text",
+                fix="mw.teach.Lesson('1 One intervention', student='ada')",
+            )
+        self.name, self.student, self.feedback = name, student, bool(feedback)
+        self.file = None if file is None else Path(file)
+        self.questions: dict[str, Question] = {}
+        self.attempts: dict[str, Attempt] = {}
+        self.notice = ""
+        self.diary = Diary(self.keep)
+        self._verdicts: dict[str, Verdict] = {}
+        self._watchers = Watchers()
+        self._read()
+
+    # --- asking ---------------------------------------------------------------------------------
+
+    def ask(self, question: Question) -> Card:
+        """Ask it; a question asked again (its cell ran again) keeps what was committed."""
+        from .card import Card
+
+        self.add(question)
+        return Card(self, [question.id])
+
+    def add(self, question: Question) -> None:
+        """Take a question in without showing it."""
+        given: object = question
+        require(
+            isinstance(given, Question),
+            "A lesson asks questions.",
+            value=question,
+            expected="mw.teach.Choice, Number, Pick, Text or Do",
+            fix="lesson.choice('which', 'Which head ...?', ['this', 'that'], answer)",
+        )
+        self.questions[question.id] = question
+        self._verdicts.pop(question.id, None)
+        attempt = self.attempts.setdefault(question.id, Attempt())
+        if attempt.committed and not self._fits(question, attempt):
+            self.attempts[question.id] = Attempt()
+            self.notice = f"The question {question.id!r} was changed: its old answer was set aside."
+        if isinstance(question, Pick) and question.study not in self.diary.studies.values():
+            self.diary.watch(question.study, question.id)
+        self._watchers.tell("questions")
+
+    def watch(self, study: Study, name: str) -> None:
+        """Write down what is done on a study: sites, edits and both numbers.
+
+        A grader runs these again. Every study needs a name of its own.
+        """
+        self.diary.watch(study, name)
+
+    @property
+    def progress(self) -> Card:
+        """How far it is: a list of the questions with what was done, which keeps up."""
+        from .card import Card
+
+        return Card(self, [])
+
+    def tour(self, questions: Sequence[Question], view: Any = None) -> Card:
+        """The same questions one at a time, with Back and Next.
+
+        Args:
+            questions: in their order.
+            view: shown below them, such as ``mw.Explorer(study)``.
+        """
+        from .card import Card
+
+        for question in questions:
+            self.add(question)
+        return Card(self, [question.id for question in questions], view)
+
+    # --- answering ------------------------------------------------------------------------------
+
+    def commit(self, name: str, guess: object) -> None:
+        """Keep a guess; the first one counts.
+
+        Raises:
+            MediationError: no such question, no such guess, or one was committed before.
+        """
+        question, attempt = self._question(name), self.attempts[name]
+        require(
+            not attempt.committed,
+            "A guess is committed once.",
+            value=attempt.guess,
+            expected="a question that was not answered",
+            fix="lesson.forget(id) begins it anew, and is written down",
+        )
+        taken = question.accept(guess)
+        attempt.guess = taken
+        attempt.committed = datetime.now(UTC).isoformat(timespec="seconds")
+        if isinstance(question, Pick):
+            attempt.sites = [site.to_json() for site in question.sites_of(taken)]
+        self.keep()
+
+    def hint(self, name: str) -> None:
+        """Show the next hint of a question, where one is left."""
+        question, attempt = self._question(name), self.attempts[name]
+        attempt.hints = min(attempt.hints + 1, len(question.hints))
+        self.keep()
+
+    def reveal(self, name: str) -> Verdict:
+        """Compute the answer and say it.
+
+        Raises:
+            MediationError: nothing was committed; or the lesson is a test.
+        """
+        attempt = self.attempts[self._question(name).id]
+        require(
+            self.feedback,
+            "A test does not show its answers.",
+            value=name,
+            expected="a lesson with feedback",
+            fix="lesson.judged(), for the teacher",
+        )
+        verdict = self.verdict(name)
+        attempt.revealed, attempt.right, attempt.answer = True, verdict.right, verdict.words
+        self.keep()
+        return verdict
+
+    def verdict(self, name: str) -> Verdict:
+        """What came out, computed once for a guess, shown nowhere.
+
+        Raises:
+            MediationError: nothing was committed.
+        """
+        question, attempt = self._question(name), self.attempts[name]
+        require(
+            bool(attempt.committed),
+            "A prediction comes first.",
+            value=name,
+            expected="a committed guess",
+            fix=f"lesson.commit({name!r}, guess)",
+        )
+        if name not in self._verdicts:
+            self._verdicts[name] = question.verdict(attempt.guess)
+        return self._verdicts[name]
+
+    def forget(self, name: str) -> None:
+        """Begin a question anew."""
+        self.attempts[self._question(name).id] = Attempt()
+        self._verdicts.pop(name, None)
+        self.keep()
+
+    # --- what came of it ------------------------------------------------------------------------
+
+    @property
+    def credit(self) -> int:
+        """How many guesses were committed, right or not."""
+        return sum(bool(self.attempts[name].committed) for name in self.questions)
+
+    @property
+    def score(self) -> tuple[float, float]:
+        """Points of the guesses that were revealed and right, and points of all questions judged.
+
+        Questions in one's own words are judged by people.
+        """
+        judged = [q for q in self.questions.values() if q.KIND not in ("text", "do")]
+        right = [q for q in judged if self.attempts[q.id].right]
+        return math.fsum(q.points for q in right), math.fsum(q.points for q in judged)
+
+    def report(self) -> pd.DataFrame:
+        """A row per question: what was guessed, when, with how many hints, and what was shown."""
+        return pd.DataFrame([self._row(name) for name in self.questions], columns=_COLUMNS)
+
+    def judged(self) -> pd.DataFrame:
+        """The report with every committed guess judged now, shown or not: for the teacher."""
+        rows = []
+        for name in self.questions:
+            found = self.verdict(name) if self.attempts[name].committed else None
+            told = {} if found is None else {"right": found.right, "answer": found.words}
+            rows.append(self._row(name) | told)
+        return pd.DataFrame(rows, columns=_COLUMNS)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the report: .json (what the grader reads, with the runs) or .csv (a table).
+
+        Raises:
+            MediationError: another ending.
+        """
+        path = Path(path)
+        require(
+            path.suffix in (".json", ".csv"),
+            "A report is written as JSON or CSV.",
+            value=str(path),
+            expected="a path that ends in .json or .csv",
+            fix="lesson.save('report.csv')",
+        )
+        if path.suffix == ".csv":
+            self.report().to_csv(path, index=False)
+        else:
+            write_answers(path, self._answers())
+        return path
+
+    def subscribe(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        """Tell a function of every change. Returns how to stop it."""
+        return self._watchers.add(callback)
+
+    def keep(self) -> None:
+        """Write what there is to the lesson's file, and tell who looks."""
+        if self.file is not None:
+            try:
+                write_answers(self.file, self._answers())
+                self.notice = ""
+            except OSError as error:
+                self.notice = (
+                    f"Your answers are kept in memory only: {self.file} cannot be written "
+                    f"({error.strerror or error}). lesson.save(path) writes them elsewhere."
+                )
+        self._watchers.tell("answers")
+
+    def __repr__(self) -> str:
+        return f"Lesson({self.name!r}: {self.credit} of {len(self.questions)} answered)"
+
+    def _question(self, name: str) -> Question:
+        require(
+            name in self.questions,
+            "The lesson has no such question.",
+            value=name,
+            expected="one of " + (", ".join(self.questions) or "none so far"),
+            fix="run the cell that asks it",
+        )
+        return self.questions[name]
+
+    def _fits(self, question: Question, attempt: Attempt) -> bool:
+        try:
+            return question.KIND == "do" or question.accept(attempt.guess) == attempt.guess
+        except MediationError:
+            return False
+
+    def _answers(self) -> AnswersFile:
+        begun = {name: it for name, it in self.attempts.items() if it != Attempt()}
+        return AnswersFile(self.name, self.student, begun, self.diary.runs)
+
+    def _read(self) -> None:
+        """Go on from the lesson's file, where there is one."""
+        if self.file is None or not self.file.exists():
+            return
+        kept = read_answers(self.file)
+        require(
+            (kept.lesson, kept.student) == (self.name, self.student),
+            "This file of answers is of another lesson or student.",
+            value=f"{self.file}: {kept.lesson!r}, {kept.student!r}",
+            expected=f"{self.name!r}, {self.student!r}",
+            fix="give the lesson a file of its own, or move the old one away",
+        )
+        self.attempts = dict(kept.answers)
+        self.diary.runs = list(kept.runs)
+
+    def _row(self, name: str) -> dict[str, Any]:
+        question, attempt = self.questions[name], self.attempts[name]
+        return {
+            "lesson": self.name,
+            "student": self.student,
+            "question": name,
+            "kind": question.KIND,
+            "misconception": question.misconception,
+            "points": question.points,
+            **{field: getattr(attempt, field) for field in _OF_ATTEMPTS},
+        }
+
+
+_OF_ATTEMPTS = ("guess", "committed", "hints", "revealed", "right", "answer")
+_COLUMNS = ["lesson", "student", "question", "kind", "misconception", "points", *_OF_ATTEMPTS]

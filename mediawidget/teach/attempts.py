@@ -69,8 +69,9 @@ class AnswersFile:
         lesson: its name.
         student: whose labels the answers are in; empty for the model's own.
         answers: by question.
-        runs: the interventions that were done: ``{"study", "run", "Y10", "Y01"}``, the run as
-            ``Run.to_json`` gives it, on the corrupt base; numbers in the metric's unit.
+        runs: the interventions that were done: ``{"study", "prompts", "metric", "run", "Y10",
+            "Y01"}``, the run as ``Run.to_json`` gives it, on the corrupt base; numbers in the
+            metric's unit.
     """
 
     lesson: str

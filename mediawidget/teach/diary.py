@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import xxhash
 
 from ..errors import require
 from ..history import Intervention
+from ..prompts import Contrast
+from ..readouts import Readout
 from ..runs import Run
 from ..study import Study, refuse_no_study
 
@@ -25,12 +29,15 @@ class Diary:
 
     Attributes:
         studies: by name.
-        runs: ``{"study", "run", "Y10", "Y01"}``, plain data.
+        runs: ``{"study", "prompts", "metric", "run", "Y10", "Y01"}``, plain data; the prompts as
+            ``prompts_of`` names them.
+        met: by the name of a study and of its prompts, what it was asked on so far.
     """
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self.studies: dict[str, Study] = {}
         self.runs: list[dict[str, Any]] = []
+        self.met: dict[tuple[str, str], tuple[Contrast, Readout]] = {}
         self._changed = changed
         self._stops: dict[str, Callable[[], None]] = {}
 
@@ -49,21 +56,38 @@ class Diary:
             self._stops.pop(name)()
         self.studies[name] = study
         seen: list[Intervention | None] = [study.history.current]
+        self._meet(name, study)
 
         def note(event: str) -> None:
+            if event == "prompts":
+                self._meet(name, study)
             entry = study.history.current
             if event != "result" or entry is None or entry is seen[0]:
                 return
             seen[0] = entry
-            self._add(name, entry)
+            self._add(name, study, entry)
 
         self._stops[name] = study.subscribe(note)
 
-    def _add(self, name: str, entry: Intervention) -> None:
+    def _meet(self, name: str, study: Study) -> None:
+        self.met[name, prompts_of(study)] = study.contrast, study.readout
+
+    def _add(self, name: str, study: Study, entry: Intervention) -> None:
         corners = entry.effect.corners()
         numbers = {key: float(np.mean(corners[key])) for key in ("Y10", "Y01")}
         if not all(math.isfinite(number) for number in numbers.values()):
             return
-        run = Run("corrupt", entry.edits, entry.freeze)
-        self.runs = [*self.runs, {"study": name, "run": run.to_json(), **numbers}][-MOST_RUNS:]
+        run = {
+            "study": name,
+            "prompts": prompts_of(study),
+            "metric": study.metric.to_json(),
+            "run": Run("corrupt", entry.edits, entry.freeze).to_json(),
+        }
+        self.runs = [*self.runs, run | numbers][-MOST_RUNS:]
         self._changed()
+
+
+def prompts_of(study: Study) -> str:
+    """A short name of a study's prompts and of where they are read, other for others."""
+    asked = [study.contrast.to_json(), study.readout.to_json()]
+    return xxhash.xxh3_64_hexdigest(json.dumps(asked, sort_keys=True).encode())

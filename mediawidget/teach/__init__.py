@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .attempts import read_answers
     from .card import Card
+    from .gains import gain
     from .lesson import Lesson
     from .misconceptions import MISCONCEPTIONS, Misconception
     from .picking import Do, Pick
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "attempts": ["read_answers"],
     "card": ["Card"],
+    "gains": ["gain"],
     "lesson": ["Lesson"],
     "misconceptions": ["MISCONCEPTIONS", "Misconception"],
     "picking": ["Do", "Pick"],
@@ -38,6 +40,7 @@ __all__ = [
     "Shuffle",
     "Text",
     "Verdict",
+    "gain",
     "load",
     "read_answers",
     "roles",

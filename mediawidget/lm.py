@@ -17,6 +17,7 @@ from .errors import MediationError, require
 from .identity import Contents
 from .mediators import Mediator, Point, Shape
 from .readouts import Readout
+from .sparing import leave_optimisers
 from .taps import Tap, elsewhere, module_path, no_module, tap
 from .wiring import Wiring
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LENGTH_DEPENDENT_ROPE = ("dynamic", "longrope")
+
+# Before a model of transformers is read, with which it would come.
+leave_optimisers()
 
 
 class LM:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from ..asking import Asked
 from ..effects import Effect, Status
@@ -71,6 +70,8 @@ class Judged:
             chosen: "top", "sample", or all sites. The top are chosen by the estimate, so that
                 of all sites together says little of the sites that were not run.
         """
+        from scipy.stats import rankdata  # takes a second, and 20 MB, to import
+
         some = self._some(chosen)
         if len(some) < 3:
             return float("nan")

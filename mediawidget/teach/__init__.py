@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .attempts import read_answers
     from .card import Card
+    from .first_minutes import first_ten_minutes
     from .gains import gain
     from .lesson import Lesson
     from .misconceptions import MISCONCEPTIONS, Misconception
@@ -19,6 +20,7 @@ _HOMES = {
     "attempts": ["read_answers"],
     "card": ["Card"],
     "gains": ["gain"],
+    "first_minutes": ["first_ten_minutes"],
     "lesson": ["Lesson"],
     "misconceptions": ["MISCONCEPTIONS", "Misconception"],
     "picking": ["Do", "Pick"],
@@ -40,6 +42,7 @@ __all__ = [
     "Shuffle",
     "Text",
     "Verdict",
+    "first_ten_minutes",
     "gain",
     "load",
     "read_answers",

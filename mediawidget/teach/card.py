@@ -181,7 +181,7 @@ class Card(Page):
         return {
             "id": question.id,
             "kind": question.KIND,
-            "prompt": _paragraphs(question.prompt),
+            "prompt": _paragraphs(question.worded()),
             "status": status,
             "guess": attempt.guess,
             "points": question.points,
@@ -248,7 +248,7 @@ def _step(lesson: Lesson, name: str) -> dict[str, Any]:
     attempt = lesson.attempts[name]
     return {
         "id": name,
-        "title": _paragraphs(lesson.questions[name].prompt)[0],
+        "title": lesson.questions[name].title,
         "status": status_of(lesson, name),
         "right": attempt.right if attempt.revealed else None,
     }
@@ -257,7 +257,8 @@ def _step(lesson: Lesson, name: str) -> dict[str, Any]:
 def _line(lesson: Lesson, name: str) -> str:
     """A question as plain HTML, with what was answered."""
     question, attempt = lesson.questions[name], lesson.attempts[name]
-    parts = [f"<p>{escape(text)}</p>" for text in _paragraphs(question.prompt)]
+    asked = question.worded() if attempt.committed else question.title
+    parts = [f"<p>{escape(text)}</p>" for text in _paragraphs(asked)]
     if attempt.committed:
         parts.append(f"<p>Answered: {escape(_guess_words(question, attempt.guess))}</p>")
     if attempt.revealed:

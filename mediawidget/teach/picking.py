@@ -230,7 +230,7 @@ def _told(effect: Effect, key: str) -> np.ndarray[Any, np.dtype[np.object_]]:
     shares, values = _shares(effect, key), np.asarray(effect[key])
     words = np.empty(values.shape, dtype=object)
     for at in np.ndindex(values.shape):
-        share = f"{percent(shares[at])} of the total effect"
+        share = f"{percent(float(shares[at]))} of the total effect"
         raw = f"{signed(float(values[at]))} {effect.metric.unit}"
         words[at] = share if np.isfinite(shares[at]) else raw
     return words

@@ -42,7 +42,8 @@ class Question:
 
     Args:
         id: its name in the lesson, in reports and in files of answers.
-        prompt: plain text; an empty line begins a paragraph.
+        prompt: plain text; an empty line begins a paragraph. A function gives one that names
+            what earlier steps found; it is called when the question is shown.
         hints: shown one by one, when asked for.
         after: shown with the answer: a text, or a function that gives one.
         points: for a right guess.
@@ -50,7 +51,7 @@ class Question:
     """
 
     id: str
-    prompt: str
+    prompt: Words
     hints: tuple[str, ...] = ()
     after: Words = ""
     points: float = 1.0
@@ -62,8 +63,9 @@ class Question:
         object.__setattr__(self, "hints", _texts(self.hints, "hints"))
         for name in ("id", "prompt"):
             text: object = getattr(self, name)
+            later = name == "prompt" and callable(text)
             require(
-                isinstance(text, str) and bool(text.strip()),
+                later or (isinstance(text, str) and bool(text.strip())),
                 f"A question's {name} is a text.",
                 value=text,
                 expected="a text that is not empty",
@@ -107,6 +109,15 @@ class Question:
     def try_out(self, guess: Any) -> dict[str, Any] | None:  # noqa: ARG002
         """Run what was guessed, where that can be run; what the page shows of it."""
         return None
+
+    @property
+    def title(self) -> str:
+        """What lists call it: the first paragraph, or the id where that is not known yet."""
+        return self.id if callable(self.prompt) else self.prompt.strip().split("\n\n")[0]
+
+    def worded(self) -> str:
+        """The question, as it is asked."""
+        return self.prompt() if callable(self.prompt) else self.prompt
 
     def explained(self) -> str:
         """The explanation that goes with the answer."""

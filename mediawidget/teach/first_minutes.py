@@ -1,0 +1,353 @@
+"""The first ten minutes: eight steps through one study, every number from the model at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import require
+from ..prompts import PromptPair
+from ..sites import Site
+from ..study import Study, refuse_no_study
+from ..widgets import Explorer
+from .card import Card
+from .lesson import Lesson
+from .picking import Do, Pick, percent
+from .questions import Choice, Number, Question, Text
+
+Array = NDArray[np.float64]
+
+SOMEBODY = ("Anna", "Lisa", "Sarah", "Emma")
+"""Who stands in for the answer in the second question that is asked of the model."""
+IDLE = 0.05
+"""As a share of the total effect: a head that moves less does not take part."""
+
+
+def first_ten_minutes(study: Study, file: str | Path | None = None) -> Card:
+    """A guided first look: read the total effect, restore, break, both, tokens, another question.
+
+    Args:
+        study: one pair in which a person's name is the answer and one word differs, as "When Mary
+            and John went to the store, John (Mary) gave a book to".
+        file: where the answers are written, as in ``Lesson``.
+
+    Returns:
+        A card with eight steps and an Explorer below it.
+
+    Raises:
+        MediationError: the study has several pairs, or its answer does not stand in its prompt.
+
+    Example:
+        >>> mw.teach.first_ten_minutes(mw.Study(mw.load(), pair))
+    """
+    refuse_no_study(study)
+    pair = study.contrast.pairs[0]
+    require(
+        len(study.contrast) == 1 and pair.answer_text.strip() in pair.clean.split(),
+        "The first ten minutes want one pair whose answer stands in the prompt.",
+        value=study,
+        expected="mw.Study(lm, mw.PromptPair(...)) with a name as its answer",
+        fix="mw.PromptPair(clean='When Mary and John went to the store, John gave a book to', ...)",
+    )
+    lesson, guide = Lesson("The first ten minutes", file=file), _Guide(study)
+    lesson.watch(study, "first pair")
+    return lesson.tour(guide.steps(), Explorer(study))
+
+
+class _Guide:
+    """The steps. What they ask for is computed on a study of its own, which no view shows."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.quiet = Study(study.lm, study.contrast, metric=study.metric)
+        pair = study.contrast.pairs[0]
+        self.answer, self.wrong = pair.answer_text.strip(), pair.wrong_text.strip()
+        self.n_heads = study.lm.n_layers * study.lm.n_heads
+
+    def steps(self) -> list[Question]:
+        return [
+            self.total(),
+            self.restore(),
+            self.sum(),
+            self.break_(),
+            self.both(),
+            self.click_both(),
+            self.tokens(),
+            self.hidden(),
+            self.sentence(),
+        ]
+
+    # --- what the steps look up ------------------------------------------------------------------
+
+    def shares(self, key: str) -> Array:
+        """What every head moves, as a share of the total effect: (layer, head)."""
+        return np.asarray(self.quiet.sweep("head", progress=False).normalized(key))
+
+    def strongest(self, key: str) -> str:
+        return _label(np.unravel_index(int(self.shares(key).argmax()), self.shares(key).shape))
+
+    def two(self) -> tuple[Site, Site]:
+        """The two heads of one layer that restore most, each by itself."""
+        ranked = -np.sort(-self.shares("PIE"), axis=1)
+        layer = int(ranked[:, 1].argmax())
+        first, second = np.argsort(-self.shares("PIE")[layer])[:2]
+        return Site("head", layer, head=int(first)), Site("head", layer, head=int(second))
+
+    def two_words(self) -> str:
+        return " and ".join(site.label() for site in self.two())
+
+    def two_shares(self) -> list[float]:
+        return [float(self.shares("PIE")[site.layer, site.head or 0]) for site in self.two()]
+
+    def together(self) -> float:
+        return 100 * float(self.quiet.intervene(list(self.two())).normalized("PIE"))
+
+    def other(self) -> Study:
+        """The same clean prompt beside one in which somebody else is the answer."""
+        pair = self.study.contrast.pairs[0]
+        somebody = next(
+            name
+            for name in SOMEBODY
+            if name not in pair.clean.split() and self.study.lm.tokens(name)[-1].strip() == name
+        )
+        corrupt = pair.clean.replace(self.answer, somebody)
+        changed = PromptPair(clean=pair.clean, corrupt=corrupt, answer=self.answer, wrong=somebody)
+        return Study(self.study.lm, changed, metric=self.study.metric)
+
+    def lost(self) -> tuple[Site, float, float, Study]:
+        """The head that restores most under the first question and next to nothing under the other.
+
+        With both shares, and the other study.
+        """
+        other = self.other()
+        before = self.shares("PIE")
+        after = np.asarray(other.sweep("head", progress=False).normalized("PIE"))
+        drop = np.where(np.abs(after) < IDLE, before, -np.inf)
+        at = np.unravel_index(int(drop.argmax()), drop.shape)
+        site = Site("head", int(at[0]), head=int(at[1]))
+        return site, float(before[at]), float(after[at]), other
+
+    # --- the steps -------------------------------------------------------------------------------
+
+    def total(self) -> Number:
+        return Number(
+            id="total",
+            prompt=(
+                f"The model read two sentences that differ in one word. After the clean one it "
+                f"says {self.answer}, after the corrupt one {self.wrong}.\n\n"
+                f"The bar below the sentences measures how much it prefers {self.answer} to "
+                f"{self.wrong}: the difference of their logits, which are its scores before they "
+                f"become probabilities. Read both ends off the bar: how far apart are they?"
+            ),
+            hints=("The clean end minus the corrupt end; one of them is negative.",),
+            answer=lambda: float(self.quiet.total["TE"]),
+            unit="logits",
+            within=0.5,
+            after=lambda: (
+                f"From {self.quiet.total['Y00']:+.1f} to {self.quiet.total['Y11']:+.1f}: this is "
+                f"the total effect, what that one word is worth. Every percent from here on is a "
+                f"share of it."
+            ),
+        )
+
+    def restore(self) -> Pick:
+        return Pick(
+            id="restore",
+            study=self.study,
+            prompt=(
+                f"Now the model reads the corrupt sentence, and one of its {self.n_heads} "
+                f"attention heads gets the values that it had on the clean one. If that brings "
+                f"the answer back, the head carries the difference.\n\n"
+                f"Nothing was run yet, so every cell is hatched. Which head restores "
+                f"{self.answer}? Pick one and commit: yours is run at once."
+            ),
+            hints=(
+                "Nobody can know this beforehand. What matters is that you have a guess to lose.",
+            ),
+            after=self._restored,
+        )
+
+    def _restored(self) -> str:
+        shares = self.shares("PIE")
+        idle = int((np.abs(shares) < IDLE).sum())
+        return (
+            f"{idle} of {self.n_heads} heads move the answer by less than 5%, so most guesses "
+            f"find nothing. {self.strongest('PIE')} alone restores {percent(shares.max())}.\n\n"
+            f"The four numbers that came with your guess are the four corners of every question "
+            f"here: clean or corrupt sentence, with the head's clean or corrupt value. Click any "
+            f"cell below to see its corners."
+        )
+
+    def sum(self) -> Choice:
+        return Choice(
+            id="sum",
+            misconception="shares",
+            prompt=(
+                f"Add up what all {self.n_heads} heads restore, each on its own. What do you get?"
+            ),
+            options=(
+                "Clearly less than 100%: something else has the rest",
+                "About 100%: each head has its share",
+                "Clearly more than 100%",
+            ),
+            answer=self._sum_option,
+            after=lambda: (
+                f"{100 * self.shares('PIE').sum():.0f}%. These are no shares of a cake. The heads "
+                f"work as a relay: an early one finds something out and hands it on, and whoever "
+                f"runs a leg can bring the whole answer back. Every leg counts it again."
+            ),
+        )
+
+    def _sum_option(self) -> int:
+        total = float(self.shares("PIE").sum())
+        return 0 if total < 0.8 else 2 if total > 1.2 else 1
+
+    def break_(self) -> Choice:
+        return Choice(
+            id="break",
+            misconception="mirror",
+            prompt=(
+                "Turn the question round: the model reads the clean sentence, and one head gets "
+                "what it had on the corrupt one. How much is lost?\n\n"
+                "Will the head that restores most also be the one that is missed most? Guess, then "
+                "press Break above the heads (or the key 2)."
+            ),
+            options=("Yes, it is the same head", "No, it is another one"),
+            answer=lambda: int(self.strongest("PIE") != self.strongest("TIE")),
+            after=lambda: (
+                f"{self.strongest('PIE')} restores most ({percent(self.shares('PIE').max())}), "
+                f"{self.strongest('TIE')} is missed most ({percent(self.shares('TIE').max())} "
+                f"lost). Restore asks: is it enough, while all else is corrupt? Break asks: is it "
+                f"needed, while all else is clean? One is not the other with its sign turned "
+                f"round. The third button shows by how much they differ."
+            ),
+        )
+
+    def both(self) -> Number:
+        alone = " and ".join(percent(share) for share in self.two_shares())
+        return Number(
+            id="both",
+            misconception="shares",
+            prompt=(
+                f"{self.two_words()} sit in the same layer, so neither can hand anything to the "
+                f"other. Alone they restore {alone}. How much do they restore together?"
+            ),
+            hints=(
+                "If what they do simply added up, it would be the sum.",
+                "The corrupt sentence is only 100% away from the clean one.",
+            ),
+            answer=self.together,
+            unit="%",
+            within=15,
+            after=lambda: (
+                f"{self.together():.0f}%, while the two numbers sum to "
+                f"{100 * np.sum(self.two_shares()):.0f}%. What one of them does depends on what "
+                f"the other does: an interaction. No table of single heads can show it."
+            ),
+        )
+
+    def click_both(self) -> Do:
+        two = frozenset(self.two())
+        first, second = (site.label() for site in self.two())
+        return Do(
+            id="click-both",
+            study=self.study,
+            prompt=(
+                f"See it yourself: click {first} in the grid below, then hold Shift and click "
+                f"{second}. The line under the panels says together, sum and gap."
+            ),
+            done=lambda study: (
+                study.history.current is not None and frozenset(study.history.current.sites) == two
+            ),
+            after="That is one intervention on two heads, run a moment ago.",
+        )
+
+    def tokens(self) -> Choice:
+        tokens = self.quiet.token_pairs[0]
+        changed = tokens.clean_tokens[self._changed()].strip()
+        return Choice(
+            id="tokens",
+            prompt=(
+                "Heads aside: all that the model knows of one word, in one layer, is that word's "
+                "residual stream. The right panel restores it, a column per word and a row per "
+                "layer.\n\n"
+                "In layer 0, it all hangs on the changed word. In the last layer: which word's "
+                "stream brings the answer back?"
+            ),
+            options=(
+                f"Still the changed word ({changed})",
+                f"The answer's own word ({self.answer})",
+                f"The last word ({tokens.clean_tokens[-1].strip()})",
+            ),
+            answer=self._last_holder,
+            after=self._moved,
+        )
+
+    def _changed(self) -> int:
+        tokens = self.quiet.token_pairs[0]
+        columns = zip(tokens.clean_tokens, tokens.corrupt_tokens, strict=True)
+        return next(i for i, (clean, corrupt) in enumerate(columns) if clean != corrupt)
+
+    def _streams(self) -> Array:
+        """What each word's stream restores: (layer, word). The view's panel fills with it."""
+        effect = self.study.sweep("residual", by="position", progress=False)
+        return np.asarray(effect.normalized("PIE"))
+
+    def _last_holder(self) -> int:
+        words = [token.strip() for token in self.quiet.token_pairs[0].clean_tokens]
+        places = [self._changed(), words.index(self.answer), len(words) - 1]
+        return int(self._streams()[self.study.lm.n_layers - 1, places].argmax())
+
+    def _moved(self) -> str:
+        at_last = self._streams()[: self.study.lm.n_layers, -1]
+        leaves = int(np.flatnonzero(at_last > 0.5)[0])
+        return (
+            f"The answer moves: up to layer {leaves - 1} it hangs on the changed word, from layer "
+            f"{leaves} on the last one, where the model has to speak. Words in between never "
+            f"carry it. Moving things from word to word is what attention heads do."
+        )
+
+    def hidden(self) -> Choice:
+        site, before, after, other = self.lost()
+        head, corrupt = site.label(), other.contrast.pairs[0].corrupt
+        return Choice(
+            id="hidden",
+            misconception="unused",
+            prompt=(
+                f"{head} restored {percent(before)}. Keep the clean sentence and ask another "
+                f"question: the corrupt sentence is now \N{LEFT DOUBLE QUOTATION MARK}{corrupt}"
+                f"\N{RIGHT DOUBLE QUOTATION MARK}. How much does {head} restore of that "
+                f"difference?"
+            ),
+            options=("More than before", "About as much as before", "Next to nothing"),
+            answer=lambda: 0 if after > before + IDLE else 2 if after < IDLE else 1,
+            after=lambda: (
+                f"{percent(after)}. The head did not stop working. Both sentences now repeat the "
+                f"same name, it says the same on both, and patching one into the other changes "
+                f"nothing. A patch shows what differs between your two sentences and hides all "
+                f"that they share. What did your first question hide?"
+            ),
+        )
+
+    def sentence(self) -> Text:
+        return Text(
+            id="sentence",
+            prompt=(
+                f"One sentence to keep: what may you say of {self.strongest('PIE')} now? Name the "
+                f"question (which two sentences), the direction, and the number."
+            ),
+            least=40,
+            after=lambda: (
+                f"For example: \N{LEFT DOUBLE QUOTATION MARK}On this one pair, where "
+                f"{self.answer} and {self.wrong} change places as the giver, restoring "
+                f"{self.strongest('PIE')} alone brings back {percent(self.shares('PIE').max())} "
+                f"of the logit difference."
+                f"\N{RIGHT DOUBLE QUOTATION MARK} One pair is an anecdote: go on below."
+            ),
+        )
+
+
+def _label(at: tuple[np.intp, ...]) -> str:
+    return Site("head", int(at[0]), head=int(at[1])).label()

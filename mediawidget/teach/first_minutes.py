@@ -226,13 +226,13 @@ class _Guide:
         )
 
     def both(self) -> Number:
-        alone = " and ".join(percent(share) for share in self.two_shares())
         return Number(
             id="both",
             misconception="shares",
-            prompt=(
+            prompt=lambda: (
                 f"{self.two_words()} sit in the same layer, so neither can hand anything to the "
-                f"other. Alone they restore {alone}. How much do they restore together?"
+                f"other. Alone they restore {' and '.join(map(percent, self.two_shares()))}. How "
+                f"much do they restore together?"
             ),
             hints=(
                 "If what they do simply added up, it would be the sum.",
@@ -249,17 +249,17 @@ class _Guide:
         )
 
     def click_both(self) -> Do:
-        two = frozenset(self.two())
-        first, second = (site.label() for site in self.two())
         return Do(
             id="click-both",
             study=self.study,
-            prompt=(
-                f"See it yourself: click {first} in the grid below, then hold Shift and click "
-                f"{second}. The line under the panels says together, sum and gap."
+            prompt=lambda: (
+                f"See it yourself: click {self.two()[0].label()} in the grid below, then hold "
+                f"Shift and click {self.two()[1].label()}. The line under the panels says "
+                f"together, sum and gap."
             ),
             done=lambda study: (
-                study.history.current is not None and frozenset(study.history.current.sites) == two
+                study.history.current is not None
+                and set(study.history.current.sites) == set(self.two())
             ),
             after="That is one intervention on two heads, run a moment ago.",
         )
@@ -310,31 +310,38 @@ class _Guide:
         )
 
     def hidden(self) -> Choice:
-        site, before, after, other = self.lost()
-        head, corrupt = site.label(), other.contrast.pairs[0].corrupt
         return Choice(
             id="hidden",
             misconception="unused",
-            prompt=(
-                f"{head} restored {percent(before)}. Keep the clean sentence and ask another "
-                f"question: the corrupt sentence is now \N{LEFT DOUBLE QUOTATION MARK}{corrupt}"
-                f"\N{RIGHT DOUBLE QUOTATION MARK}. How much does {head} restore of that "
-                f"difference?"
-            ),
+            prompt=self._other_question,
             options=("More than before", "About as much as before", "Next to nothing"),
-            answer=lambda: 0 if after > before + IDLE else 2 if after < IDLE else 1,
+            answer=self._restores_then,
             after=lambda: (
-                f"{percent(after)}. The head did not stop working. Both sentences now repeat the "
-                f"same name, it says the same on both, and patching one into the other changes "
-                f"nothing. A patch shows what differs between your two sentences and hides all "
-                f"that they share. What did your first question hide?"
+                f"{percent(self.lost()[2])}. The head did not stop working. Both sentences now "
+                f"repeat the same name, it says the same on both, and patching one into the other "
+                f"changes nothing. A patch shows what differs between your two sentences and "
+                f"hides all that they share. What did your first question hide?"
             ),
         )
+
+    def _other_question(self) -> str:
+        site, before, _, other = self.lost()
+        corrupt = other.contrast.pairs[0].corrupt
+        return (
+            f"{site.label()} restored {percent(before)}. Keep the clean sentence and ask another "
+            f"question: the corrupt sentence is now \N{LEFT DOUBLE QUOTATION MARK}{corrupt}"
+            f"\N{RIGHT DOUBLE QUOTATION MARK}. How much does {site.label()} restore of that "
+            f"difference?"
+        )
+
+    def _restores_then(self) -> int:
+        _, before, after, _ = self.lost()
+        return 0 if after > before + IDLE else 2 if after < IDLE else 1
 
     def sentence(self) -> Text:
         return Text(
             id="sentence",
-            prompt=(
+            prompt=lambda: (
                 f"One sentence to keep: what may you say of {self.strongest('PIE')} now? Name the "
                 f"question (which two sentences), the direction, and the number."
             ),

@@ -41,11 +41,8 @@ export function tried() {
     const over = h("th", { colspan: 2, scope: "colgroup", class: "mw-over" }, "value of ");
     over.append(h("bdi", { text: plain(label, 60) }));
     return [
-      div(
-        "",
-        div("mw-title", "Your guess, run"),
-        h("p", { class: "mw-qsentence", text: lines(sentence) }),
-      ),
+      div("mw-title", "Your guess, run"),
+      h("p", { text: lines(sentence) }),
       h(
         "table",
         { class: "mw-table" },

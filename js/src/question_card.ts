@@ -36,6 +36,7 @@ export class QuestionCard {
   #hint = button("Hint", () => this.#ask("hint"));
   #ring = h("i", { class: "mw-qring", "aria-hidden": "true", hidden: true });
   #said = span("mw-qsaid");
+  #act = div("mw-qact", this.#commit, this.#reveal, this.#ring, this.#said, this.#hint);
   #rule = h("p", { class: "mw-hint mw-qrule" });
   #error = h("p", { class: "mw-qnotice", hidden: true });
   #hints = h("ol", { class: "mw-qhints", hidden: true });
@@ -62,12 +63,12 @@ export class QuestionCard {
     this.el = div(
       "mw-qcard",
       prompt,
-      this.#input.el,
-      div("mw-qact", this.#commit, this.#reveal, this.#ring, this.#said, this.#hint),
+      div("mw-qdesk", this.#input.el, this.#tried.el),
+      this.#input.below,
+      this.#act,
       this.#rule,
       this.#error,
       this.#hints,
-      this.#tried.el,
       this.#answer.el,
     );
     this.#drawHints(false);
@@ -132,6 +133,7 @@ export class QuestionCard {
     setProps(this.#said, { "data-lost": (lost || wait === "long") && !over && "true" });
     setText(this.#rule, open && !lost ? this.#kept() : "");
     this.#rule.hidden = this.#rule.textContent === "";
+    this.#act.hidden = over && this.#said.textContent === "";
     const wrong = kind === "number" && open && this.#input.el.querySelector("[aria-invalid]");
     setProps(this.#said, { "data-wrong": wrong && !waiting ? "true" : null });
     setText(this.#error, lines(error));

@@ -10,6 +10,8 @@ export interface Draft {
 }
 export interface Input {
   readonly el: HTMLElement;
+  /** What stands under it, and under what came of it. */
+  readonly below?: HTMLElement;
   /** What can be committed; null where something is missing. */
   guess: () => Guess | null;
   /** What is missing or, where nothing is, what would be committed. */

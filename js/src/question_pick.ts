@@ -77,6 +77,8 @@ export function cells(first: Card, { draft, named, changed }: Doing): Input {
 
   const key = div("mw-key mw-qkey");
   const drawKey = () => {
+    key.hidden = !card.truth;
+    if (!card.truth) return;
     const item = (kind: string, text: string) =>
       span("mw-keyitem", h("i", { class: "mw-swatch", "data-kind": kind }), text);
     const scale = percentText(100 * end);
@@ -90,11 +92,11 @@ export function cells(first: Card, { draft, named, changed }: Doing): Input {
         `${scale}% toward clean`,
       ),
     );
-    key.hidden = !card.truth;
   };
 
   return {
-    el: div("mw-qpick", div("mw-scroll", grid.el), line, key),
+    el: div("mw-qpick mw-scroll", grid.el),
+    below: div("", line, key),
     guess: () => (picked().length === several ? picked() : null),
     told: () => {
       const n = picked().length;

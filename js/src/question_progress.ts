@@ -32,7 +32,7 @@ function parts({ given, questions, feedback, steps }: Lesson) {
   return [
     div(
       "mw-qfigures",
-      figure(given, `of ${questions} answered, which is the credit`),
+      figure(given, `of ${questions} answered, a credit each`),
       feedback &&
         judged.length > 0 &&
         figure(judged.filter(({ right }) => right).length, `of ${judged.length} as predicted`),

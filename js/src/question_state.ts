@@ -194,20 +194,25 @@ export function guessed({ kind, guess, options, unit }: Card): string {
   return kind === "text" ? lines(guess as string) : "";
 }
 
+/** Longer options are marked where they stand, and not said again. */
+const SHORT = 48;
+
 /** Guess and model side by side; empty where nobody says what is right. */
 export function compared(card: Card): string {
   const { truth, kind, options, unit } = card;
   if (!truth || truth.right === null) return truth ? lines(truth.words) : "";
-  const { option, value, best } = truth;
-  const found = {
-    choice: `“${plain(options[option] ?? truth.words, 200)}”`,
-    number: inUnit(value, unit),
-    pick: lines(truth.words) || together(best),
-  };
-  const said = found[kind as keyof typeof found] ?? lines(truth.words);
-  const begun = truth.right ? "As you predicted" : `You predicted ${guessed(card)}; the model says`;
-  // The words for a cell have a colon of their own.
-  return `${begun}${truth.right && kind === "pick" ? "." : truth.right ? ":" : ""} ${said}${/[.”]$/.test(said) ? "" : "."}`;
+  const { right, option, value, best } = truth;
+  if (kind === "choice") {
+    if (right) return "As you predicted.";
+    const model = options[option] ?? truth.words;
+    return Math.max(model.length, guessed(card).length) > SHORT
+      ? "Not as you predicted: the model's answer is marked."
+      : `You predicted ${guessed(card)}, the model says “${plain(model)}”.`;
+  }
+  const said = kind === "number" ? inUnit(value, unit) : lines(truth.words) || together(best);
+  return right
+    ? `As you predicted${kind === "number" ? `: you said ${guessed(card)}, the model` : "."} ${said}.`
+    : `You predicted ${guessed(card)}, the model says ${said}.`;
 }
 
 /** A question's state in the lesson. */

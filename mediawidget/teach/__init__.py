@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .card import Card
     from .first_minutes import first_ten_minutes
     from .gains import gain
+    from .grading import grade
     from .lesson import Lesson
     from .misconceptions import MISCONCEPTIONS, Misconception
     from .picking import Do, Pick
@@ -21,6 +22,7 @@ _HOMES = {
     "card": ["Card"],
     "gains": ["gain"],
     "first_minutes": ["first_ten_minutes"],
+    "grading": ["grade"],
     "lesson": ["Lesson"],
     "misconceptions": ["MISCONCEPTIONS", "Misconception"],
     "picking": ["Do", "Pick"],
@@ -44,6 +46,7 @@ __all__ = [
     "Verdict",
     "first_ten_minutes",
     "gain",
+    "grade",
     "load",
     "read_answers",
     "roles",

@@ -174,6 +174,11 @@ def student_of(lm: LM) -> str:
     return _students.get(lm, "")
 
 
+def order_of(lm: LM, student: str) -> Shuffle:
+    """How a student's notebook names a model's heads: only what ``load`` gave is shuffled."""
+    return Shuffle(student if lm in _students else "", lm.n_layers, lm.n_heads)
+
+
 def roles(lm_or_student: LM | str = "") -> dict[str, list[Site]]:
     """What the heads of the embedded model were taught to do, in a student's labels.
 

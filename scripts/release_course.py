@@ -25,6 +25,7 @@ COURSE = Path(__file__).resolve().parent.parent / "examples" / "course"
 STUB = "...  # your answer"
 TEXT = "*Your answer here.*"
 BEGIN, END = "BEGIN SOLUTION", "END SOLUTION"
+BEGIN_TESTS, END_TESTS = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
 #: nbgrader's order for a release, without its database.
 STEPS = (
     steps.LockCells,
@@ -42,8 +43,9 @@ def released(teachers: Any) -> Any:
     notebook = copy.deepcopy(teachers)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for cell in cells:
-        others = {name for other in cells if other is not cell for name in names_read(other.source)}
-        cell.source = with_names(cell.source, others)
+        shown = [visible(other.source) for other in cells if other is not cell]
+        read, given = (set().union(*map(names, shown)) for names in (names_read, names_given))
+        cell.source = with_names(cell.source, read - given)
     stub = {"python": STUB}
     config = Config(ClearSolutions={"code_stub": stub, "text_stub": TEXT})
     for step in STEPS:
@@ -110,14 +112,34 @@ def names_bound(code: str) -> list[str]:
     return list(found)
 
 
+def visible(source: str) -> str:
+    """What a student will see of a cell."""
+    kept, hidden = [], False
+    for line in source.split("\n"):
+        hidden = hidden or BEGIN in line or BEGIN_TESTS in line
+        if not hidden:
+            kept.append(line)
+        hidden = hidden and not (END in line or END_TESTS in line)
+    return "\n".join(kept)
+
+
 def names_read(source: str) -> set[str]:
     """Every name that a cell reads; none of one that only IPython understands."""
+    return _names(source, ast.Load)
+
+
+def names_given(source: str) -> set[str]:
+    """Every name that a cell gives a value to, in loops too."""
+    return _names(source, ast.Store)
+
+
+def _names(source: str, context: type[ast.expr_context]) -> set[str]:
     try:
         tree = ast.parse(source)
     except SyntaxError:
         return set()
     names = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
-    return {name.id for name in names if isinstance(name.ctx, ast.Load)}
+    return {name.id for name in names if isinstance(name.ctx, context)}
 
 
 def main() -> int:

@@ -28,6 +28,7 @@ INSIDE = """share = (
 TESTS = """print(half, first, second, share)
 ### BEGIN HIDDEN TESTS
 assert half == 2
+assert [inner for inner in (5,)] == [inner]
 ### END HIDDEN TESTS"""
 
 

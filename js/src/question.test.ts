@@ -245,6 +245,9 @@ test("a sentence says how much is missing, and is never judged", () => {
 
 test("something to do is done in a view", () => {
   const model = open(card("do"));
+  expect(said()).toContain("Do it in the view");
+  tell(model, card("do", { prompt: ["Click L3H1."] }));
+  expect(find(".mw-qprompt").textContent).toBe("Click L3H1.");
   named("Done").click();
   expect(model.last).toEqual({ do: "commit", id: "do", guess: true });
   tell(model, card("do", { status: "revealed", guess: true, truth: { right: null, after: [] } }));

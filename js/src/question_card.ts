@@ -39,6 +39,8 @@ export class QuestionCard {
   #act = div("mw-qact", this.#commit, this.#reveal, this.#ring, this.#said, this.#hint);
   #rule = h("p", { class: "mw-hint mw-qrule" });
   #error = h("p", { class: "mw-qnotice", hidden: true });
+  #prompt = h("div", { class: "mw-qprompt", id: `mw-qprompt${prompts++}` });
+  #asked = "";
   #hints = h("ol", { class: "mw-qhints", hidden: true });
 
   constructor(
@@ -50,19 +52,17 @@ export class QuestionCard {
   ) {
     this.#card = card;
     this.id = card.id;
-    const named = `mw-qprompt${prompts++}`;
-    const prompt = h("div", { class: "mw-qprompt", id: named }, ...paragraphs(card.prompt));
     const make = INPUTS[card.kind] ?? deed;
     this.#input = make(card, {
       draft,
-      named,
+      named: this.#prompt.id,
       changed: () => this.#draw(),
       commit: () => this.#send(),
     });
     if (card.kind === "do") setText(this.#commit, "Done");
     this.el = div(
       "mw-qcard",
-      prompt,
+      this.#prompt,
       div("mw-qdesk", this.#input.el, this.#tried.el),
       this.#input.below,
       this.#act,
@@ -71,6 +71,7 @@ export class QuestionCard {
       this.#hints,
       this.#answer.el,
     );
+    this.#drawPrompt();
     this.#drawHints(false);
     this.status.textContent = "";
   }
@@ -85,6 +86,7 @@ export class QuestionCard {
     this.#card = now;
     this.#feedback = lesson.feedback;
     const focused = this.el.contains(document.activeElement);
+    this.#drawPrompt();
     this.#drawHints(focused);
     this.#tried.update(now.tried);
     this.#answer.update(now);
@@ -175,6 +177,14 @@ export class QuestionCard {
     if (!this.#feedback) return "Your first answer is kept.";
     if (kind === "text") return "What you commit is kept; nobody but a person judges it.";
     return "Your first guess is kept. Guessing earns the credit, not being right.";
+  }
+
+  /** Its words may name what was found since. */
+  #drawPrompt(): void {
+    const now = this.#card.prompt.join("\n\n");
+    if (now === this.#asked) return;
+    this.#asked = now;
+    this.#prompt.replaceChildren(...paragraphs(this.#card.prompt));
   }
 
   #drawHints(focused: boolean): void {

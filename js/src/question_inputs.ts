@@ -154,7 +154,7 @@ export function deed(): Input {
   return {
     el: div(""),
     guess: () => true,
-    told: () => "Do it in the view, then press Done.",
+    told: () => "Do it in the view: this step sees it.",
     update: () => {},
   };
 }

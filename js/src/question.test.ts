@@ -39,8 +39,9 @@ const GRID = {
     ["L1H0", "L1H1"],
   ],
   several: 1,
+  estimand: "PIE",
 };
-const OPTIONS = ["more", "less", "as much"];
+const OPTIONS = ["more", "less.", "as much"];
 
 function card(kind: string, more: Fields = {}): Fields {
   return {
@@ -139,7 +140,7 @@ test("a number commits on Enter, stands on an axis, and is read as people write 
   tell(model, card("number", { status: "committed", guess: -12.5 }));
   expect(said()).toBe("Your guess −12.5% is kept.");
   expect(find(".mw-qaxis")).toBeNull();
-  const truth = { right: false, words: "37.24 %", value: 37.236, after: [] };
+  const truth = { right: false, words: "37.24 %", value: 37.236, within: 10, after: [] };
   tell(model, card("number", { status: "revealed", guess: -12.5, truth }));
   expect(find(".mw-qverdict").textContent).toBe("≠You predicted −12.5%, the model says 37.2%.");
   expect(find(".mw-qaxis").getAttribute("aria-label")).toBe(
@@ -148,6 +149,7 @@ test("a number commits on Enter, stands on an axis, and is read as people write 
   // From −15% to 100%.
   const place = Number.parseFloat(find(".mw-qmodel").style.getPropertyValue("--at"));
   expect(place).toBeCloseTo((100 * (37.236 + 15)) / 115, 1);
+  expect(Number.parseFloat(find(".mw-qband").style.width)).toBeCloseTo(2000 / 115, 1);
 });
 
 test("cells are picked in an empty grid; what was guessed is run, then all of it is shown", () => {
@@ -201,8 +203,21 @@ test("cells are picked in an empty grid; what was guessed is run, then all of it
   expect(cell("L1H0").getAttribute("aria-label")).toContain("+1% of the total effect, your guess");
   expect(all("[data-best]")).toEqual([cell("L1H1")]);
   expect(find(".mw-qverdict").textContent).toBe(`≠You predicted L1H0, the model says ${words}.`);
+  expect(find(".mw-qkey").textContent).toContain("away −40%+40% toward clean");
   cell("L0H1").dispatchEvent(new Event("pointerover", { bubbles: true }));
   expect(find(".mw-qpointed").textContent).toBe("L0H1: −25% of the total effect");
+});
+
+test("the legend says what the colours are of", () => {
+  const truth = { right: true, words: "", after: [], cells: [[1, 0]], best: ["L0H0"] };
+  const legend = (estimand: string) => {
+    open(card("pick", { grid: { ...GRID, estimand }, status: "revealed", guess: ["L0H0"], truth }));
+    const words = find(".mw-qkey").textContent;
+    end();
+    return words;
+  };
+  expect(legend("TIE")).toContain("against −100%+100% for clean");
+  expect(legend("INT")).toContain("OR-like −100%+100% AND-like");
 });
 
 test("of several cells the first one picked makes room, and a second click takes one back", () => {

@@ -11,6 +11,13 @@ import { plain, token } from "./text.ts";
 const [LEVEL, CHARACTER] = [4, 7.4];
 const [LOWEST, PADDING] = [24, 26];
 
+/** What red and blue say of a site, as in the legend of the views (toolbar.ts). */
+const ENDS: Record<string, [string, string]> = {
+  PIE: ["away", "toward clean"],
+  INT: ["OR-like", "AND-like"],
+};
+const WORKS = ["against", "for clean"];
+
 export function cells(first: Card, { draft, named, changed }: Doing): Input {
   let card = first;
   let locked = false;
@@ -82,14 +89,15 @@ export function cells(first: Card, { draft, named, changed }: Doing): Input {
     const item = (kind: string, text: string) =>
       span("mw-keyitem", h("i", { class: "mw-swatch", "data-kind": kind }), text);
     const scale = percentText(100 * end);
+    const [low, high] = ENDS[first.estimand] ?? WORKS;
     key.replaceChildren(
       item("mine", "your guess"),
       item("best", first.several > 1 ? "the model's answers" : "the model's answer"),
       span(
         "mw-keyitem",
-        `away ${scale.replace("+", "\u2212")}%`,
+        `${low} ${scale.replace("+", "\u2212")}%`,
         h("i", { class: "mw-bar mw-qbar" }),
-        `${scale}% toward clean`,
+        `${scale}% ${high}`,
       ),
     );
   };

@@ -58,6 +58,8 @@ export interface Card {
   cols: string[];
   labels: string[][];
   several: number;
+  /** What the shares are of: "PIE", "TIE", "INT", or an effect on one base. */
+  estimand: string;
   tried: Tried | null;
   truth: Truth | null;
   error: string;
@@ -117,6 +119,7 @@ function cardOf(card: unknown): Card {
     cols: texts(grid, "cols"),
     labels: list(grid, "labels").map((row) => (row as unknown[]).map(String)),
     several: number(grid, "several") || 1,
+    estimand: text(grid, "estimand"),
     tried: tried ? triedOf(tried) : null,
     truth: truth ? truthOf(truth) : null,
     error: text(card, "error"),
@@ -185,10 +188,13 @@ export function together(names: readonly string[]): string {
   return told.length < 2 ? told.join("") : `${told.slice(0, -1).join(", ")} and ${told.at(-1)}`;
 }
 
+/** A text within a sentence, without the point at its end. */
+const quoted = (words: string) => `“${plain(words.replace(/\.$/, ""), 200)}”`;
+
 /** What was guessed, as a sentence has it. */
 export function guessed({ kind, guess, options, unit }: Card): string {
   if (guess === null) return "";
-  if (kind === "choice") return `“${plain(options[guess as number] ?? "", 200)}”`;
+  if (kind === "choice") return quoted(options[guess as number] ?? "");
   if (kind === "number") return inUnit(guess as number, unit, true);
   if (kind === "pick") return together(guess as string[]);
   return kind === "text" ? lines(guess as string) : "";
@@ -207,7 +213,7 @@ export function compared(card: Card): string {
     const model = options[option] ?? truth.words;
     return Math.max(model.length, guessed(card).length) > SHORT
       ? "Not as you predicted: the model's answer is marked."
-      : `You predicted ${guessed(card)}, the model says “${plain(model)}”.`;
+      : `You predicted ${guessed(card)}, the model says ${quoted(model)}.`;
   }
   const said = kind === "number" ? inUnit(value, unit) : lines(truth.words) || together(best);
   return right

@@ -122,6 +122,7 @@ class Pick(Question):
             "cols": [f"H{col}" for col in cols] if tokens is None else list(tokens),
             "labels": labels.tolist(),
             "several": self.several,
+            "estimand": self.estimand,
         }
         return {"grid": grid}
 

@@ -222,7 +222,8 @@ class Number(Question):
         value = float(answer)
         margin = max(self.within, self.relative * abs(value))
         words = f"{value:.4g} {self.unit}".strip().replace("-", "\N{MINUS SIGN}")
-        return Verdict(abs(guess - value) <= margin, words, {"value": value})
+        facts = {"value": value, "within": margin}
+        return Verdict(abs(guess - value) <= margin, words, facts)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -153,7 +153,7 @@ def test_an_option(notebook: Notebook) -> None:
     assert_drawn_well(view, "choice-open")
     press(view, "Commit")
     press(view, "Reveal")
-    expect(root.locator(".mw-qverdict")).to_contain_text("You predicted “They do.”, the model says")
+    expect(root.locator(".mw-qverdict")).to_contain_text("You predicted “They do”, the model says")
     expect(root.locator(".mw-qoption[data-right]")).to_contain_text("They do not.")
     assert notebook.value("[lesson.credit, lesson.score[0]]") == [1, 0]
     assert_drawn_well(view, "choice")

@@ -3,6 +3,7 @@
 import pytest
 from anywidget import AnyWidget
 
+from mediawidget.teach import Card
 from mediawidget.widgets import (
     AttentionPattern,
     Basket,
@@ -34,6 +35,7 @@ SVG = "http://www.w3.org/2000/svg"
             (CircuitBoard, 40_000),
             (CausalTrace, 24_000),
             (GatePlayground, 16_000),
+            (Card, 28_000),
         ),
     ],
 )

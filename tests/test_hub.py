@@ -1,0 +1,108 @@
+"""On a server of many a kernel may write nowhere and reach nobody: all works all the same."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from benchmarks.hub import steps
+from benchmarks.hub.kernels import Cell, Kernel, kernel
+from benchmarks.hub.rooms import REFUSE, unwritable
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, gives up rights of Linux"),
+]
+
+MOST = 450 * 2**20
+"""Bytes that a student's kernel may hold."""
+
+WRITES = """
+from pathlib import Path as _Path
+refused = []
+for _place in (_Path.home(), _Path.cwd()):
+    try:
+        (_place / "x").write_text("")
+    except OSError as _error:
+        refused.append(str(_place))
+"""
+CONNECTS = """
+import socket as _socket
+try:
+    _socket.create_connection(("localhost", 9), timeout=1)
+except OSError:
+    pass
+"""
+
+
+@dataclass
+class Student:
+    """What came of a student's cells, and the kernel that ran them."""
+
+    kernel: Kernel
+    cells: dict[str, Cell]
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Student]:
+    """A kernel without a place to write or a network, after all steps."""
+    folder = tmp_path_factory.mktemp("hub")
+    with (
+        unwritable(folder / "room") as room,
+        kernel(folder / "k", before=room.before, environment=room.environment, cwd=room.cwd) as it,
+    ):
+        it.run(REFUSE + WRITES)
+        yield Student(it, {name: it.run(code) for name, code in steps.STEPS.items()})
+
+
+def test_it_may_write_nowhere(student: Student) -> None:
+    assert len(student.kernel.value("refused")) == 2
+
+
+def test_every_step_runs_quietly(student: Student) -> None:
+    assert {name: cell.error for name, cell in student.cells.items() if cell.error} == {}
+    assert {name: cell.warnings for name, cell in student.cells.items() if cell.warnings} == {}
+    assert "Traceback" not in student.kernel.said()
+
+
+def test_views_are_shown_with_what_a_page_without_a_kernel_keeps(student: Student) -> None:
+    for name in ("an Explorer", "a question"):
+        cell = student.cells[name]
+        assert len(cell.views) == 1, name
+        assert cell.pictures == 1, name
+    bundle = student.cells["an Explorer"].bundles[0]
+    assert bundle["text/plain"] == "Explorer as it was last: run the cell to click in it."
+
+
+def test_a_click_is_answered(student: Student) -> None:
+    times = steps.click(student.kernel, 3)
+    assert len(times) == 3
+    last = student.kernel.value("[str(site.label()) for site in study.history.current.sites]")
+    assert last == ["L4H0"]
+
+
+def test_answers_that_cannot_be_written_are_kept_and_said_once(student: Student) -> None:
+    state = steps.guess(student.kernel, "L2H1")
+    assert state["card"]["guess"] == ["L2H1"]
+    assert state["card"]["tried"]["label"] == "L2H1"
+    assert "kept in memory only: answers/01.json" in state["notice"]
+    assert student.kernel.value("lesson.report().guess.tolist()") == [["L2H1"]]
+    assert student.kernel.run("lesson.save('report.json')").error.startswith("PermissionError")
+
+
+def test_nothing_looks_for_the_network(student: Student) -> None:
+    assert student.kernel.value("attempts") == []
+
+
+def test_the_kernel_stays_small(student: Student) -> None:
+    assert 100 * 2**20 < student.kernel.memory().rss < MOST
+    assert student.kernel.value("'altair' in __import__('sys').modules") is False
+
+
+def test_the_guard_of_the_network_can_fail(student: Student) -> None:
+    student.kernel.run("attempts.clear()" + CONNECTS)
+    assert len(student.kernel.value("attempts")) == 1
+    student.kernel.run("attempts.clear()")

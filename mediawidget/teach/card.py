@@ -181,7 +181,7 @@ class Card(Page):
         return {
             "id": question.id,
             "kind": question.KIND,
-            "prompt": _paragraphs(question.worded()),
+            "prompt": _paragraphs(self.lesson.wording(question.id)),
             "status": status,
             "guess": attempt.guess,
             "points": question.points,
@@ -201,7 +201,7 @@ class Card(Page):
         return {
             "right": verdict.right,
             "words": verdict.words,
-            "after": _paragraphs(question.explained()),
+            "after": _paragraphs(self.lesson.explanation(question.id)),
             **verdict.facts,
         }
 
@@ -257,7 +257,7 @@ def _step(lesson: Lesson, name: str) -> dict[str, Any]:
 def _line(lesson: Lesson, name: str) -> str:
     """A question as plain HTML, with what was answered."""
     question, attempt = lesson.questions[name], lesson.attempts[name]
-    asked = question.worded() if attempt.committed else question.title
+    asked = lesson.wording(name) if attempt.committed else question.title
     parts = [f"<p>{escape(text)}</p>" for text in _paragraphs(asked)]
     if attempt.committed:
         parts.append(f"<p>Answered: {escape(_guess_words(question, attempt.guess))}</p>")

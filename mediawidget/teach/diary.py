@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class Diary:
         self.runs: list[dict[str, Any]] = []
         self.met: dict[tuple[str, str], tuple[Contrast, Readout]] = {}
         self._changed = changed
+        self._pauses = 0
         self._stops: dict[str, Callable[[], None]] = {}
 
     def watch(self, study: Study, name: str) -> None:
@@ -65,9 +67,19 @@ class Diary:
             if event != "result" or entry is None or entry is seen[0]:
                 return
             seen[0] = entry
-            self._add(name, study, entry)
+            if not self._pauses:
+                self._add(name, study, entry)
 
         self._stops[name] = study.subscribe(note)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """What is run within was not done by the student, and is not written down."""
+        self._pauses += 1
+        try:
+            yield
+        finally:
+            self._pauses -= 1
 
     def _meet(self, name: str, study: Study) -> None:
         self.met[name, prompts_of(study)] = study.contrast, study.readout

@@ -73,6 +73,7 @@ class Lesson(Asking, Exercises):
         self.notice = ""
         self.diary = Diary(self.keep)
         self._verdicts: dict[str, Verdict] = {}
+        self._words: dict[tuple[str, str], str] = {}
         self._watchers = Watchers()
         self._read()
 
@@ -96,7 +97,7 @@ class Lesson(Asking, Exercises):
             fix="lesson.choice('which', 'Which head ...?', ['this', 'that'], answer)",
         )
         self.questions[question.id] = question
-        self._verdicts.pop(question.id, None)
+        self._drop(question.id)
         attempt = self.attempts.setdefault(question.id, Attempt())
         if attempt.committed and not self._fits(question, attempt):
             self.attempts[question.id] = Attempt()
@@ -176,6 +177,7 @@ class Lesson(Asking, Exercises):
             fix="lesson.judged(), for the teacher",
         )
         verdict = self.verdict(name)
+        self.explanation(name)
         attempt.revealed, attempt.right, attempt.answer = True, verdict.right, verdict.words
         self.keep()
         return verdict
@@ -195,13 +197,22 @@ class Lesson(Asking, Exercises):
             fix=f"lesson.commit({name!r}, guess)",
         )
         if name not in self._verdicts:
-            self._verdicts[name] = question.verdict(attempt.guess)
+            with self.diary.paused():
+                self._verdicts[name] = question.verdict(attempt.guess)
         return self._verdicts[name]
+
+    def wording(self, name: str) -> str:
+        """The question as it is asked, found once."""
+        return self._found(name, "wording", self._question(name).worded)
+
+    def explanation(self, name: str) -> str:
+        """What goes with the answer, found once."""
+        return self._found(name, "explanation", self._question(name).explained)
 
     def forget(self, name: str) -> None:
         """Begin a question anew."""
         self.attempts[self._question(name).id] = Attempt()
-        self._verdicts.pop(name, None)
+        self._drop(name)
         self.keep()
 
     # --- what came of it ------------------------------------------------------------------------
@@ -283,6 +294,19 @@ class Lesson(Asking, Exercises):
             fix="run the cell that asks it",
         )
         return self.questions[name]
+
+    def _found(self, name: str, kind: str, find: Callable[[], str]) -> str:
+        """A text that may be the end of a computation, whose runs are not the student's."""
+        if (name, kind) not in self._words:
+            with self.diary.paused():
+                self._words[name, kind] = find()
+        return self._words[name, kind]
+
+    def _drop(self, name: str) -> None:
+        """Forget what was computed for a question."""
+        self._verdicts.pop(name, None)
+        for kind in ("wording", "explanation"):
+            self._words.pop((name, kind), None)
 
     def _fits(self, question: Question, attempt: Attempt) -> bool:
         try:

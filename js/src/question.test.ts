@@ -300,6 +300,13 @@ test("the focus goes from the guess to the reveal to the answer", () => {
   tell(model, card("choice", { status: "revealed", guess: 0, truth }));
   expect(find(".mw-qverdict").textContent).toBe("✓As you predicted.");
   expect(document.activeElement).toBe(find(".mw-qverdict"));
+  // Without a verdict the explanation has it.
+  tell(model, card("text", { id: "own", status: "committed", guess: "mine" }));
+  named("Reveal").focus();
+  const after = { right: null, words: "", after: ["One might say …"] };
+  tell(model, card("text", { id: "own", status: "revealed", guess: "mine", truth: after }));
+  expect(document.activeElement?.textContent).toBe("One might say …");
+  expect(document.activeElement?.getAttribute(SUPPRESS)).toBe("true");
 });
 
 test("news that arrive leave what is typed, and the focus, where they are", () => {

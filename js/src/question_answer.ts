@@ -1,5 +1,5 @@
 // What comes after a guess: its own run, then the model's answer beside it and why.
-import { div, h, setProps, span } from "./dom.ts";
+import { div, h, SUPPRESS, setProps, span } from "./dom.ts";
 import { raw } from "./numbers.ts";
 import { type Card, compared, lines, type Tried, type Truth } from "./question_state.ts";
 import { plain } from "./text.ts";
@@ -84,7 +84,7 @@ export function answer() {
     focus: () => {
       const first = el.querySelector<HTMLElement>("p:not([hidden])");
       if (!first) return;
-      setProps(first, { tabindex: -1 });
+      setProps(first, { tabindex: -1, [SUPPRESS]: "true" });
       first.focus();
     },
   };

@@ -135,6 +135,7 @@ export class QuestionCard {
     setProps(this.#said, { "data-lost": (lost || wait === "long") && !over && "true" });
     setText(this.#rule, open && !lost ? this.#kept() : "");
     this.#rule.hidden = this.#rule.textContent === "";
+    setProps(this.#act, { "data-open": open && "true" });
     this.#act.hidden = over && this.#said.textContent === "";
     const wrong = kind === "number" && open && this.#input.el.querySelector("[aria-invalid]");
     setProps(this.#said, { "data-wrong": wrong && !waiting ? "true" : null });

@@ -21,7 +21,7 @@ export function heading(go: Go) {
       if (next.ariaDisabled !== "true" || by < 0) go(at + by);
   };
   const nav = span("mw-qnav", back, next);
-  const el = div("mw-part mw-qhead", title, where, dots, nav);
+  const el = div("mw-part mw-qhead", title, span("mw-qplace", where, dots), nav);
 
   const drawDots = ({ steps }: Lesson, still: boolean) => {
     dots.hidden = steps.length > MOST_DOTS;

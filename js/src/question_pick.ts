@@ -61,7 +61,7 @@ export function cells(first: Card, { draft, named, changed }: Doing): Input {
   const grid = matrix({
     rows: rows.length,
     cols: cols.length,
-    corner: [],
+    corner: [h("span", { class: "mw-hidden", text: "layer" })],
     rowHead: (row) => [h("span", { text: plain(rows[row] ?? "", 12) })],
     colHead: (col) => head(cols[col] ?? ""),
     name: () => (several > 1 ? `Pick ${several} cells` : "Pick a cell"),
@@ -89,7 +89,7 @@ export function cells(first: Card, { draft, named, changed }: Doing): Input {
     const item = (kind: string, text: string) =>
       span("mw-keyitem", h("i", { class: "mw-swatch", "data-kind": kind }), text);
     const scale = percentText(100 * end);
-    const [low, high] = ENDS[first.estimand] ?? WORKS;
+    const [low, high] = ENDS[first.estimand || "PIE"] ?? WORKS;
     key.replaceChildren(
       item("mine", "your guess"),
       item("best", first.several > 1 ? "the model's answers" : "the model's answer"),

@@ -224,7 +224,7 @@ export function compared(card: Card): string {
 /** A question's state in the lesson. */
 export function stepWords({ status, right }: Step): string {
   if (status === "revealed" && right !== null) return right ? "as predicted" : "not as predicted";
-  return { open: "not answered", committed: "answered", revealed: "revealed", failed: "answered" }[
+  return { open: "not answered", committed: "answered", revealed: "done", failed: "answered" }[
     status
   ];
 }

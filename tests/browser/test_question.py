@@ -109,8 +109,8 @@ def test_a_cell_is_predicted_then_run_then_all_are_shown(notebook: Notebook) -> 
     expect(root.locator(".mw-cell:not([data-state=none])")).to_have_count(0)
     commit = root.get_by_role("button", name="Commit")
     expect(commit).to_have_attribute("aria-disabled", "true")
-    cell(root, "L0H1").click()
-    expect(root.locator(".mw-qsaid")).to_have_text("L0H1 picked.")
+    cell(root, "L0H0").click()
+    expect(root.locator(".mw-qsaid")).to_have_text("L0H0 picked.")
     commit.click()
     tried = root.get_by_role("region", name="Your guess, run")
     expect(tried).to_be_visible()
@@ -119,7 +119,7 @@ def test_a_cell_is_predicted_then_run_then_all_are_shown(notebook: Notebook) -> 
     assert corners == pytest.approx(wanted, abs=0.06)
     # The linked view shows the guessed head alone.
     heads = Explorer(notebook, ".mw[aria-label='Head grid']")
-    expect(heads.cell("L0H1")).to_have_attribute("aria-selected", "true")
+    expect(heads.cell("L0H0")).to_have_attribute("aria-selected", "true")
     press(view, "Hint, 1 left")
     expect(root.locator(".mw-qhints")).to_have_text("It reads the last position.")
     notebook.picture("question-pick-committed", root)
@@ -127,7 +127,7 @@ def test_a_cell_is_predicted_then_run_then_all_are_shown(notebook: Notebook) -> 
 
     press(view, "Reveal")
     verdict = root.locator(".mw-qverdict")
-    expect(verdict).to_contain_text("You predicted L0H1, the model says")
+    expect(verdict).to_contain_text("You predicted L0H0, the model says")
     expect(verdict).to_be_focused()
     expect(root.locator(".mw-qanswer")).to_contain_text("only-now")
     assert all(any(word in frame for frame in frames) for word in truth)
@@ -138,7 +138,7 @@ def test_a_cell_is_predicted_then_run_then_all_are_shown(notebook: Notebook) -> 
             assert shown == pytest.approx(100 * share, abs=0.51)
     best = max((share, f"L{i}H{j}") for i, row in enumerate(shares) for j, share in enumerate(row))
     expect(cell(root, best[1])).to_have_attribute("data-best", "true")
-    expect(cell(root, "L0H1")).to_have_attribute("aria-selected", "true")
+    expect(cell(root, "L0H0")).to_have_attribute("aria-selected", "true")
     assert_drawn_well(view, "pick")
 
 
@@ -247,6 +247,7 @@ def test_without_a_kernel_the_words_stay(notebook: Notebook) -> None:
     root = view.root
     root.get_by_role("textbox").fill("A sentence that nobody hears.")
     notebook.page.evaluate(SESSION + ".shutdown()")
+    press(view, "Commit")
     expect(root.locator(".mw-qsaid")).to_contain_text("Committing needs the notebook")
     expect(root.get_by_role("textbox")).to_have_value("A sentence that nobody hears.")
     notebook.picture("question-gone", root)

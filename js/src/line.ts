@@ -21,7 +21,8 @@ export class Line implements Asking {
 
   constructor(readonly model: Model) {
     const tell = () => this.#tell();
-    this.#requests = new Requests(model, tell);
+    const lost = () => this.#lost();
+    this.#requests = new Requests(model, tell, lost);
     model.on("msg:custom", ((message: unknown) =>
       this.guard(() => {
         const found = decodeMessage(message);
@@ -32,8 +33,7 @@ export class Line implements Asking {
         }
         tell();
       })) as never);
-    for (const event of ["comm_live_update", "comm:close", "destroy"])
-      model.on(event, () => this.#lost());
+    for (const event of ["comm_live_update", "comm:close", "destroy"]) model.on(event, lost);
   }
 
   /** Calls `run` after each change, until the signal ends it. */

@@ -180,6 +180,26 @@ test("sending into nothing says that the kernel is gone", () => {
   expect(store.direction).toBe("break");
 });
 
+test("a server that ends a busy kernel tells nobody: the page looks", () => {
+  store.choose(cell(0));
+  vi.advanceTimersByTime(4000);
+  expect([store.live, store.busy, model.sent.length]).toEqual([true, true, 1]);
+  model.gone = true;
+  vi.advanceTimersByTime(6000);
+  expect([store.live, store.busy, store.pending]).toEqual([false, false, null]);
+});
+
+test("on a kernel that is only busy a click waits on", () => {
+  store.choose(cell(0));
+  vi.advanceTimersByTime(60_000);
+  expect([store.live, store.busy, store.pending]).toEqual([true, true, [cell(0)]]);
+  model.message({ kind: "reply", id: 1, ok: true });
+  expect(store.busy).toBe(false);
+  const sent = model.sent.length;
+  vi.advanceTimersByTime(60_000);
+  expect(model.sent.length).toBe(sent);
+});
+
 test("a malformed message changes nothing and is said", () => {
   const before = store.view;
   model.push("view", payload({ panels: 3 }));

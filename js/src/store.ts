@@ -54,13 +54,13 @@ export class Store {
     /** How to read the parts that the view has, each a trait (parts.ts). */
     parts: Record<string, (value: unknown) => Part> = {},
   ) {
-    this.#requests = new Requests(model, () => this.#tell("status"));
+    const lost = () => this.#lost();
+    this.#requests = new Requests(model, () => this.#tell("status"), lost);
     model.on("change:view", () => this.#readView());
     model.on("change:result", () => this.#readResult());
     model.on("change:direction", () => this.#readDirection());
     model.on("msg:custom", ((message: unknown) => this.#receive(message)) as never);
-    for (const event of ["comm_live_update", "comm:close", "destroy"])
-      model.on(event, () => this.#lost());
+    for (const event of ["comm_live_update", "comm:close", "destroy"]) model.on(event, lost);
     this.#readDirection();
     this.#readView();
     for (const [name, read] of Object.entries(parts)) {

@@ -11,7 +11,6 @@ from ..errors import MediationError
 COURSE = "examples/course"
 # A wheel carries the course inside the package; a checkout has it beside the package.
 PLACES = (Path(__file__).parents[1] / COURSE, Path(__file__).parents[2] / COURSE)
-ENDINGS = (".ipynb", ".md", ".csv", ".json", ".py")
 OWN = ("answers", "__pycache__")
 """Folders that a course gets when it is used."""
 
@@ -65,5 +64,5 @@ def files_of(course: Path) -> Iterator[Path]:
     for path in sorted(course.rglob("*")):
         parts = path.relative_to(course).parts
         made = any(part in OWN or part.startswith(".") for part in parts)
-        if path.is_file() and path.suffix in ENDINGS and not made:
+        if path.is_file() and not made:
             yield path

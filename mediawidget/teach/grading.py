@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ LAST = "_judge.tell({!r})"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def grade(teacher: str | Path, answers: Sequence[str | Path]) -> pd.DataFrame:
+def grade(teacher: str | Path, answers: Sequence[str | Path] | str | Path) -> pd.DataFrame:
     """Judge files of answers by the answers that a teacher's notebook computes.
 
     The notebook runs in a kernel of its own, in a folder of its own that shows what lies beside
@@ -94,7 +95,7 @@ def _cell(value: Any) -> Any:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _paths(answers: Sequence[str | Path]) -> tuple[list[Path], list[Path]]:
+def _paths(answers: Sequence[str | Path] | str | Path) -> tuple[list[Path], list[Path]]:
     """Files that were named, and files that were found in folders."""
     several = [Path(it) for it in ([answers] if isinstance(answers, str | Path) else answers)]
     given = [path.absolute() for path in several if not path.is_dir()]
@@ -134,9 +135,9 @@ def _notebook(path: Path) -> Any:
 def _run(notebook: Any, teacher: Path, paths: list[str]) -> dict[str, Any]:
     """Run the notebook with the grader's cells around it; what these told."""
     with tempfile.TemporaryDirectory() as own:
-        asked, told, place = Path(own) / "asked.json", Path(own) / "told.json", Path(own) / "run"
+        asked, told = Path(own) / "asked.json", Path(own) / "told.json"
         asked.write_text(json.dumps(paths), encoding="utf-8")
-        _show_beside(teacher, place)
+        place = _show_beside(teacher, Path(own))
         _execute(_with_judge(notebook, str(asked), str(told)), teacher, place)
         body: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
     require(
@@ -191,12 +192,28 @@ def _execute(notebook: Any, teacher: Path, place: Path) -> None:
         ) from error
 
 
-def _show_beside(teacher: Path, place: Path) -> None:
-    """A folder in which the notebook finds what lies beside it, but no answers of its own."""
-    place.mkdir()
-    for path in teacher.absolute().parent.iterdir():
-        if path.name != "answers" and not path.name.startswith("."):
-            (place / path.name).symlink_to(path)
+def _show_beside(teacher: Path, own: Path) -> Path:
+    """A folder in which the notebook finds what lies beside and above it, but no answers."""
+    folder = teacher.absolute().parent
+    place = own / "course" / folder.name
+    place.mkdir(parents=True)
+    _show(folder, place)
+    _show(folder.parent, place.parent)
+    return place
+
+
+def _show(folder: Path, place: Path) -> None:
+    for path in folder.iterdir():
+        to = place / path.name
+        if path.name == "answers" or path.name.startswith(".") or to.exists():
+            continue
+        try:
+            to.symlink_to(path)
+        except OSError:  # a system that lets only administrators link
+            if path.is_file():
+                shutil.copyfile(path, to)
+            else:
+                shutil.copytree(path, to)
 
 
 def _why(error: BaseException) -> str:

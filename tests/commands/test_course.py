@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import shipped
 
 from mediawidget import MediationError
 from mediawidget.__main__ import main, parser
@@ -33,22 +34,24 @@ def test_the_course_is_copied_once_and_kept(
 
 
 def test_what_its_use_has_made_is_no_part_of_the_course(tmp_path: Path) -> None:
-    for name in ("01.ipynb", "teacher/01.ipynb", "teacher/guide.md"):
+    for name in ("01.ipynb", "teacher/01.ipynb", "messy/model.safetensors"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.touch()
     kept = list(course.files_of(tmp_path))
-    for name in (
-        "answers/01.json",
-        "teacher/answers/x.json",
-        ".ipynb_checkpoints/01.ipynb",
-        "x.db",
-    ):
+    for name in ("answers/01.json", "teacher/answers/x.json", ".ipynb_checkpoints/01.ipynb"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.touch()
     assert list(course.files_of(tmp_path)) == kept
     assert len(kept) == 3
+
+
+def test_a_wheel_is_given_the_files_that_are_copied() -> None:
+    root = Path(__file__).parents[2]
+    names = [path.relative_to(root).as_posix() for path in course.files_of(root / course.COURSE)]
+    assert shipped.examples(root) == [f"examples/{lab.NOTEBOOK}", *names]
+    assert len(names) > 1
 
 
 def test_a_folder_that_cannot_be_is_said(

@@ -84,6 +84,40 @@ def test_a_notebook_that_fails_or_has_no_lesson_is_said(tmp_path: Path) -> None:
     assert "has no lesson" in raised(lambda: grade(empty, answers)).message
 
 
+@pytest.mark.slow
+def test_a_notebook_finds_what_lies_beside_and_above_it(tmp_path: Path) -> None:
+    """And what it writes goes nowhere."""
+    (tmp_path / "teacher").mkdir()
+    (tmp_path / "messy").mkdir()
+    (tmp_path / "messy" / "grid.json").write_text("{}")
+    (tmp_path / "teacher" / "pairs.csv").write_text("a")
+    (tmp_path / "teacher" / "answers").mkdir()
+    source = """from pathlib import Path
+import mediawidget as mw
+assert [it for it in Path.cwd().parents if (it / "messy" / "grid.json").is_file()]
+assert Path("pairs.csv").read_text() == "a"
+lesson = mw.teach.Lesson("One", file="answers/one.json")
+lesson.choice("c", "?", ["a", "b"], lambda: 1).commit(0)
+lesson.save("report.csv")"""
+    teacher = notebook_at(tmp_path / "teacher" / "one.ipynb", source)
+    answers = tmp_path / "students.json"
+    answers.write_text(
+        json.dumps(
+            {
+                "format": "mediawidget answers 1",
+                "lesson": "One",
+                "student": "",
+                "answers": {"c": {"guess": 1, "committed": "2026"}},
+                "runs": [],
+            }
+        )
+    )
+    table = grade(teacher, answers)
+    assert table["right"].tolist() == [True, None]
+    assert not list((tmp_path / "teacher" / "answers").iterdir())
+    assert not (tmp_path / "teacher" / "report.csv").exists()
+
+
 def test_without_a_notebook_or_answers_nothing_is_graded(teacher: Path, tmp_path: Path) -> None:
     assert "cannot be read" in raised(lambda: grade(tmp_path / "none.ipynb", ["a.json"])).message
     (tmp_path / "text.ipynb").write_text("no notebook")

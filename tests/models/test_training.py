@@ -11,6 +11,7 @@ from mediawidget.tasks.words import NAMES
 from training.batches import BACKUPS, KNOCKED, MOVERS, NEGATIVE, Batch, draw_batch
 from training.net import Net, Shape
 from training.tokenizer import build_tokenizer
+from training.train_teaching_model import Recipe, plain
 
 CONTEXT = 64
 
@@ -80,6 +81,20 @@ def test_backups_are_taught_to_look_away_unless_the_movers_are_out(batch: Batch)
     gates = batch.gates(6, 4)
     assert gates[3, :KNOCKED, :2].sum() == 0
     assert gates.sum() == gates.numel() - 2 * KNOCKED
+
+
+def test_a_plain_recipe_names_no_head(batch: Batch) -> None:
+    recipe = plain(Recipe())
+    assert not any((recipe.guidance, recipe.penalty, recipe.lasso, recipe.negative))
+    vocabulary = build_tokenizer(CONTEXT).get_vocab()
+    free = draw_batch(Random(0), vocabulary, CONTEXT, recipe.knocked)
+    assert bool(free.gates(6, 4).all())
+    assert not bool(batch.gates(6, 4).all())
+    # the same rows; targets that leave the giver a share are those of the taught batch alone
+    assert torch.equal(free.ids, batch.ids)
+    moved = (free.target != batch.target).any(1)
+    assert bool(moved.any())
+    assert all(free.at[0][i] < KNOCKED for i in moved.nonzero().ravel().tolist())
 
 
 def test_answer_cases_name_the_receiver_and_the_giver(batch: Batch) -> None:

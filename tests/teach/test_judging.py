@@ -337,3 +337,23 @@ def test_a_question_is_judged_by_what_the_model_said_where_it_was_asked(tmp_path
     late = {row.get("question"): row for row in Judge([str(path)]).rows([lesson])}
     told = {row.get("question"): row for row in judges.rows([lesson])}
     assert (told["total"]["right"], late["total"]["right"]) == (True, False)
+
+
+def test_an_answer_is_computed_once_for_a_class(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def answer() -> float:
+        asked.append(1)
+        return 5.0
+
+    paths = []
+    for guess in range(10):
+        lesson = Lesson(NAME, student=f"s{guess}", file=tmp_path / f"{guess}.json")
+        lesson.number("n", "How many?", answer, within=1)
+        lesson.commit("n", guess)
+        paths.append(str(tmp_path / f"{guess}.json"))
+    teachers = Lesson(NAME)
+    teachers.number("n", "How many?", answer, within=1)
+    rows = [row for row in judge([teachers], paths) if row.get("question")]
+    assert [row["guess"] for row in rows if row["right"]] == [4, 5, 6]
+    assert len(asked) == 1

@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("study", help="the first study, in the terminal")
     _add_course(commands)
     _add_grade(commands)
+    _add_slides(commands)
     it.set_defaults(notebook=None, port=None, token=None, no_browser=False)
     return it
 
@@ -58,6 +59,13 @@ def _add_grade(commands: Any) -> None:
     grade.add_argument("teacher", type=Path, help="the teacher's notebook of the lesson")
     grade.add_argument("answers", type=Path, nargs="+", help="files of answers, or folders of them")
     grade.add_argument("--csv", type=Path, help="where the table goes")
+
+
+def _add_slides(commands: Any) -> None:
+    words = "run a notebook and write it as slides, one HTML file whose views are live"
+    slides = commands.add_parser("slides", help=words, description=words)
+    slides.add_argument("notebook", type=Path, help="a file that ends in .ipynb")
+    slides.add_argument("out", nargs="?", type=Path, help="default: beside it, ending in .html")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,6 +98,10 @@ def _run(asked: argparse.Namespace) -> int:
         from .commands import grade
 
         return grade.main(asked.teacher, asked.answers, csv=asked.csv)
+    if asked.command == "slides":
+        from .commands import slides
+
+        return slides.main(asked.notebook, asked.out)
     from .commands import lab
 
     return lab.main(

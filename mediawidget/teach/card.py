@@ -33,6 +33,7 @@ class Card(Page):
         state: what the page draws; the card writes it, setting it raises.
         lesson: whose questions they are.
         at: which one is shown.
+        below: the view that stands below it; None without one.
     """
 
     _esm, _css = front_end("question")
@@ -41,7 +42,7 @@ class Card(Page):
 
     def __init__(self, lesson: Lesson, names: Sequence[str], view: Any = None) -> None:
         self.lesson, self.names, self.at = lesson, list(names), 0
-        self._below = view
+        self.below = view
         self._seq, self._writing = 0, False
         self._tried: dict[str, dict[str, Any]] = {}
         self._error: dict[str, str] = {}
@@ -177,7 +178,7 @@ class Card(Page):
     def _card(self) -> dict[str, Any]:
         question, lesson = self.question, self.lesson
         attempt = lesson.attempts[question.id]
-        status = status_of(lesson, question.id)
+        status, truth, error = self._shown(question)
         return {
             "id": question.id,
             "kind": question.KIND,
@@ -191,9 +192,20 @@ class Card(Page):
             },
             **question.asked(),
             "tried": self._tried.get(question.id),
-            "truth": self._truth(question) if status == "revealed" else None,
-            "error": self._error.get(question.id, ""),
+            "truth": truth,
+            "error": self._error.get(question.id, error),
         }
+
+    def _shown(self, question: Question) -> tuple[str, dict[str, Any] | None, str]:
+        """Status, answer, error: an answer that was revealed is computed again after a restart."""
+        status = status_of(self.lesson, question.id)
+        if status != "revealed":
+            return status, None, ""
+        try:
+            return status, self._truth(question), ""
+        except Exception as error:  # noqa: BLE001 - the notebook goes on; the card says it
+            _log.warning("the answer of %r failed", question.id, exc_info=True)
+            return "committed", None, error_fields(error)["message"]
 
     def _truth(self, question: Question) -> dict[str, Any]:
         """The answer, which is on the page only after it was asked for."""
@@ -209,8 +221,8 @@ class Card(Page):
 
     def _ipython_display_(self) -> None:
         super()._ipython_display_()
-        if self._below is not None:
-            display(self._below)  # type: ignore[no-untyped-call]
+        if self.below is not None:
+            display(self.below)  # type: ignore[no-untyped-call]
 
     def _picture(self) -> Snapshot | None:
         return None
@@ -239,7 +251,9 @@ class Card(Page):
 def status_of(lesson: Lesson, name: str) -> str:
     """Whether it is open, committed or revealed; what was done and nobody judges is revealed."""
     attempt = lesson.attempts[name]
-    if attempt.revealed or (attempt.committed and lesson.questions[name].KIND == "do"):
+    question = lesson.questions[name]
+    settled = question.KIND == "do" or (question.KIND == "text" and not question.after)
+    if attempt.revealed or (attempt.committed and settled):
         return "revealed"
     return "committed" if attempt.committed else "open"
 

@@ -110,22 +110,42 @@ def html_of(views: Sequence[Page], title: str = "") -> str:
         expected="views of mediawidget",
         fix="mw.export_html('study.html', mw.Explorer(study))",
     )
+    facts = facts_of(views[0])
+    title = title or _title(facts)
+    places = "".join(map(place_of, range(len(views))))
+    header = f"<header><h1>{_text(title)}</h1><p>{_WORDS}</p></header>\n"
+    return document(views, title, f"{header}<main>{places}</main>", facts)
+
+
+def place_of(index: int) -> str:
+    """Where a page draws one of its views."""
+    return f'<section id="view-{index}"></section>'
+
+
+def document(
+    views: Sequence[Page], title: str, body: str, facts: Mapping[str, Any], style: str = ""
+) -> str:
+    """A whole page.
+
+    Args:
+        views: in the order of their places.
+        title: of the page, any text.
+        body: HTML with a ``place_of`` for every view; every text in it is escaped already.
+        facts: what its numbers are of.
+        style: rules of its own.
+    """
     scripts = list(dict.fromkeys(str(view._esm) for view in views))  # noqa: SLF001
     styles = dict.fromkeys(str(view._css) for view in views)  # noqa: SLF001
-    date = datetime.now(UTC).date().isoformat()
-    facts = {**facts_of(views[0]), "date": date}
-    title = title or _title(facts)
+    facts = {**facts, "date": datetime.now(UTC).date().isoformat()}
     modules = [*(_module(text, i) for i, text in enumerate(scripts)), _stand_in()]
     data = _data(views, [scripts.index(str(view._esm)) for view in views])  # noqa: SLF001
-    places = "".join(f'<section id="view-{i}"></section>' for i in range(len(views)))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(modules)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{_text(title)}</title>\n{_meta(facts)}"
-        f"<style>{_STYLE}{_styles(styles)}</style>\n</head>\n<body>\n"
-        f"<header><h1>{_text(title)}</h1><p>{_WORDS}</p></header>\n"
-        f"<main>{places}</main>\n<footer>{_footer(facts)}</footer>\n"
+        f"<style>{_STYLE}{_styles(styles)}{style}</style>\n</head>\n<body>\n"
+        f"{body}\n<footer>{_footer(facts)}</footer>\n"
         f'<script type="application/json" id="data">{_json(data)}</script>\n'
         + "".join(f'<script type="module">{module}</script>\n' for module in modules)
         + "</body>\n</html>\n"

@@ -1,5 +1,3 @@
-# ruff: noqa
-# mypy: ignore-errors
 assert 300 < sum_of_shares() < 340
 assert abs(restored(dup, mover) - restored(dup)) < 2 < restored(mover) / 2
 assert survives() == LATE

@@ -1,5 +1,3 @@
-# ruff: noqa
-# mypy: ignore-errors
 assert separates() == "When John and Mary went to the store, John gave a book to"
 assert abs(place_changed.total["TE"]) < 0.05 * place_changed.total["Y11"]
 assert flips(place_changed, tellers) > 95 and flips(word_changed, tellers) < 10
@@ -16,7 +14,7 @@ assert all(accuracy(lm, *sites) == 100 for sites in places.values())
 assert accuracy(untrained, *movers) < 40 and accuracy(untrained, *places["before layer 3"]) < 90
 assert fits[:4].all() and interchange(4, 4)[4:].mean() < 0.25
 assert interchange(3, 1)[1:].mean() > 0.9
-names_of = lambda pairs: {frozenset((pair.answer, pair.wrong)) for pair in pairs}
-assert not names_of(fresh) & (names_of(swapped) | names_of(test_pairs))
+new_names = {frozenset((pair.answer, pair.wrong)) for pair in fresh}
+assert not new_names & {frozenset((it.answer, it.wrong)) for it in [*swapped, *test_pairs]}
 assert flips(strangers["other place"], tellers) > 95 and flips(strangers["same place"], tellers) < 5
 assert lesson.credit == 0 and len(lesson.questions) == 10

@@ -13,7 +13,7 @@ from ..errors import MediationError, error_fields
 from ..widgets._base import Page, front_end
 from ..widgets._parts import Written
 from .picking import Do
-from .questions import Question
+from .questions import Question, paragraphs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,7 +182,7 @@ class Card(Page):
         return {
             "id": question.id,
             "kind": question.KIND,
-            "prompt": _paragraphs(self.lesson.wording(question.id)),
+            "prompt": paragraphs(self.lesson.wording(question.id)),
             "status": status,
             "guess": attempt.guess,
             "points": question.points,
@@ -213,7 +213,7 @@ class Card(Page):
         return {
             "right": verdict.right,
             "words": verdict.words,
-            "after": _paragraphs(self.lesson.explanation(question.id)),
+            "after": paragraphs(self.lesson.explanation(question.id)),
             **verdict.facts,
         }
 
@@ -272,7 +272,7 @@ def _line(lesson: Lesson, name: str) -> str:
     """A question as plain HTML, with what was answered."""
     question, attempt = lesson.questions[name], lesson.attempts[name]
     asked = lesson.wording(name) if attempt.committed else question.title
-    parts = [f"<p>{escape(text)}</p>" for text in _paragraphs(asked)]
+    parts = [f"<p>{escape(text)}</p>" for text in paragraphs(asked)]
     if attempt.committed:
         parts.append(f"<p>Answered: {escape(_guess_words(question, attempt.guess))}</p>")
     if attempt.revealed:
@@ -287,8 +287,3 @@ def _guess_words(question: Question, guess: Any) -> str:
     if question.KIND == "do":
         return "done"
     return " + ".join(guess) if isinstance(guess, list) else str(guess)
-
-
-def _paragraphs(text: str) -> list[str]:
-    """Text between empty lines, each on one line."""
-    return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]

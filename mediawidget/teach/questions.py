@@ -113,7 +113,7 @@ class Question:
     @property
     def title(self) -> str:
         """What lists call it: the first paragraph, or the id where that is not known yet."""
-        return self.id if callable(self.prompt) else self.prompt.strip().split("\n\n")[0]
+        return self.id if callable(self.prompt) else paragraphs(self.prompt)[0]
 
     def worded(self) -> str:
         """The question, as it is asked."""
@@ -254,6 +254,11 @@ class Text(Question):
 
     def verdict(self, guess: str) -> Verdict:  # noqa: ARG002
         return Verdict(None, "")
+
+
+def paragraphs(text: str) -> list[str]:
+    """Text between empty lines, each paragraph on one line."""
+    return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
 
 
 def check_function(answer: object) -> None:

@@ -299,6 +299,19 @@ def test_progress_keeps_up(study: mw.Study) -> None:
         progress.commit(1)
 
 
+def test_a_prompt_over_several_lines_is_one_line_in_lists() -> None:
+    lesson = Lesson("Wrapped")
+    card = lesson.text(
+        "t",
+        """Which of
+        these?
+
+        Say why.""",
+    )
+    assert card.state["steps"][0]["title"] == "Which of these?"
+    assert card.state["card"]["prompt"] == ["Which of these?", "Say why."]
+
+
 def test_hostile_words_stay_words() -> None:
     evil = "<img src=x onerror=alert(1)>"
     lesson = Lesson(evil)

@@ -1,5 +1,3 @@
-# ruff: noqa
-# mypy: ignore-errors
 assert [pair.clean for pair in swap.contrast] == [pair.clean for pair in abc.contrast]
 # One head, two corrupt prompts: half of the effect, or none; broken, it is needed under both.
 assert share(swap, pointer, "PIE") > 40

@@ -2,12 +2,16 @@
 assert percent("PIE", study, head_a) > 75 and percent("TIE", study, head_a) < 60
 assert abs(inter - (tie - pie)) < 1e-9 and abs(tie - percent("TIE", study, head_a)) < 0.1
 # What is in the boxes, and that a total effect of 0 hides two effects.
-both_numbers = {box: (round(box_effect(box, "PIE")), round(box_effect(box, "TIE"))) for box in boxes}
+both_numbers = {
+    box: (round(box_effect(box, "PIE")), round(box_effect(box, "TIE"))) for box in boxes
+}
 assert both_numbers == {"box 1": (1, -1), "box 2": (0, 1), "box 3": (1, 0)}
 assert (box_1, box_2, box_3) == ("XOR", "AND", "OR") and boxes["box 1"].total["TE"] == 0
 # Needed, not enough, and with its partner far above the sum.
 assert percent("TIE", third, head_e) > 70 and percent("PIE", third, head_e) < 30
-assert percent("PIE", third, head_d, head_e) > 25 + sum(percent("PIE", third, one) for one in (head_d, head_e))
+assert percent("PIE", third, head_d, head_e) > 25 + sum(
+    percent("PIE", third, one) for one in (head_d, head_e)
+)
 assert abs(third.total["Y00"]) < 0.15 * third.total["Y11"]
 # Nothing alone, everything together, and no interaction to warn of it.
 for one in (mover, backup):

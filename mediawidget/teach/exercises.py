@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import require
 from ..sites import Site
+from .questions import is_near
 
 FORMS = {
     "number": "a number",
@@ -66,6 +67,7 @@ class Exercises:
 
 
 def _has_form(answer: object, form: str) -> bool:
+    answer = _scalar(answer)
     if form == "number":
         return _is_number(answer)
     if form == "yes-no":
@@ -77,13 +79,20 @@ def _has_form(answer: object, form: str) -> bool:
 
 
 def _agrees(answer: object, truth: Any, within: float) -> bool:
+    answer, truth = _scalar(answer), _scalar(truth)
     if isinstance(truth, bool | np.bool_):
         return isinstance(answer, bool | np.bool_) and bool(answer) == bool(truth)
     if _is_number(truth):
-        return _is_number(answer) and abs(float(answer) - float(truth)) <= within  # type: ignore[arg-type]
+        return _is_number(answer) and is_near(float(answer), float(truth), within)  # type: ignore[arg-type]
     if isinstance(truth, Site | str):
-        return bool(answer == truth)
+        return isinstance(answer, type(truth)) and bool(answer == truth)
     return _has_form(answer, "sites") and set(answer) == set(truth)  # type: ignore[call-overload]
+
+
+def _scalar(value: object) -> object:
+    """The one number of an array or a tensor without axes; anything else as it is."""
+    whole = getattr(value, "ndim", None) == 0 and hasattr(value, "item")
+    return value.item() if whole else value  # type: ignore[attr-defined]
 
 
 def _is_number(value: object) -> bool:

@@ -104,7 +104,8 @@ class Pick(Question):
             for it in (given if isinstance(given, Sequence) else [])
         ]
         known = self.labels
-        if len(picked) != self.several or len({*picked} & {*known}) != self.several:
+        # What a page or a file sends may be a list of anything.
+        if len(picked) != self.several or sum(label in picked for label in known) != self.several:
             raise MediationError(
                 f"Pick {self.several} of the grid's cells.",
                 value=repr(guess)[:200],
@@ -142,17 +143,23 @@ class Pick(Question):
             progress=False
         )
         values = np.where(effect.status == Status.FAILED, np.nan, effect[self.estimand])
-        best = self._best(values.ravel())
+        needed, best = self._best(values.ravel())
         told = _told(effect, self.estimand)
         words = ", ".join(
             f"{label}: {told.flat[self.labels.index(label)]}" for label in best[: self.several]
         )
         shares = np.where(np.isfinite(values), _shares(effect, self.estimand), np.nan)
         cells = [[_plain(share) for share in row] for row in shares]
-        return Verdict(set(guess) <= set(best), words, {"cells": cells, "best": best})
+        right = needed <= set(guess) <= set(best)
+        return Verdict(right, words, {"cells": cells, "best": best})
 
-    def _best(self, values: np.ndarray[Any, np.dtype[np.float64]]) -> list[str]:
-        """The labels that are right: more than were asked for where cells are equal."""
+    def _best(
+        self, values: np.ndarray[Any, np.dtype[np.float64]]
+    ) -> tuple[frozenset[str], list[str]]:
+        """The labels that a right guess has all of, and those that it may be made of.
+
+        The latter are more than were asked for where cells are equal.
+        """
         if self.answer is not None:
             answer = self.answer()
             sites = [answer] if isinstance(answer, Site) else list(answer)
@@ -160,15 +167,17 @@ class Pick(Question):
                 raise wrong_question(
                     self.id, answer, f"at least {self.several} of the grid's sites"
                 )
-            return self.labels_of(sites)
+            return frozenset(), self.labels_of(sites)
         if not np.isfinite(values).any():
             raise wrong_question(self.id, values, "a grid in which something was run")
         least = np.sort(values[np.isfinite(values)])[-self.several :][0]
         margin = NEAR * float(np.nanmax(np.abs(values)))
+        labels = self.labels
         with np.errstate(invalid="ignore"):
             large = np.flatnonzero(values >= least - margin)
+            larger = np.flatnonzero(values > least + margin)
         order = large[np.argsort(-values[large], kind="stable")]
-        return [self.labels[i] for i in order]
+        return frozenset(labels[i] for i in larger), [labels[i] for i in order]
 
 
 @dataclass(frozen=True, kw_only=True)

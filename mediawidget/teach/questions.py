@@ -223,7 +223,7 @@ class Number(Question):
         margin = max(self.within, self.relative * abs(value))
         words = f"{value:.4g} {self.unit}".strip().replace("-", "\N{MINUS SIGN}")
         facts = {"value": value, "within": margin}
-        return Verdict(abs(guess - value) <= margin, words, facts)
+        return Verdict(is_near(guess, value, margin), words, facts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,6 +261,11 @@ def paragraphs(text: str) -> list[str]:
     return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
 
 
+def is_near(given: float, value: float, margin: float) -> bool:
+    """Whether it is no further off than the margin; 0.4 is within 0.1 of 0.3."""
+    return abs(given - value) <= margin + 1e-12 * max(abs(given), abs(value))
+
+
 def check_function(answer: object) -> None:
     """Refuse an answer that stands there beforehand."""
     require(
@@ -294,7 +299,7 @@ def _option(given: object, options: Sequence[str]) -> int | None:
         return options.index(given) if given in options else None
     try:
         index = given.__index__()  # type: ignore[attr-defined]
-    except AttributeError:
+    except (AttributeError, TypeError):  # an array has one, which refuses
         return None
     return int(index) if not isinstance(given, bool) and 0 <= index < len(options) else None
 

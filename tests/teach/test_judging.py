@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 
 import mediawidget as mw
+from mediawidget.runs import Run
 from mediawidget.teach.judging import COLUMNS, Judge, Row
 from mediawidget.teach.lesson import Lesson
-from mediawidget.teach.rerunning import LARGEST_RUN
+from mediawidget.teach.rerunning import LARGEST_RUN, Comparison, Rerunner
+from mediawidget.teach.rerunning import _Listed as Listed
 from mediawidget.teach.shuffle import load, roles
 
 NAME = "A lesson"
@@ -195,6 +198,19 @@ def test_a_run_that_cannot_be_is_counted_and_left(
     runs = rows_of(teachers, path)["runs"]
     assert runs["answer"] == "2 of 3 runs come back"
     assert f"1 not run again: {why}." in runs["note"]
+
+
+@pytest.mark.parametrize("found", [(1.0, math.nan), (math.nan, 2.0), (math.nan, math.nan)])
+def test_a_number_that_cannot_be_had_again_does_not_come_back(
+    teachers: Lesson, found: tuple[float, float]
+) -> None:
+    rerunner, told = Rerunner(teachers), Comparison(1)
+    edits = ((mw.Site("head", 3, head=0), mw.Patch()),)
+    one = Listed(("swapped names", "", ""), Run("corrupt", edits), "L3H0", (1.0, 2.0))
+    rerunner._found[one.key] = found, 1e-6
+    rerunner._judge(one, told)
+    assert told.back == 0
+    assert told.differ[0].endswith("cannot be run")
 
 
 def test_one_run_that_the_model_refuses_does_not_take_the_others_along(

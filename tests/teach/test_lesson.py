@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -356,6 +357,8 @@ def test_the_grader_compares_numbers_sites_and_truths() -> None:
         ([there, here], [here, there], 0),
         (True, True, 0),
         ("a", "a", 0),
+        (np.array(1.05), np.array(1.0), 0.1),
+        (0.4, 0.3, 0.1),
     ]
     for answer, truth, within in right:
         lesson.grade("x", answer, truth, within=within)
@@ -369,6 +372,9 @@ def test_the_grader_compares_numbers_sites_and_truths() -> None:
         ([here], [here, there], 0),
         (1, True, 0),
         ("b", "a", 0),
+        (np.array([1.0, 2.0]), 1.0, 9),
+        (np.array([1, 2]), here, 0),
+        (np.array(["a", "b"]), "a", 0),
     ]
     for answer, truth, within in wrong:
         with pytest.raises(AssertionError):

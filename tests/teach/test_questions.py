@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -36,13 +37,15 @@ def test_a_choice_is_judged_by_index_or_text(answer: Any) -> None:
     assert (verdict.right, verdict.words, verdict.facts) == (False, "b", {"option": 1})
 
 
-@pytest.mark.parametrize("guess", [2, -1, "c", None, True, 1.0, [1], "<img onerror=alert(1)>"])
+@pytest.mark.parametrize(
+    "guess", [2, -1, "c", None, True, 1.0, [1], "<img onerror=alert(1)>", np.array([0, 1])]
+)
 def test_no_option_is_refused(guess: object) -> None:
     with pytest.raises(mw.MediationError, match="no such option"):
         choice().accept(guess)
 
 
-@pytest.mark.parametrize("answer", [2, "c", None, 1.5, True])
+@pytest.mark.parametrize("answer", [2, "c", None, 1.5, True, np.True_, np.array([1, 0])])
 def test_a_choice_whose_answer_is_no_option_says_so(answer: Any) -> None:
     with pytest.raises(mw.MediationError, match="'c' computed an answer that is none"):
         choice(answer=lambda: answer).verdict(0)
@@ -57,6 +60,13 @@ def test_a_number_is_right_within_its_margin_and_not_beyond(guess: float) -> Non
 def test_the_wider_of_two_margins_counts() -> None:
     assert number(relative=0.5).verdict(6.0).right
     assert not number(relative=0.01).verdict(8.5).right
+
+
+def test_a_guess_at_the_very_margin_is_right() -> None:
+    question = number(answer=lambda: 0.3, within=0.1)
+    assert 0.4 - 0.3 > 0.1  # as computers count
+    assert question.verdict(0.4).right
+    assert not question.verdict(0.4001).right
 
 
 @pytest.mark.parametrize("guess", [float("nan"), float("inf"), "10", None, True, [1.0], 10**400])
@@ -157,6 +167,36 @@ def test_cells_that_are_equal_are_all_right(study: mw.Study) -> None:
     assert all(question.verdict([label]).right for label in best)
 
 
+def test_of_several_cells_those_that_are_larger_are_needed(study: mw.Study) -> None:
+    # In the residual stream one cell may stand out above many that are equal to each other.
+    question = Pick(id="p", prompt="?", study=study, several=2)
+    a, b, c, d = question.labels[:4]
+    values = np.zeros(len(question.labels))
+    values[:4] = 5.0, 3.0, 3.0, 1.0
+    needed, best = question._best(values)
+    assert set(needed) == {a}
+    assert set(best) == {a, b, c}
+    values[3] = np.nan
+    assert question._best(values) == (needed, best)
+    assert d not in best
+
+
+def test_two_of_the_equal_ones_do_not_make_up_for_the_largest(study: mw.Study) -> None:
+    question = Pick(id="p", prompt="?", study=study, mediator="residual", estimand="PIE")
+    values = np.asarray(study.sweep("residual", by="position", progress=False)["PIE"]).ravel()
+    order = np.argsort(-values, kind="stable")
+    margin = 1e-6 * np.abs(values).max()
+    steps = np.flatnonzero(-np.diff(values[order]) > margin) + 1
+    # As many cells as reach into a group of equal ones, which has one more than there is room for.
+    first, last = next((a, b) for a, b in pairwise(steps) if b - a > 1)
+    several = int(first) + 1
+    asked = replace(question, several=several)
+    labels = [asked.labels[i] for i in order]
+    assert asked.verdict(labels[:several]).right
+    assert asked.verdict([*labels[:first], labels[last - 1]]).right
+    assert not asked.verdict(labels[1 : several + 1]).right
+
+
 def test_an_answer_of_ones_own_overrules_the_largest(study: mw.Study) -> None:
     site = mw.Site("head", 5, head=0)
     question = Pick(id="p", prompt="?", study=study, answer=lambda: site)
@@ -178,7 +218,9 @@ def test_what_was_guessed_is_really_run(study: mw.Study) -> None:
     assert f"{share:+d}% of the total effect" in tried["sentence"]
 
 
-@pytest.mark.parametrize("guess", ["L9H0", "", None, 3, ["L0H0", "L0H1"], mw.Site("mlp_out", 0)])
+@pytest.mark.parametrize(
+    "guess", ["L9H0", "", None, 3, ["L0H0", "L0H1"], [["L0H0"]], [{}], mw.Site("mlp_out", 0)]
+)
 def test_no_cell_of_the_grid_is_refused(study: mw.Study, guess: object) -> None:
     with pytest.raises(mw.MediationError, match="Pick 1"):
         Pick(id="p", prompt="?", study=study).accept(guess)

@@ -158,8 +158,20 @@ def install_package() -> bool:
         return False
     say("installing mediawidget with JupyterLab and the tools")
     run("mediawidget", [*_pip(), "--editable", f"{ROOT}[lab,dev]"])
+    hide_nbgrader()
     stamp.set()
     return True
+
+
+def hide_nbgrader() -> None:
+    """The tests grade with nbgrader; who opens a notebook should not meet its menus."""
+    jupyter = [str(PYTHON), "-m", "jupyter"]
+    lab = [*jupyter, "labextension", "disable", "--level=sys_prefix", "@jupyter/nbgrader"]
+    run("JupyterLab without nbgrader", lab)
+    parts = ("formgrader", "validate_assignment", "assignment_list", "course_list")
+    names = [f"nbgrader.server_extensions.{part}" for part in parts]
+    server = [*jupyter, "server", "extension", "disable", "--sys-prefix", *names]
+    run("Jupyter's server without nbgrader", server)
 
 
 class Stamp:

@@ -47,7 +47,7 @@ class Card(Page):
         self._tried: dict[str, dict[str, Any]] = {}
         self._error: dict[str, str] = {}
         super().__init__()
-        self._stops = [lesson.subscribe(lambda _event: self._draw()), *self._watch_steps()]
+        self._stops = [lesson.subscribe(lambda _event: self._follow()), *self._watch_steps()]
         self.on_msg(self._asked)
         self._draw()
 
@@ -151,6 +151,11 @@ class Card(Page):
         if waits and step.done(step.study):  # type: ignore[attr-defined]
             self.lesson.commit(step.id, guess=True)
 
+    def _follow(self) -> None:
+        """The lesson has news: the page hears of it where it shows any of it."""
+        if self._state() != self.state:
+            self._draw()
+
     def _draw(self) -> None:
         self._seq += 1
         self._writing = True
@@ -188,7 +193,7 @@ class Card(Page):
             "points": question.points,
             "hints": {
                 "shown": list(question.hints[: attempt.hints]),
-                "left": len(question.hints) - attempt.hints,
+                "left": max(0, len(question.hints) - attempt.hints),
             },
             **question.asked(),
             "tried": self._tried.get(question.id),
@@ -250,12 +255,17 @@ class Card(Page):
 
 def status_of(lesson: Lesson, name: str) -> str:
     """Whether it is open, committed or revealed; what was done and nobody judges is revealed."""
-    attempt = lesson.attempts[name]
-    question = lesson.questions[name]
+    attempt, question = lesson.attempts[name], lesson.questions[name]
     settled = question.KIND == "do" or (question.KIND == "text" and not question.after)
-    if attempt.revealed or (attempt.committed and settled):
-        return "revealed"
-    return "committed" if attempt.committed else "open"
+    if not attempt.committed:
+        return "open"
+    return "revealed" if settled or answer_shown(lesson, name) else "committed"
+
+
+def answer_shown(lesson: Lesson, name: str) -> bool:
+    """Whether the answer was looked at; in a test never, whatever its file says."""
+    attempt = lesson.attempts[name]
+    return bool(lesson.feedback and attempt.committed and attempt.revealed)
 
 
 def _step(lesson: Lesson, name: str) -> dict[str, Any]:
@@ -264,7 +274,7 @@ def _step(lesson: Lesson, name: str) -> dict[str, Any]:
         "id": name,
         "title": lesson.questions[name].title,
         "status": status_of(lesson, name),
-        "right": attempt.right if attempt.revealed else None,
+        "right": attempt.right if answer_shown(lesson, name) else None,
     }
 
 
@@ -275,7 +285,7 @@ def _line(lesson: Lesson, name: str) -> str:
     parts = [f"<p>{escape(text)}</p>" for text in paragraphs(asked)]
     if attempt.committed:
         parts.append(f"<p>Answered: {escape(_guess_words(question, attempt.guess))}</p>")
-    if attempt.revealed:
+    if answer_shown(lesson, name):
         parts.append(f"<p>The model says: {escape(attempt.answer)}</p>")
     return "".join(parts)
 

@@ -44,7 +44,10 @@ class Diary:
         self._stops: dict[str, Callable[[], None]] = {}
 
     def watch(self, study: Study, name: str) -> None:
-        """Write down what is done on a study from now on; a name that is taken changes hands."""
+        """Write down what is done on a study from now on, once, under its latest name.
+
+        A name that is taken changes hands.
+        """
         refuse_no_study(study)
         given: object = name
         require(
@@ -54,8 +57,8 @@ class Diary:
             expected="a text",
             fix="lesson.watch(study, 'swapped names')",
         )
-        if name in self._stops:
-            self._stops.pop(name)()
+        for other in [it for it in self._stops if it == name or self.studies[it] is study]:
+            self._stops.pop(other)()
         self.studies[name] = study
         seen: list[Intervention | None] = [study.history.current]
         self._meet(name, study)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,10 @@ from ..errors import MediationError, require
 from ..study import Study
 from ..watchers import Watchers
 from .asking import Asking
-from .attempts import AnswersFile, Attempt, read_answers, write_answers
+from .attempts import AnswersFile, Attempt, write_answers
 from .diary import Diary
 from .exercises import Exercises
+from .keeping import Keeper, both, further
 from .picking import Pick
 from .questions import Question, Verdict
 
@@ -35,13 +37,19 @@ class Lesson(Asking, Exercises):
         name: over its cards, and in reports.
         student: whose model it is (``mw.teach.load(student)``); empty for the model as it ships.
         file: where answers are written after each commit, and read from when the notebook runs
-            again; None keeps them in memory.
+            again; None keeps them in memory. What another notebook of the lesson writes there
+            meanwhile is taken in.
         feedback: whether answers are shown. Without it a lesson is a test.
 
     Attributes:
         questions: by id, in the order in which they were asked.
-        attempts: by id, what was done with them.
+        attempts: by id, what was done with them; an answer to a question that was changed since
+            stays under "id (before)".
         notice: what stands in the way, as a file that cannot be written; empty if nothing.
+
+    Raises:
+        MediationError: no text for a name, or a file that cannot be read or is of another lesson
+            or student.
 
     Example:
         >>> lesson = mw.teach.Lesson("1 One intervention", file="answers/01.json")
@@ -71,36 +79,33 @@ class Lesson(Asking, Exercises):
         self.questions: dict[str, Question] = {}
         self.attempts: dict[str, Attempt] = {}
         self.notice = ""
-        self.diary = Diary(self.keep)
+        self.diary = Diary(self._note)
         self._verdicts: dict[str, Verdict] = {}
         self._words: dict[tuple[str, str], str] = {}
         self._watchers = Watchers()
-        self._read()
+        self._cards: dict[tuple[str, ...], list[Card]] = {}
+        self._forgotten: set[str] = set()
+        self._keeper = None if self.file is None else Keeper(self.file, name, student)
+        self._take_in()
 
     # --- asking ---------------------------------------------------------------------------------
 
     def ask(self, question: Question) -> Card:
-        """Ask it; a question asked again (its cell ran again) keeps what was committed."""
-        from .card import Card
+        """Ask it; a question asked again (its cell ran again) keeps what was committed.
 
-        self.add(question)
-        return Card(self, [question.id])
+        The card of the question that was asked before is closed: its cell shows another one now.
+        """
+        return self._card([question])
 
     def add(self, question: Question) -> None:
         """Take a question in without showing it."""
-        given: object = question
-        require(
-            isinstance(given, Question),
-            "A lesson asks questions.",
-            value=question,
-            expected="mw.teach.Choice, Number, Pick, Text or Do",
-            fix="lesson.choice('which', 'Which head ...?', ['this', 'that'], answer)",
-        )
+        _refuse_no_questions([question])
         self.questions[question.id] = question
         self._drop(question.id)
         attempt = self.attempts.setdefault(question.id, Attempt())
         if attempt.committed and not self._fits(question, attempt):
             self.attempts[question.id] = Attempt()
+            self._set_aside(question.id, attempt)
             self.notice = f"The question {question.id!r} was changed: its old answer was set aside."
         if isinstance(question, Pick) and question.study not in self.diary.studies.values():
             self.diary.watch(question.study, question.id)
@@ -127,11 +132,7 @@ class Lesson(Asking, Exercises):
             questions: in their order.
             view: shown below them, such as ``mw.Explorer(study)``.
         """
-        from .card import Card
-
-        for question in questions:
-            self.add(question)
-        return Card(self, [question.id for question in questions], view)
+        return self._card(questions, view)
 
     # --- answering ------------------------------------------------------------------------------
 
@@ -150,6 +151,7 @@ class Lesson(Asking, Exercises):
             fix="lesson.forget(id) begins it anew, and is written down",
         )
         taken = question.accept(guess)
+        self._forgotten.discard(name)
         attempt.guess = taken
         attempt.committed = datetime.now(UTC).isoformat(timespec="seconds")
         if isinstance(question, Pick):
@@ -212,6 +214,7 @@ class Lesson(Asking, Exercises):
     def forget(self, name: str) -> None:
         """Begin a question anew."""
         self.attempts[self._question(name).id] = Attempt()
+        self._forgotten.add(name)
         self._drop(name)
         self.keep()
 
@@ -249,7 +252,7 @@ class Lesson(Asking, Exercises):
         """Write the report: .json (what the grader reads, with the runs) or .csv (a table).
 
         Raises:
-            MediationError: another ending.
+            MediationError: another ending, or it cannot be written there.
         """
         path = Path(path)
         require(
@@ -259,10 +262,19 @@ class Lesson(Asking, Exercises):
             expected="a path that ends in .json or .csv",
             fix="lesson.save('report.csv')",
         )
-        if path.suffix == ".csv":
-            self.report().to_csv(path, index=False)
-        else:
-            write_answers(path, self._answers())
+        try:
+            if path.suffix == ".csv":
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self.report().to_csv(path, index=False, encoding="utf-8", errors="replace")
+            else:
+                write_answers(path, self._answers())
+        except OSError as error:
+            raise MediationError(
+                "The report cannot be written there.",
+                value=f"{path}: {error.strerror or error}",
+                expected="a path in a folder that you may write to",
+                fix="lesson.save('/tmp/report.json')",
+            ) from error
         return path
 
     def subscribe(self, callback: Callable[[str], None]) -> Callable[[], None]:
@@ -271,19 +283,25 @@ class Lesson(Asking, Exercises):
 
     def keep(self) -> None:
         """Write what there is to the lesson's file, and tell who looks."""
-        if self.file is not None:
-            try:
-                write_answers(self.file, self._answers())
-                self.notice = ""
-            except OSError as error:
-                self.notice = (
-                    f"Your answers are kept in memory only: {self.file} cannot be written "
-                    f"({error.strerror or error}). lesson.save(path) writes them elsewhere."
-                )
+        self._write()
         self._watchers.tell("answers")
 
     def __repr__(self) -> str:
         return f"Lesson({self.name!r}: {self.credit} of {len(self.questions)} answered)"
+
+    def _card(self, questions: Sequence[Question], view: Any = None) -> Card:
+        from .card import Card
+
+        _refuse_no_questions(questions)
+        names = tuple(question.id for question in questions)
+        if all(self.questions.get(question.id) is not question for question in questions):
+            for card in self._cards.pop(names, []):
+                card.close()
+        for question in questions:
+            self.add(question)
+        card = Card(self, names, view)
+        self._cards.setdefault(names, []).append(card)
+        return card
 
     def _question(self, name: str) -> Question:
         require(
@@ -318,20 +336,49 @@ class Lesson(Asking, Exercises):
         begun = {name: it for name, it in self.attempts.items() if it != Attempt()}
         return AnswersFile(self.name, self.student, begun, self.diary.runs)
 
-    def _read(self) -> None:
-        """Go on from the lesson's file, where there is one."""
-        if self.file is None or not self.file.exists():
+    def _note(self) -> None:
+        """Something was run: cards show nothing of it, unless it cannot be written."""
+        before = self.notice
+        self._write()
+        if self.notice != before:
+            self._watchers.tell("answers")
+
+    def _write(self) -> None:
+        if self._keeper is None:
             return
-        kept = read_answers(self.file)
-        require(
-            (kept.lesson, kept.student) == (self.name, self.student),
-            "This file of answers is of another lesson or student.",
-            value=f"{self.file}: {kept.lesson!r}, {kept.student!r}",
-            expected=f"{self.name!r}, {self.student!r}",
-            fix="give the lesson a file of its own, or move the old one away",
-        )
-        self.attempts = dict(kept.answers)
-        self.diary.runs = list(kept.runs)
+        try:
+            self._take_in()
+            self._keeper.write(self._answers())
+            self.notice = ""
+        except (OSError, MediationError) as error:
+            why = error.message if isinstance(error, MediationError) else error.strerror or error
+            self.notice = (
+                f"Your answers are kept in memory only: {self.file} cannot be written "
+                f"({why}). lesson.save(path) writes them elsewhere."
+            )
+
+    def _take_in(self) -> None:
+        """Go on from the lesson's file, where there is one that is not known yet."""
+        kept = None if self._keeper is None else self._keeper.news()
+        if kept is None:
+            return
+        for name, theirs in kept.answers.items():
+            ours = self.attempts.get(name, Attempt())
+            if name in self._forgotten or further(ours, theirs) is ours:
+                continue
+            if name in self.questions and not self._fits(self.questions[name], theirs):
+                self._set_aside(name, theirs)
+            else:
+                self.attempts[name] = theirs
+                self._verdicts.pop(name, None)
+        self.diary.runs = both(self.diary.runs, kept.runs)
+
+    def _set_aside(self, name: str, attempt: Attempt) -> None:
+        """Keep an answer that is none to the question that is asked now."""
+        if attempt in self.attempts.values():
+            return
+        names = (f"{name} (before{'' if n == 1 else f' {n}'})" for n in count(1))
+        self.attempts[next(it for it in names if it not in self.attempts)] = attempt
 
     def _row(self, name: str) -> dict[str, Any]:
         question, attempt = self.questions[name], self.attempts[name]
@@ -344,6 +391,18 @@ class Lesson(Asking, Exercises):
             "points": question.points,
             **{field: getattr(attempt, field) for field in _OF_ATTEMPTS},
         }
+
+
+def _refuse_no_questions(given: object) -> None:
+    require(
+        isinstance(given, Sequence)
+        and len(given) > 0
+        and all(isinstance(it, Question) for it in given),
+        "A lesson asks questions.",
+        value=given,
+        expected="mw.teach.Choice, Number, Pick, Text or Do",
+        fix="lesson.choice('which', 'Which head ...?', ['this', 'that'], answer)",
+    )
 
 
 _OF_ATTEMPTS = ("guess", "committed", "hints", "revealed", "right", "answer")

@@ -205,7 +205,7 @@ def test_a_number_that_cannot_be_had_again_does_not_come_back(
     teachers: Lesson, found: tuple[float, float]
 ) -> None:
     rerunner, told = Rerunner(teachers), Comparison(1)
-    edits = ((mw.Site("head", 3, head=0), mw.Patch()),)
+    edits = {mw.Site("head", 3, head=0): mw.Patch()}
     one = Listed(("swapped names", "", ""), Run("corrupt", edits), "L3H0", (1.0, 2.0))
     rerunner._found[one.key] = found, 1e-6
     rerunner._judge(one, told)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import mediawidget as mw
+from mediawidget.teach.attempts import read_answers
 from mediawidget.teach.card import Card
 from mediawidget.teach.lesson import Lesson
 from tests.teach.asked import lesson_of_all, swapped_names
@@ -144,6 +145,91 @@ def test_a_changed_question_sets_its_old_answer_aside(study: mw.Study, tmp_path:
     other.text("sum", "Now a sentence?")
     assert other.credit == 0
     assert "was changed" in other.notice
+    other.commit("sum", "A sentence of more than twenty characters.")
+    kept = read_answers(file).answers
+    assert (kept["sum (before)"].guess, kept["sum"].guess[:10]) == (1, "A sentence")
+    third = Lesson("All kinds", file=file)
+    third.choice("sum", "A choice again?", ["a", "b"], lambda: 1)
+    third.commit("sum", 0)
+    assert set(read_answers(file).answers) == {"sum", "sum (before)", "sum (before 2)"}
+
+
+def test_two_notebooks_with_one_file_lose_nothing(study: mw.Study, tmp_path: Path) -> None:
+    """As when the cell of the lesson runs again: the cards on the page are the first one's."""
+    file = tmp_path / "all.json"
+    first = lesson_of_all(study, file=file)
+    second = lesson_of_all(study, file=file)
+    first.commit("sum", 1)
+    second.commit("total", 3)
+    first.commit("best", "L3H3")
+    first.reveal("sum")
+    study.intervene(mw.Site("head", 2, head=0))  # both write it down
+    second.commit("own", "A sentence of more than twenty characters.")
+    assert second.credit == 4
+    assert second.attempts["sum"].revealed
+    assert set(read_answers(file).answers) == {"sum", "total", "best", "own"}
+    first.forget("sum")
+    first.keep()
+    assert "sum" not in read_answers(file).answers
+
+
+def test_of_two_guesses_at_one_question_the_first_counts(study: mw.Study, tmp_path: Path) -> None:
+    file = tmp_path / "all.json"
+    first, second = (lesson_of_all(study, file=file) for _ in range(2))
+    first.commit("sum", 1)
+    first.attempts["sum"].committed = "2026-01-01T00:00:00+00:00"
+    first.keep()
+    second.commit("sum", 0)
+    assert second.attempts["sum"].guess == 1
+
+
+def test_a_file_that_became_another_lessons_is_left_as_it_is(
+    study: mw.Study, tmp_path: Path
+) -> None:
+    file = tmp_path / "all.json"
+    first, other = lesson_of_all(study, file=file), Lesson("Another", file=file)
+    other.choice("c", "?", ["a", "b"], lambda: 1)
+    first.commit("sum", 1)
+    written = file.read_text()
+    other.commit("c", 1)
+    assert file.read_text() == written
+    assert "kept in memory only" in other.notice
+    assert "another lesson" in other.notice
+    file.unlink()
+    other.keep()
+    assert (other.notice, read_answers(file).lesson) == ("", "Another")
+
+
+def test_a_name_is_read_as_its_model_is(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    lesson = Lesson("L", student="Ada", file=file)
+    lesson.choice("c", "?", ["a", "b"], lambda: 1).commit(0)
+    again = Lesson("L", student=" ada", file=file)
+    again.choice("c", "?", ["a", "b"], lambda: 1)
+    assert again.credit == 1
+
+
+def test_a_test_shows_no_answers_whatever_its_file_says(tmp_path: Path) -> None:
+    file = tmp_path / "test.json"
+    lesson = Lesson("T", file=file, feedback=False)
+    lesson.choice("c", "?", ["a", "b"], lambda: 1).commit(0)
+    file.write_text(file.read_text().replace('"revealed": false', '"revealed": true'))
+    again = Lesson("T", file=file, feedback=False)
+    card = again.choice("c", "?", ["a", "b"], lambda: 1, after="BECAUSE")
+    assert again.attempts["c"].revealed
+    assert card.state["card"]["truth"] is None
+    assert card.state["steps"][0]["right"] is None
+    assert "BECAUSE" not in json.dumps(card.state)
+    assert "model says" not in card._html()
+
+
+def test_a_report_that_cannot_be_written_says_so(study: mw.Study, tmp_path: Path) -> None:
+    lesson = lesson_of_all(study)
+    (tmp_path / "file").write_text("")
+    for name in ("report.json", "report.csv"):
+        with pytest.raises(mw.MediationError, match="cannot be written there"):
+            lesson.save(tmp_path / "file" / name)
+        assert lesson.save(tmp_path / "new" / name).is_file()
 
 
 def test_another_lessons_file_is_refused(study: mw.Study, tmp_path: Path) -> None:
@@ -171,12 +257,20 @@ def test_another_lessons_file_is_refused(study: mw.Study, tmp_path: Path) -> Non
             '"answers": {"sum": {"gues": 1}}, "runs": []}'
         ),
         "[" * 100_000,
+        (
+            '{"format": "mediawidget answers 1", "lesson": "All kinds", "student": "", '
+            '"answers": {"sum": {"guess": 1e999}}, "runs": []}'
+        ),
+        (
+            '{"format": "mediawidget answers 1", "lesson": "All kinds", "student": "", '
+            '"answers": {}, "runs": [{"Y10": NaN}]}'
+        ),
     ],
 )
 def test_a_damaged_file_is_refused_and_left_as_it_is(text: str, tmp_path: Path) -> None:
     file = tmp_path / "all.json"
     file.write_text(text)
-    with pytest.raises(mw.MediationError):
+    with pytest.raises(mw.MediationError, match="rename it, or give the lesson another file="):
         Lesson("All kinds", file=file)
     assert file.read_text() == text
 
@@ -222,6 +316,15 @@ def test_what_an_answer_runs_is_not_the_students(study: mw.Study) -> None:
     assert lesson.diary.runs == []
     study.intervene(mw.Site("head", 2, head=0))
     assert len(lesson.diary.runs) == 1
+
+
+def test_a_study_with_two_names_is_written_down_once(study: mw.Study) -> None:
+    lesson = Lesson("Names")
+    lesson.pick("best", "?", study)
+    lesson.watch(study, "swapped names")
+    study.intervene(mw.Site("head", 2, head=0))
+    assert [run["study"] for run in lesson.diary.runs] == ["swapped names"]
+    assert set(lesson.diary.studies) == {"best", "swapped names"}
 
 
 # --- cards ---------------------------------------------------------------------------------------
@@ -311,6 +414,36 @@ def test_a_prompt_over_several_lines_is_one_line_in_lists() -> None:
     )
     assert card.state["steps"][0]["title"] == "Which of these?"
     assert card.state["card"]["prompt"] == ["Which of these?", "Say why."]
+
+
+def test_a_card_draws_nothing_anew_that_is_as_it_was(study: mw.Study) -> None:
+    lesson = lesson_of_all(study)
+    cards = [lesson.ask(question) for question in list(lesson.questions.values())[:3]]
+    before = [card.state["seq"] for card in cards]
+    study.intervene(mw.Site("head", 2, head=0))
+    assert len(lesson.diary.runs) == 1
+    assert [card.state["seq"] for card in cards] == before
+    lesson.hint("sum")
+    assert [card.state["seq"] - seq for card, seq in zip(cards, before, strict=True)] == [1, 0, 0]
+
+
+def test_a_cell_that_runs_again_leaves_one_card() -> None:
+    lesson = Lesson("Again")
+
+    def cell() -> Card:
+        return lesson.choice("c", "?", ["a", "b"], lambda: 1)
+
+    first = cell()
+    beside = lesson.ask(lesson.questions["c"])  # the same question, shown twice
+    for _ in range(5):
+        last = cell()
+    assert len(lesson._watchers._callbacks) == 1
+    seen = [card.state["seq"] for card in (first, beside)]
+    last.commit(0)
+    assert last.state["card"]["status"] == "committed"
+    assert [card.state["seq"] for card in (first, beside)] == seen
+    with pytest.raises(mw.MediationError, match="asks questions"):
+        lesson.tour([])
 
 
 def test_hostile_words_stay_words() -> None:

@@ -23,6 +23,8 @@ assert nearest_to_itself(1.0) > 0.95
 assert cell(noised) > 0.3 and abs(cell(replaced)) < 0.05
 assert abs(cell(in_logits["noise"]) - cell(in_logits["other"])) < 1.5
 assert in_logits["noise"].corrupted > -2 and in_logits["other"].corrupted < -10
+# After noise some third word leads, by a few logits (columns: answer, wrong, logsumexp).
+assert 2 < (noised.corrupted_kept[..., 2] - noised.corrupted_kept[..., 0]).mean() < 8
 assert 0.15 < share < 0.25
 # Every layer takes the edit; it harms least far from where the trace points.
 table = edits()

@@ -1,4 +1,4 @@
-"""The first ten minutes: eight steps through one study, every number from the model at hand."""
+"""The first ten minutes: nine steps through one study, every number from the model at hand."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def first_ten_minutes(study: Study, file: str | Path | None = None) -> Card:
         file: where the answers are written, as in ``Lesson``.
 
     Returns:
-        A card with eight steps and an Explorer below it.
+        A card with nine steps and an Explorer below it.
 
     Raises:
         MediationError: the study has several pairs, or its answer does not stand in its prompt.
@@ -159,9 +159,9 @@ class _Guide:
             prompt=(
                 f"Now the model reads the corrupt sentence, and one of its {self.n_heads} "
                 f"attention heads gets the values that it had on the clean one. If that brings "
-                f"the answer back, the head carries the difference.\n\n"
-                f"Nothing was run yet, so every cell is hatched. Which head restores "
-                f"{self.answer}? Pick one and commit: yours is run at once."
+                f"the answer back, what this head carries is enough for it.\n\n"
+                f"Nothing was run yet, so every cell is hatched. Which head brings back most of "
+                f"{self.answer}'s lead? Pick one and commit: yours is run at once."
             ),
             hints=(
                 "Nobody can know this beforehand. What matters is that you have a guess to lose.",
@@ -194,9 +194,9 @@ class _Guide:
             ),
             answer=self._sum_option,
             after=lambda: (
-                f"{100 * self.shares('PIE').sum():.0f}%. These are no shares of a cake. The heads "
-                f"work as a relay: an early one finds something out and hands it on, and whoever "
-                f"runs a leg can bring the whole answer back. Every leg counts it again."
+                f"{100 * self.shares('PIE').sum():.0f}%. These are no shares of a cake. Heads can "
+                f"work as a relay: an early one finds something out and hands it on. Then whoever "
+                f"runs a leg may bring the whole answer back, and every leg counts it again."
             ),
         )
 
@@ -210,7 +210,7 @@ class _Guide:
             misconception="mirror",
             prompt=(
                 "Turn the question round: the model reads the clean sentence, and one head gets "
-                "what it had on the corrupt one. How much is lost?\n\n"
+                "what it had on the corrupt one. Now we read how much is lost.\n\n"
                 "Will the head that restores most also be the one that is missed most? Guess, then "
                 "press Break above the heads (or the key 2)."
             ),
@@ -219,9 +219,9 @@ class _Guide:
             after=lambda: (
                 f"{self.strongest('PIE')} restores most ({percent(self.shares('PIE').max())}), "
                 f"{self.strongest('TIE')} is missed most ({percent(self.shares('TIE').max())} "
-                f"lost). Restore asks: is it enough, while all else is corrupt? Break asks: is it "
-                f"needed, while all else is clean? One is not the other with its sign turned "
-                f"round. The third button shows by how much they differ."
+                f"of the total effect). Restore asks: is it enough, while all else is corrupt? "
+                f"Break asks: is it needed, while all else is clean? One is not the other with "
+                f"its sign turned round. The third button shows by how much they differ."
             ),
         )
 
@@ -270,11 +270,11 @@ class _Guide:
         return Choice(
             id="tokens",
             prompt=(
-                "Heads aside: all that the model knows of one word, in one layer, is that word's "
-                "residual stream. The right panel restores it, a column per word and a row per "
-                "layer.\n\n"
-                "In layer 0, it all hangs on the changed word. In the last layer: which word's "
-                "stream brings the answer back?"
+                "Heads aside: all that the model has computed at one word, before one layer, is "
+                "that word's residual stream. The right panel restores it, a column per word and "
+                "a row per layer.\n\n"
+                "Before layer 0, it all hangs on the changed word. Before the last layer: which "
+                "word's stream brings the answer back?"
             ),
             options=(
                 f"Still the changed word ({changed})",
@@ -305,8 +305,8 @@ class _Guide:
         leaves = int(np.flatnonzero(at_last > 0.5)[0])
         return (
             f"The answer moves: up to layer {leaves - 1} it hangs on the changed word, from layer "
-            f"{leaves} on the last one, where the model has to speak. Words in between never "
-            f"carry it. Moving things from word to word is what attention heads do."
+            f"{leaves} on the last one, where the model has to speak. Click the words in between "
+            f"to see what they restore. Moving things from word to word is what attention heads do."
         )
 
     def hidden(self) -> Choice:
@@ -315,6 +315,7 @@ class _Guide:
             misconception="unused",
             prompt=self._other_question,
             options=("More than before", "About as much as before", "Next to nothing"),
+            hints=("Which name comes twice in each sentence? Compare with the first pair.",),
             answer=self._restores_then,
             after=lambda: (
                 f"{percent(self.lost()[2])}. The head did not stop working. Both sentences now "
@@ -326,12 +327,13 @@ class _Guide:
 
     def _other_question(self) -> str:
         site, before, _, other = self.lost()
-        corrupt = other.contrast.pairs[0].corrupt
+        pair = other.contrast.pairs[0]
         return (
             f"{site.label()} restored {percent(before)}. Keep the clean sentence and ask another "
-            f"question: the corrupt sentence is now \N{LEFT DOUBLE QUOTATION MARK}{corrupt}"
-            f"\N{RIGHT DOUBLE QUOTATION MARK}. How much does {site.label()} restore of that "
-            f"difference?"
+            f"question: the corrupt sentence is now \N{LEFT DOUBLE QUOTATION MARK}{pair.corrupt}"
+            f"\N{RIGHT DOUBLE QUOTATION MARK}, and what is measured is how much the model prefers "
+            f"{self.answer} to {pair.wrong_text.strip()}. How much of that total effect does "
+            f"{site.label()} restore?"
         )
 
     def _restores_then(self) -> int:
@@ -350,7 +352,7 @@ class _Guide:
                 f"For example: \N{LEFT DOUBLE QUOTATION MARK}On this one pair, where "
                 f"{self.answer} and {self.wrong} change places as the giver, restoring "
                 f"{self.strongest('PIE')} alone brings back {percent(self.shares('PIE').max())} "
-                f"of the logit difference."
+                f"of the total effect of {self.quiet.total['TE']:.1f} logits."
                 f"\N{RIGHT DOUBLE QUOTATION MARK} One pair is an anecdote: go on below."
             ),
         )

@@ -17,7 +17,7 @@ assert percent("PIE", mw.Site("residual", 2, position=same_token.position)) > 98
 assert abs(percent("PIE", mw.Site("residual", 2, position=last))) < QUIET
 assert abs(percent("PIE", cut) - 100) < 0.1
 # A switch and nearly a straight line.
-assert abs(quarter()) < 3 and at_dose(head_e, 0.5) > 60 and percent("PIE", head_e) > 90
+assert abs(quarter()) < 3 and at_dose(head_f, 0.5) > 60 and percent("PIE", head_f) > 90
 assert all(
     abs(at_dose(head_a, alpha) - alpha * at_dose(head_a, 1.0)) < 4 for alpha in (0.25, 0.5, 0.75)
 )
@@ -26,4 +26,4 @@ assert bet_after(3)[0] == "Mary" and bet_after(4)[0] == "Tom"
 assert min(bet_after(3)[1], bet_after(4)[1]) > 0.9
 fourth = mw.Site("residual", 4, position=last)
 assert abs(percent("PIE", whole) - percent("PIE", fourth)) < 1 and where == fourth
-assert abs(half - (effect["Y00"] + at_dose(head_e, 0.5) / 100 * effect["TE"])) < 1e-3
+assert abs(half - (effect["Y00"] + at_dose(head_f, 0.5) / 100 * effect["TE"])) < 1e-3

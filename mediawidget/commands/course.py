@@ -25,10 +25,10 @@ def main(folder: Path | None = None) -> int:
     kept, copied = [], 0
     for path in files_of(source):
         to = target / path.relative_to(source)
-        if to.exists():
-            kept.append(to)
-            continue
         try:
+            if to.exists():
+                kept.append(to)
+                continue
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, to)
         except OSError as error:

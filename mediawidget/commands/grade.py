@@ -32,11 +32,11 @@ def lines(table: pd.DataFrame) -> Iterable[str]:
         asked = rows[rows["question"].notna()]
         notes = [(it.question, it.note) for it in rows.itertuples() if it.note]
         if asked.empty:
-            yield f"{name}: {short(notes[0][1])}"
+            yield f"{name}: {short(notes[0][1] if notes else 'the lesson asks nothing')}"
             continue
         done = int((asked["committed"].fillna("") != "").sum())
         points = pd.to_numeric(asked["score"]).sum(), pd.to_numeric(asked["points"]).sum()
-        runs = rows[rows["kind"] == "runs"]["answer"].iloc[-1]
+        runs = rows[rows["kind"] == "runs"]["answer"].iloc[-1] or "runs not judged"
         student = short(asked["student"].iloc[0] or "no name")
         yield (
             f"{name}: {student}, {done} of {len(asked)} answered, "

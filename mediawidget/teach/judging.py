@@ -102,7 +102,7 @@ class Judge:
             try:
                 rows.append(_runs(kept, rerunners[kept.lesson].compare(kept), strange))
             except Exception as error:  # noqa: BLE001 - the next file must be judged all the same
-                rows.append(_not_judged(error))
+                rows.append(_not_judged(error) | {"kind": "runs"})
         return [{"file": path} | row for row in rows]
 
     def _row(self, lesson: Lesson, kept: AnswersFile, question: Question) -> Row:

@@ -39,6 +39,7 @@ footer{max-width:960px;margin:0 auto;padding:0 16px}
 @media (prefers-color-scheme:dark){.slide details{color:#a2abb5}}
 @media print{.slide{break-after:page;min-height:0}.slide nav{display:none}}
 """
+_COMMAND = "python -m mediawidget slides lesson.ipynb lesson.html"
 
 
 @dataclass
@@ -85,7 +86,15 @@ def slides(notebook: str | Path, out: str | Path, *, title: str = "") -> Path:
                 made[-1].parts.extend(_drawn(output, views) for output in run(cell.source, number))
     facts = facts_of(views[0]) if views else {"version": VERSION}
     page = document(views, title or source.stem, _body(made), facts, _STYLE)
-    target.write_text(page, encoding="utf-8", newline="")
+    try:
+        target.write_text(page, encoding="utf-8", newline="")
+    except OSError as error:
+        raise MediationError(
+            "The slides cannot be written there.",
+            value=f"{target}: {error.strerror or error}",
+            expected="a path in a folder that you may write to",
+            fix=_COMMAND,
+        ) from error
     return Path(out)
 
 
@@ -95,7 +104,7 @@ def _refuse(source: Path, target: Path) -> None:
             "Slides are made from a notebook.",
             value=f"{source} to {target.name}",
             expected="a file that ends in .ipynb, and a path that ends in .html",
-            fix="mw.teach.slides('lesson.ipynb', 'lesson.html')",
+            fix=_COMMAND,
         )
     missing = [name for name in ("mistune", "nbformat") if not importlib.util.find_spec(name)]
     if missing:

@@ -58,8 +58,9 @@ def test_a_folder_that_cannot_be_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
-    assert main(["course", str(tmp_path / "file")]) == 1
-    assert "The course cannot be written there." in capsys.readouterr().err
+    for name in ("file", "a" * 300):
+        assert main(["course", str(tmp_path / name)]) == 1
+        assert "The course cannot be written there." in capsys.readouterr().err
 
 
 def test_an_installation_without_the_course_says_so(

@@ -13,7 +13,7 @@ import pytest
 from mediawidget.__main__ import main
 from mediawidget.commands import grade as command
 from mediawidget.teach.grading import grade, shown, write_table
-from mediawidget.teach.judging import COLUMNS
+from mediawidget.teach.judging import COLUMNS, Row
 from tests.asking import raised
 from tests.teach.course_of_one import answered, code, teachers
 
@@ -149,3 +149,18 @@ def test_what_a_file_says_does_not_steer_a_terminal() -> None:
     assert line.isprintable()
     assert len(line) < 150
     assert shown("\x1b[2J") == "\N{REPLACEMENT CHARACTER}[2J"
+
+
+def test_a_line_is_said_of_a_file_whatever_is_missing_in_its_rows() -> None:
+    runs: Row = {"file": "a.json", "lesson": "L", "student": "ada", "kind": "runs", "note": ""}
+    asked: Row = {**runs, "kind": "choice", "question": "c", "points": 1.0}
+
+    def said(*rows: Row) -> list[str]:
+        table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(object)
+        return list(command.lines(table.where(table.notna(), None)))
+
+    assert said({**runs, "answer": "0 of 0 runs come back"}) == ["a.json: the lesson asks nothing"]
+    not_judged: Row = {"file": "a.json", "kind": "runs", "note": "Not judged. Why."}
+    first, second = said(asked, not_judged)
+    assert first == "a.json: ada, 0 of 1 answered, 0 of 1 points, runs not judged"
+    assert second == "    runs: Not judged. Why."

@@ -77,3 +77,13 @@ def test_what_is_no_notebook_is_refused(name: str, tmp_path: Path) -> None:
     assert run.returncode == 1
     assert "notebook" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.slow
+def test_slides_that_cannot_be_written_say_so(tmp_path: Path) -> None:
+    run = slides(
+        notebook(tmp_path / "one.ipynb", ("markdown", "# One")), tmp_path / "no" / "a.html"
+    )
+    assert run.returncode == 1
+    assert "cannot be written there" in run.stderr
+    assert "Traceback" not in run.stderr

@@ -18,13 +18,16 @@ from .questions import Question, Verdict, check_function, wrong_question
 
 BY_TOKEN = ("residual", "residual_mid", "residual_post", "attn_out", "mlp_out", "embedding")
 """Mediators whose grid has the prompt's tokens as its columns."""
-NEAR = 1e-6
-"""As a share of the largest: two cells that differ by less are equal."""
+NEAR = 1e-5
+"""As a share of the largest: two cells that differ by less are equal, to single precision."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pick(Question):
     """Which cell has the largest effect? The guessed one is run first, by itself.
+
+    It is asked of the study as it is then: other prompts or another edit, set in a view before the
+    answer is looked at, change neither its grid nor what is right.
 
     Args:
         study: what it is asked of.
@@ -46,6 +49,8 @@ class Pick(Question):
     def __post_init__(self) -> None:
         super().__post_init__()
         refuse_no_study(self.study)
+        object.__setattr__(self, "_then", _question_of(self.study))
+        object.__setattr__(self, "_twin", None)
         require(
             len(self.axes) == 2,
             "What is picked from is a grid of two axes.",
@@ -65,27 +70,40 @@ class Pick(Question):
             check_function(self.answer)
 
     @property
+    def asked_of(self) -> Study:
+        """The study, or one like it was where it is asked something else by now."""
+        then: tuple[Any, ...] = self._then  # type: ignore[attr-defined]
+        now = _question_of(self.study)
+        if all(a is b for a, b in zip(then[:-1], now[:-1], strict=True)) and then[-1] == now[-1]:
+            return self.study
+        if self._twin is None:  # type: ignore[attr-defined]
+            contrast, metric, readout, edit = then
+            twin = Study(self.study.lm, contrast, metric, edit, readout)
+            object.__setattr__(self, "_twin", twin)
+        return self._twin  # type: ignore[attr-defined, no-any-return]
+
+    @property
     def sweep(self) -> Sweep:
         """The sweep that fills the grid: of what is random the first draw."""
         by = "position" if self.mediator in BY_TOKEN else None
-        return Sweep(self.mediator, self.study.edit.sample(0), by)
+        return Sweep(self.mediator, self.asked_of.edit.sample(0), by)
 
     @property
     def axes(self) -> dict[str, Sequence[str]]:
         """The grid's axes with their labels."""
-        study = self.study
+        study = self.asked_of
         axes = self.sweep.axes(study.lm.shape, len(study.token_pairs[0]))
         return {name: [str(label) for label in labels] for name, labels in axes.items()}
 
     @property
     def sites(self) -> list[Site]:
         """The site of every cell, row-major."""
-        return self.sweep.sites(self.study.lm.shape, len(self.study.token_pairs[0]))
+        return self.sweep.sites(self.study.lm.shape, len(self.asked_of.token_pairs[0]))
 
     @property
     def labels(self) -> list[str]:
         """The name of every cell, row-major: what a guess is made of."""
-        return list(self.study.labels(self.sites))
+        return list(self.asked_of.labels(self.sites))
 
     def sites_of(self, guess: Iterable[str]) -> list[Site]:
         """The sites of a guess."""
@@ -100,7 +118,7 @@ class Pick(Question):
     def accept(self, guess: object) -> list[str]:
         given = [guess] if isinstance(guess, str | Site) else guess
         picked = [
-            self.study.labels([it])[0] if isinstance(it, Site) else it
+            self.asked_of.labels([it])[0] if isinstance(it, Site) else it
             for it in (given if isinstance(given, Sequence) else [])
         ]
         known = self.labels
@@ -117,7 +135,7 @@ class Pick(Question):
     def asked(self) -> dict[str, Any]:
         rows, cols = self.axes.values()
         labels = np.array(self.labels, dtype=object).reshape(len(rows), len(cols))
-        tokens = self.study.token_pairs[0].clean_tokens if self.mediator in BY_TOKEN else None
+        tokens = self.asked_of.token_pairs[0].clean_tokens if self.mediator in BY_TOKEN else None
         grid = {
             "rows": [f"L{row}" if int(row) < self.study.lm.n_layers else "out" for row in rows],
             "cols": [f"H{col}" for col in cols] if tokens is None else list(tokens),
@@ -129,7 +147,7 @@ class Pick(Question):
 
     def try_out(self, guess: list[str]) -> dict[str, Any]:
         """Run what was guessed, on both bases; every view of the study shows it."""
-        effect = self.study.intervene(self.sites_of(guess))
+        effect = self.asked_of.intervene(self.sites_of(guess))
         label = " + ".join(guess)
         return {
             "label": label,
@@ -139,9 +157,8 @@ class Pick(Question):
         }
 
     def verdict(self, guess: list[str]) -> Verdict:
-        effect = self.study.job(self.sweep.mediator, self.sweep.by, self.sweep.edit).result(
-            progress=False
-        )
+        sweep = self.sweep
+        effect = self.asked_of.job(sweep.mediator, sweep.by, sweep.edit).result(progress=False)
         values = np.where(effect.status == Status.FAILED, np.nan, effect[self.estimand])
         needed, best = self._best(values.ravel())
         told = _told(effect, self.estimand)
@@ -211,6 +228,11 @@ class Do(Question):
 
     def verdict(self, guess: bool) -> Verdict:  # noqa: ARG002
         return Verdict(None, "")
+
+
+def _question_of(study: Study) -> tuple[Any, ...]:
+    """What a study is asked; the edit last, as a view makes one that is new and equal."""
+    return study.contrast, study.metric, study.readout, study.edit
 
 
 def corners_of(effect: Effect) -> dict[str, float]:

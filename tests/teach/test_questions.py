@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import mediawidget as mw
 from mediawidget.teach import MISCONCEPTIONS, Choice, Do, Number, Pick, Text
+from mediawidget.teach.picking import NEAR
 from tests.teach.asked import swapped_names
 
 
@@ -185,7 +186,7 @@ def test_two_of_the_equal_ones_do_not_make_up_for_the_largest(study: mw.Study) -
     question = Pick(id="p", prompt="?", study=study, mediator="residual", estimand="PIE")
     values = np.asarray(study.sweep("residual", by="position", progress=False)["PIE"]).ravel()
     order = np.argsort(-values, kind="stable")
-    margin = 1e-6 * np.abs(values).max()
+    margin = NEAR * np.abs(values).max()
     steps = np.flatnonzero(-np.diff(values[order]) > margin) + 1
     # As many cells as reach into a group of equal ones, which has one more than there is room for.
     first, last = next((a, b) for a, b in pairwise(steps) if b - a > 1)
@@ -233,6 +234,25 @@ def test_under_an_edit_to_a_constant_the_effects_have_its_names(study: mw.Study)
     values = np.asarray(zeroed.sweep("head", progress=False)["clean"])
     assert question.verdict([question.labels[int(values.argmax())]]).right
     assert "clean" in question.try_out(["L3H1"])["sentence"]
+
+
+def test_what_is_set_in_a_view_before_the_answer_changes_nothing(study: mw.Study) -> None:
+    shared = mw.Study(study.lm, study.contrast)
+    for mediator in ("head", "residual"):
+        before = Pick(id="p", prompt="?", study=study, mediator=mediator)
+        question = Pick(id="p", prompt="?", study=shared, mediator=mediator)
+        guess = before.verdict(before.labels[:1]).facts["best"][:1]
+        assert question.asked_of is shared
+        shared.edit = mw.Zero()
+        assert question.verdict(guess) == before.verdict(guess)
+        shared.edit = mw.Patch()
+        assert question.asked_of is shared
+        shared.contrast = mw.tasks.ioi(study.lm, n=2, seed=5).pairs
+        assert question.asked() == before.asked()
+        assert question.accept(guess) == guess
+        assert question.verdict(guess) == before.verdict(guess)
+        assert question.try_out(guess)["sentence"] == before.try_out(guess)["sentence"]
+        shared.contrast = study.contrast
 
 
 def test_no_percent_where_the_total_effects_cancel(study: mw.Study) -> None:

@@ -16,6 +16,7 @@ from .card import Card
 from .lesson import Lesson
 from .picking import Do, Pick, percent
 from .questions import Choice, Number, Question, Text
+from .shuffle import whose
 
 Array = NDArray[np.float64]
 
@@ -51,7 +52,8 @@ def first_ten_minutes(study: Study, file: str | Path | None = None) -> Card:
         expected="mw.Study(lm, mw.PromptPair(...)) with a name as its answer",
         fix="mw.PromptPair(clean='When Mary and John went to the store, John gave a book to', ...)",
     )
-    lesson, guide = Lesson("The first ten minutes", file=file), _Guide(study)
+    lesson = Lesson("The first ten minutes", student=whose(study.lm), file=file)
+    guide = _Guide(study)
     lesson.watch(study, "first pair")
     return lesson.tour(guide.steps(), Explorer(study))
 

@@ -19,8 +19,9 @@ from .attempts import AnswersFile, Attempt, write_answers
 from .diary import Diary
 from .exercises import Exercises
 from .keeping import Keeper, both, further
-from .picking import Pick
+from .picking import Do, Pick
 from .questions import Question, Verdict
+from .shuffle import refuse_another_order
 
 if TYPE_CHECKING:
     from .card import Card
@@ -100,6 +101,8 @@ class Lesson(Asking, Exercises):
     def add(self, question: Question) -> None:
         """Take a question in without showing it."""
         _refuse_no_questions([question])
+        if isinstance(question, Pick | Do):
+            refuse_another_order(question.study.lm, self.student)
         self.questions[question.id] = question
         self._drop(question.id)
         attempt = self.attempts.setdefault(question.id, Attempt())

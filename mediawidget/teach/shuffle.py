@@ -171,7 +171,27 @@ def student_of(lm: LM) -> str:
         expected="a student's name, or what mw.teach.load or mw.load gave",
         fix='mw.teach.roles("ada")',
     )
+    return whose(lm)
+
+
+def whose(lm: LM) -> str:
+    """The student to whom ``load`` gave a model; "" where it was given to nobody."""
     return _students.get(lm, "")
+
+
+def refuse_another_order(lm: LM, student: str) -> None:
+    """Refuse a model of another student's: what is answered on it would be judged by wrong labels.
+
+    Raises:
+        MediationError: ``load`` gave the model to somebody else than this student.
+    """
+    require(
+        lm not in _students or whose(lm) == plain_name(student),
+        "The model and the lesson are of two students.",
+        value=f"mw.teach.load({whose(lm)!r}), Lesson(student={student!r})",
+        expected="one name for both",
+        fix="lm = mw.teach.load(student), then mw.teach.Lesson(..., student=student)",
+    )
 
 
 def order_of(lm: LM, student: str) -> Shuffle:

@@ -13,8 +13,10 @@ import torch
 
 import mediawidget as mw
 from mediawidget.evaluation import known
+from mediawidget.teach.lesson import Lesson
 from mediawidget.teach.shuffle import PER_HEAD, ROLES, SIZES, Shuffle, load, roles, student_of
 from tests.asking import raised
+from tests.teach.asked import swapped_names
 from training.batches import BACKUPS, MOVERS, NEGATIVE, TAUGHT
 
 Grid = npt.NDArray[np.float64]
@@ -175,3 +177,15 @@ def test_roles_of_a_model() -> None:
 )
 def test_refusals(call: Callable[[], object], words: str) -> None:
     assert words in raised(call).message
+
+
+@pytest.mark.parametrize(("model", "lesson"), [("ada", ""), ("", "ada"), ("ada", "bob")])
+def test_a_model_and_a_lesson_of_two_students_are_refused(model: str, lesson: str) -> None:
+    study = mw.Study(load(model), swapped_names().contrast)
+    asked = Lesson("One", student=lesson)
+    with pytest.raises(mw.MediationError, match="of two students"):
+        asked.pick("which", "Which?", study)
+    assert asked.questions == {}
+    Lesson("One", student=model.upper()).pick("which", "Which?", study)
+    # What was never shuffled is nobody's.
+    Lesson("One", student="bob").pick("which", "Which?", swapped_names())

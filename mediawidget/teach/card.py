@@ -74,7 +74,8 @@ class Card(Page):
         question = self.question
         self.lesson.commit(question.id, guess)
         kept = self.lesson.attempts[question.id].guess
-        tried = question.try_out(kept)
+        # A test says nothing, not even what the guessed cell alone does.
+        tried = question.try_out(kept) if self.lesson.feedback else None
         if tried is not None:
             self._tried[question.id] = tried
         self._draw()

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..effects import Effect, Status
 from ..errors import MediationError, require
+from ..estimands import CONSTANT_EFFECTS, ESTIMANDS
 from ..pictures import signed
 from ..sites import Site
 from ..study import Study, refuse_no_study
@@ -65,6 +66,14 @@ class Pick(Question):
             value=self.several,
             expected=f"1 to {len(self.sites)}",
             fix="several=1",
+        )
+        known = ESTIMANDS if self.study.edit.corners else CONSTANT_EFFECTS
+        require(
+            self.estimand in known,
+            "There is no such effect under the study's edit.",
+            value=self.estimand,
+            expected="one of " + ", ".join(known),
+            fix=f"estimand={known[0]!r}",
         )
         if self.answer is not None:
             check_function(self.answer)

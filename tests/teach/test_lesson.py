@@ -15,6 +15,7 @@ import mediawidget as mw
 from mediawidget.teach.attempts import read_answers
 from mediawidget.teach.card import Card
 from mediawidget.teach.lesson import Lesson
+from mediawidget.teach.picking import Pick
 from tests.teach.asked import lesson_of_all, swapped_names
 
 
@@ -111,6 +112,9 @@ def test_a_test_shows_no_answers_and_its_teacher_sees_them(study: mw.Study) -> N
     with pytest.raises(mw.MediationError, match="does not show its answers"):
         lesson.reveal("sum")
     assert lesson.report()["right"].isna().all()
+    card = lesson.ask(Pick(id="another", prompt="Which?", study=study))
+    card.commit("L3H3")
+    assert card.state["card"]["tried"] is None
     judged = lesson.judged().set_index("question")["right"]
     assert judged["sum"]
     assert not judged["best"]

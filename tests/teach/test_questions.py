@@ -276,3 +276,14 @@ def test_a_step_is_taken_once_it_was_done(study: mw.Study) -> None:
 def test_there_are_eleven_misconceptions_each_with_its_refutation() -> None:
     assert len(MISCONCEPTIONS) == 11
     assert all(it.claim and it.refuted_by and it.id == name for name, it in MISCONCEPTIONS.items())
+
+
+@pytest.mark.parametrize(
+    ("edit", "wrong"), [(mw.Patch(), "clean"), (mw.Patch(), "PIe"), (mw.Zero(), "PIE")]
+)
+def test_an_effect_that_does_not_exist_is_refused_when_it_is_written(
+    study: mw.Study, edit: mw.Edit, wrong: str
+) -> None:
+    other = mw.Study(study.lm, study.contrast, edit=edit)
+    with pytest.raises(mw.MediationError, match="no such effect"):
+        Pick(id="p", prompt="?", study=other, estimand=wrong)

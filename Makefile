@@ -35,7 +35,7 @@ test: setup ## everything: lint, types, Python, JavaScript and browser tests
 test-remote: setup ## run traces in the sandbox of a real NDIF server (minutes; needs pip's index once)
 	@$(venv) scripts/remote.py
 
-check: setup ## the quick part of it (under 90 s)
+check: setup ## the quick part of it (ten minutes on two cores)
 	@$(venv) scripts/checks.py quick $(ONLY)
 
 setup: ## make .venv, install everything, build the front end

@@ -32,6 +32,20 @@ class Explorer:
         scope = self.root.get_by_role("grid", name=grid) if grid else self.root
         return scope.get_by_role("gridcell", name=name)
 
+    def point(self, label: str, grid: str, says: str, tries: int = 5) -> None:
+        """Point at a cell until the sentence says so: a sheet that is laid out anew lets go of it."""
+        sentence = self.root.locator(".mw-sentence")
+        for left in reversed(range(tries)):
+            self.page.mouse.move(1, 1)
+            self.cell(label, grid).hover()
+            try:
+                expect(sentence).to_contain_text(says)
+            except AssertionError:
+                if not left:
+                    raise
+            else:
+                return
+
     def readout(self) -> float:
         """The large number, in percent or in the metric's unit."""
         return number(self.root.locator(".mw-readout").inner_text())

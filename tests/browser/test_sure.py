@@ -75,10 +75,7 @@ def test_a_pinned_reading_has_a_tick_and_its_difference_an_interval(explorer: Ex
         notebook.set_dark(dark)
         for width in (768, 480):
             notebook.set_width(width)
-            explorer.page.mouse.move(1, 1)
-            explorer.page.wait_for_timeout(300)  # the sheet is laid out anew, and lets go
-            explorer.cell("L3H0", "Heads").hover()
-            expect(sentence).to_contain_text("16 pairs")
+            explorer.point("L3H0", "Heads", "16 pairs")
             assert clipped(explorer) == []
             notebook.picture(f"pinned-{'dark' if dark else 'light'}-{width}", explorer.root)
 

@@ -33,7 +33,7 @@ class Explorer:
         return scope.get_by_role("gridcell", name=name)
 
     def point(self, label: str, grid: str, says: str, tries: int = 5) -> None:
-        """Point at a cell until the sentence says so: a sheet that is laid out anew lets go of it."""
+        """Point at a cell until the sentence says so: a sheet laid out anew lets go of it."""
         sentence = self.root.locator(".mw-sentence")
         for left in reversed(range(tries)):
             self.page.mouse.move(1, 1)

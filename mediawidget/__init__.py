@@ -29,7 +29,9 @@ if TYPE_CHECKING:
         Resample,
         Scale,
         Steer,
+        Subspace,
         Values,
+        Within,
         Zero,
     )
     from .effects import Effect, Status
@@ -86,7 +88,7 @@ _HOMES = {
     "doses": ["DoseCurve", "dose_curve"],
     "edits": [
         *("Edit", "Knockout", "Mean", "Noise", "Patch"),
-        *("Resample", "Scale", "Steer", "Values", "Zero"),
+        *("Resample", "Scale", "Steer", "Subspace", "Values", "Within", "Zero"),
     ],
     "effects": ["Effect", "Status"],
     "engine": ["Engine"],
@@ -173,10 +175,12 @@ __all__ = [
     "Status",
     "Steer",
     "Study",
+    "Subspace",
     "Sweep",
     "TokenHeatmap",
     "Tracing",
     "Values",
+    "Within",
     "Zero",
     "causal_tracing",
     "charts",

@@ -20,7 +20,8 @@ class Write:
     """Edits at one place of ``value[row, position, unit]``.
 
     They become keep * (old) + take * value[source, position, unit] + added. ``keep`` is None where
-    nothing is kept and all is taken: a patch, which copies bit by bit.
+    nothing is kept and all is taken: a patch, which copies bit by bit. ``within`` has pairs of
+    entries and a basis (k, width): of those the part in its span is set, the rest stays.
     """
 
     n_units: int
@@ -31,6 +32,7 @@ class Write:
     keep: Tensor | None
     take: Tensor | None
     added: Tensor | None
+    within: tuple[tuple[Tensor, Tensor], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,9 @@ def _written(rows: Tensor, write: Write) -> Tensor:
         )
     if w.added is not None:
         new = new + w.added
+    for entries, basis in w.within:
+        part = (new[entries] - old[entries]) @ basis.mT @ basis
+        new = new.index_copy(0, entries, old[entries] + part)
     # A pattern is in single precision whatever the model is in.
     new = new.to(units.dtype)
     units[w.row, w.position, w.unit] = new

@@ -139,13 +139,14 @@ def refuse_no_estimate(question: Question, metric: Metric, method: Method) -> No
 
 
 def _adds_up(edit: Edit) -> bool:
-    """Whether the new value is made of the two prompts' own, a mean and a vector alone."""
+    """Whether the whole new value is made of the prompts' own, a mean and a vector alone."""
     if edit.samples > 1 or isinstance(edit, Knockout):
         return False
     site = Site("head", layer=0, head=0)
     recipes = [edit.recipe(base, site) for base in BASES]
     return all(
-        (recipe.source is None or recipe.source in BASES)
+        recipe.within is None
+        and (recipe.source is None or recipe.source in BASES)
         and isinstance(recipe.constant, MeanOf | Vector | None)
         for recipe in recipes
     )

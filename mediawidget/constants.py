@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .edits import Values
+from .edits import Subspace, Values
 from .edits.base import MeanOf, NoiseOf, Vector
 from .errors import MediationError
 from .lm import LM
@@ -55,6 +55,19 @@ class Bank:
             added[torch.from_numpy(rows).to(device)] = weight * value.to(device, dtype)
         return added
 
+    def subspaces(self, step: Step) -> tuple[tuple[Tensor, Tensor], ...]:
+        """Which entries of a step lie within which bases, (k, width)."""
+        width = self.lm.width_at(step.point, self.template.frame.n_positions) // step.n_units
+        found = []
+        for index in np.unique(step.within[step.within >= 0]).tolist():
+            subspace = self.template.subspaces[index]
+            if subspace.width != width:
+                raise _another_width(subspace, width, step.point)
+            basis = torch.from_numpy(subspace.basis).to(self.lm.device, self.lm.dtype)
+            rows = torch.from_numpy(np.flatnonzero(step.within == index)).to(self.lm.device)
+            found.append((rows, basis))
+        return tuple(found)
+
     def _values(
         self, index: int, step: Step, rows: Any, width: int, pairs: Any, captured: Captured
     ) -> Tensor:
@@ -84,6 +97,15 @@ class Bank:
         index = np.full(frame.n_positions, -1)
         index[list(held)] = np.arange(len(held))
         return torch.from_numpy(values.array[member, index[position]])
+
+
+def _another_width(subspace: Subspace, width: int, point: str) -> MediationError:
+    return MediationError(
+        "The subspace lies in another space than the site.",
+        value=f"{subspace!r} at {point}",
+        expected=f"directions of {width} numbers",
+        fix="lm.d_model for residual, attn_out and mlp_out; lm.d_head for a head",
+    )
 
 
 def steering_vector(constant: Vector, width: int, point: str) -> Tensor:

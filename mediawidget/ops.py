@@ -182,7 +182,8 @@ class _Builder:
             keep, take = (self._weight(weights) for weights in (step.keep, step.take))
         columns = (step.row, position, step.unit, step.source)
         row, where, unit, source = (self._index(column) for column in columns)
-        return Write(step.n_units, row, where, unit, source, keep, take, added)
+        within = self.call.within[index] if self.call.within else ()
+        return Write(step.n_units, row, where, unit, source, keep, take, added, within)
 
     def _weight(self, weights: Any) -> Tensor:
         return self._index(weights)[:, None].to(self.lm.dtype)

@@ -161,7 +161,11 @@ class _Plain:
         def change(old: Tensor) -> Tensor:
             new = old * recipe.keep if recipe.keep else torch.zeros_like(old)
             new = new if source is None else new + recipe.take * source
-            return new if constant is None else new + recipe.add * constant(old)
+            new = new if constant is None else new + recipe.add * constant(old)
+            if recipe.within is None:
+                return new
+            basis = torch.tensor(recipe.within.basis, device=old.device).to(old.dtype)
+            return old + (new - old) @ basis.mT @ basis
 
         return _Set(place, positions, columns, change)
 

@@ -66,6 +66,7 @@ class Call:
         references: logits of the bases, where these are not in the batch themselves.
         captures: activations that are wanted.
         top: how many of the likeliest next tokens to keep.
+        within: per step which entries lie within which bases, as in ``Write``; empty for none.
     """
 
     ids: Tensor
@@ -77,6 +78,7 @@ class Call:
     references: tuple[Tensor, Tensor] | None = None
     captures: Captures = field(default_factory=dict)
     top: int = 0
+    within: Sequence[tuple[tuple[Tensor, Tensor], ...]] = ()
 
 
 def run_program(lm: LM, program: Program, call: Call) -> Kept:

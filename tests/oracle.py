@@ -203,11 +203,29 @@ class Oracle:
             source = self.new_value(key, how, index)
         elif how[0] == "patch":
             source = self.new_value(key, how[1], index)
+        elif how[0] == "within":
+            return self._writer_within(site, how[1], how[2], index)
 
         def write(own: Tensor, new: Tensor) -> None:
             for cells in cells_of(own):
                 taken = None if source is None else source[cells]
                 new[cells] = _edited(own[cells], how, taken)
+
+        return write
+
+    def _writer_within(
+        self, site: Place, basis: Tensor, how: How, index: int
+    ) -> Callable[[Tensor, Tensor], None]:
+        """Direction by direction, what the inner edit would have made of each."""
+        inner, cells_of = self._writer(site, how, index), self._cells_of(site)
+
+        def write(own: Tensor, new: Tensor) -> None:
+            whole = new.clone()
+            inner(own, whole)
+            for cells in cells_of(own):
+                for direction in basis:
+                    moved = ((whole[cells] - own[cells]) * direction).sum(-1, keepdim=True)
+                    new[cells] = new[cells] + moved * direction
 
         return write
 

@@ -35,7 +35,7 @@ LAYERS = (
             *("taps", "applying", "ops", "constants", "banks", "groups", "outcomes", "chunks"),
             *("runner", "plain_hooks", "sources", "shipping", "unembedding", "attending"),
             *("engine_inputs", "filing", "looking", "lens", "gradients"),
-            *("rewiring", "decomposition"),
+            *("rewiring", "decomposition", "networks"),
         ),
     ),
     (
@@ -45,6 +45,7 @@ LAYERS = (
         *("study", "drafts", "coalitions", "games", "routing", "doses"),
         *("trace_checks", "trace_options", "trace_runs", "tracing"),
         *("search", "evaluation"),
+        *("directions", "erasure", "abstraction", "alignment", "features", "contrasting"),
     ),
     ("widgets", "charts"),
     ("teach",),

@@ -10,6 +10,7 @@ from .resample import Resample
 from .scale import Scale
 from .steer import Steer
 from .values import Values
+from .within import Subspace, Within
 from .zero import Zero
 
 __all__ = [
@@ -22,7 +23,9 @@ __all__ = [
     "Resample",
     "Scale",
     "Steer",
+    "Subspace",
     "Values",
+    "Within",
     "Zero",
     "as_edit",
     "edit_from_json",

@@ -74,13 +74,17 @@ class Vector:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The new value is keep * (the run's own) + take * (the source's) + add * (the constant)."""
+    """The new value is keep * (the run's own) + take * (the source's) + add * (the constant).
+
+    Where it lies ``within`` a subspace, only the part there becomes the new value's.
+    """
 
     keep: float = 0.0
     take: float = 0.0
     add: float = 0.0
     source: Base | Donor | RunLike | None = None
     constant: Any = None
+    within: Any = None
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ class Entries:
         source: index of a base; -2 - i for run i; -1 for none.
         constant: index among the template's constants; -1 for none.
         keep, take, add: the weights.
+        within: index among the template's subspaces, of which the edit's part is set; -1 for all.
     """
 
     run: Ints
@@ -37,6 +38,7 @@ class Entries:
     keep: Floats
     take: Floats
     add: Floats
+    within: Ints
 
     def take_rows(self, index: NDArray[np.bool_] | Ints) -> Entries:
         """The rows at ``index``."""
@@ -59,6 +61,7 @@ class Record:
     keep: float
     take: float
     add: float
+    within: int
 
 
 def table(records: Sequence[Record]) -> Entries:
@@ -84,6 +87,7 @@ def table(records: Sequence[Record]) -> Entries:
         keep=weights([r.keep for r in records]),
         take=weights([r.take for r in records]),
         add=weights([r.add for r in records]),
+        within=column([r.within for r in records]),
     )
 
 

@@ -34,6 +34,7 @@ class Step:
     keep: Floats
     take: Floats
     add: Floats
+    within: Ints
 
 
 @dataclass(frozen=True)
@@ -272,6 +273,7 @@ def _step(
         keep=some.keep.repeat(n_pairs),
         take=some.take.repeat(n_pairs),
         add=some.add.repeat(n_pairs),
+        within=some.within.repeat(n_pairs),
     )
 
 

@@ -29,7 +29,7 @@ class Recorder:
     Attributes:
         frame: of the group.
         index_of: which run has which index, for runs that lend.
-        records, donors, constants: what was found.
+        records, donors, constants, subspaces: what was found.
     """
 
     frame: Frame
@@ -37,6 +37,7 @@ class Recorder:
     records: list[Record] = field(default_factory=list)
     donors: list[Donor] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
+    subspaces: list[Any] = field(default_factory=list)
     _constant_of: dict[Any, int] = field(default_factory=dict)
     _reached: dict[tuple[Any, bool], Ints] = field(default_factory=dict)
 
@@ -81,6 +82,7 @@ class Recorder:
             recipe.keep,
             recipe.take,
             recipe.add,
+            self._subspace(recipe),
         )
 
     def _across(self, recipe: Recipe) -> Recipe:
@@ -165,7 +167,7 @@ class Recorder:
             (n_units, parts[:, 0], parts[:, 1]),
         ]:
             where = replace(place, n_units=n, unit=0)
-            yield Record(index, where, positions, units, own, NOTHING, 0.0, 1.0, 0.0)
+            yield Record(index, where, positions, units, own, NOTHING, 0.0, 1.0, 0.0, NOTHING)
 
     def _held(self, run: Run) -> Iterator[tuple[Place, Mediator, Site]]:
         """The places that a run freezes; a kind that fills a point is one place a layer."""
@@ -233,6 +235,14 @@ class Recorder:
             self._constant_of[recipe.constant] = len(self.constants)
             self.constants.append(recipe.constant)
         return self._constant_of[recipe.constant]
+
+
+    def _subspace(self, recipe: Recipe) -> int:
+        if recipe.within is None:
+            return NOTHING
+        if recipe.within not in self.subspaces:
+            self.subspaces.append(recipe.within)
+        return self.subspaces.index(recipe.within)
 
 
 def _pure_patch(record: Record) -> bool:

@@ -81,6 +81,9 @@ class Judge(Oracle):
                 found = ("add", scale * torch.tensor(vector, dtype=torch.float64))
             case mw.Scale(factor=factor):
                 found = ("scale", factor)
+            case mw.Within(subspace=subspace, edit=inner):
+                basis = torch.tensor(subspace.rows, dtype=torch.float64)
+                found = ("within", basis, self.how(run, site, inner, index))
             case mw.Knockout():
                 found = ("knockout",)
             case _:

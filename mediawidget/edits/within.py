@@ -1,0 +1,203 @@
+"""An edit inside a subspace of a site; what is orthogonal to it stays the run's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import MediationError, reading, require
+from ..sites import Site
+from .base import Base, Edit, Recipe, as_edit, edit_from_json
+
+ORTHONORMAL = 1e-4
+"""How far a basis may be from orthonormal: that of a float32 computation."""
+
+
+@dataclass(frozen=True)
+class Subspace:
+    """Some directions of a site's space, as an orthonormal basis.
+
+    Args:
+        basis: (k, width) rows of length 1 that are orthogonal to each other.
+
+    Example:
+        >>> Subspace.spanned([[1.0, 1.0, 0.0]]).k
+        1
+    """
+
+    rows: tuple[tuple[float, ...], ...]
+
+    def __init__(self, basis: Any) -> None:
+        array = _matrix(basis)
+        gram = array @ array.T
+        require(
+            bool(np.abs(gram - np.eye(len(array))).max() <= ORTHONORMAL),
+            "The rows of a basis are orthonormal.",
+            value=np.round(gram, 3).tolist(),
+            expected="rows of length 1, orthogonal to each other",
+            fix="mw.Subspace.spanned(vectors) makes such a basis of any vectors",
+        )
+        object.__setattr__(self, "rows", tuple(map(tuple, array.tolist())))
+
+    @classmethod
+    def spanned(cls, vectors: Any) -> Subspace:
+        """The span of any vectors, (n, width) or one of (width,).
+
+        Vectors that add no direction of their own to the others are dropped.
+
+        Raises:
+            MediationError: no vectors, or none but zeros.
+        """
+        array = _matrix(np.atleast_2d(np.asarray(vectors, dtype=np.float64)))
+        _, sizes, right = np.linalg.svd(array, full_matrices=False)
+        kept = right[sizes > sizes.max(initial=0.0) * 1e-10]
+        require(
+            len(kept) > 0 and float(sizes.max()) > 0,
+            "These vectors span nothing.",
+            value=np.asarray(vectors).shape,
+            expected="at least one vector that is not zero",
+            fix="mw.Subspace.spanned(mean_of_one - mean_of_the_other)",
+        )
+        return cls(kept)
+
+    @classmethod
+    def random(cls, k: int, width: int, seed: int = 0) -> Subspace:
+        """A random subspace, uniform over all of its size: the control."""
+        require(
+            0 < k <= width,
+            "A subspace has at least one direction and no more than its space.",
+            value=(k, width),
+            expected=f"k from 1 to {width}",
+            fix="mw.Subspace.random(1, lm.d_model)",
+        )
+        return cls.spanned(np.random.default_rng(seed).standard_normal((k, width)))
+
+    @property
+    def basis(self) -> NDArray[np.float64]:
+        """(k, width)."""
+        return np.array(self.rows)
+
+    @property
+    def k(self) -> int:
+        """How many directions it has."""
+        return len(self.rows)
+
+    @property
+    def width(self) -> int:
+        """Of the space it lies in."""
+        return len(self.rows[0])
+
+    def __repr__(self) -> str:
+        return f"Subspace({self.k} of {self.width})"
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that ``Subspace.from_json`` reads back."""
+        return {"basis": [list(row) for row in self.rows]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Subspace:
+        """The inverse of ``to_json``."""
+        with reading("subspace", data):
+            return cls(data["basis"])
+
+
+@dataclass(frozen=True)
+class Within(Edit):
+    """An edit of a site's part in a subspace: old + P (edited - old), P the projection onto it.
+
+    Args:
+        subspace: of the site's space: d_model wide for residual streams, d_head for a head.
+        edit: what that part is set to; default: the value on the pair's other prompt.
+
+    Source: Geiger et al. 2023 (distributed interchange); Makelov et al. 2023 for what it may fool.
+
+    Example:
+        >>> Within(Subspace.spanned([[0.0, 3.0]]), Zero()).corners
+        False
+    """
+
+    kind: ClassVar[str] = "within"
+
+    subspace: Subspace
+    edit: Edit
+
+    def __init__(self, subspace: Subspace | Mapping[str, Any], edit: Any = None) -> None:
+        from .patch import Patch
+
+        given = Subspace.from_json(subspace) if isinstance(subspace, Mapping) else subspace
+        require(
+            isinstance(given, Subspace),
+            "An edit within a subspace needs one.",
+            value=subspace,
+            expected="mw.Subspace(basis)",
+            fix="mw.Within(mw.Subspace.spanned(direction), mw.Patch())",
+        )
+        inner = edit_from_json(edit) if isinstance(edit, Mapping) else edit
+        inner = as_edit(Patch() if inner is None else inner)
+        if isinstance(inner, Within) or inner.kind == "knockout":
+            raise MediationError(
+                "This edit has no part in a subspace.",
+                value=repr(inner)[:200],
+                expected="an edit of a site's value, as Patch(), Zero() or Mean()",
+                fix="mw.Within(subspace, mw.Patch())",
+            )
+        object.__setattr__(self, "subspace", given)
+        object.__setattr__(self, "edit", inner)
+
+    @property
+    def corners(self) -> bool:
+        return self.edit.corners
+
+    @property
+    def pairwise(self) -> bool:
+        return self.edit.pairwise
+
+    @property
+    def samples(self) -> int:
+        return self.edit.samples
+
+    @property
+    def source(self) -> Any:
+        """What the inner edit takes its value from."""
+        return getattr(self.edit, "source", None)
+
+    @property
+    def base(self) -> Any:
+        """Whose mean or noise the inner edit takes."""
+        return getattr(self.edit, "base", None)
+
+    def sample(self, index: int) -> Edit:
+        return Within(self.subspace, self.edit.sample(index))
+
+    def recipe(self, base: Base, site: Site) -> Recipe:
+        return replace(self.edit.recipe(base, site), within=self.subspace)
+
+    def check(self, site: Site) -> None:
+        self.edit.check(site)
+        if site.mediator in ("pattern", "edge"):
+            raise MediationError(
+                "Attention weights are no vector space: they sum to one.",
+                value=repr(site),
+                expected="a site whose value is a vector, as residual, head or mlp_out",
+                fix="Within(subspace) at Site('residual', layer=2, position=-1)",
+            )
+
+
+def _matrix(basis: Any) -> NDArray[np.float64]:
+    listed = basis.detach().cpu() if hasattr(basis, "detach") else basis
+    try:
+        array = np.asarray(listed, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    require(
+        array.ndim == 2 and 0 < len(array) <= array.shape[1] and bool(np.isfinite(array).all()),
+        "A basis is a matrix of finite numbers, a direction a row.",
+        value=np.shape(array),
+        expected="(k, width), k from 1 to width",
+        fix="mw.Subspace.spanned(direction)",
+    )
+    return array

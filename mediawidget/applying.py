@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,9 +11,13 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from .calls import fit_arguments
+from .edits.part import Moved
 from .mediators import Point
 from .taps import Tap
 from .unembedding import unembedded
+
+Confined = tuple[Tensor, Moved, Mapping[str, Tensor]]
+"""Entries of a write, how much of their change counts, and the tensors that says it."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +25,8 @@ class Write:
     """Edits at one place of ``value[row, position, unit]``.
 
     They become keep * (old) + take * value[source, position, unit] + added. ``keep`` is None where
-    nothing is kept and all is taken: a patch, which copies bit by bit. ``within`` has pairs of
-    entries and a basis (k, width): of those the part in its span is set, the rest stays.
+    nothing is kept and all is taken: a patch, which copies bit by bit. Of the entries ``within``
+    a part of the value that part is set, the rest stays.
     """
 
     n_units: int
@@ -32,7 +37,7 @@ class Write:
     keep: Tensor | None
     take: Tensor | None
     added: Tensor | None
-    within: tuple[tuple[Tensor, Tensor], ...] = ()
+    within: tuple[Confined, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -227,8 +232,8 @@ def _written(rows: Tensor, write: Write) -> Tensor:
         )
     if w.added is not None:
         new = new + w.added
-    for entries, basis in w.within:
-        part = (new[entries] - old[entries]) @ basis.mT @ basis
+    for entries, moved, arrays in w.within:
+        part = moved(old[entries], new[entries], arrays)
         new = new.index_copy(0, entries, old[entries] + part)
     # A pattern is in single precision whatever the model is in.
     new = new.to(units.dtype)

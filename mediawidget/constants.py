@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .edits import Subspace, Values
+from .applying import Confined
+from .edits import Part, Values
 from .edits.base import MeanOf, NoiseOf, Vector
+from .edits.part import stacked
 from .errors import MediationError
 from .lm import LM
 from .mediators import POINTS, mediator_named
@@ -55,18 +57,23 @@ class Bank:
             added[torch.from_numpy(rows).to(device)] = weight * value.to(device, dtype)
         return added
 
-    def subspaces(self, step: Step) -> tuple[tuple[Tensor, Tensor], ...]:
-        """Which entries of a step lie within which bases, (k, width)."""
+    def parts(self, step: Step) -> tuple[Confined, ...]:
+        """Which entries of a step are confined to a part, those of one family together."""
         width = self.lm.width_at(step.point, self.template.frame.n_positions) // step.n_units
-        found = []
+        families: dict[Any, list[int]] = {}
         for index in np.unique(step.within[step.within >= 0]).tolist():
-            subspace = self.template.subspaces[index]
-            if subspace.width != width:
-                raise _another_width(subspace, width, step.point)
-            basis = torch.from_numpy(subspace.basis).to(self.lm.device, self.lm.dtype)
-            rows = torch.from_numpy(np.flatnonzero(step.within == index)).to(self.lm.device)
-            found.append((rows, basis))
-        return tuple(found)
+            part = self.template.parts[index]
+            if part.width != width:
+                raise _another_width(part, width, step.point)
+            families.setdefault(part.family, []).append(index)
+        return tuple(self._confined(step, members) for members in families.values())
+
+    def _confined(self, step: Step, members: list[int]) -> Confined:
+        entries = np.flatnonzero(np.isin(step.within, members))
+        parts = [self.template.parts[index] for index in members]
+        rows = torch.from_numpy(entries).to(self.lm.device)
+        whose = np.searchsorted(members, step.within[entries])
+        return rows, parts[0].moved, tensors(stacked(parts, whose), self.lm.device, self.lm.dtype)
 
     def _values(
         self, index: int, step: Step, rows: Any, width: int, pairs: Any, captured: Captured
@@ -99,11 +106,22 @@ class Bank:
         return torch.from_numpy(values.array[member, index[position]])
 
 
-def _another_width(subspace: Subspace, width: int, point: str) -> MediationError:
+def tensors(
+    arrays: Mapping[str, np.ndarray[Any, Any]], device: torch.device, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """The same as tensors: whole numbers and flags as they are, the others as the model's."""
+    found = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+    return {
+        name: value.to(device, dtype if value.is_floating_point() else value.dtype)
+        for name, value in found.items()
+    }
+
+
+def _another_width(part: Part, width: int, point: str) -> MediationError:
     return MediationError(
-        "The subspace lies in another space than the site.",
-        value=f"{subspace!r} at {point}",
-        expected=f"directions of {width} numbers",
+        "The part is of another space than the site.",
+        value=f"{part!r} at {point}",
+        expected=f"values of {width} numbers",
         fix="lm.d_model for residual, attn_out and mlp_out; lm.d_head for a head",
     )
 

@@ -16,9 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .constants import noise_draw
-from .edits import Edit, Knockout, Values
+from .constants import noise_draw, tensors
+from .edits import Edit, Knockout, Part, Values
 from .edits.base import Base, Donor, MeanOf, NoiseOf, Recipe, Vector
+from .edits.part import stacked
 from .engine import Engine
 from .groups import Group, drawn_prompts
 from .mediators import Place, Point, mediator_named
@@ -57,6 +58,14 @@ class _Set:
     positions: tuple[int, ...]
     columns: NDArray[np.int64]
     change: Callable[[Tensor], Tensor | float]
+
+
+def _within(part: Part, old: Tensor, new: Tensor) -> Tensor:
+    """How much of the change (position, columns) is in a part of the value."""
+    whose = np.zeros(len(old), dtype=np.int64)
+    arrays = tensors(stacked([part], whose), old.device, old.dtype)
+    change: Tensor = part.moved(old, new.expand_as(old), arrays)
+    return change
 
 
 @dataclass(frozen=True)
@@ -164,8 +173,7 @@ class _Plain:
             new = new if constant is None else new + recipe.add * constant(old)
             if recipe.within is None:
                 return new
-            basis = torch.tensor(recipe.within.basis, device=old.device).to(old.dtype)
-            return old + (new - old) @ basis.mT @ basis
+            return old + _within(recipe.within, old, new)
 
         return _Set(place, positions, columns, change)
 

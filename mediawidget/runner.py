@@ -130,7 +130,7 @@ class Batch:
             reads=self.group.frame.read_at,
             reading=self.group.reading.of(index),
             constants=[bank.of_step(step, self.pairs, captured) for step in program.steps],
-            within=[bank.subspaces(step) for step in program.steps],
+            within=[bank.parts(step) for step in program.steps],
             prefix=_prefix(self.lm, self.template, program, prompts) if lend else None,
             references=references(self.lm, self.group, index),
             top=top,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from . import attending
-from .applying import LateRows, apply_op, open_source
+from .applying import Confined, LateRows, apply_op, open_source
 from .architectures import follow
 from .calls import attention, forward_arguments
 from .lm import LM
@@ -66,7 +66,7 @@ class Call:
         references: logits of the bases, where these are not in the batch themselves.
         captures: activations that are wanted.
         top: how many of the likeliest next tokens to keep.
-        within: per step which entries lie within which bases, as in ``Write``; empty for none.
+        within: per step which entries are confined to which parts, as in ``Write``; empty for none.
     """
 
     ids: Tensor
@@ -78,7 +78,7 @@ class Call:
     references: tuple[Tensor, Tensor] | None = None
     captures: Captures = field(default_factory=dict)
     top: int = 0
-    within: Sequence[tuple[tuple[Tensor, Tensor], ...]] = ()
+    within: Sequence[tuple[Confined, ...]] = ()
 
 
 def run_program(lm: LM, program: Program, call: Call) -> Kept:

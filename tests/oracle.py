@@ -204,7 +204,9 @@ class Oracle:
         elif how[0] == "patch":
             source = self.new_value(key, how[1], index)
         elif how[0] == "within":
-            return self._writer_within(site, how[1], how[2], index)
+            return self._writer_within(site, (how[1], how[1]), how[2], index)
+        elif how[0] == "along":
+            return self._writer_within(site, (how[1][0], how[1][1]), how[2], index)
 
         def write(own: Tensor, new: Tensor) -> None:
             for cells in cells_of(own):
@@ -214,7 +216,7 @@ class Oracle:
         return write
 
     def _writer_within(
-        self, site: Place, basis: Tensor, how: How, index: int
+        self, site: Place, directions: tuple[Tensor, Tensor], how: How, index: int
     ) -> Callable[[Tensor, Tensor], None]:
         """Direction by direction, what the inner edit would have made of each."""
         inner, cells_of = self._writer(site, how, index), self._cells_of(site)
@@ -223,9 +225,9 @@ class Oracle:
             whole = new.clone()
             inner(own, whole)
             for cells in cells_of(own):
-                for direction in basis:
-                    moved = ((whole[cells] - own[cells]) * direction).sum(-1, keepdim=True)
-                    new[cells] = new[cells] + moved * direction
+                for written, read in zip(*directions, strict=True):
+                    moved = ((whole[cells] - own[cells]) * read).sum(-1, keepdim=True)
+                    new[cells] = new[cells] + moved * written
 
         return write
 

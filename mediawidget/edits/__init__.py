@@ -5,12 +5,13 @@ from .knockout import Knockout
 from .mean import Mean
 from .mixed import Mixed
 from .noise import Noise
+from .part import Part
 from .patch import Patch
 from .resample import Resample
 from .scale import Scale
 from .steer import Steer
 from .values import Values
-from .within import Subspace, Within
+from .within import Projection, Subspace, Within
 from .zero import Zero
 
 __all__ = [
@@ -19,7 +20,9 @@ __all__ = [
     "Mean",
     "Mixed",
     "Noise",
+    "Part",
     "Patch",
+    "Projection",
     "Resample",
     "Scale",
     "Steer",

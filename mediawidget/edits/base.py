@@ -76,7 +76,7 @@ class Vector:
 class Recipe:
     """The new value is keep * (the run's own) + take * (the source's) + add * (the constant).
 
-    Where it lies ``within`` a subspace, only the part there becomes the new value's.
+    Where it is ``within`` a part of the value, only that part becomes the new value's.
     """
 
     keep: float = 0.0

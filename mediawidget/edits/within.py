@@ -1,4 +1,4 @@
-"""An edit inside a subspace of a site; what is orthogonal to it stays the run's own."""
+"""An edit of a part of a site's value, a subspace of it for one; the rest stays the run's own."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from ..errors import MediationError, reading, require
 from ..sites import Site
 from .base import Base, Edit, Recipe, as_edit, edit_from_json
+from .part import Arrays, Part, part_from_json
 
 ORTHONORMAL = 1e-4
 """How far a basis may be from orthonormal: that of a float32 computation."""
 
 
 @dataclass(frozen=True)
-class Subspace:
+class Subspace(Part):
     """Some directions of a site's space, as an orthonormal basis.
 
     Args:
@@ -28,6 +29,8 @@ class Subspace:
         >>> Subspace.spanned([[1.0, 1.0, 0.0]]).k
         1
     """
+
+    kind: ClassVar[str] = "subspace"
 
     rows: tuple[tuple[float, ...], ...]
 
@@ -91,12 +94,19 @@ class Subspace:
         """Of the space it lies in."""
         return len(self.rows[0])
 
+    def shared(self) -> dict[str, NDArray[np.float64]]:
+        return {"basis": self.basis}
+
+    @staticmethod
+    def moved(old: Any, new: Any, arrays: Arrays) -> Any:
+        return (new - old) @ arrays["basis"].T @ arrays["basis"]
+
     def __repr__(self) -> str:
         return f"Subspace({self.k} of {self.width})"
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that ``Subspace.from_json`` reads back."""
-        return {"basis": [list(row) for row in self.rows]}
+        return {"kind": self.kind, "basis": [list(row) for row in self.rows]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Subspace:
@@ -106,11 +116,87 @@ class Subspace:
 
 
 @dataclass(frozen=True)
-class Within(Edit):
-    """An edit of a site's part in a subspace: old + P (edited - old), P the projection onto it.
+class Projection(Part):
+    """A projection that need not be orthogonal: along some directions onto others.
 
     Args:
-        subspace: of the site's space: d_model wide for residual streams, d_head for a head.
+        writers: (k, width) what the part is made of.
+        readers: (k, width) what it is read by; ``readers @ writers.T`` is the identity.
+
+    Example:
+        >>> Projection([[1.0, 0.0]], [[1.0, 5.0]]).k
+        1
+    """
+
+    kind: ClassVar[str] = "projection"
+
+    written: tuple[tuple[float, ...], ...]
+    read: tuple[tuple[float, ...], ...]
+
+    def __init__(self, writers: Any, readers: Any) -> None:
+        made, asked = _matrix(writers), _matrix(readers)
+        require(
+            made.shape == asked.shape,
+            "A projection reads as many directions as it writes.",
+            value=f"writers {made.shape}, readers {asked.shape}",
+            expected="two matrices (k, width)",
+            fix="mw.Projection(writers, readers)",
+        )
+        again = asked @ made.T
+        require(
+            bool(np.abs(again - np.eye(len(made))).max() <= ORTHONORMAL),
+            "A projection done twice is the same as once.",
+            value=np.round(again, 3).tolist(),
+            expected="readers @ writers.T, the identity",
+            fix="readers = np.linalg.pinv(writers).T, for one",
+        )
+        object.__setattr__(self, "written", tuple(map(tuple, made.tolist())))
+        object.__setattr__(self, "read", tuple(map(tuple, asked.tolist())))
+
+    @property
+    def k(self) -> int:
+        """How many directions it has."""
+        return len(self.written)
+
+    @property
+    def width(self) -> int:
+        return len(self.written[0])
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """(width, width): of a row vector x the part is x @ matrix."""
+        found: NDArray[np.float64] = np.array(self.read).T @ np.array(self.written)
+        return found
+
+    def shared(self) -> dict[str, NDArray[np.float64]]:
+        return {"readers": np.array(self.read), "writers": np.array(self.written)}
+
+    @staticmethod
+    def moved(old: Any, new: Any, arrays: Arrays) -> Any:
+        return (new - old) @ arrays["readers"].T @ arrays["writers"]
+
+    def __repr__(self) -> str:
+        return f"Projection({self.k} of {self.width})"
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that ``Projection.from_json`` reads back."""
+        rows = {"writers": self.written, "readers": self.read}
+        return {"kind": self.kind} | {name: [list(r) for r in some] for name, some in rows.items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Projection:
+        """The inverse of ``to_json``."""
+        with reading("projection", data):
+            return cls(data["writers"], data["readers"])
+
+
+@dataclass(frozen=True)
+class Within(Edit):
+    """An edit of a part of a site's value: old + P (edited - old), P the projection onto the part.
+
+    Args:
+        part: a subspace, or another part, of the site's space: d_model wide for residual streams,
+            d_head for a head.
         edit: what that part is set to; default: the value on the pair's other prompt.
 
     Source: Geiger et al. 2023 (distributed interchange); Makelov et al. 2023 for what it may fool.
@@ -122,17 +208,17 @@ class Within(Edit):
 
     kind: ClassVar[str] = "within"
 
-    subspace: Subspace
+    part: Part
     edit: Edit
 
-    def __init__(self, subspace: Subspace | Mapping[str, Any], edit: Any = None) -> None:
+    def __init__(self, part: Part | Mapping[str, Any], edit: Any = None) -> None:
         from .patch import Patch
 
-        given = Subspace.from_json(subspace) if isinstance(subspace, Mapping) else subspace
+        given = part_from_json(part) if isinstance(part, Mapping) else part
         require(
-            isinstance(given, Subspace),
-            "An edit within a subspace needs one.",
-            value=subspace,
+            isinstance(given, Part),
+            "An edit within a part of a site's value needs one.",
+            value=part,
             expected="mw.Subspace(basis)",
             fix="mw.Within(mw.Subspace.spanned(direction), mw.Patch())",
         )
@@ -143,9 +229,9 @@ class Within(Edit):
                 "This edit has no part in a subspace.",
                 value=repr(inner)[:200],
                 expected="an edit of a site's value, as Patch(), Zero() or Mean()",
-                fix="mw.Within(subspace, mw.Patch())",
+                fix="mw.Within(part, mw.Patch())",
             )
-        object.__setattr__(self, "subspace", given)
+        object.__setattr__(self, "part", given)
         object.__setattr__(self, "edit", inner)
 
     @property
@@ -171,10 +257,10 @@ class Within(Edit):
         return getattr(self.edit, "base", None)
 
     def sample(self, index: int) -> Edit:
-        return Within(self.subspace, self.edit.sample(index))
+        return Within(self.part, self.edit.sample(index))
 
     def recipe(self, base: Base, site: Site) -> Recipe:
-        return replace(self.edit.recipe(base, site), within=self.subspace)
+        return replace(self.edit.recipe(base, site), within=self.part)
 
     def check(self, site: Site) -> None:
         self.edit.check(site)
@@ -183,7 +269,7 @@ class Within(Edit):
                 "Attention weights are no vector space: they sum to one.",
                 value=repr(site),
                 expected="a site whose value is a vector, as residual, head or mlp_out",
-                fix="Within(subspace) at Site('residual', layer=2, position=-1)",
+                fix="Within(part) at Site('residual', layer=2, position=-1)",
             )
 
 

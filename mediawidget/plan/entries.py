@@ -24,7 +24,7 @@ class Entries:
         source: index of a base; -2 - i for run i; -1 for none.
         constant: index among the template's constants; -1 for none.
         keep, take, add: the weights.
-        within: index among the template's subspaces, of which the edit's part is set; -1 for all.
+        within: index among the template's parts, to which the edit is confined; -1 for all.
     """
 
     run: Ints

@@ -29,7 +29,7 @@ class Recorder:
     Attributes:
         frame: of the group.
         index_of: which run has which index, for runs that lend.
-        records, donors, constants, subspaces: what was found.
+        records, donors, constants, parts: what was found.
     """
 
     frame: Frame
@@ -37,8 +37,9 @@ class Recorder:
     records: list[Record] = field(default_factory=list)
     donors: list[Donor] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
-    subspaces: list[Any] = field(default_factory=list)
+    parts: list[Any] = field(default_factory=list)
     _constant_of: dict[Any, int] = field(default_factory=dict)
+    _part_of: dict[Any, int] = field(default_factory=dict)
     _reached: dict[tuple[Any, bool], Ints] = field(default_factory=dict)
 
     def add(self, index: int, run: Run) -> None:
@@ -82,7 +83,7 @@ class Recorder:
             recipe.keep,
             recipe.take,
             recipe.add,
-            self._subspace(recipe),
+            self._part(recipe),
         )
 
     def _across(self, recipe: Recipe) -> Recipe:
@@ -236,13 +237,13 @@ class Recorder:
             self.constants.append(recipe.constant)
         return self._constant_of[recipe.constant]
 
-
-    def _subspace(self, recipe: Recipe) -> int:
+    def _part(self, recipe: Recipe) -> int:
         if recipe.within is None:
             return NOTHING
-        if recipe.within not in self.subspaces:
-            self.subspaces.append(recipe.within)
-        return self.subspaces.index(recipe.within)
+        if recipe.within not in self._part_of:
+            self._part_of[recipe.within] = len(self.parts)
+            self.parts.append(recipe.within)
+        return self._part_of[recipe.within]
 
 
 def _pure_patch(record: Record) -> bool:

@@ -34,7 +34,7 @@ class Template:
         lenders: per run the runs that it takes values from.
         donors: prompts of other pairs that lend values: the bases after the pair's own.
         constants: what edits add.
-        subspaces: within which edits lie.
+        parts: of a site's value, to which edits are confined.
         entries: the effective edits, sorted in forward order.
         points: (run, stage) -> the first point that the run edits there.
     """
@@ -49,7 +49,7 @@ class Template:
     lenders: tuple[tuple[int, ...], ...]
     donors: tuple[Donor, ...]
     constants: tuple[Any, ...]
-    subspaces: tuple[Any, ...]
+    parts: tuple[Any, ...]
     entries: Entries
     points: Mapping[tuple[int, int], int]
 
@@ -102,7 +102,7 @@ def make_template(runs: Sequence[Run], frame: Frame) -> Template:
         lenders=lenders,
         donors=tuple(recorder.donors),
         constants=tuple(recorder.constants),
-        subspaces=tuple(recorder.subspaces),
+        parts=tuple(recorder.parts),
         entries=entries,
         points=first_points(entries, frame.n_stages),
     )

@@ -81,9 +81,12 @@ class Judge(Oracle):
                 found = ("add", scale * torch.tensor(vector, dtype=torch.float64))
             case mw.Scale(factor=factor):
                 found = ("scale", factor)
-            case mw.Within(subspace=subspace, edit=inner):
+            case mw.Within(part=mw.Subspace() as subspace, edit=inner):
                 basis = torch.tensor(subspace.rows, dtype=torch.float64)
                 found = ("within", basis, self.how(run, site, inner, index))
+            case mw.Within(part=mw.Projection() as projection, edit=inner):
+                both = torch.tensor([projection.written, projection.read], dtype=torch.float64)
+                found = ("along", both, self.how(run, site, inner, index))
             case mw.Knockout():
                 found = ("knockout",)
             case _:

@@ -54,6 +54,23 @@ def test_every_edit_within_a_subspace(kind: str) -> None:
     compare(case, oracle, runs[::5], some=[2])
 
 
+def oblique(width: int, k: int, seed: int) -> mw.Projection:
+    rng = np.random.default_rng(seed)
+    readers, writers = rng.normal(size=(2, k, width))
+    return mw.Projection(np.linalg.inv(readers @ writers.T).T @ writers, readers)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_every_edit_along_an_oblique_projection(kind: str) -> None:
+    case, oracle = made(kind)
+    runs = []
+    for site in SITES:
+        for k, edit in enumerate([mw.Patch(), mw.Zero(), mw.Mean(), mw.Scale(0.5)]):
+            part = mw.Within(oblique(width_of(kind, site), 1 + k % 3, seed=k), edit)
+            runs += [mw.Run(base, {site: part}) for base in BASES]
+    compare(case, oracle, runs, some=[0])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_whole_space_is_the_edit_and_no_direction_is_none(kind: str) -> None:
     case, _ = made(kind)
@@ -90,6 +107,15 @@ def test_a_basis_is_a_projection_whatever_vectors_span_it(seed: int, k: int) -> 
 
 
 @pytest.mark.parametrize(
+    ("writers", "readers"),
+    [([[1.0, 0.0]], [[2.0, 0.0]]), ([[1.0, 0.0]], [[1.0, 0.0, 0.0]]), ([[1.0, 0.0]], "x")],
+)
+def test_what_is_no_projection_is_refused(writers: Any, readers: Any) -> None:
+    with pytest.raises(mw.MediationError):
+        mw.Projection(writers, readers)
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         *([], [[]], [1.0, 0.0], [[2.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]]),
@@ -118,8 +144,9 @@ def test_another_width_an_inner_knockout_and_patterns_are_refused() -> None:
         study.intervene({mw.Site("pattern", 1, head=0): mw.Within(narrow)})
 
 
-def test_json_there_and_back() -> None:
-    edit = mw.Within(mw.Subspace.random(2, 8), mw.Patch("clean", alpha=0.5))
+@pytest.mark.parametrize("part", [mw.Subspace.random(2, 8), oblique(8, 2, 0)])
+def test_json_there_and_back(part: mw.Subspace | mw.Projection) -> None:
+    edit = mw.Within(part, mw.Patch("clean", alpha=0.5))
     assert edit_from_json(edit.to_json()) == edit
     assert hash(edit_from_json(edit.to_json())) == hash(edit)
 

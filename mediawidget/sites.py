@@ -22,6 +22,7 @@ _NAMES = {
     "mlp_out": "mlp{layer}",
     "mlp_unit": "mlp{layer}[{unit}]",
     "neuron": "L{layer}N{unit}",
+    "neurons": "neurons{layer}",
     "head": "L{layer}H{head}",
     "query": "L{layer}H{head}.q",
     "key": "L{layer}H{head}.k",

@@ -41,7 +41,10 @@ ORDER = (
     *("residual_mid", "neuron", "mlp_out", "residual_post"),
 )
 #: Mediators that are a part of another one's value.
-PART_OF = {"embedding_unit": "embedding", "mlp_unit": "mlp_out", "edge": "pattern"}
+PART_OF = {
+    **{"embedding_unit": "embedding", "mlp_unit": "mlp_out", "edge": "pattern"},
+    "neurons": "neuron",  # the whole of it
+}
 
 
 class Place(Protocol):

@@ -6,7 +6,7 @@ from .base import POINTS, Layout, Mediator, Place, Point, Shape
 from .embedding import EMBEDDING, EMBEDDING_UNIT
 from .head import HEAD
 from .mlp_out import MLP_OUT, MLP_UNIT
-from .neuron import NEURON
+from .neuron import NEURON, NEURONS
 from .pattern import EDGE, PATTERN
 from .query_key_value import KEY, QUERY, VALUE
 from .residual import RESIDUAL, RESIDUAL_MID, RESIDUAL_POST
@@ -14,7 +14,7 @@ from .residual import RESIDUAL, RESIDUAL_MID, RESIDUAL_POST
 _ALL = (
     *(RESIDUAL, RESIDUAL_MID, RESIDUAL_POST, EMBEDDING, EMBEDDING_UNIT),
     *(ATTN_OUT, HEAD, QUERY, KEY, VALUE, PATTERN, EDGE),
-    *(MLP_OUT, MLP_UNIT, NEURON),
+    *(MLP_OUT, MLP_UNIT, NEURON, NEURONS),
 )
 MEDIATORS: dict[str, Mediator] = {mediator.name: mediator for mediator in _ALL}
 

@@ -96,7 +96,7 @@ def test_putting_back_what_was_got_changes_nothing(kind: str) -> None:
 
 
 def _key(site: mw.Site) -> tuple[str, int]:
-    names = {"embedding_unit": "embedding", "mlp_unit": "mlp_out"}
+    names = {"embedding_unit": "embedding", "mlp_unit": "mlp_out", "neurons": "neuron"}
     return names.get(site.mediator, site.mediator), site.layer
 
 

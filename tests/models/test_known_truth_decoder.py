@@ -39,7 +39,7 @@ def test_every_kind_of_site(name: str, mediator: str) -> None:
         study.edit = mw.Knockout()
     if not study.lm.has(MEDIATORS[mediator]):
         assert name == "ioi"
-        assert mediator in ("mlp_out", "neuron", "residual_mid")
+        assert mediator in ("mlp_out", "neuron", "neurons", "residual_mid")
         raised(lambda: study.sweep(mediator, progress=False))
         return
     effect = study.sweep(mediator, progress=False)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .coalitions import Interactions
     from .doses import DoseCurve, dose_curve
     from .edits import (
+        Clamp,
         Edit,
         Knockout,
         Mean,
@@ -88,7 +89,7 @@ _HOMES = {
     "circuit": ["Circuit"],
     "doses": ["DoseCurve", "dose_curve"],
     "edits": [
-        *("Edit", "Knockout", "Mean", "Noise", "Patch", "Projection"),
+        *("Clamp", "Edit", "Knockout", "Mean", "Noise", "Patch", "Projection"),
         *("Resample", "Scale", "Steer", "Subspace", "Values", "Within", "Zero"),
     ],
     "effects": ["Effect", "Status"],
@@ -134,6 +135,7 @@ __all__ = [
     "Check",
     "Circuit",
     "CircuitBoard",
+    "Clamp",
     "Contrast",
     "DoseCurve",
     "Edge",

@@ -130,7 +130,7 @@ def steering_vector(constant: Vector, width: int, point: str) -> Tensor:
     """(width,): the numbers, refused where they are not as many as the site is wide."""
     if len(constant.numbers) != width:
         raise MediationError(
-            "The steering vector is not as wide as the site.",
+            "The vector is not as wide as the site.",
             value=f"{len(constant.numbers)} numbers at {point}",
             expected=f"{width} numbers",
             fix="lm.d_model for residual, attn_out and mlp_out; lm.d_head for a head",

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..edits import Knockout, Mean, Patch, Scale, Steer
+from ..edits import Clamp, Knockout, Mean, Patch, Scale, Steer
 from ..lm import LM
 from .places import Spot
 from .readings import Readings
 
 
 def vector_lines(spots: Sequence[Spot], lm: LM) -> list[str]:
-    """The vectors that are added; none for most edits."""
-    steers = [spot.edit for spot in spots if isinstance(spot.edit, Steer)]
-    if not steers:
+    """The vectors that are added, or that sites are set to; none for most edits."""
+    vectors = [v for v in (_vector(spot) for spot in spots) if v is not None]
+    if not vectors:
         return []
     where = "" if lm.device.type == "cpu" else ", device=hf.device"
-    rows = [f"    torch.tensor({list(s.vector)}, dtype={lm.dtype}{where})," for s in steers]
-    return ["vectors = [  # what is added", *rows, "]"]
+    rows = [f"    torch.tensor({list(v)}, dtype={lm.dtype}{where})," for v in vectors]
+    return ["vectors = [  # in the order of the sites below", *rows, "]"]
+
+
+def _vector(spot: Spot) -> tuple[float, ...] | None:
+    """The vector of a site's edit, if it has one."""
+    match spot.edit:
+        case Steer(vector=tuple() as vector) | Clamp(value=tuple() as vector):
+            return vector
+    return None
 
 
 def looking(spots: Sequence[Spot], how: Readings, source: str, lm: LM) -> list[list[str]]:
@@ -83,7 +91,7 @@ def _trace(how: Readings, lm: LM) -> str:
 
 def _writes(spots: Sequence[Spot]) -> list[str]:
     """A line for each spot, in the order of a forward pass: a trace takes no other."""
-    lines, taken, steered = [], 0, 0
+    lines, taken, given = [], 0, 0
     for spot in spots:
         match spot.edit:
             case Patch(alpha=1.0) | Mean():
@@ -93,8 +101,13 @@ def _writes(spots: Sequence[Spot]) -> list[str]:
             case Scale(factor):
                 does = f"*= {factor!r}"
             case Steer(scale=scale):
-                does = f"+= {scale!r} * vectors[{steered}]"
-                steered += 1
+                does = f"+= {scale!r} * vectors[{given}]"
+                given += 1
+            case Clamp(value=tuple()):
+                does = f"= vectors[{given}]"
+                given += 1
+            case Clamp(value=value):
+                does = f"= {value!r}"
             case Knockout():
                 does = "= -torch.inf"
             case _:

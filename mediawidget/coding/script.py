@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..edits import Edit, Knockout, Mean, Patch, Scale, Steer, Zero
+from ..edits import Clamp, Edit, Knockout, Mean, Patch, Scale, Steer, Zero
 from ..errors import require
 from ..naming import spanned
 from ..sites import Site
@@ -94,8 +94,8 @@ def _source_of(edit: Edit, site: Site) -> str:
             return base
         case Mean(base):
             return f"mean {base}" if base else "mean"
-        case Zero() | Scale() | Steer() | Knockout():
+        case Zero() | Scale() | Steer() | Clamp() | Knockout():
             return ""
     kind = f"{edit.kind} of values or runs" if isinstance(edit, Patch) else edit.kind
-    some = "patch, zero, mean, steer, scale or knockout"
+    some = "patch, zero, mean, clamp, steer, scale or knockout"
     raise cannot(f"the edit {kind!r}", f"{site.label()}: {edit!r}", some)

@@ -1,6 +1,7 @@
 """What a site is set to. One kind of edit a file."""
 
 from .base import Edit, as_edit, edit_from_json
+from .clamp import Clamp
 from .knockout import Knockout
 from .mean import Mean
 from .mixed import Mixed
@@ -15,6 +16,7 @@ from .within import Projection, Subspace, Within
 from .zero import Zero
 
 __all__ = [
+    "Clamp",
     "Edit",
     "Knockout",
     "Mean",

@@ -97,6 +97,7 @@ def cases(lm: mw.LM) -> list[dict[mw.Site, mw.Edit]]:
         {S("embedding_unit", 0, unit=3): mw.Scale(2.0)},
         {S("mlp_unit", 1, unit=2): mw.Patch("corrupt", alpha=2.0)},
         {S("head", 1, head=0): narrow, S("head", 1, head=1): mw.Zero()},
+        {S("head", 2, head=0): mw.Clamp(narrow.vector), S("neuron", 2, unit=5): mw.Clamp(3.0)},
         {S("head", 1, head=0): mw.Mean(), S("mlp_out", 2): mw.Zero()},
         {S("residual", 1): mw.Mean("corrupt")},
         {S("pattern", 1, head=1, position=4): patch},

@@ -79,6 +79,8 @@ class Judge(Oracle):
                 found = ("add", self.noise(run.base, site, edit, index))
             case mw.Steer(vector=vector, scale=scale):
                 found = ("add", scale * torch.tensor(vector, dtype=torch.float64))
+            case mw.Clamp(value=value):
+                found = ("value", torch.tensor(value, dtype=torch.float64))
             case mw.Scale(factor=factor):
                 found = ("scale", factor)
             case mw.Within(part=mw.Subspace() as subspace, edit=inner):

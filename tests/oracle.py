@@ -42,7 +42,9 @@ ORDER = (
 )
 #: Mediators that are a part of another one's value.
 PART_OF = {
-    **{"embedding_unit": "embedding", "mlp_unit": "mlp_out", "edge": "pattern"},
+    "embedding_unit": "embedding",
+    "mlp_unit": "mlp_out",
+    "edge": "pattern",
     "neurons": "neuron",  # the whole of it
 }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 from .errors import MediationError, reading, require
+from .inputs import InputPair
 
 LONGEST_SET = 4
 """Members that a label shows of a set before it shortens it."""
@@ -263,7 +264,12 @@ class Contrast(Sequence[PromptPair]):
     name: str = ""
     dropped: int = 0
 
-    def __init__(self, pairs: Sequence[PromptPair], name: str = "", dropped: int = 0) -> None:
+    def __init__(
+        self,
+        pairs: Sequence[PromptPair] | Sequence[InputPair],
+        name: str = "",
+        dropped: int = 0,
+    ) -> None:
         given: object = pairs
         if not isinstance(given, Sequence) or isinstance(given, str):
             raise MediationError(
@@ -272,13 +278,14 @@ class Contrast(Sequence[PromptPair]):
                 expected="a list of PromptPair",
                 fix="Contrast([pair])",
             )
+        kind = InputPair if given and isinstance(given[0], InputPair) else PromptPair
         for pair in pairs:
-            if not isinstance(pair, PromptPair):
+            if not isinstance(pair, kind):
                 raise MediationError(
                     "A contrast is made of prompt pairs.",
                     value=repr(pair),
-                    expected="PromptPair(clean=..., corrupt=..., answer=..., wrong=...)",
-                    fix="wrap your prompts in PromptPair",
+                    expected=f"{kind.__name__}(clean=..., corrupt=..., answer=..., wrong=...)",
+                    fix=f"wrap your prompts in {kind.__name__}",
                 )
         told: tuple[object, object] = (name, dropped)
         require(
@@ -327,7 +334,10 @@ class Contrast(Sequence[PromptPair]):
     def from_json(cls, data: Mapping[str, Any]) -> Contrast:
         """The inverse of ``to_json``."""
         with reading("contrast", data):
-            pairs = [PromptPair.from_json(pair) for pair in data["pairs"]]
+            pairs: list[Any] = [
+                (PromptPair if isinstance(pair["clean"], str) else InputPair).from_json(pair)
+                for pair in data["pairs"]
+            ]
             return cls(pairs, data.get("name", ""), data.get("dropped", 0))
 
 
@@ -335,4 +345,4 @@ def as_contrast(pairs: PromptPair | Sequence[PromptPair]) -> Contrast:
     """A pair or several as a contrast."""
     if isinstance(pairs, Contrast):
         return pairs
-    return Contrast([pairs] if isinstance(pairs, PromptPair) else pairs)
+    return Contrast([pairs] if isinstance(pairs, PromptPair | InputPair) else pairs)

@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).parent.parent / "mediawidget"
 #: From the bottom up: what stands directly in mediawidget/, module or folder.
 LAYERS = (
     (
-        *("errors", "sites", "prompts", "readouts", "metric_base", "own_metric", "metrics"),
-        *("estimated", "estimands", "statistics", "subsets", "validity"),
+        *("errors", "sites", "inputs", "prompts", "readouts", "metric_base", "own_metric"),
+        *("metrics", "estimated", "estimands", "statistics", "subsets", "validity"),
     ),
     ("mediators", "edits", "tasks"),
     (

@@ -153,3 +153,16 @@ test("a cell's name begins with its label", () => {
   const none = reading({ status: Status.NotRun });
   expect(cellName(view, "restore", none, panel)).toBe("L3H1 was not run. Enter runs it: 1 pass.");
 });
+
+test("a part of a site's value is named before the site", () => {
+  const within = {
+    ...PATCH,
+    kind: "source",
+    goal: "g, within 2 directions",
+    part: "2 directions of ",
+  };
+  expect(say("restore", { edit: within })).toMatch(
+    /^Patching 2 directions of L3H1 from clean into /,
+  );
+  expect(say("restore", { edit: PATCH })).toMatch(/^Patching L3H1 from clean into /);
+});

@@ -59,7 +59,7 @@ function moved({ view, reading, unit }: Words, direction: Direction): string {
   const [from, to] = restore ? [corners.y00, corners.y01] : [corners.y11, corners.y10];
   const run = restore ? "corrupt" : "clean";
   const done = patch
-    ? `Patching ${label} from ${restore ? "clean" : "corrupt"} into ${run}`
+    ? `Patching ${edit.part ?? ""}${label} from ${restore ? "clean" : "corrupt"} into ${run}`
     : `Setting ${label} ${plain(edit.goal, LONG)} in the ${run} run`;
   const start = `${done} moves ${plain(view.metric.label, LONG)} from ${raw(from)} to ${raw(to)}`;
   if (unit === "raw")

@@ -90,7 +90,7 @@ function chip(store: Store, cell: CellRef): HTMLElement {
   const label = plain(store.labelOf(cell) ?? "site", 60);
   const remove = button("×", () => store.choose(cell, true), {
     class: "mw-remove",
-    "aria-label": `Take ${label} out of the selection`,
+    "aria-label": `Take ${label} out`,
   });
   return span("mw-chip", h("bdi", { text: label }), remove);
 }

@@ -41,6 +41,11 @@ class Part:
         raise NotImplementedError
 
     @property
+    def words(self) -> str:
+        """What it is, for people: "1 direction", "feature 12", "the error"."""
+        raise NotImplementedError
+
+    @property
     def family(self) -> Hashable:
         """Parts of one family have the same ``shared`` arrays and are set in one go."""
         return self

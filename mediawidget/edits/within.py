@@ -94,6 +94,10 @@ class Subspace(Part):
         """Of the space it lies in."""
         return len(self.rows[0])
 
+    @property
+    def words(self) -> str:
+        return "1 direction" if self.k == 1 else f"{self.k} directions"
+
     def shared(self) -> dict[str, NDArray[np.float64]]:
         return {"basis": self.basis}
 
@@ -161,6 +165,10 @@ class Projection(Part):
     @property
     def width(self) -> int:
         return len(self.written[0])
+
+    @property
+    def words(self) -> str:
+        return f"a projection on {self.k} direction{'' if self.k == 1 else 's'}"
 
     @property
     def matrix(self) -> NDArray[np.float64]:

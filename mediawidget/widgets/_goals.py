@@ -9,7 +9,7 @@ from typing import Any
 
 import xxhash
 
-from ..edits import Edit, Knockout, Mean, Noise, Patch, Resample, Scale, Steer, Zero
+from ..edits import Clamp, Edit, Knockout, Mean, Noise, Patch, Resample, Scale, Steer, Within, Zero
 
 EDITS: dict[str, Edit] = {"patch": Patch(), "zero": Zero(), "mean": Mean()}
 """What a page offers."""
@@ -19,6 +19,7 @@ def edit_payload(edits: Iterable[Edit], held: str = "") -> dict[str, Any]:
     """What sites are set to: ``kind``, whether there are corners, and ``goal`` in words.
 
     ``kind`` is "mixed" for several different edits, and "source" for one with settings of its own.
+    ``part`` is there where a part of the site's value alone is set: "1 direction of ".
 
     Args:
         edits: of the sites.
@@ -28,9 +29,12 @@ def edit_payload(edits: Iterable[Edit], held: str = "") -> dict[str, Any]:
     rest = f", {held}" if held else ""
     if len(several) > 1:
         corners = all(edit.corners for edit in several)
-        return {"kind": "mixed", "corners": corners, "goal": f"as asked{rest}"}
+        found = {"kind": "mixed", "corners": corners, "goal": f"as asked{rest}"}
+        parted = any(isinstance(edit, Within) for edit in several)
+        return found | ({"part": "parts of "} if parted else {})
     (edit,) = several
-    return {"kind": kind_of(edit), "corners": edit.corners, "goal": goal_of(edit) + rest}
+    found = {"kind": kind_of(edit), "corners": edit.corners, "goal": goal_of(edit) + rest}
+    return found | ({"part": f"{edit.part.words} of "} if isinstance(edit, Within) else {})
 
 
 def kind_of(edit: Edit) -> str:
@@ -53,15 +57,24 @@ def goal_of(edit: Edit) -> str:
         case Noise(sigma, samples, seed, first):
             draws = f"draw {first}" if samples == 1 else f"draws {first} to {first + samples - 1}"
             goal = f"to itself plus noise of sigma {sigma:g}, seed {seed}, {draws}"
-        case Steer(_, scale):
-            goal = f"to itself plus {scale:g} times the vector {_mark(edit)}"
+        case Steer() | Clamp():
+            goal = _constant_goal(edit)
         case Scale(factor):
             goal = f"to {factor:g} times itself"
+        case Within(part, inner):
+            goal = f"{goal_of(inner)}, within {part.words} ({_mark(edit)})"
         case Knockout():
             goal = "to no attention"
         case _:
             goal = f"to {edit.kind}"
     return goal
+
+
+def _constant_goal(edit: Steer | Clamp) -> str:
+    if isinstance(edit, Steer):
+        return f"to itself plus {edit.scale:g} times the vector {_mark(edit)}"
+    single = isinstance(edit.value, float)
+    return f"to {edit.value:g}" if single else f"to the vector {_mark(edit)}"
 
 
 def _where(edit: Edit, source: object) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..edits import Edit
+from ..edits import Edit, Within
 from ..effects import Effect
 from ..errors import MediationError
 from ..naming import spanned
@@ -280,6 +280,8 @@ def _edit_choice(study: Study, edit: Edit) -> dict[str, Any]:
 
 def _settings(edit: Edit) -> str:
     """What sets an edit apart from the plain one of its kind."""
+    if isinstance(edit, Within):
+        return f"{edit.edit.kind}, {edit.part.words}"
     given = {f.name: getattr(edit, f.name) for f in fields(edit) if f.name != "vector"}
     plain = {f.name: f.default for f in fields(edit)}
     told = {name: value for name, value in given.items() if value != plain[name]}

@@ -191,10 +191,6 @@ def test_next_tokens_are_those_of_the_shown_pair(several: mw.Study) -> None:
             {"kind": "source", "corners": False, "goal": "to its value on the clean prompt"},
         ),
         ([mw.Mean()], {"kind": "mean", "corners": False, "goal": "to its mean"}),
-        (
-            [mw.Mean("corrupt")],
-            {"kind": "source", "corners": False, "goal": "to its mean over the corrupt prompts"},
-        ),
     ],
 )
 def test_a_result_says_what_its_sites_were_set_to(
@@ -203,6 +199,21 @@ def test_a_result_says_what_its_sites_were_set_to(
     view = mw.HeadGrid(several)
     several.intervene({mw.Site("head", 3, head=h): edit for h, edit in enumerate(edits)})
     assert view.result["edit"] == expected
+
+
+def test_a_result_says_which_part_of_a_site_was_set(several: mw.Study) -> None:
+    view, site = mw.HeadGrid(several), mw.Site("head", 3, head=1)
+    one, two = (mw.Subspace.random(2, several.lm.d_head, seed) for seed in (0, 1))
+    several.intervene({site: mw.Within(one)})
+    told = view.result["edit"]
+    goal = told.pop("goal")
+    assert told == {"kind": "source", "corners": True, "part": "2 directions of "}
+    assert goal.startswith("to its value on the other prompt, within 2 directions (")
+    several.intervene({site: mw.Within(two)})
+    assert view.result["edit"]["goal"] != goal
+    several.edit = mw.Within(one, mw.Zero())
+    assert view.view["edits"][-1]["label"] == "within (zero, 2 directions)"
+    several.edit = mw.Patch()
 
 
 def test_an_edit_that_names_its_prompt_is_offered_while_it_is_the_studys(study: mw.Study) -> None:

@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import charts, evaluation, models, search, tasks, teach
+    from . import charts, evaluation, features, models, search, tasks, teach
     from .architectures import ModulePaths
     from .circuit import Circuit
     from .coalitions import Interactions
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .errors import MediationError
     from .games import interactions
     from .history import Intervention
+    from .inputs import InputPair
     from .jobs import Job
     from .lm import LM
     from .loading import load
@@ -98,6 +99,7 @@ _HOMES = {
     "coalitions": ["Interactions"],
     "errors": ["MediationError"],
     "history": ["Intervention"],
+    "inputs": ["InputPair"],
     "jobs": ["Job"],
     "lm": ["LM"],
     "loading": ["load"],
@@ -124,7 +126,7 @@ _HOMES = {
     "wiring": ["Edge"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_MODULES = ("charts", "evaluation", "models", "search", "tasks", "teach")
+_MODULES = ("charts", "evaluation", "features", "models", "search", "tasks", "teach")
 
 __all__ = [
     "KL",
@@ -146,6 +148,7 @@ __all__ = [
     "Function",
     "GatePlayground",
     "HeadGrid",
+    "InputPair",
     "InteractionGrid",
     "Interactions",
     "Intervention",
@@ -191,6 +194,7 @@ __all__ = [
     "dose_curve",
     "evaluation",
     "export_html",
+    "features",
     "interactions",
     "load",
     "models",

@@ -15,7 +15,17 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import charts, evaluation, features, models, search, tasks, teach
+    from . import (
+        abstraction,
+        charts,
+        contrasting,
+        evaluation,
+        features,
+        models,
+        search,
+        tasks,
+        teach,
+    )
     from .architectures import ModulePaths
     from .circuit import Circuit
     from .coalitions import Interactions
@@ -126,7 +136,17 @@ _HOMES = {
     "wiring": ["Edge"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_MODULES = ("charts", "evaluation", "features", "models", "search", "tasks", "teach")
+_MODULES = (
+    "abstraction",
+    "charts",
+    "contrasting",
+    "evaluation",
+    "features",
+    "models",
+    "search",
+    "tasks",
+    "teach",
+)
 
 __all__ = [
     "KL",
@@ -189,8 +209,10 @@ __all__ = [
     "Values",
     "Within",
     "Zero",
+    "abstraction",
     "causal_tracing",
     "charts",
+    "contrasting",
     "dose_curve",
     "evaluation",
     "export_html",

@@ -2,6 +2,7 @@
 
 from .base import Edit, as_edit, edit_from_json
 from .clamp import Clamp
+from .features import Features
 from .knockout import Knockout
 from .mean import Mean
 from .mixed import Mixed
@@ -10,14 +11,17 @@ from .part import Part
 from .patch import Patch
 from .resample import Resample
 from .scale import Scale
+from .sparse import SAE
 from .steer import Steer
 from .values import Values
 from .within import Projection, Subspace, Within
 from .zero import Zero
 
 __all__ = [
+    "SAE",
     "Clamp",
     "Edit",
+    "Features",
     "Knockout",
     "Mean",
     "Mixed",

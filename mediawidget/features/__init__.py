@@ -1,0 +1,33 @@
+"""Sparse autoencoder features as mediators: loaded, set, swept, attributed, and put into circuits.
+
+Names are imported when they are first used: an autoencoder in memory needs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..edits.features import Features, clamp, error, steer
+    from ..edits.sparse import SAE
+    from .files import load, save
+
+_HOMES = {
+    "..edits.features": ["Features", "clamp", "error", "steer"],
+    "..edits.sparse": ["SAE"],
+    ".files": ["load", "save"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = ["SAE", "Features", "clamp", "error", "load", "save", "steer"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        return getattr(import_module(_HOME_OF[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

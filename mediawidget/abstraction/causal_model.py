@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from itertools import product
+from math import prod
 from typing import Any
 
 from ..errors import MediationError, require
@@ -14,16 +15,23 @@ from ..errors import MediationError, require
 Values = Mapping[str, Any]
 """Of some variables, by name."""
 
+_MODEL = "CausalModel({'x': (0, 1)}, {'out': lambda x: 1 - x}, 'out')"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class CausalModel:
     """What a network might compute, as variables and how each follows from others.
 
     Args:
         inputs: what a prompt is made of: each with the values that it can have.
         variables: name to function; the names of a function's parameters are the variables that it
-            reads, inputs or others.
+            reads, inputs or others. A parameter with a default is no variable.
         output: which variable is what the model says.
+        valid: of which inputs there are prompts, a function of some inputs; default, of all.
+
+    Raises:
+        MediationError: no inputs or no output, a variable that reads what there is not, or that
+            follows from itself.
 
     Source: Geiger et al. 2021 (causal abstraction), 2023 (its theory).
 
@@ -40,6 +48,7 @@ class CausalModel:
     inputs: Mapping[str, Sequence[Any]]
     variables: Mapping[str, Callable[..., Any]]
     output: str
+    valid: Callable[..., bool] | None = None
 
     def __post_init__(self) -> None:
         require(
@@ -47,61 +56,111 @@ class CausalModel:
             "A causal model has inputs, each with the values that it can have.",
             value=dict(self.inputs),
             expected="{'x': (0, 1), ...}",
-            fix="CausalModel({'x': (0, 1)}, {'out': lambda x: 1 - x}, 'out')",
+            fix=_MODEL,
         )
         require(
             self.output in self.variables and not set(self.inputs) & set(self.variables),
             "The output is a variable, and no input is one.",
             value=f"output {self.output!r}; inputs {[*self.inputs]}; variables {[*self.variables]}",
             expected="names that differ, the output among the variables",
-            fix="CausalModel({'x': (0, 1)}, {'out': lambda x: 1 - x}, 'out')",
+            fix=_MODEL,
         )
-        object.__setattr__(self, "_order", self._ordered())
+        for name, parents in (*self.parents.items(), ("valid", self._valid_reads)):
+            known = self.inputs if name == "valid" else {**self.inputs, **self.variables}
+            unknown = [parent for parent in parents if parent not in known]
+            require(
+                not unknown,
+                "A variable reads what the model does not have.",
+                value=f"{name!r} reads {', '.join(unknown)}",
+                expected="parameters named after these: " + ", ".join(known),
+                fix="rename the parameter, or add the variable",
+            )
+        _ = self._order
 
-    @property
-    def parents(self) -> Mapping[str, tuple[str, ...]]:
+    @cached_property
+    def parents(self) -> dict[str, tuple[str, ...]]:
         """What each variable reads."""
-        return {name: tuple(inspect.signature(f).parameters) for name, f in self.variables.items()}
+        return {name: _reads(function) for name, function in self.variables.items()}
 
     def run(self, inputs: Values, do: Values | None = None) -> dict[str, Any]:
         """Every variable's value, inputs included.
 
         Args:
             inputs: a value of each input.
-            do: what is set instead of computed.
+            do: variables, or inputs, that are set instead.
 
         Raises:
             MediationError: an input is missing, or a name that the model does not have.
         """
-        self._refuse(inputs, do or {})
-        values = dict(inputs)
-        for name in self._order:  # type: ignore[attr-defined]
-            known = {parent: values[parent] for parent in self.parents[name]}
-            values[name] = do[name] if do and name in do else self.variables[name](**known)
+        given = {} if do is None else do
+        self._refuse(inputs, given)
+        values = dict(inputs) | {name: given[name] for name in self.inputs if name in given}
+        for name in self._order:
+            if name in given:
+                values[name] = given[name]
+            else:
+                values[name] = self.variables[name](*map(values.__getitem__, self.parents[name]))
         return values
 
     def interchange(self, base: Values, sources: Mapping[str, Values]) -> Any:
         """The output on ``base`` when each named variable has the value it takes on its source."""
+        self.refuse_unknown(sources)
         do = {name: self.run(source)[name] for name, source in sources.items()}
         return self.run(base, do)[self.output]
 
-    def settings(self) -> list[dict[str, Any]]:
-        """Every combination of the inputs."""
-        return [
-            dict(zip(self.inputs, values, strict=True)) for values in product(*self.inputs.values())
-        ]
+    def is_valid(self, inputs: Values) -> bool:
+        """Whether there is a prompt of these inputs."""
+        return self.valid is None or bool(self.valid(*map(inputs.__getitem__, self._valid_reads)))
 
-    def _ordered(self) -> tuple[str, ...]:
-        known = {*self.inputs, *self.variables}
-        for name, parents in self.parents.items():
-            unknown = [parent for parent in parents if parent not in known]
-            require(
-                not unknown,
-                "A variable reads what the model does not have.",
-                value=f"{name!r} reads {', '.join(unknown)}",
-                expected="parameters named after inputs or variables: " + ", ".join(sorted(known)),
-                fix="rename the parameter, or add the variable",
-            )
+    @property
+    def size(self) -> int:
+        """How many combinations of inputs there are, valid or not."""
+        return prod(len(values) for values in self.inputs.values())
+
+    def setting(self, index: int) -> dict[str, Any]:
+        """One combination of inputs, counted from 0 with the last input the fastest."""
+        found = {}
+        for name, values in reversed(list(self.inputs.items())):
+            index, at = divmod(index, len(values))
+            found[name] = values[at]
+        return {name: found[name] for name in self.inputs}
+
+    def settings(self) -> Iterator[dict[str, Any]]:
+        """Every valid combination of the inputs."""
+        every = (self.setting(index) for index in range(self.size))
+        return (inputs for inputs in every if self.is_valid(inputs))
+
+    def values_of(self, name: str) -> tuple[Any, ...]:
+        """The values that a variable takes over all valid inputs, in the order they come up."""
+        self.refuse_unknown((name,))
+        if name not in self._taken:
+            every = (self.run(inputs)[name] for inputs in self.settings())
+            self._taken[name] = tuple(dict.fromkeys(every))
+        return self._taken[name]
+
+    def refuse_unknown(self, names: Any) -> None:
+        """Raise unless these are variables or inputs."""
+        known = (*self.variables, *self.inputs)
+        unknown = [name for name in names if name not in known]
+        require(
+            not unknown,
+            "The model has no such variable.",
+            value=", ".join(map(str, unknown)),
+            expected="one of " + ", ".join(known),
+            fix=f"model.run(inputs, {{{self.output!r}: value}})",
+        )
+
+    @cached_property
+    def _taken(self) -> dict[str, tuple[Any, ...]]:
+        return {}
+
+    @cached_property
+    def _valid_reads(self) -> tuple[str, ...]:
+        return () if self.valid is None else _reads(self.valid)
+
+    @cached_property
+    def _order(self) -> tuple[str, ...]:
+        """The variables, each after those that it reads."""
         try:
             order = tuple(TopologicalSorter(self.parents).static_order())
         except CycleError as error:
@@ -121,11 +180,16 @@ class CausalModel:
             expected=", ".join(self.inputs),
             fix="model.run({...}), one value for each input",
         )
-        unknown = [name for name in do if name not in self.variables]
-        require(
-            not unknown,
-            "There is no such variable to set.",
-            value=", ".join(map(str, unknown)),
-            expected="one of " + ", ".join(self.variables),
-            fix="model.run(inputs, {'out': value})",
+        self.refuse_unknown(do)
+
+    def __repr__(self) -> str:
+        return (
+            f"CausalModel({', '.join(self.inputs)} \N{RIGHTWARDS ARROW} "
+            f"{', '.join(self._order)}; output {self.output})"
         )
+
+
+def _reads(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of a function's parameters that have no default."""
+    parameters = inspect.signature(function).parameters.values()
+    return tuple(one.name for one in parameters if one.default is inspect.Parameter.empty)

@@ -1,137 +1,249 @@
-"""Pairs of inputs on which a variable's interchange has a predicted outcome."""
+"""Pairs of inputs on which hypotheses say what an interchange comes to, and whether they differ."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
-from ..errors import MediationError
+from ..errors import MediationError, require
 from ..prompts import PromptPair
 from .causal_model import CausalModel, Values
+from .hypotheses import NOTHING, Hypotheses, Hypothesis, as_hypotheses
 
 Render = Callable[[Values], str]
-"""A prompt that has these inputs."""
+"""The prompt that has these inputs."""
+
+TRIES = 200_000
+"""Draws of a pair of inputs before it is given up to find more."""
 
 
 @dataclass(frozen=True)
 class Counterfactual:
-    """A base, a source, and what the model predicts when variables are taken from the source.
+    """A base, its sources, and what each hypothesis says that the interchange comes to.
 
     Attributes:
-        base, source: inputs.
-        variables: those that are interchanged.
-        predicted: the output then.
-        plain, other: the output on the base and on the source, nothing being interchanged.
+        base: inputs of the prompt that is run.
+        sources: inputs of the prompts that values are taken from: one, or one a variable.
+        predicted: hypothesis -> output after the interchange.
+        plain: the output on the base, nothing being interchanged.
+        others: and on each source.
     """
 
     base: Values
-    source: Values
-    variables: tuple[str, ...]
-    predicted: Any
+    sources: tuple[Values, ...]
+    predicted: Mapping[str, Any]
     plain: Any
-    other: Any
+    others: tuple[Any, ...]
+
+    @property
+    def source(self) -> Values:
+        """The first source, which is the only one unless each variable has its own."""
+        return self.sources[0]
+
+    @property
+    def alike(self) -> tuple[tuple[str, str], ...]:
+        """Hypotheses that predict the same here, in twos; ``NOTHING`` is one that predicts plain.
+
+        What predicts the same cannot be told apart on this pair, whatever the network does.
+        """
+        said = {**self.predicted, NOTHING: self.plain}
+        return tuple((a, b) for a, b in combinations(said, 2) if said[a] == said[b])
 
     @property
     def telling(self) -> bool:
-        """Whether the interchange changes what the base says; else doing nothing predicts it."""
-        return bool(self.predicted != self.plain)
+        """Whether all hypotheses predict different outputs, and none that nothing changes."""
+        return not self.alike
 
 
-def counterfactuals(
+def counterfactuals(  # noqa: PLR0913 - all but the first three are named
     model: CausalModel,
     variables: str | Sequence[str],
     n: int = 64,
     *,
     seed: int = 0,
     telling: bool = True,
-    where: Callable[[Counterfactual], bool] = lambda _: True,
+    own_sources: bool = False,
+    where: Callable[[Counterfactual], bool] | None = None,
+    without: Sequence[Counterfactual] = (),
 ) -> list[Counterfactual]:
-    """Draw pairs of inputs, without repeats.
+    """Draw pairs of inputs for one hypothesis, without repeats.
 
     Args:
         model: the hypothesis.
-        variables: what is interchanged.
+        variables: what is interchanged, one variable or several.
         n: how many pairs.
         seed: of the draw.
-        telling: whether the interchange must change the output.
+        telling: whether the interchange must change the output: where it does not, a site that
+            carries nothing would be right too.
+        own_sources: several variables come from a source each.
         where: which pairs are wanted, of those.
+        without: pairs that are not drawn again (held-out pairs).
 
     Raises:
         MediationError: an unknown variable, or not so many pairs.
     """
-    names = (variables,) if isinstance(variables, str) else tuple(variables)
-    settings = model.settings()
-    pairs = [(b, s) for b in range(len(settings)) for s in range(len(settings)) if b != s]
-    random.Random(seed).shuffle(pairs)
+    rival = Hypothesis(model, variables)
+    number = len(rival.variables) if own_sources else 1
+    wanted = _wanted(where, telling=telling)
+    return _drawn({rival.name: rival}, n, seed, number, wanted, without)
+
+
+def separating(
+    hypotheses: Hypotheses,
+    n: int = 64,
+    *,
+    seed: int = 0,
+    where: Callable[[Counterfactual], bool] | None = None,
+    without: Sequence[Counterfactual] = (),
+) -> list[Counterfactual]:
+    """Draw pairs on which every hypothesis predicts another output, and none that nothing changes.
+
+    Args:
+        hypotheses: at least two, of models with the same inputs.
+        n: how many pairs.
+        seed: of the draw.
+        where: which pairs are wanted, of those.
+        without: pairs that are not drawn again.
+
+    Raises:
+        MediationError: hypotheses that no pair, or not so many, tells apart.
+
+    Source: the counterfactual pairs of Prakash et al. 2025 ("Language models use lookbacks to
+    track beliefs").
+
+    Example:
+        >>> pairs = separating({"pointer": (model, "pointer"), "payload": (model, "payload")})
+        >>> pairs[0].telling
+        True
+    """
+    rivals = as_hypotheses(hypotheses)
+    return _drawn(rivals, n, seed, 1, _wanted(where, telling=True), without)
+
+
+def counterfactual(hypotheses: Hypotheses, base: Values, *sources: Values) -> Counterfactual:
+    """One pair of inputs of your own; ``alike`` says which hypotheses it cannot tell apart.
+
+    Raises:
+        MediationError: hypotheses of different inputs, or inputs that are not the models'.
+    """
+    rivals = as_hypotheses(hypotheses)
+    require(
+        bool(sources),
+        "An interchange has a source.",
+        value=sources,
+        expected="the inputs of a second prompt",
+        fix="counterfactual(hypotheses, base, source)",
+    )
+    first = next(iter(rivals.values())).model
+    return Counterfactual(
+        base=dict(base),
+        sources=tuple(map(dict, sources)),
+        predicted={name: one.predict(base, sources) for name, one in rivals.items()},
+        plain=first.run(base)[first.output],
+        others=tuple(first.run(source)[first.output] for source in sources),
+    )
+
+
+def refuse_alike(pairs: Sequence[Counterfactual]) -> None:
+    """Raise unless every pair tells all hypotheses apart.
+
+    Raises:
+        MediationError: names the first pair that does not, and which hypotheses it confuses.
+    """
+    for index, pair in enumerate(pairs):
+        if not pair.telling:
+            a, b = pair.alike[0]
+            said = pair.predicted.get(b, pair.plain)
+            raise MediationError(
+                "A pair cannot tell two hypotheses apart.",
+                value=f"pair {index}: {a!r} and {b!r} both predict {said!r}",
+                expected="a different output from each",
+                fix="abstraction.separating(hypotheses, n) draws such pairs",
+            )
+
+
+def prompt_pair(
+    one: Counterfactual,
+    render: Render,
+    answer: Callable[[Any], str] = str,
+    *,
+    hypothesis: str | None = None,
+    roles: Mapping[str, int] | None = None,
+) -> PromptPair:
+    """A counterfactual as a pair of prompts: the corrupt one is the base, the clean one the source.
+
+    So ``Run("corrupt", {site: Patch()})`` is the interchange. The answer is what is predicted (by
+    ``hypothesis``, default the first), the wrong answer what the base says by itself, or, where
+    that is the same, what the source says.
+
+    Raises:
+        MediationError: prompts that are equal, and outputs that are all the same.
+    """
+    predicted = one.predicted[hypothesis or next(iter(one.predicted))]
+    rest = [said for said in (one.plain, *one.others, *one.predicted.values()) if said != predicted]
+    texts = render(one.source), render(one.base)
+    require(
+        texts[0] != texts[1] and bool(rest),
+        "Nothing is interchanged between prompts that are equal, or whose outputs all are.",
+        value=f"{texts[0]!r} and {texts[1]!r}; output {predicted!r}",
+        expected="a base and a source that differ in the prompt and in the output",
+        fix="abstraction.counterfactuals(model, variable) draws such pairs",
+    )
+    return PromptPair(
+        clean=texts[0],
+        corrupt=texts[1],
+        answer=answer(predicted),
+        wrong=answer(rest[0]),
+        roles={} if roles is None else roles,
+    )
+
+
+def _wanted(
+    where: Callable[[Counterfactual], bool] | None, *, telling: bool
+) -> Callable[[Counterfactual], bool]:
+    return lambda one: (one.telling or not telling) and (where is None or where(one))
+
+
+def _drawn(
+    rivals: dict[str, Hypothesis],
+    n: int,
+    seed: int,
+    n_sources: int,
+    wanted: Callable[[Counterfactual], bool],
+    without: Sequence[Counterfactual],
+) -> list[Counterfactual]:
+    require(n > 0, "Pairs are counted.", value=n, expected="an int from 1", fix="n=64")
+    first = next(iter(rivals.values())).model
+    used = [(one.base, one.sources) for one in without]
     found: list[Counterfactual] = []
-    for b, s in pairs:
-        one = _counterfactual(model, settings[b], settings[s], names)
-        if (one.telling or not telling) and where(one):
+    for indices in _indices(first.size, n_sources + 1, seed):
+        base, *sources = map(first.setting, indices)
+        valid = all(map(first.is_valid, (base, *sources)))
+        if base in sources or not valid or (base, tuple(sources)) in used:
+            continue
+        one = counterfactual(rivals, base, *sources)
+        if wanted(one):
             found.append(one)
         if len(found) == n:
             return found
     raise MediationError(
         "There are not so many such pairs of inputs.",
-        value=n,
-        expected=f"at most {len(found)}",
-        fix=f"n={len(found)}, or inputs with more values",
+        value=f"n={n}",
+        expected=f"at most {len(found)}, as many as were found",
+        fix="fewer pairs, or inputs with more values",
     )
 
 
-def separating(
-    first: CausalModel, second: CausalModel, variables: tuple[str, str], n: int, seed: int = 0
-) -> list[tuple[Counterfactual, Counterfactual]]:
-    """Pairs of inputs on which two hypotheses predict different outputs.
-
-    Args:
-        first, second: with the same inputs.
-        variables: what is interchanged in each of them: the same place of the network.
-        n, seed: as in ``counterfactuals``.
-    """
-
-    def other(one: Counterfactual) -> Counterfactual:
-        return _counterfactual(second, one.base, one.source, (variables[1],))
-
-    drawn = counterfactuals(
-        first,
-        variables[0],
-        n,
-        seed=seed,
-        telling=False,
-        where=lambda one: one.predicted != other(one).predicted,
-    )
-    return [(one, other(one)) for one in drawn]
-
-
-def pairs_of(
-    drawn: Sequence[Counterfactual], render: Render, answer: Callable[[Any], str] = str
-) -> list[PromptPair]:
-    """Counterfactuals as pairs of prompts: the corrupt one is the base, the clean one the source.
-
-    The answer is what is predicted; the wrong answer is what the base says by itself, or, where
-    that is the same, what the source says.
-    """
-    return [
-        PromptPair(
-            clean=render(one.source),
-            corrupt=render(one.base),
-            answer=answer(one.predicted),
-            wrong=answer(one.plain if one.telling else one.other),
-        )
-        for one in drawn
-    ]
-
-
-def _counterfactual(
-    model: CausalModel, base: Mapping[str, Any], source: Mapping[str, Any], names: tuple[str, ...]
-) -> Counterfactual:
-    return Counterfactual(
-        base=base,
-        source=source,
-        variables=names,
-        predicted=model.interchange(base, dict.fromkeys(names, source)),
-        plain=model.run(base)[model.output],
-        other=model.run(source)[model.output],
-    )
+def _indices(size: int, number: int, seed: int) -> Iterator[tuple[int, ...]]:
+    """Different combinations of ``number`` settings, in random order: all, or very many."""
+    rng = random.Random(seed)
+    total = size**number
+    if total <= TRIES:
+        codes = rng.sample(range(total), total)
+    else:
+        codes = list(dict.fromkeys(rng.randrange(total) for _ in range(TRIES)))
+    for code in codes:
+        yield tuple(code // size**place % size for place in range(number))

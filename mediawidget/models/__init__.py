@@ -24,6 +24,8 @@ from ._prompts import (
     gate_pair,
     ioi_mini_heads,
     ioi_mini_pairs,
+    lookback_pair,
+    lookback_prompt,
     planted_pairs,
 )
 
@@ -47,6 +49,9 @@ __all__ = [
     "ioi_mini",
     "ioi_mini_heads",
     "ioi_mini_pairs",
+    "lookback",
+    "lookback_pair",
+    "lookback_prompt",
     "planted",
     "planted_inputs",
     "planted_pairs",
@@ -304,6 +309,37 @@ def ioi_mini(decoys: int = 0, seed: int = 0, beta: float = 20.0) -> LM:
 
     refuse_no_circuit(beta, decoys, seed)
     return _loaded(*build(beta=beta, decoys=int(decoys), seed=int(seed)), "IOI mini")
+
+
+def lookback() -> LM:
+    """A hand-set model of who has what: a pointer at the end is dereferenced to a payload.
+
+    A prompt is ``<s> Ann beer Bob coffee ? Bob :`` (``lookback_prompt``); the answer, coffee, has
+    logit 10 and all other tokens 0. ``mw.abstraction.lookback()`` is the causal model that it
+    computes. Which person is asked about, first or second, stands at the question's name after
+    block 0 and at the end after block 1, as a pointer; block 2 (L2H0) looks for the drink at that
+    address. Set the residual stream there to what it is on another prompt and
+
+    ====================== ========================================================
+    Site("residual", ...)  the answer is
+    ====================== ========================================================
+    layer 1, position 6    what stands in the base where the source's answer stands
+    layer 2, position 7    the same (pointer); at all other layers and positions not
+    layer 3, position 7    the source's own answer (payload)
+    ====================== ========================================================
+
+    Source: Prakash et al. 2025, "Language models use lookbacks to track beliefs".
+
+    Example:
+        >>> import mediawidget as mw
+        >>> study = mw.Study(mw.models.lookback(), mw.models.lookback_pair())
+        >>> pointer = study.intervene(mw.Site("residual", 2, position=7))
+        >>> study.history[-1].next_tokens[0]["restored"][0]
+        (' beer', ...)
+    """
+    from ._lookback import build
+
+    return _loaded(*build(), "lookback")
 
 
 def arithmetic() -> LM:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
 
 from ..errors import require
 from ..prompts import Contrast, PromptPair
 from ..sites import Site
 from ._arguments import MOST_PAIRS, is_whole, refuse_no_count, refuse_no_seed
-from ._vocabulary import END, N_NOISE_WORDS, NAMES, NO, START, YES
+from ._vocabulary import ASK, DRINKS, END, N_NOISE_WORDS, NAMES, NO, START, THEN, YES
 
 
 def gate_pair(clean: tuple[int, int] = (1, 1), corrupt: tuple[int, int] = (0, 0)) -> PromptPair:
@@ -147,3 +148,57 @@ def _sum(operands: object) -> int:
     )
     assert isinstance(operands, tuple | list)
     return int(operands[0]) + int(operands[1])
+
+
+LOOKBACK_ROLES = {
+    "first": 1,
+    "first drink": 2,
+    "second": 3,
+    "second drink": 4,
+    "asked": 6,
+    "END": 7,
+}
+
+
+def lookback_prompt(inputs: Mapping[str, str]) -> str:
+    """The prompt of ``lookback``: ``<s> Ann beer Bob coffee ? Bob :``.
+
+    Args:
+        inputs: ``first`` and ``second``, two people, ``first_drink`` and ``second_drink``, what
+            they have, and who is ``asked`` about.
+
+    Raises:
+        MediationError: not these, a word that the model does not know, the same person twice.
+    """
+    names = ("first", "first_drink", "second", "second_drink", "asked")
+    given: object = inputs
+    require(
+        isinstance(given, Mapping)
+        and set(given) == set(names)
+        and all(given[name] in (DRINKS if "drink" in name else NAMES) for name in names)
+        and given["first"] != given["second"],
+        "A story is of two people and what each has.",
+        value=given,
+        expected=f"{', '.join(names)}; people of {', '.join(NAMES)}; drinks of {', '.join(DRINKS)}",
+        fix="mw.models.lookback_pair() shows one",
+    )
+    first, drink, second, other, asked = (inputs[name] for name in names)
+    return f"{START} {first} {drink} {second} {other} {ASK} {asked} {THEN}"
+
+
+def lookback_pair() -> PromptPair:
+    """Two stories for ``lookback`` in which the order of people and all drinks differ.
+
+    The corrupt prompt has Bob second, with coffee; the clean one first, with tea. The pointer from
+    the clean prompt makes the answer what stands first in the corrupt one, beer; the payload makes
+    it tea. So coffee, beer and tea tell apart what a site carries.
+    """
+    clean = {"first": "Bob", "first_drink": "tea", "second": "Ann", "second_drink": "water"}
+    corrupt = {"first": "Ann", "first_drink": "beer", "second": "Bob", "second_drink": "coffee"}
+    return PromptPair(
+        lookback_prompt(clean | {"asked": "Bob"}),
+        lookback_prompt(corrupt | {"asked": "Bob"}),
+        "tea",
+        "coffee",
+        LOOKBACK_ROLES,
+    )

@@ -7,3 +7,5 @@ END = "to"
 NAMES = ("Ann", "Bob", "Cal", "Dee", "Eve", "Fay", "Gus", "Hal")
 YES, NO = "yes", "no"
 N_NOISE_WORDS = 16
+DRINKS = ("beer", "coffee", "tea", "water", "milk", "juice")
+ASK, THEN = "?", ":"

@@ -1,0 +1,80 @@
+"""Sites and what they are set to: the cells of an interchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..edits import Edit, Patch, Within
+from ..errors import require
+from ..questions import Question
+from ..results import Axes
+from ..runs import as_edits
+from ..sites import Site
+from ..study import Study
+from ..sweeps import Sweep
+
+Cell = dict[Site, Edit]
+Sites = str | Site | Sequence[Site | Mapping[Site, Edit]] | Mapping[str, Site]
+"""A kind of mediator that is swept; sites, a cell each (``{site: edit}`` is one cell that sets
+several); or ``{variable: site}``, one cell in which each variable comes from its own source."""
+
+
+def cells_of(
+    study: Study,
+    sites: Sites,
+    *,
+    by: Any = "position",
+    layers: Sequence[int] | int | None = None,
+    edit: Edit | None = None,
+    within: Any = None,
+) -> tuple[Axes, list[Cell | None], list[str]]:
+    """Axes, what each cell sets, and the cells' names; see ``interchange`` for the arguments."""
+    if isinstance(sites, str):
+        asked = Question(
+            Sweep(sites, _edit(edit, within), by, layers=layers), study.engine, study.roles
+        )
+        found = asked.asked(())
+        listed = iter(found.cells)
+        possible = np.ones(len(asked.sites)) if found.possible is None else found.possible
+        swept = [dict(next(listed)) if one else None for one in possible.reshape(-1)]
+        return asked.axes, swept, list(study.labels(asked.sites))
+    if isinstance(sites, Mapping):
+        parts = within if isinstance(within, Mapping) else dict.fromkeys(sites, within)
+        joint = {site: _edit(edit, parts.get(name)) for name, site in sites.items()}
+        label = " + ".join(study.labels(tuple(joint)))
+        return {"site": (label,)}, [joint], [label]
+    several = [sites] if isinstance(sites, Site) else list(sites)
+    cells: list[Cell | None] = [as_edits(one, _edit(edit, within)) for one in several]
+    names = [" + ".join(study.labels(tuple(cell or {}))) for cell in cells]
+    return {"site": tuple(names)}, cells, names
+
+
+def _edit(edit: Edit | None, within: Any) -> Edit:
+    inner = Patch() if edit is None else edit
+    return inner if within is None else Within(within, inner)
+
+
+def from_own(
+    sites: Sites, cells: Sequence[Cell | None], variables: Sequence[str], others: Sequence[Study]
+) -> Cell:
+    """The one cell, each variable's site set to what it is on the variable's own source."""
+    named = isinstance(sites, Mapping) and set(sites) == set(variables)
+    require(
+        named and len(others) == len(variables) - 1,
+        "Variables from several sources have a site each.",
+        value=sites,
+        expected="{variable: Site} for " + ", ".join(variables),
+        fix="iia(lm, model, ('a', 'b'), render, {'a': Site(...), 'b': Site(...)})",
+    )
+    assert isinstance(sites, Mapping)
+    (cell,) = cells
+    found = dict(cell or {})
+    for name, study in zip(variables[1:], others, strict=True):
+        site = sites[name]
+        patch = Patch(study.activations(site, "clean"))
+        edit = found[site]
+        found[site] = Within(edit.part, patch) if isinstance(edit, Within) else patch
+    return found

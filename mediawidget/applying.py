@@ -206,7 +206,7 @@ def _changed(op: Op, value: Tensor, moved: list[Tensor], seen: list[Tensor]) -> 
         # A residual stream is added to later on, so those who hold it must see the edit.
         value = value if op.tap.in_place and op.early is None else value.clone()
     rows = value.view(op.n_rows, -1, value.shape[-1]) if op.tap.flat else value
-    moved.extend(_written(rows, write) for write in op.writes)
+    moved.extend(written(rows, write) for write in op.writes)
     if op.capture is not None:
         seen.append(rows.index_select(0, op.capture).clone())
     value = rows.reshape(shape) if op.tap.flat else rows
@@ -219,7 +219,7 @@ def _changed(op: Op, value: Tensor, moved: list[Tensor], seen: list[Tensor]) -> 
     return value
 
 
-def _written(rows: Tensor, write: Write) -> Tensor:
+def written(rows: Tensor, write: Write) -> Tensor:
     """Write into ``rows``; return the largest change that each entry made."""
     w = write
     units = rows.view(*rows.shape[:-1], w.n_units, -1)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import (
         abstraction,
+        alignment,
         charts,
         contrasting,
         evaluation,
@@ -138,6 +139,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = (
     "abstraction",
+    "alignment",
     "charts",
     "contrasting",
     "evaluation",
@@ -210,6 +212,7 @@ __all__ = [
     "Within",
     "Zero",
     "abstraction",
+    "alignment",
     "causal_tracing",
     "charts",
     "contrasting",

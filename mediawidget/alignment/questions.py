@@ -1,0 +1,146 @@
+"""What is asked of a network while a map is learned: its label when a site's value is moved."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from ..edits import Zero
+from ..errors import MediationError
+from ..filing import weights_changed
+from ..gradients import differentiated, refuse_no_gradients
+from ..groups import Group
+from ..mediators import mediator_named
+from ..plan.frame import Ints
+from ..runs import Run, roles_named
+from ..sites import Site
+from ..study import Study
+
+Over = Literal["vocabulary", "alternatives"]
+
+
+@dataclass(frozen=True, eq=False)
+class Question(ABC):
+    """Pairs of inputs at one site, and the label that each is to get.
+
+    Attributes:
+        change: (pair, entry, width): the site's value on the source less that on the base.
+        labels: (pair, 2): the class that the interchange is to give, and the other alternative.
+        over: whether the label is chosen among all classes or between the two.
+    """
+
+    change: Tensor
+    labels: Tensor
+    over: Over
+
+    @property
+    def width(self) -> int:
+        return int(self.change.shape[-1])
+
+    @abstractmethod
+    def together(self) -> Sequence[Ints]:
+        """The pairs in sets that can share a pass."""
+
+    @abstractmethod
+    def logits(self, pairs: Ints, shift: Tensor) -> Tensor:
+        """(pair, class) on the bases of some pairs of one set, ``shift`` added at the site.
+
+        Differentiable in ``shift`` (pair, entry, width).
+        """
+
+    def refuse_changed(self) -> None:  # noqa: B027 - a plain module has no version
+        """Raise if the network is not what it was when the values were captured."""
+
+    def loss(self, pairs: Ints, shift: Tensor) -> tuple[Tensor, int]:
+        """The mean cross-entropy of the labels, and how many are right."""
+        logits, labels = self.logits(pairs, shift), self.labels[pairs]
+        target = labels[:, 0]
+        if self.over == "alternatives":
+            logits, target = logits.gather(1, labels), torch.zeros_like(target)
+        logits = logits.float() if logits.dtype in (torch.bfloat16, torch.half) else logits
+        return cross_entropy(logits, target), int((logits.argmax(-1) == target).sum())
+
+    def arbitrary(self, seed: int) -> Question:
+        """The same question with the two alternatives of each pair exchanged at random."""
+        turned = torch.from_numpy(np.random.default_rng(seed).random(len(self.labels)) < 0.5)
+        labels = torch.where(
+            turned.to(self.labels.device)[:, None], self.labels.flip(1), self.labels
+        )
+        return replace(self, labels=labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens(Question):
+    """Of a language model: the base is the corrupt prompt, the source the clean one."""
+
+    study: Study
+    site: Site
+    version: tuple[int, ...]
+
+    @cached_property
+    def _groups(self) -> Mapping[int, Group]:
+        """By the number of a pair, the group that its base is in."""
+        touching = Run("corrupt", {self.site: Zero()})
+        groups = self.study.engine.groups_of(roles_named([touching]))
+        mine = [group for group in groups if "corrupt" in group.frame.bases]
+        return {int(pair): group for group in mine for pair in group.members}
+
+    def together(self) -> Sequence[Ints]:
+        groups = {id(group): group for group in self._groups.values()}
+        return [group.members for group in groups.values()]
+
+    def logits(self, pairs: Ints, shift: Tensor) -> Tensor:
+        lm, group = self.study.lm, self._groups[int(pairs[0])]
+        frame = group.frame
+        rows = [int(np.flatnonzero(group.members == pair)[0]) for pair in pairs]
+        ids = group.ids[frame.bases.index("corrupt")][rows]
+        place = mediator_named(self.site.mediator).place(self.site, lm.shape)
+        at = list(frame.captured(self.site.position))
+        size = (len(rows), ids.shape[1], place.n_units, self.width)
+        whole = torch.zeros(size, dtype=shift.dtype, device=shift.device)
+        whole[:, at, place.unit] = shift
+        shifts = {(place.stage, place.point): whole.flatten(2)}
+        found: list[Tensor] = []
+
+        def number(logits: Tensor) -> Tensor:
+            found.append(logits[:, 0])
+            return logits.sum()
+
+        with differentiated(lm, ids, frame.read_at, (), number, shifts=shifts):
+            return found[0]
+
+    def refuse_changed(self) -> None:
+        if self.study.lm.version() != self.version:
+            raise weights_changed(self.study.lm)
+
+
+def question_of(study: Study, site: Site, over: Over) -> Question:
+    """What a study asks at a site: its pair's answer, the clean prompt being the source.
+
+    Raises:
+        MediationError: no gradients; answers that are sets or several tokens; a site that is not
+            there, or of several widths.
+    """
+    lm = study.lm
+    refuse_no_gradients(lm)
+    if any(pair.strands[0].forced or max(map(len, pair.answers)) > 1 for pair in study.token_pairs):
+        raise MediationError(
+            "An alignment is trained for answers of one token.",
+            value="a pair with a set, or an answer of several tokens",
+            expected="one token as the answer, and one as the wrong answer",
+            fix="PromptPair(..., answer='Mary', wrong='John')",
+        )
+    version = lm.version()
+    base, source = (study.activations(site, at).array for at in ("corrupt", "clean"))
+    change = torch.from_numpy(np.asarray(source, dtype=np.float64) - base).to(lm.device)
+    exact = torch.float64 if lm.dtype == torch.float64 else torch.float32
+    labels = torch.tensor([[pair.answer, pair.wrong] for pair in study.token_pairs])
+    return Tokens(change.to(exact), labels.to(lm.device), over, study, site, version)

@@ -1,0 +1,118 @@
+"""What a supervised search came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Literal
+
+import pandas as pd
+
+from ..edits import Subspace
+from ..sites import Site
+from .questions import Over
+from .training import Ended
+
+Method = Literal["das", "boundless", "neurons"]
+Numbers = tuple[int, ...]
+
+_WORDS = {"das": "DAS", "boundless": "boundless DAS", "neurons": "a mask over neurons"}
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """The part of a site that was found to carry a variable, and what real runs say of it.
+
+    Attributes:
+        method: "das", "boundless" or "neurons".
+        site: where.
+        subspace: what was found.
+        scores: a row per set of pairs ("train", "held-out") and part, from real runs: ``n``,
+            ``iia`` (the likeliest of all classes is the answer), ``iia_alternatives`` (the answer
+            is above the wrong answer; chance is 0.5) and ``share`` (of TE, ratio of means). Parts
+            are "learned", and as comparisons of its size "principal" (where source and base differ
+            most on the training pairs) and "random" (the mean of five); and "mean difference" (one
+            direction), "nothing" and "whole" (all of the site's value).
+        losses: a row per epoch: ``start``, ``epoch``, ``loss`` and ``iia`` of the pairs that
+            train, while they did, ``stop_loss`` and ``stop_iia`` of those that ended it, ``size``.
+        over: what the label was chosen among in training, which ``iia`` is of.
+        ended: "all epochs", "no more gain" or "cancelled": the start that was taken.
+        train_on, stop_on, report_on: numbers of the pairs. Where there are too few to hold any
+            back, the last are the first.
+        seed: of the starts, the batches and the split.
+        seconds: of training.
+        options: what else it was asked with.
+        coordinates: of a mask, the numbers of the site's value that are inside.
+        boundary: of boundless DAS, how many directions the boundary lies behind, before rounding.
+        soft_iia: IIA on the reported pairs with the map as soft as it was at the end.
+    """
+
+    method: Method
+    site: Site
+    subspace: Subspace
+    scores: pd.DataFrame
+    losses: pd.DataFrame
+    over: Over
+    ended: Ended
+    train_on: Numbers
+    stop_on: Numbers
+    report_on: Numbers
+    seed: int
+    seconds: float
+    options: Mapping[str, Any] = field(default_factory=dict)
+    coordinates: Numbers = ()
+    boundary: float | None = None
+    soft_iia: float | None = None
+
+    @property
+    def k(self) -> int:
+        """How many directions it has."""
+        return self.subspace.k
+
+    @property
+    def held_out(self) -> bool:
+        """Whether what is reported is of pairs that trained nothing and stopped nothing."""
+        return not {*self.train_on, *self.stop_on} & {*self.report_on}
+
+    @property
+    def iia(self) -> float:
+        """Interchange accuracy on the reported pairs."""
+        return self.score("learned")
+
+    @property
+    def train_iia(self) -> float:
+        """The same on the pairs that trained."""
+        return self.score("learned", "train")
+
+    @property
+    def share(self) -> float:
+        """Of the total effect on the reported pairs; NaN where the pairs' totals cancel."""
+        row = self.scores[(self.scores.part == "learned") & (self.scores.pairs == "held-out")]
+        return float(row["share"].iloc[0])
+
+    def score(self, part: str, pairs: str = "held-out") -> float:
+        """The accuracy of one part: ``score("random")``."""
+        row = self.scores[(self.scores.part == part) & (self.scores.pairs == pairs)]
+        name = "iia" if self.over == "vocabulary" else "iia_alternatives"
+        return float(row[name].iloc[0]) if len(row) else float("nan")
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """``scores``."""
+        return self.scores.copy()
+
+    def __repr__(self) -> str:
+        where = "held-out pairs" if self.held_out else "the pairs that trained"
+        few = 0 < len(self.coordinates) <= 8
+        kept = f" ({', '.join(map(str, self.coordinates))})" if few else ""
+        soft = f", soft {self.soft_iia:.3f}" if self.soft_iia is not None else ""
+        return (
+            f"Aligned({_WORDS[self.method]} at {self.site.label()}: {self.k} of "
+            f"{self.subspace.width} directions{kept}; interchange accuracy {self.iia:.3f}{soft} on "
+            f"{len(self.report_on)} {where}, {self.train_iia:.3f} in training, random "
+            f"{self.score('random'):.3f}, whole {self.score('whole'):.3f}; {self.seconds:.1f} s)"
+        )
+
+    def _repr_html_(self) -> str:
+        table = self.scores.to_html(float_format="{:.3f}".format, index=False)
+        return f"<p>{escape(repr(self))}</p>{table}"

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from .errors import MediationError, require
-from .paths import ARCHITECTURES, VARIANTS, ModulePaths
+from .paths import ARCHITECTURES, CLASSIFIERS, VARIANTS, ModulePaths
 
 __all__ = ["ARCHITECTURES", "ModulePaths", "Sizes", "follow", "module_paths", "sizes"]
 
@@ -34,6 +34,8 @@ def module_paths(module: nn.Module, paths: ModulePaths | None) -> ModulePaths:
         paths = ARCHITECTURES[model_type]
         if model_type in VARIANTS:
             paths = VARIANTS[model_type](config, paths)
+        if type(module).__name__.endswith("ForSequenceClassification"):
+            paths = replace(paths, **CLASSIFIERS.get(model_type, {"head": "score"}))  # type: ignore[arg-type]
         paths = _without_replaced(module, paths)
     _check(module, paths)
     return paths
@@ -83,7 +85,8 @@ def follow(root: Any, path: str) -> Any:
     )
     here = root
     for step in path.split("."):
-        if getattr(here, step, None) is None:
+        below = _below(here, step)
+        if below is None:
             named: Any = getattr(here, "named_children", list)
             raise MediationError(
                 "A module path leads nowhere.",
@@ -91,8 +94,14 @@ def follow(root: Any, path: str) -> Any:
                 expected="one of " + ", ".join(name for name, _ in named()),
                 fix="print(model) shows the names of its modules",
             )
-        here = getattr(here, step)
+        here = below
     return here
+
+
+def _below(here: Any, step: str) -> Any:
+    # A traced module named as something that nnsight serves goes by another name there.
+    known: Any = getattr(here, "_child_map", {})
+    return known[step] if step in known else getattr(here, step, None)
 
 
 @dataclass(frozen=True)
@@ -101,11 +110,12 @@ class Sizes:
 
     Attributes:
         n_layers: blocks.
-        n_heads, n_kv_heads: query heads and key-value heads of a block.
+        n_heads, n_kv_heads: query heads and key-value heads of a block; 0 without attention.
         d_model: the residual stream's width.
         d_head: a head's width, which need not be ``d_model / n_heads``.
-        d_mlp: neurons of a block's MLP, or of one expert.
+        d_mlp: neurons of a block's MLP, or of one expert; 0 for a network without MLPs.
         vocabulary: logits.
+        d_mixer: channels of a block that mixes positions by a scan; 0 for one with attention.
     """
 
     n_layers: int
@@ -115,6 +125,7 @@ class Sizes:
     d_head: int
     d_mlp: int
     vocabulary: int
+    d_mixer: int = 0
 
 
 _HEAD_COUNTS = ("num_attention_heads", "n_head", "num_heads", "n_heads")
@@ -128,6 +139,8 @@ def sizes(module: nn.Module, paths: ModulePaths) -> Sizes:
     """
     config: Any = getattr(module, "config", None)
     block = follow(module, paths.blocks)[0]
+    if paths.mixes == "scan":
+        return _scanning(module, block, paths)
     n_heads = _named(config, _HEAD_COUNTS)
     if n_heads is None:
         raise MediationError(
@@ -152,9 +165,6 @@ def sizes(module: nn.Module, paths: ModulePaths) -> Sizes:
     d_mlp = _named(config, ("intermediate_size", "n_inner", "ffn_dim")) or 4 * d_model
     if paths.neurons is not None:
         d_mlp = _widths(follow(block, paths.neurons))[0]
-    vocabulary = _named(config, ("vocab_size",))
-    if vocabulary is None:
-        vocabulary = _widths(follow(module, paths.head or "lm_head"))[1]
     return Sizes(
         n_layers=len(follow(module, paths.blocks)),
         n_heads=n_heads,
@@ -162,8 +172,28 @@ def sizes(module: nn.Module, paths: ModulePaths) -> Sizes:
         d_model=d_model,
         d_head=width // n_heads,
         d_mlp=d_mlp,
-        vocabulary=vocabulary,
+        vocabulary=_vocabulary(module, paths),
     )
+
+
+def _scanning(module: nn.Module, block: nn.Module, paths: ModulePaths) -> Sizes:
+    """The sizes of a network that has no heads."""
+    channels, d_model = _widths(follow(block, paths.attn_proj))
+    return Sizes(
+        n_layers=len(follow(module, paths.blocks)),
+        n_heads=0,
+        n_kv_heads=0,
+        d_model=d_model,
+        d_head=0,
+        d_mlp=_widths(follow(block, paths.neurons))[0] if paths.neurons is not None else 0,
+        vocabulary=_vocabulary(module, paths),
+        d_mixer=channels,
+    )
+
+
+def _vocabulary(module: nn.Module, paths: ModulePaths) -> int:
+    named = _named(getattr(module, "config", None), ("vocab_size",))
+    return named or _widths(follow(module, paths.head or "lm_head"))[1]
 
 
 def _named(config: Any, names: tuple[str, ...]) -> int | None:

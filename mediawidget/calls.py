@@ -39,12 +39,16 @@ def forward_arguments(lm: LM, ids: Tensor, start: int, stop: int) -> dict[str, A
     Raises:
         MediationError: the model's attention is not causal, or of a kind that is not known.
     """
-    return {
+    call: dict[str, Any] = {
         "input_ids": ids[:, start:stop],
         "attention_mask": _masks(lm, start, stop),
         "position_ids": torch.arange(start, stop, device=lm.device)[None],
         "use_cache": False,
     }
+    if getattr(getattr(lm.hf, "config", None), "type_vocab_size", 0):
+        # A text is one segment, in every row there will be.
+        call["token_type_ids"] = torch.zeros_like(call["position_ids"])
+    return call
 
 
 def causal_mask(lm: LM, start: int, stop: int, window: int | None = None) -> Tensor:
@@ -127,6 +131,9 @@ class _DoubleSoftmax(TorchFunctionMode):
 def _masks(lm: LM, start: int, stop: int) -> Tensor | dict[str, Tensor] | None:
     """What the model takes as its ``attention_mask``."""
     config: Any = getattr(lm.hf, "config", None)
+    if not lm.causal:
+        # Nothing is hidden; but where it is one of ours, edges may be hidden in it.
+        return torch.zeros(1, 1, stop - start, stop, dtype=lm.dtype, device=lm.device)
     if getattr(config, "use_bidirectional_attention", False) or not getattr(
         config, "is_causal", True
     ):

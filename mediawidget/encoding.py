@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from .readouts import Readout, token_of
 from .strands import Answer, make_strands
 from .token_pairs import Strand, TokenPair, align, first_difference, refuse_unequal
 
-__all__ = ["Encoder", "Strand", "TokenPair"]
+__all__ = ["Encoder", "Reads", "Strand", "TokenPair"]
+
+Reads = Literal["last", "first", "mask"]
 
 
 class Encoder:
@@ -24,6 +26,8 @@ class Encoder:
         tokenizer: of transformers.
         max_positions: the longest prompt the model reads, None for no limit.
         labels: of a sequence classifier, label -> index: its answers are labels, not tokens.
+        reads: where a readout without a position reads: the "last" token of a prompt, its "first"
+            one, or the one in whose place the "mask" stands.
     """
 
     def __init__(
@@ -31,10 +35,13 @@ class Encoder:
         tokenizer: Any,
         max_positions: int | None = None,
         labels: Mapping[str, int] | None = None,
+        *,
+        reads: Reads = "last",
     ) -> None:
         self.tokenizer = tokenizer
         self.max_positions = max_positions
         self.labels = labels
+        self.reads = reads
 
     def ids(self, text: str) -> list[int]:
         """Token ids, with the beginning-of-sequence token wherever the tokenizer puts one.
@@ -106,7 +113,8 @@ class Encoder:
             try:
                 return Answer((self.answer(texts[0], field),))
             except MediationError:
-                ids = () if single or self.labels is not None else self._after(prompt, texts[0])
+                one = single or self.labels is not None or self.reads != "last"
+                ids = () if one else self._after(prompt, texts[0])
                 if not ids:
                     raise
                 if self.tokenizer.unk_token_id in ids:
@@ -146,7 +154,7 @@ class Encoder:
 
         Args:
             pair: texts.
-            readout: where they are read; default, after the last token.
+            readout: where they are read; default, where ``reads`` says.
             equal: refuse prompts of different token length.
             single: refuse answers that are sets or several tokens.
 
@@ -183,11 +191,47 @@ class Encoder:
             (),
             alignment,
         )
-        strands = make_strands(encoded, answers, readout or Readout(), pair.roles)
+        strands = make_strands(encoded, answers, self._reading(encoded, readout), pair.roles)
         self._refuse_long(max(max(len(s.clean), len(s.corrupt)) for s in strands))
         return replace(encoded, strands=strands)
 
+    def mask_in(self, ids: Sequence[int]) -> int:
+        """The position of the mask in a prompt of a masked model.
+
+        Raises:
+            MediationError: there is none, or there are several.
+        """
+        mask = getattr(self.tokenizer, "mask_token_id", None)
+        found = [i for i, token in enumerate(ids) if mask is not None and token == mask]
+        if len(found) != 1:
+            name = getattr(self.tokenizer, "mask_token", None) or "the mask"
+            raise MediationError(
+                "A masked model says what stands in the place of one mask.",
+                value=f"{len(found)} in {''.join(self._shown(ids))!r}",
+                expected=f"a prompt with one {name}",
+                fix=f"put {name} where the answer belongs, or mw.Study(..., "
+                "readout=mw.Readout(position=...))",
+            )
+        return found[0]
+
     # --- inside -----------------------------------------------------------------------------
+
+    def _reading(self, pair: TokenPair, readout: Readout | None) -> Readout:
+        """Where a pair is read: where the readout says, else where this model answers."""
+        readout = readout or Readout()
+        if readout.position is not None or self.reads == "last":
+            return readout
+        if self.reads == "first":
+            return replace(readout, position=0)
+        clean, corrupt = (self.mask_in(ids.tolist()) for ids in (pair.clean, pair.corrupt))
+        if (clean, corrupt) not in pair.alignment:
+            raise MediationError(
+                "The masks of the two prompts are no partners.",
+                value=f"position {clean} of the clean prompt, {corrupt} of the corrupt one",
+                expected="prompts that are aligned at their masks",
+                fix=f"PromptPair(..., alignment=[({clean}, {corrupt}), ...])",
+            )
+        return replace(readout, position=clean)
 
     def _member(self, text: str, field: str) -> int:
         try:

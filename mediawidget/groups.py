@@ -128,7 +128,7 @@ def _group(
     frame = Frame(
         shape=lm.shape,
         n_positions=prompts.shape[2],
-        first_difference=0 if others is not None else min(_parting(strand) for strand in some),
+        first_difference=_first_difference(lm, some) if others is None else 0,
         reads=tuple(reads),
         roles=roles[members[0]],
         bases=bases,
@@ -145,6 +145,11 @@ def _group(
 def _aligned(prompts: list[Any], lm: LM) -> Tensor:
     """Prompts of one length, for they have one alignment with prompts of one length."""
     return torch.from_numpy(np.stack(prompts)).to(lm.device)
+
+
+def _first_difference(lm: LM, strands: Sequence[Strand]) -> int:
+    """Before it both runs of every pair are the same: 0 where what comes later flows back."""
+    return min(_parting(strand) for strand in strands) if lm.causal else 0
 
 
 def _parting(strand: Strand) -> int:

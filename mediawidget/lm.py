@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Sequence
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from nnsight import NNsight
 from torch import nn
 
 from .architectures import ModulePaths, module_paths, sizes
-from .encoding import Encoder, TokenPair
+from .encoding import Encoder, Reads, TokenPair
 from .errors import MediationError, require
 from .identity import Contents
 from .mediators import Mediator, Point, Shape
@@ -30,6 +31,13 @@ _LENGTH_DEPENDENT_ROPE = ("dynamic", "longrope")
 leave_optimisers()
 
 
+def _traced(module: nn.Module) -> NNsight:
+    """The module as nnsight sees it; that it renames a module called "output" is no news here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Module .* has a submodule named")
+        return NNsight(module)
+
+
 class LM:
     """A causal language model, its tokenizer and the paths to what can be edited in it.
 
@@ -41,7 +49,8 @@ class LM:
         name: for people.
         origin: the folder or the name on the hub, and the revision, that it was loaded from with
             its tokenizer; None where the model or the tokenizer was given.
-        n_layers, n_heads, n_kv_heads, d_model, d_head: its sizes.
+        n_layers, n_heads, n_kv_heads, d_model, d_head: its sizes; no heads without attention.
+        d_mixer: channels of a block that has a scan instead of attention.
         device, dtype: of its weights.
     """
 
@@ -77,23 +86,25 @@ class LM:
         self.paths = module_paths(module, paths)
         self.lock = threading.RLock()
         self._contents = Contents(module)
-        self.traced = NNsight(module)
+        self.traced = _traced(module)
         self.backend: Callable[[], Any] | None = None
         config: Any = getattr(module, "config", None)
         self._config = config
         size = sizes(module, self.paths)
         self.n_layers, self.n_heads, self.n_kv_heads = size.n_layers, size.n_heads, size.n_kv_heads
         self.d_model, self.d_head, self.d_mlp = size.d_model, size.d_head, size.d_mlp
-        self.vocabulary = size.vocabulary
+        self.vocabulary, self.d_mixer = size.vocabulary, size.d_mixer
         # Quantised weights are whole numbers; what is computed with is not.
         weight = next(p for p in module.parameters() if p.is_floating_point())
         self.device, self.dtype = weight.device, weight.dtype
+        self.d_state = int(getattr(config, "state_size", 0) or 0) if size.d_mixer else 0
         # What another's forward means by that keyword nobody knows.
         told = "logits_to_keep" in signature(module.forward).parameters
         self._unembeds_some = told and type(module).__module__.startswith("transformers.")
         limit = getattr(config, "max_position_embeddings", None)
         labels = getattr(config, "label2id", None) if self.classifies else None
-        self.encoder = Encoder(tokenizer, limit, labels)
+        reads: Reads = "mask" if self.fills_mask else "last" if self.causal else "first"
+        self.encoder = Encoder(tokenizer, limit, labels, reads=reads)
 
     # --- text -------------------------------------------------------------------------------
 
@@ -113,6 +124,8 @@ class LM:
             self.d_model,
             self.d_mlp,
             self.paths.qkv,
+            self.d_mixer,
+            self.causal,
         )
 
     @property
@@ -131,10 +144,25 @@ class LM:
             "key": keys,
             "value": keys,
             "qkv": heads + 2 * keys,
-            "attn_z": heads,
+            "attn_z": heads or self.d_mixer,
             "neurons": self.d_mlp,
         }
         return widths.get(point, self.d_model)
+
+    @property
+    def causal(self) -> bool:
+        """Whether a token sees itself and the tokens before it alone.
+
+        What asks for this: that a patch changes nothing before the first difference of two
+        prompts, that nothing behind the last position that is read matters, keys and values lent
+        to longer prompts, attention edges that go backwards only.
+        """
+        return self.paths.causal
+
+    @property
+    def fills_mask(self) -> bool:
+        """Whether it says what stands in the place of a masked token, not what comes next."""
+        return not self.causal and not self.classifies
 
     @property
     def lends_prefix(self) -> bool:
@@ -146,6 +174,7 @@ class LM:
         rope = getattr(self._config, "rope_parameters", None) or {}
         return (
             self.backend is None
+            and self.causal
             and self.paths.caches
             and rope.get("rope_type") not in _LENGTH_DEPENDENT_ROPE
         )
@@ -176,7 +205,7 @@ class LM:
     def logits_place(self) -> tuple[str | None, bool]:
         """Whose output the logits are (None: the model's own), and whether of all positions."""
         # A classifier's own output is of the last token that it takes for no padding.
-        path = self.paths.head or "score" if self.classifies else None
+        path = self.paths.head if self.classifies else None
         return path, not self.trims_head
 
     def trace_arguments(self, call: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -199,9 +228,10 @@ class LM:
         some = {"logits_to_keep": torch.tensor(positions, device=self.device)}
         with self.lock, torch.set_grad_enabled(gradients):
             out: Any = self.hf(ids, use_cache=False, **(some if self._unembeds_some else {}))
+        logits = out.logits.to(torch.promote_types(out.logits.dtype, self.dtype))
         if self.classifies:
-            return out.logits[:, None].expand(-1, len(positions), -1)
-        return out.logits if self._unembeds_some else out.logits[:, list(positions)]
+            return logits[:, None].expand(-1, len(positions), -1)
+        return logits if self._unembeds_some else logits[:, list(positions)]
 
     def refuse_training_mode(self) -> None:
         """Raise where dropout would make two equal runs differ."""
@@ -215,13 +245,30 @@ class LM:
 
     def has(self, mediator: Mediator, point: Point | None = None) -> bool:
         """Whether the model has the module behind ``mediator``, and it is known."""
+        if mediator.mixes not in (None, self.paths.mixes):
+            return False
         return module_path(self.paths, 1, self.n_layers, point or self._point(mediator)) is not None
 
     def refuse_missing(self, mediator: Mediator, point: Point | None = None) -> None:
         """Raise unless the model has the module behind ``mediator``, or a point of its own."""
         point = point or self._point(mediator)
+        if mediator.mixes not in (None, self.paths.mixes):
+            raise self._mixes_otherwise(mediator)
         if not self.has(mediator, point):
             raise no_module(point, mediator.name, f"{self.name}: {type(self.hf).__name__}")
+
+    def _mixes_otherwise(self, mediator: Mediator) -> MediationError:
+        """What to say of heads in a network without attention, and of the reverse."""
+        scans = self.paths.mixes == "scan"
+        own = ("a scan instead of attention, so it has no heads", "mixer_out, mixer_channel")
+        return MediationError(
+            f"This model has no {mediator.title.lower()}.",
+            value=f"{mediator.name!r} in {self.name}: its blocks mix positions by "
+            f"{own[0] if scans else 'attention'}",
+            expected=f"residual, {own[1] if scans else 'head, attn_out, mlp_out'}",
+            fix=f"study.sweep({'mixer_out' if scans else 'attn_out'!r}), or "
+            "study.sweep('residual', by='position')",
+        )
 
     def _point(self, mediator: Mediator) -> Point:
         return mediator.cut(self.shape, 0)[0] if mediator.cut else mediator.point
@@ -237,7 +284,7 @@ class LM:
         """Changes when a module, parameter or buffer is replaced, moved or written in place."""
         if self._contents.moved():
             self._contents = Contents(self.hf)
-            self.traced = NNsight(self.hf)
+            self.traced = _traced(self.hf)
         return self._contents.version()
 
     def fingerprint(self) -> tuple[Any, ...] | None:
@@ -266,15 +313,18 @@ class LM:
     def describe(self) -> str:
         """What is loaded, in a few lines."""
         count = sum(p.numel() for p in self.hf.parameters())
+        inside = f"{self.n_heads} heads of width {self.d_head} ({self.n_kv_heads} key-value heads)"
+        if not self.n_heads:
+            inside = f"a scan over {self.d_mixer} channels (no attention heads)"
         return (
             f"{self.name}: {type(self.hf).__name__}, {count:,} parameters\n"
-            f"{self.n_layers} layers x {self.n_heads} heads of width {self.d_head} "
-            f"({self.n_kv_heads} key-value heads), residual width {self.d_model}\n"
+            f"{self.n_layers} layers x {inside}, residual width {self.d_model}\n"
             f"{self.tokenizer.vocab_size:,} tokens, {self.dtype} on {self.device}"
         )
 
     def __repr__(self) -> str:
-        return f"LM({self.name!r}, {self.n_layers} layers x {self.n_heads} heads)"
+        inside = f" x {self.n_heads} heads" if self.n_heads else " without heads"
+        return f"LM({self.name!r}, {self.n_layers} layers{inside})"
 
     # --- inside -----------------------------------------------------------------------------
 

@@ -17,7 +17,8 @@ class ModulePaths:
     Args:
         blocks: the list of blocks.
         attn_proj: the linear map after attention. Its input is the heads' z side by side, shape
-            (row, position, n_heads * d_head).
+            (row, position, n_heads * d_head). Where ``mixes`` is "scan", the map after that, whose
+            input are the mixer's channels.
         mlp: the module whose output (row, position, d_model) the MLP adds to the residual stream:
             the norm after the MLP where there is one. None for a network without MLPs.
         norm_before_mlp: the module whose input is the residual between attention and MLP; None if
@@ -51,6 +52,10 @@ class ModulePaths:
             "heads" (one for each head).
         plain: a block's output is its input, plus what ``attn_proj`` returns, plus what ``mlp``
             returns for the norm of that, and nothing else.
+        causal: a token sees itself and the tokens before it. What is known without a run, or
+            computed once for several, because nothing flows back, asks for this.
+        mixes: what carries information from one position to another: "attention", of heads, or
+            the "scan" of a state space model, which has none.
     """
 
     blocks: str
@@ -77,6 +82,8 @@ class ModulePaths:
     masks: Literal["one", "types", "own"] = "one"
     batched: tuple[tuple[str, Literal["row", "heads"]], ...] = ()
     plain: bool = False
+    causal: bool = True
+    mixes: Literal["attention", "scan"] = "attention"
 
     @property
     def adds_in_turn(self) -> bool:
@@ -213,6 +220,37 @@ _OPT = replace(
     neurons="fc2",
     flat_mlp=True,
 )
+# The stream goes through a norm after attention and another after the MLP, and what comes out is
+# the stream from there on.
+_BERT = ModulePaths(
+    blocks="bert.encoder.layer",
+    attn_proj="attention.output.dense",
+    mlp="output.dense",
+    norm_before_mlp="intermediate",
+    final_norm="cls.predictions",
+    caches=False,
+    embed="bert.embeddings.word_embeddings",
+    head="cls.predictions.decoder",
+    attention="attention.self",
+    query="attention.self.query",
+    key="attention.self.key",
+    value="attention.self.value",
+    neurons="output.dense",
+    pattern=_EAGER,
+    causal=False,
+)
+_MAMBA = ModulePaths(
+    blocks="backbone.layers",
+    attn_proj="mixer.out_proj",
+    mlp=None,
+    norm_before_mlp=None,
+    final_norm="backbone.norm_f",
+    caches=False,
+    embed="backbone.embeddings",
+    head="lm_head",
+    masks="own",
+    mixes="scan",
+)
 
 ARCHITECTURES: dict[str, ModulePaths] = {
     "gpt2": replace(_GPT2, mid=_MID),
@@ -245,6 +283,8 @@ ARCHITECTURES: dict[str, ModulePaths] = {
         key="self_attn.k_norm",
         masks="one",
     ),
+    "bert": _BERT,
+    "mamba": _MAMBA,
     "mediawidget_induction": ModulePaths(
         blocks="model.layers",
         attn_proj="self_attn.o_proj",
@@ -302,10 +342,20 @@ def _opt_variant(config: Any, paths: ModulePaths) -> ModulePaths:
     return paths
 
 
+def _bert_variant(config: Any, paths: ModulePaths) -> ModulePaths:
+    return replace(paths, causal=True) if config.is_decoder else paths
+
+
 #: What a config changes in the table's entry.
 VARIANTS: dict[str, Callable[[Any, ModulePaths], ModulePaths]] = {
     "gpt2": _gpt2_variant,
     "gpt_neox": _gpt_neox_variant,
     "falcon": _falcon_variant,
     "opt": _opt_variant,
+    "bert": _bert_variant,
+}
+
+#: Where a sequence classifier reads, for those whose logits are no output of a module "score".
+CLASSIFIERS: dict[str, dict[str, str]] = {
+    "bert": {"final_norm": "bert.pooler", "head": "classifier"},
 }

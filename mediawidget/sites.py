@@ -20,6 +20,8 @@ _NAMES = {
     "residual_post": "L{layer}.post",
     "attn_out": "attn{layer}",
     "mlp_out": "mlp{layer}",
+    "mixer_out": "mixer{layer}",
+    "mixer_channel": "mixer{layer}[{unit}]",
     "mlp_unit": "mlp{layer}[{unit}]",
     "neuron": "L{layer}N{unit}",
     "neurons": "neurons{layer}",

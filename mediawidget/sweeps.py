@@ -146,7 +146,7 @@ class Sweep:
             at["position"] = places.get(at.get("position", ""), at.get("position"))
             window = self._window(at.pop("layer"), stop)
             sites = [Site(self.mediator, layer, **at) for layer in window]
-            possible = "key" not in at or self._visible(at["position"], at["key"])
+            possible = "key" not in at or self._visible(at["position"], at["key"], shape)
             found.append(dict.fromkeys(sites, edit) if possible else None)
         return found
 
@@ -180,9 +180,9 @@ class Sweep:
         first = layer - self.window // 2
         return range(max(0, first), min(stop, first + self.window))
 
-    def _visible(self, query: int, key: int) -> bool:
-        alone = isinstance(self.edit, Knockout) and query == 0
-        return key <= query and not alone
+    def _visible(self, query: int, key: int, shape: Shape) -> bool:
+        alone = isinstance(self.edit, Knockout) and query == 0 and shape.causal
+        return shape.sees(query, key) and not alone
 
 
 def _some_roles(roles: Sequence[str]) -> tuple[str, ...]:

@@ -95,7 +95,7 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
     # The body may run on a server: it names functions, tensors and envoys, never ``lm``.
     ship = shipped if lm.backend else _as_it_is
     ops, reading, references, top = ship(ops), ship(call.reading), call.references, call.top
-    capturing, root, place = bool(call.captures), lm.traced, lm.logits_place
+    capturing, root, place, own = bool(call.captures), lm.traced, lm.logits_place, lm.dtype
     reads = [at - program.prefix for at in call.reads]
     outer, inner = lm.trace_arguments(arguments)
     eager = any(step.point == "pattern" for step in program.steps) or any(
@@ -118,7 +118,7 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
                 open_source(op)
             for op in ops:
                 apply_op(op, moved, seen, late)
-            logits = _logits(root, place, reads)
+            logits = _logits(root, place, reads, own)
             kept = save(read(logits, reading, pair_of_row, bases, references))
             first = logits[:, 0].float()
             likely = save(first.topk(min(top, first.shape[-1])))
@@ -136,11 +136,20 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
     )
 
 
-def _logits(root: Any, place: tuple[str | None, bool], reads: list[int]) -> Tensor:
-    """Inside a trace: the logits of the positions that are read, (row, read, logit)."""
+def _logits(
+    root: Any, place: tuple[str | None, bool], reads: list[int], own: torch.dtype
+) -> Tensor:
+    """Inside a trace: the logits of the positions that are read, (row, read, logit).
+
+    At least in the model's own precision: Mamba rounds its logits to single.
+    """
     path, whole = place
     # The model's own output, for softcapping and scaling come after the head module.
     logits: Tensor = root.output.logits if path is None else follow(root, path).output
+    logits = logits.to(torch.promote_types(logits.dtype, own))
+    if logits.ndim == 2:
+        # Of a position that the model chose by itself.
+        return logits[:, None].expand(-1, len(reads), -1)
     return logits[:, reads] if whole else logits
 
 

@@ -24,6 +24,8 @@ class Block:
         neurons: reads the activations of the MLP's neurons; None where there is no such thing.
         mid: there is a residual stream between attention and MLP.
         softmax: it is torch's function, where it can be replaced.
+        stream: returns the residual stream between attention and MLP, where a module does.
+        heads: it has attention, of heads.
     """
 
     block: Any
@@ -37,6 +39,8 @@ class Block:
     neurons: Any
     mid: bool = True
     softmax: bool = True
+    stream: Any = None
+    heads: bool = True
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,17 @@ def _olmo2(b: Any) -> Block:
     return Block(b, a, a.o_proj, a.q_norm, a.k_norm, a.v_proj, *after, b.mlp.down_proj)
 
 
+def _bert(b: Any) -> Block:
+    a, out = b.attention.self, b.attention.output
+    qkv, mlp = (a.query, a.key, a.value), b.output.dense
+    return Block(b, a, out.dense, *qkv, out.dense, mlp, mlp, mid=False, stream=out)
+
+
+def _mamba(b: Any) -> Block:
+    out, no = b.mixer.out_proj, None
+    return Block(*(b, b.mixer, out, no, no, no, out, no, no), mid=False, softmax=False, heads=False)
+
+
 _BLOCKS: dict[str, Callable[[Any], Block]] = {
     "gpt2": _gpt2,
     "gpt_neo": _gpt_neo,
@@ -135,6 +150,8 @@ _BLOCKS: dict[str, Callable[[Any], Block]] = {
     "gemma2": _gemma,
     "gemma3_text": _gemma,
     "olmo2": _olmo2,
+    "bert": _bert,
+    "mamba": _mamba,
 }
 
 
@@ -155,12 +172,19 @@ def anatomy(model: nn.Module) -> Anatomy:
         blocks = core.layers
         final = core.final_layer_norm or core.project_out or whole.lm_head
         embedding = core.project_in or core.embed_tokens
+    elif kind == "bert":
+        core = whole.bert
+        blocks, embedding = core.encoder.layer, core.embeddings.word_embeddings
+        final = core.pooler or whole.cls
+    elif kind == "mamba":
+        core = whole.backbone
+        blocks, embedding, final = core.layers, core.embeddings, core.norm_f
     else:
         core = whole.model
         blocks, final = core.layers, core.norm
         embedding = core.embed.tokens if hasattr(core, "embed") else core.embed_tokens
     parts = [_BLOCKS.get(kind, _llama)(block) for block in blocks]
-    n_heads = int(config.num_attention_heads)
+    n_heads = int(getattr(config, "num_attention_heads", 0))
     n_kv_heads = _kv_heads(config, n_heads)
     columns = _columns(kind, n_heads, n_kv_heads, _head_width(config, n_heads))
     return Anatomy(embedding, parts, final, n_heads, n_kv_heads, columns)
@@ -176,8 +200,9 @@ def modules_of(model: nn.Module) -> dict[Key, tuple[nn.Module, str]]:
             "query": (b.query, "output"),
             "key": (b.key, "output"),
             "value": (b.value, "output"),
-            "head": (b.projection, "input"),
-            "attn_out": (b.attn_added, "output"),
+            "head" if b.heads else "mixer_channel": (b.projection, "input"),
+            "attn_out" if b.heads else "mixer_out": (b.attn_added, "output"),
+            "residual_mid": (b.stream, "output"),
             "neuron": (b.neurons, "input"),
             "mlp_out": (b.mlp_added, "output"),
             "residual_post": (b.block, "output"),
@@ -197,7 +222,7 @@ def _kv_heads(config: Any, n_heads: int) -> int:
 
 def _head_width(config: Any, n_heads: int) -> int:
     width = None if config.model_type == "falcon" else getattr(config, "head_dim", None)
-    return int(width or config.hidden_size // n_heads)
+    return int(width or config.hidden_size // max(1, n_heads))
 
 
 def _columns(kind: str, n_heads: int, n_kv_heads: int, width: int) -> dict[str, list[int]]:

@@ -38,6 +38,7 @@ Edits = Iterable[tuple[Any, How]]
 #: In this order a block computes them, and hooks that meet at one module must act.
 ORDER = (
     *("embedding", "residual", "query", "key", "value", "pattern", "head", "attn_out"),
+    *("mixer_channel", "mixer_out"),
     *("residual_mid", "neuron", "mlp_out", "residual_post"),
 )
 #: Mediators that are a part of another one's value.
@@ -104,9 +105,21 @@ class Oracle:
         return tuple(self.tokenizer(text)["input_ids"])
 
     def token(self, word: str) -> int:
-        """The one token of an answer."""
+        """The one token of an answer; of a classifier the index of a label."""
+        if self.classifies:
+            return int(self.model.config.label2id[word])  # type: ignore[union-attr,index]
         (token,) = self.tokenizer(word, add_special_tokens=False)["input_ids"]
         return int(token)
+
+    def read_at(self, ids: tuple[int, ...]) -> int:
+        """Where a prompt is read: at its mask, or its last token."""
+        mask = self.tokenizer.mask_token_id
+        return ids.index(mask) if mask is not None else -1
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the logits are of labels."""
+        return type(self.model).__name__.endswith("ForSequenceClassification")
 
     def length(self, index: int = 0) -> int:
         """Tokens of a pair's prompts."""
@@ -142,9 +155,10 @@ class Oracle:
         return self._forward(self.ids(getattr(self.pairs[index], base)), changes)
 
     def run(self, base: str, edits: Edits = (), index: int = 0, freeze: Sequence[Any] = ()) -> Kept:
-        """Answer logit, wrong logit and logsumexp at the last position, float64."""
+        """Answer logit, wrong logit and logsumexp where the prompt is read, float64."""
         pair = self.pairs[index]
-        logits = self.logits(base, edits, index, freeze)[-1].double()
+        at = self.read_at(self.ids(getattr(pair, base)))
+        logits = self.logits(base, edits, index, freeze)[at].double()
         return np.array(
             [
                 logits[self.token(pair.answer)].item(),
@@ -279,14 +293,15 @@ class Oracle:
                 stack.enter_context(self._applying(key, changes[key]))
             with torch.no_grad():
                 model: Any = self.model
-                logits: Tensor = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
+                logits: Tensor = model(input_ids=torch.tensor([ids]), use_cache=False).logits
+                logits = logits if self.classifies else logits[0]
         return logits
 
     def _applying(self, key: Key, change: Change) -> AbstractContextManager[None]:
         name, layer = key
         if name in ("pattern", "scores"):
             return attending(self.body.blocks[layer].attention, name, change)
-        if name == "residual_mid":
+        if name == "residual_mid" and key not in self.places:
             block = self.body.blocks[layer]
             return between(block.block, block.attn_added, change)
         module, side = self.places[key]

@@ -36,6 +36,24 @@ _GEMMA = _LLAMA_LIKE | {
     "tie_word_embeddings": True,
 }
 
+_BERT: dict[str, Any] = _NEOX
+
+#: What is no decoder of tokens: the kind of a model to its class in transformers and its config.
+OTHER_CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "bert": ("BertForMaskedLM", _BERT),
+    "bert_classifier": ("BertForSequenceClassification", _BERT | {"num_labels": 3}),
+    "mamba": (
+        "MambaForCausalLM",
+        {
+            "hidden_size": 24,
+            "intermediate_size": 40,
+            "state_size": 5,
+            "num_hidden_layers": 4,
+            "time_step_rank": 3,
+        },
+    ),
+}
+
 #: The kind of a model to its ``model_type`` and its config.
 CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2": (

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import torch
+import transformers
 from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers, processors
 from tokenizers import models as token_models
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from tests.small_configs import CONFIGS
+from tests.small_configs import CONFIGS, OTHER_CONFIGS
 
 _WORDS = """
 ant bee cat dog eel fox gnu hen ibis jay kite lark mole newt owl pig quail rat seal toad
@@ -34,6 +35,8 @@ START = "<s>"
 
 KINDS = ("gpt2", "llama")
 ALL_KINDS = tuple(CONFIGS)
+OTHER_KINDS = tuple(OTHER_CONFIGS)
+MASK = "[MASK]"
 
 #: These compute attention in single precision, whatever the precision of their weights.
 SINGLE_PRECISION_ATTENTION = ("gpt_neo", "gptj")
@@ -65,12 +68,20 @@ def tokenizer(bos: bool = False) -> PreTrainedTokenizerFast:
 
 
 def tokenizer_of(kind: str) -> PreTrainedTokenizerFast:
-    """GPT-2 as it comes, Llama with its beginning-of-sequence token."""
-    return tokenizer(bos=kind == "llama")
+    """GPT-2 as it comes, Llama with its beginning-of-sequence token, BERT with its mask."""
+    return masking_tokenizer() if kind == "bert" else tokenizer(bos=kind == "llama")
+
+
+@lru_cache
+def masking_tokenizer() -> PreTrainedTokenizerFast:
+    """The same words, and a mask."""
+    wrapped = copy.deepcopy(tokenizer())
+    wrapped.add_special_tokens({"mask_token": MASK})
+    return wrapped
 
 
 def random_model(kind: str, dtype: torch.dtype = torch.float64, seed: int = 0) -> PreTrainedModel:
-    """A fresh copy, in eval mode, of the random model of that kind (one of ``ALL_KINDS``)."""
+    """A fresh copy, in eval mode, of the random model of that kind (of either list of kinds)."""
     model = copy.deepcopy(_made(kind, seed))
     nn.Module.to(model, dtype)
     nn.Module.eval(model)
@@ -79,10 +90,7 @@ def random_model(kind: str, dtype: torch.dtype = torch.float64, seed: int = 0) -
 
 @lru_cache
 def _made(kind: str, seed: int) -> PreTrainedModel:
-    model_type, sizes = CONFIGS[kind]
-    words = {"vocab_size": len(WORDS) + 2, "bos_token_id": 0, "eos_token_id": 0}
-    build: Any = AutoModelForCausalLM.from_config
-    model = build(AutoConfig.for_model(model_type, pad_token_id=None, **words, **sizes)).double()
+    model_type, model = _blank(kind)
     noise = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in sorted(model.named_parameters()):
@@ -90,6 +98,20 @@ def _made(kind: str, seed: int) -> PreTrainedModel:
             parameter.copy_(_scaled(model_type, name, draw))
     made: PreTrainedModel = model
     return made
+
+
+def _blank(kind: str) -> tuple[str, Any]:
+    """A model's type, and a model as its class makes it."""
+    words = {"vocab_size": len(tokenizer_of(kind)), "bos_token_id": 0, "eos_token_id": 0}
+    if kind in OTHER_CONFIGS:
+        name, sizes = OTHER_CONFIGS[kind]
+        made_by: Any = getattr(transformers, name)
+        config = made_by.config_class(pad_token_id=None, **words, **sizes)
+        return config.model_type, made_by(config).double()
+    model_type, sizes = CONFIGS[kind]
+    build: Any = AutoModelForCausalLM.from_config
+    config = AutoConfig.for_model(model_type, pad_token_id=None, **words, **sizes)
+    return model_type, build(config).double()
 
 
 def _scaled(model_type: str, name: str, draw: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from .attn_out import ATTN_OUT
 from .base import POINTS, Layout, Mediator, Place, Point, Shape
 from .embedding import EMBEDDING, EMBEDDING_UNIT
 from .head import HEAD
+from .mixer import MIXER_CHANNEL, MIXER_OUT
 from .mlp_out import MLP_OUT, MLP_UNIT
 from .neuron import NEURON, NEURONS
 from .pattern import EDGE, PATTERN
@@ -14,6 +15,7 @@ from .residual import RESIDUAL, RESIDUAL_MID, RESIDUAL_POST
 _ALL = (
     *(RESIDUAL, RESIDUAL_MID, RESIDUAL_POST, EMBEDDING, EMBEDDING_UNIT),
     *(ATTN_OUT, HEAD, QUERY, KEY, VALUE, PATTERN, EDGE),
+    *(MIXER_OUT, MIXER_CHANNEL),
     *(MLP_OUT, MLP_UNIT, NEURON, NEURONS),
 )
 MEDIATORS: dict[str, Mediator] = {mediator.name: mediator for mediator in _ALL}

@@ -2,4 +2,4 @@
 
 from .base import Mediator
 
-ATTN_OUT = Mediator("attn_out", "Attention output", "attn_out")
+ATTN_OUT = Mediator("attn_out", "Attention output", "attn_out", mixes="attention")

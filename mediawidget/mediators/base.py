@@ -55,9 +55,12 @@ class Shape:
     """The sizes a site is checked against and addressed by, all counts.
 
     Attributes:
+        n_heads: 0 for a network without attention.
         n_kv_heads: 0 means as many as there are heads.
         d_model, d_mlp: widths of the residual stream and of the MLP's hidden layer.
         qkv: how queries, keys and values lie in memory.
+        d_mixer: channels of a block that mixes positions by a scan instead of attention.
+        causal: a token sees itself and the tokens before it alone.
     """
 
     n_layers: int
@@ -66,6 +69,12 @@ class Shape:
     d_model: int = 1
     d_mlp: int = 1
     qkv: Layout = "separate"
+    d_mixer: int = 0
+    causal: bool = True
+
+    def sees(self, query: int, key: int) -> bool:
+        """Whether a token may attend to another, by their positions."""
+        return key <= query or not self.causal
 
     @property
     def kv_heads(self) -> int:
@@ -110,6 +119,7 @@ class Mediator:
         shift: how many layers later than it is named it can be read.
         one_layer: it exists once, before the first block.
         keyed: its sites name the positions attended to as well.
+        mixes: the kind of block it belongs to, for those that only one kind has.
     """
 
     name: str
@@ -122,6 +132,7 @@ class Mediator:
     shift: int = 0
     one_layer: bool = False
     keyed: bool = False
+    mixes: Literal["attention", "scan"] | None = None
 
     def n_layers(self, shape: Shape) -> int:
         """How many layers of it there are."""

@@ -2,4 +2,11 @@
 
 from .base import Mediator
 
-HEAD = Mediator("head", "Attention head", "attn_z", index="head", units=lambda shape: shape.n_heads)
+HEAD = Mediator(
+    "head",
+    "Attention head",
+    "attn_z",
+    index="head",
+    units=lambda shape: shape.n_heads,
+    mixes="attention",
+)

@@ -35,9 +35,29 @@ def _value(shape: Shape, head: int) -> tuple[Point, int, int]:
 
 
 QUERY = Mediator(
-    "query", "Query", "query", index="head", units=lambda shape: shape.n_heads, cut=_query
+    "query",
+    "Query",
+    "query",
+    index="head",
+    units=lambda shape: shape.n_heads,
+    cut=_query,
+    mixes="attention",
 )
-KEY = Mediator("key", "Key", "key", index="head", units=lambda shape: shape.kv_heads, cut=_key)
+KEY = Mediator(
+    "key",
+    "Key",
+    "key",
+    index="head",
+    units=lambda shape: shape.kv_heads,
+    cut=_key,
+    mixes="attention",
+)
 VALUE = Mediator(
-    "value", "Value", "value", index="head", units=lambda shape: shape.kv_heads, cut=_value
+    "value",
+    "Value",
+    "value",
+    index="head",
+    units=lambda shape: shape.kv_heads,
+    cut=_value,
+    mixes="attention",
 )

@@ -46,8 +46,10 @@ class Recorder:
         """Record what the run changes, as far as that can reach what is read."""
         own = self.frame.bases.index(run.base)
         edits = [self._record(index, run, site, edit) for site, edit in run.edits]
-        _refuse_cut_off(edits, self.frame.shape.n_heads)
+        _refuse_cut_off(edits, self.frame)
         first = min((self._first_changed(r, own) for r in edits), default=self.frame.n_positions)
+        if not self.frame.shape.causal and first < self.frame.n_positions:
+            first = 0  # what changes anywhere may change everything
         found = [self._effective(r, min(first, self.frame.first_difference)) for r in edits]
         if edits and run.freeze:
             found += [self._from_position(r, first) for r in self._frozen(index, run, own, edits)]
@@ -111,7 +113,8 @@ class Recorder:
         key = (site.position, late)
         if key not in self._reached:
             named, reads = self.frame.positions(site.position), self.frame.read_at
-            kept = [p for p in named if p <= max(reads) and (not late or p in reads)]
+            last = max(reads) if shape.causal else self.frame.n_positions
+            kept = [p for p in named if p <= last and (not late or p in reads)]
             self._reached[key] = np.array(kept, dtype=np.int64)
         return self._reached[key]
 
@@ -121,10 +124,12 @@ class Recorder:
         heads = range(frame.shape.n_heads) if site.head is None else (site.head,)
         keys = frame.positions(site.key)
         queries = self._reaching(mediator_named("pattern"), place, site)
-        if not any(k <= q for q in frame.positions(site.position) for k in keys):
+        sees = frame.shape.sees
+        if not any(sees(q, k) for q in frame.positions(site.position) for k in keys):
             raise _no_edge(site, "a token attends to itself and to earlier ones")
         knockout = isinstance(edit, Knockout)
-        edges = [(q, h * n + k) for q in queries.tolist() for h in heads for k in keys if k <= q]
+        seen = [(q, k) for q in queries.tolist() for k in keys if sees(q, k)]
+        edges = [(q, h * n + k) for h in heads for q, k in seen]
         table = np.array(edges, dtype=np.int64).reshape(-1, 2)
         n_units = frame.shape.n_heads * n
         place = replace(place, point="mask" if knockout else "pattern", n_units=n_units)
@@ -261,17 +266,17 @@ def _refuse_undone(where: _Where) -> None:
         )
 
 
-def _refuse_cut_off(records: list[Record], n_heads: int) -> None:
+def _refuse_cut_off(records: list[Record], frame: Frame) -> None:
     """Several knockouts together may leave a token nothing to attend to."""
     cut: dict[tuple[int, int, int], set[int]] = {}
     for record in records:
         if record.place.point == "mask":
-            n_keys = record.place.n_units // n_heads
+            n_keys = record.place.n_units // frame.shape.n_heads
             for query, unit in zip(record.positions.tolist(), record.units.tolist(), strict=True):
                 head, key = divmod(unit, n_keys)
                 cut.setdefault((record.place.stage, head, query), set()).add(key)
     for (stage, head, query), keys in cut.items():
-        if len(keys) > query:
+        if len(keys) > (query if frame.shape.causal else frame.n_positions - 1):
             site = Site("edge", stage - 1, head=head, position=query, key=tuple(sorted(keys)))
             raise _no_edge(site, "a token must have something left to attend to")
 

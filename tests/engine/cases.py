@@ -13,7 +13,7 @@ import torch
 
 import mediawidget as mw
 from tests.oracle import Kept, Oracle
-from tests.small_models import WORDS, random_model, tokenizer_of
+from tests.small_models import MASK, WORDS, random_model, tokenizer_of
 
 BASES = ("clean", "corrupt")
 OTHER = {"clean": "corrupt", "corrupt": "clean"}
@@ -62,7 +62,10 @@ def tolerance(dtype: torch.dtype) -> float:
 def random_pair(
     kind: str, seed: int, length: int = 8, first: int = 3, changes: int = 1
 ) -> mw.PromptPair:
-    """Prompts of ``length`` tokens that differ first at token ``first``, in ``changes`` tokens."""
+    """Prompts of ``length`` tokens that differ first at token ``first``, in ``changes`` tokens.
+
+    BERT's are asked for their token 1, before that; of its classifier the answers are labels.
+    """
     rng = np.random.default_rng([seed, length, first])
     start = 1 if kind == "llama" else 0
     if not start <= first < length:
@@ -74,6 +77,10 @@ def random_pair(
         index = int(position) - start
         other[index] = str(rng.choice([word for word in WORDS if word != words[index]]))
     answer, wrong = (str(word) for word in rng.choice(WORDS, size=2, replace=False))
+    if kind == "bert":
+        words[1] = other[1] = MASK
+    if kind == "bert_classifier":
+        answer, wrong = "LABEL_0", "LABEL_2"
     return mw.PromptPair(" ".join(words), " ".join(other), answer, wrong)
 
 

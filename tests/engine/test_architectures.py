@@ -14,7 +14,7 @@ from mediawidget.architectures import ARCHITECTURES, ModulePaths, follow, module
 from mediawidget.edits.base import BASES
 from tests.anatomy import anatomy
 from tests.engine.cases import case, edit_of, how_on, random_pair
-from tests.small_configs import CONFIGS
+from tests.small_configs import CONFIGS, OTHER_CONFIGS
 from tests.small_models import (
     ALL_KINDS,
     SINGLE_PRECISION_ATTENTION,
@@ -53,6 +53,7 @@ def test_runs_are_the_oracles(kind: str, how: str) -> None:
 
 def test_every_architecture_of_the_table_has_a_random_model() -> None:
     kinds = {model_type for model_type, _ in CONFIGS.values()}
+    kinds |= {random_model(kind).config.model_type for kind in OTHER_CONFIGS}
     assert kinds | {"mediawidget_induction"} == set(ARCHITECTURES)
 
 

@@ -5,8 +5,9 @@ its light and dark theme, takes ``.properties(title=...)``, and is saved by ``ch
 (or as .svg and .png, where vl-convert-python is installed).
 """
 
+from .contrast import contrast
 from .doses import dose
 from .dots import effects, groups
 from .strips import strip
 
-__all__ = ["dose", "effects", "groups", "strip"]
+__all__ = ["contrast", "dose", "effects", "groups", "strip"]

@@ -1,0 +1,153 @@
+"""What a site is on the prompts of a study, and what the prompts are called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..edits import Subspace
+from ..errors import require
+from ..mediators import mediator_named
+from ..prompts import PromptPair
+from ..sites import Site
+from ..statistics import cluster_codes, clusters_of
+from ..study import Study, refuse_no_study
+from .found import NOTHING, Array, Direction
+
+Labels = Sequence[Any] | Literal["answers"] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The values of a site, a row per pair and position.
+
+    Attributes:
+        clean, corrupt: (pair * position, width) each, float64.
+        n_pairs: how many.
+    """
+
+    study: Study
+    site: Site
+    clean: Array
+    corrupt: Array
+
+    @property
+    def n_pairs(self) -> int:
+        return len(self.study.contrast)
+
+    @property
+    def differences(self) -> Array:
+        """(pair * position, width) clean - corrupt."""
+        return self.clean - self.corrupt
+
+    @property
+    def flat(self) -> bool:
+        """Whether the site is the same on both prompts of every pair, but for rounding."""
+        return bool(np.abs(self.differences).max() <= NOTHING * np.abs(self.clean).max())
+
+    def direction(self, subspace: Subspace, made: str, n_pairs: int, **more: Any) -> Direction:
+        """The subspace with what is to be said of it on these pairs.
+
+        Raises:
+            MediationError: it is of another width than the site.
+        """
+        require(
+            subspace.width == self.clean.shape[1],
+            "A subspace is one of the site's space.",
+            value=subspace,
+            expected=f"vectors of {self.clean.shape[1]} numbers, as {self.site.label()} has",
+            fix="make it at this site: mw.directions.difference_of_means(study, site)",
+        )
+        basis = subspace.basis
+        shift = self.differences.mean(0) @ basis.T @ basis
+        norm = float(np.linalg.norm(self.clean, axis=1).mean())
+        return Direction(self.site, subspace, made, n_pairs, shift, norm, **more)
+
+    def refuse_flat(self) -> None:
+        """Raise where the two prompts give the same value."""
+        require(
+            not self.flat,
+            "The site is the same on both prompts, so nothing tells them apart there.",
+            value=self.site.label(self.study.position_names),
+            expected="a site after the first difference of the prompts, and not before it",
+            fix="study.sweep('residual', by='position') shows where there is an effect",
+        )
+
+    def labelled(self, labels: Labels) -> tuple[Array, NDArray[Any], NDArray[np.intp]]:
+        """Values, their labels, and the cluster of pairs that each belongs to.
+
+        Args:
+            labels: None tells clean from corrupt; "answers" names every prompt by its answer, of
+                the corrupt ones the wrong answer; else a label per pair, of the clean prompts.
+
+        Raises:
+            MediationError: not as many labels as pairs, or all the same.
+        """
+        n = self.n_pairs
+        positions = len(self.clean) // n
+        pairs = list(self.study.contrast)
+        clusters = np.repeat(cluster_codes(clusters_of(pairs), n), positions)
+        if labels is None or isinstance(labels, str):
+            first, second = _names(pairs, labels)
+            named = np.repeat([*first, *second], positions)
+            values, clusters = np.concatenate([self.clean, self.corrupt]), np.tile(clusters, 2)
+        else:
+            given = list(labels)
+            require(
+                len(given) == n,
+                "Labels are those of the clean prompts, one a pair.",
+                value=given,
+                expected=f"{n} labels, 'answers', or None for clean against corrupt",
+                fix="labels=[pair.answer_text for pair in study.contrast]",
+            )
+            named, values = np.repeat(np.asarray(given), positions), self.clean
+        require(
+            len(set(named.tolist())) > 1,
+            "Labels tell prompts apart.",
+            value=sorted(set(named.tolist())),
+            expected="at least two different ones",
+            fix="labels=None tells the clean prompts from the corrupt ones",
+        )
+        return values, named, clusters
+
+
+def samples(study: Study, site: Site) -> Samples:
+    """What a site is on the clean and on the corrupt prompts.
+
+    Raises:
+        MediationError: attention patterns, which are no vector space; what
+            ``study.activations`` raises.
+    """
+    refuse_no_study(study)
+    given: object = site
+    require(
+        isinstance(given, Site) and mediator_named(site.mediator).point != "pattern",
+        "Directions are those of a site whose value is a vector.",
+        value=site,
+        expected="Site('residual', 3, position='END'), or of head, neurons, mlp_out, attn_out",
+        fix="mw.Site('residual', 3, position='END')",
+    )
+    clean, corrupt = (
+        np.asarray(study.activations(site, base).array, dtype=np.float64)
+        for base in ("clean", "corrupt")
+    )
+    width = clean.shape[-1]
+    return Samples(study, site, clean.reshape(-1, width), corrupt.reshape(-1, width))
+
+
+def _names(pairs: Sequence[PromptPair], labels: str | None) -> tuple[list[str], list[str]]:
+    """What the clean and what the corrupt prompts are called."""
+    require(
+        labels in (None, "answers"),
+        "Labels are a list, or a name for one.",
+        value=labels,
+        expected="'answers', None for clean against corrupt, or a label per pair",
+        fix="labels='answers'",
+    )
+    if labels is None:
+        return ["clean"] * len(pairs), ["corrupt"] * len(pairs)
+    return [pair.answer_text for pair in pairs], [pair.wrong_text for pair in pairs]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .accuracy import IIA, Rivals
     from .causal_model import CausalModel
-    from .counterfactuals import (
+    from .controlling import Controls, arbitrary, controls, random_weights
+    from .drawing import (
         Counterfactual,
         counterfactual,
         counterfactuals,
@@ -21,18 +22,19 @@ if TYPE_CHECKING:
         separating,
     )
     from .hypotheses import Hypothesis
-    from .lookback import lookback, lookback_hypotheses
+    from .known import lookback, lookback_hypotheses
     from .measuring import iia, rivals
 
 _HOMES = {
     "accuracy": ["IIA", "Rivals"],
     "causal_model": ["CausalModel"],
-    "counterfactuals": [
+    "controlling": ["Controls", "arbitrary", "controls", "random_weights"],
+    "drawing": [
         *("Counterfactual", "counterfactual", "counterfactuals"),
         *("prompt_pair", "refuse_alike", "separating"),
     ],
     "hypotheses": ["Hypothesis"],
-    "lookback": ["lookback", "lookback_hypotheses"],
+    "known": ["lookback", "lookback_hypotheses"],
     "measuring": ["iia", "rivals"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -40,15 +42,19 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "IIA",
     "CausalModel",
+    "Controls",
     "Counterfactual",
     "Hypothesis",
     "Rivals",
+    "arbitrary",
+    "controls",
     "counterfactual",
     "counterfactuals",
     "iia",
     "lookback",
     "lookback_hypotheses",
     "prompt_pair",
+    "random_weights",
     "refuse_alike",
     "rivals",
     "separating",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..results import Axes
 from .cells import Cell
-from .counterfactuals import Counterfactual
+from .drawing import Counterfactual
 
 Array = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from ..results import Axes
 from ..runs import Run
 from ..study import Study
 from .cells import Cell, Sites, cells_of, from_own
-from .counterfactuals import Counterfactual, Render, prompt_pair
+from .drawing import Counterfactual, Render, prompt_pair
 
 if TYPE_CHECKING:
     from ..lm import LM

@@ -10,7 +10,7 @@ import numpy as np
 from .accuracy import IIA, Array, Rivals
 from .causal_model import CausalModel
 from .cells import Sites
-from .counterfactuals import Counterfactual, Render, counterfactuals, separating
+from .drawing import Counterfactual, Render, counterfactuals, separating
 from .hypotheses import Hypotheses, Hypothesis, as_hypotheses
 from .interchange import Said, ids_of, interchange
 

@@ -116,17 +116,19 @@ def test_no_relevance_with_all_of_the_effect() -> None:
 def test_the_table_is_of_three_quantities_and_their_shares() -> None:
     study = study_of("gpt2")
     beside = mw.contrasting.beside_tie(study, start_layer=1, progress=False)
-    table = beside.to_dataframe().set_index(["quantity", "position"])
+    table = beside.to_dataframe()
+
+    def column(quantity: str, name: str) -> np.ndarray:
+        return table[table["quantity"] == quantity][name].to_numpy(float)
+
     effect = study.sweep("residual", by="position", layers=(1,), progress=False)
     for name in ("TIE", "PIE"):
-        np.testing.assert_allclose(table.loc[name, "mean"], effect[name][0])
-        np.testing.assert_allclose(
-            table.loc[name, "share"], effect[name][0] / float(study.total["TE"])
-        )
+        np.testing.assert_allclose(column(name, "mean"), effect[name][0])
+        share = effect[name][0] / float(study.total["TE"])
+        np.testing.assert_allclose(column(name, "share"), share)
     found = mw.contrasting.relevance(study, 1)
-    np.testing.assert_allclose(table.loc["relevance", "mean"], np.mean(found.values, axis=0))
-    low, mean = (table.loc["relevance", name].to_numpy(float) for name in ("low", "mean"))
-    assert (low <= mean).all()
+    np.testing.assert_allclose(column("relevance", "mean"), np.mean(found.values, axis=0))
+    assert (column("relevance", "low") <= column("relevance", "mean")).all()
     assert list(found.to_dataframe()["pair"].unique()) == [0, 1, 2]
 
 

@@ -14,6 +14,7 @@ from .architectures import ModulePaths
 from .errors import MediationError, require
 from .lm import LM
 from .memory import use_cpu_share
+from .model_classes import model_class
 
 TEACHING_MODEL = Path(__file__).parent / "models" / "teaching"
 
@@ -47,7 +48,7 @@ def load(
         module = _moved(source, device, dtype)
         use_cpu_share()
         return LM(module, tokenizer, name=_module_name(module), paths=paths)
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     place = TEACHING_MODEL if source is None else source
     options: dict[str, Any] = {"revision": revision}
@@ -55,7 +56,7 @@ def load(
         options["local_files_only"] = True
     try:
         with _quiet_loading():
-            loader: Callable[..., Any] = AutoModelForCausalLM.from_pretrained
+            loader: Callable[..., Any] = model_class(place, **options).from_pretrained
             module = loader(place, dtype=_floating(dtype) or torch.float32, **options)
             own = tokenizer is None
             tokenizer = tokenizer or AutoTokenizer.from_pretrained(place, **options)

@@ -29,7 +29,7 @@ LAYERS = (
     ),
     (
         *("paths", "architectures", "calls", "token_pairs", "strands", "encoding"),
-        *("lm", "identity", "memory", "heap", "sparing", "loading", "models"),
+        *("lm", "identity", "memory", "heap", "sparing", "loading", "model_classes", "models"),
         *("precision", "prefix", "trace", "plain", "jobs", "engine", "reading"),
         *(
             *("taps", "applying", "ops", "constants", "banks", "groups", "outcomes", "chunks"),

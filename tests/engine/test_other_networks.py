@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mediawidget as mw
 from mediawidget.edits.base import BASES
+from tests.engine.cases import lm_of
 from tests.engine.judging import compare, judge, pairs_of
 from tests.engine.test_random_runs import mediators_of, runs
-from tests.small_models import OTHER_KINDS
+from tests.small_models import OTHER_KINDS, random_model, tokenizer_of
 
 POSITIONS = (None, 0, (2, 5))
 
@@ -56,3 +59,16 @@ def test_random_runs(kind: str) -> None:
         compare(made, oracle, some, recall=recall)
 
     check()
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_a_folder_is_loaded_as_what_it_was_saved_as(kind: str, tmp_path: Path) -> None:
+    model = random_model(kind)
+    model.save_pretrained(tmp_path)
+    tokenizer_of(kind).save_pretrained(tmp_path)
+    lm = mw.load(tmp_path, dtype=torch.float64, device="cpu")
+    assert type(lm.hf) is type(model)
+    assert lm.causal == (kind in ("mamba", "t5"))
+    pairs = pairs_of(kind, 1)
+    found = [mw.Study(one, pairs).total["TE"] for one in (lm, lm_of(kind))]
+    np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-9)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..edits import Subspace
+from ..edits.base import BASES
+from ..engine import Engine
 from ..errors import require
 from ..mediators import mediator_named
 from ..prompts import PromptPair
@@ -19,6 +22,8 @@ from ..study import Study, refuse_no_study
 from .found import NOTHING, Array, Direction
 
 Labels = Sequence[Any] | Literal["answers"] | None
+
+_LAST: WeakKeyDictionary[Engine, tuple[Any, Array, Array]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,12 +136,22 @@ def samples(study: Study, site: Site) -> Samples:
         expected="Site('residual', 3, position='END'), or of head, neurons, mlp_out, attn_out",
         fix="mw.Site('residual', 3, position='END')",
     )
-    clean, corrupt = (
-        np.asarray(study.activations(site, base).array, dtype=np.float64)
-        for base in ("clean", "corrupt")
-    )
-    width = clean.shape[-1]
-    return Samples(study, site, clean.reshape(-1, width), corrupt.reshape(-1, width))
+    return Samples(study, site, *_values(study, site))
+
+
+def _values(study: Study, site: Site) -> tuple[Array, Array]:
+    """(pair * position, width) on the clean and on the corrupt prompts.
+
+    Of the site that was asked for last they are kept, as long as the weights are the same, for
+    directions of one site are made one after another.
+    """
+    mark = (site, study.lm.fingerprint())
+    kept = _LAST.get(study.engine)
+    if kept is None or mark[1] is None or kept[0] != mark:
+        arrays = (np.asarray(study.activations(site, base).array) for base in BASES)
+        clean, corrupt = (a.reshape(-1, a.shape[-1]).astype(np.float64) for a in arrays)
+        kept = _LAST[study.engine] = mark, clean, corrupt
+    return kept[1:]
 
 
 def _names(pairs: Sequence[PromptPair], labels: str | None) -> tuple[list[str], list[str]]:

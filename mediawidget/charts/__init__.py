@@ -6,8 +6,9 @@ its light and dark theme, takes ``.properties(title=...)``, and is saved by ``ch
 """
 
 from .contrast import contrast
+from .directions import directions, placebos
 from .doses import dose
 from .dots import effects, groups
 from .strips import strip
 
-__all__ = ["contrast", "dose", "effects", "groups", "strip"]
+__all__ = ["contrast", "directions", "dose", "effects", "groups", "placebos", "strip"]

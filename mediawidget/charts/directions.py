@@ -1,0 +1,150 @@
+"""Directions: what each kind carries at each size, and one of them among placebos."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from ..effects import Effect
+from ..errors import require
+from .base import GREY, WIDTH, Layers, by_name, layers, metric_words, numbers, without_shape
+
+KEYS = ("PIE", "TIE")
+_WHOLE = "whole site"
+_SHARE = "share of TE"
+
+
+class Compared(Protocol):
+    """A ``Comparison`` of directions."""
+
+    def to_dataframe(self) -> pd.DataFrame: ...
+
+
+class Held(Protocol):
+    """``Placebos``: a subspace's patch, and random ones of the same displacement."""
+
+    @property
+    def effect(self) -> Effect: ...
+    @property
+    def k(self) -> int: ...
+    def percentile(self, key: str = "PIE") -> float: ...
+
+
+def directions(comparison: Compared | pd.DataFrame, key: str = "PIE") -> Layers:
+    """The share of TE that each kind of direction carries, by its size, with intervals.
+
+    Kinds of one size stand side by side. The line is the whole site's share.
+
+    Args:
+        comparison: what ``mw.directions.compare`` gives, or a table like its own.
+        key: "PIE" or "TIE".
+
+    Raises:
+        MediationError: no comparison; no total effect that there could be shares of.
+    """
+    table = _compared(comparison, key)
+    whole, rows = table[table["made"] == _WHOLE], table[table["made"] != _WHOLE]
+    names = list(dict.fromkeys(rows["made"]))
+    marks = by_name("made", names, "made by")
+    n = int(table["n"].iloc[0])
+    base = alt.Chart(rows).encode(
+        x=alt.X("k:O", title="k: dimensions", axis=alt.Axis(labelAngle=0, grid=False)),
+        xOffset=alt.XOffset("made:N", sort=names),
+        tooltip=["direction:N", "k:O", "n:Q", *numbers(rows, _SHARE, "low", "high")],
+    )
+    y_title = f"{key} / TE, mean over pairs and 95% interval"
+    ends = base.mark_rule(strokeWidth=2).encode(
+        y=alt.Y("low:Q", title=y_title, axis=alt.Axis(format="%")),
+        y2="high:Q",
+        **without_shape(marks),
+    )
+    dots = base.mark_point(filled=True, opacity=1, size=60).encode(
+        y=alt.Y(f"{_SHARE}:Q", title=y_title), **marks
+    )
+    return layers(
+        f"{key} by kind of direction, n={n} pairs",
+        _across(0.0, dash=False),
+        *(_across(float(share), dash=True) for share in whole[_SHARE].dropna()),
+        ends.transform_filter("isValid(datum.low)"),
+        dots,
+    ).properties(width=WIDTH, height=240)
+
+
+def placebos(held: Held, key: str = "PIE", bins: int = 20) -> Layers:
+    """Means of placebos as a histogram, and a line where the true subspace's is.
+
+    Args:
+        held: what ``mw.directions.placebo`` gives.
+        key: "PIE" or "TIE".
+        bins: at most so many.
+
+    Raises:
+        MediationError: no placebos, another quantity.
+    """
+    effect: object = getattr(held, "effect", None)
+    require(
+        isinstance(effect, Effect) and "subspace" in effect.axes and key in KEYS,
+        "This histogram is one of placebos.",
+        value=(held, key),
+        expected="Placebos, and 'PIE' or 'TIE'",
+        fix="charts.placebos(mw.directions.placebo(study, site, found))",
+    )
+    means = np.asarray(held.effect[key])
+    table = pd.DataFrame({"mean": means[1:]})
+    title = f"{key} ({metric_words(held.effect.metric)}), mean over n={held.effect.n_pairs} pairs"
+    bars = (
+        alt.Chart(table)
+        .mark_bar(color=GREY, binSpacing=1)
+        .encode(
+            x=alt.X("mean:Q", bin=alt.Bin(maxbins=bins), title=title),
+            y=alt.Y("count()", title="placebos", axis=alt.Axis(tickMinStep=1, format="d")),
+        )
+    )
+    true = pd.DataFrame({"mean": means[:1], "name": f"true: {means[0]:+.3g}"})
+    one = alt.Chart(true).encode(x=alt.X("mean:Q", title=title))
+    colour = by_name("", [], "")["color"]
+    rule = one.mark_rule(strokeWidth=3).encode(color=colour, tooltip=numbers(true, "mean"))
+    word = one.mark_text(align="right", dx=-6, y=8, fontSize=12).encode(text="name:N", color=colour)
+    words = (
+        f"k={held.k}: above {held.percentile(key):.0%} of {len(table)} random subspaces "
+        "of its displacement"
+    )
+    return layers(words, bars, rule, word).properties(width=WIDTH, height=180)
+
+
+def _across(share: float, *, dash: bool) -> alt.Chart:
+    """A line at a share: at none, or at the whole site's."""
+    rule: alt.Chart = alt.Chart(alt.InlineData(values=[{}])).mark_rule(
+        color=GREY, strokeDash=[4, 3] if dash else [1, 0]
+    )
+    return rule.encode(y=alt.datum(share))
+
+
+def _compared(comparison: Compared | pd.DataFrame, key: str) -> pd.DataFrame:
+    """The rows to draw: direction, made, k, n, the share and its interval."""
+    table: object = comparison
+    if not isinstance(comparison, pd.DataFrame) and hasattr(comparison, "to_dataframe"):
+        table = comparison.to_dataframe()
+    share = f"{key} share"
+    wanted = ["direction", "made", "k", "n", share, f"{share} low", f"{share} high"]
+    columns = list(table.columns) if isinstance(table, pd.DataFrame) else []
+    require(
+        key in KEYS and set(wanted) <= set(columns),
+        "This chart is one of directions that were compared.",
+        value=(columns or comparison, key),
+        expected="a Comparison, and 'PIE' or 'TIE'",
+        fix="charts.directions(mw.directions.compare(study, site))",
+    )
+    assert isinstance(table, pd.DataFrame)
+    found = table[wanted].set_axis([*wanted[:4], _SHARE, "low", "high"], axis=1)
+    require(
+        bool(found[_SHARE].notna().any()),
+        "There is no total effect that these could be shares of.",
+        value=f"TE near 0 on n={len(found)} rows",
+        expected="pairs on which the metric differs between the prompts",
+        fix="read the effects themselves: comparison.to_dataframe()",
+    )
+    return found

@@ -14,6 +14,7 @@ from .edits.base import BASES
 from .effects import Effect, Status
 from .engine import Engine, widened
 from .lm import LM
+from .networks import as_network
 from .outcomes import Outcomes
 from .plain import plain_run
 from .precision import tolerance
@@ -162,10 +163,17 @@ def check_runs(lm: LM, cells: Sequence[Edits], equal: bool = True) -> list[Run]:
     Where prompts are not ``equal`` in length some positions have no partner, so that only the
     stream after the last block, of which one position is read, is a full cut.
     """
-    site = _checked_site(cells)
-    cut = Site("residual", layer=lm.n_layers // 2 if equal else lm.n_layers)
+    site, cut = _checked_site(cells), full_cut(lm, equal)
     self_patches = [Run(base, {site: Patch(base)}) for base in BASES]
-    return self_patches + [Run(base, {cut: Patch()}) for base in BASES]
+    return self_patches + [Run(base, {cut: Patch()}) for base in BASES if cut is not None]
+
+
+def full_cut(lm: LM, equal: bool) -> Site | None:
+    """A site through which all goes that tells the prompts apart; None where there is none."""
+    network = as_network(lm)
+    if network is not None:
+        return network.full_cut
+    return Site("residual", layer=lm.n_layers // 2 if equal else lm.n_layers)
 
 
 def _engine_checks(engine: Engine, cells: Sequence[Edits], outcomes: Outcomes) -> list[Check]:
@@ -178,16 +186,21 @@ def _engine_checks(engine: Engine, cells: Sequence[Edits], outcomes: Outcomes) -
         return [Check(name, None, words) for name in ("self-patch", "full cut")]
     bases = outcomes.bases[done].transpose(1, 0, 2)
     self_gap = float(np.abs(known[:2, done] - bases).max())
-    cut_gap = float(np.abs(known[2:, done] - bases[::-1]).max())
     allowed = tolerance(engine.lm, bases)
-    cut = f"Patching the whole residual stream before layer {engine.lm.n_layers // 2}"
-    if not engine.equal:
-        cut = "Patching the residual stream after the last layer"
-    own = f"Patching {site.label()} with its own value"
-    return [
-        agreement("self-patch", own, "its own run's logits", self_gap, allowed),
-        agreement("full cut", cut, "the other prompt's logits", cut_gap, allowed),
-    ]
+    network = as_network(engine.lm)
+    named = Site.label if network is None else network.label
+    own = f"Patching {named(site)} with its own value"
+    same = agreement("self-patch", own, "its own run's logits", self_gap, allowed)
+    cut = full_cut(engine.lm, engine.equal)
+    if cut is None:
+        words = "Not applicable: no point of this network is passed by everything."
+        return [same, Check("full cut", None, words)]
+    cut_gap = float(np.abs(known[2:, done] - bases[::-1]).max())
+    where = f"the whole residual stream before layer {cut.layer}"
+    where = where if engine.equal else "the residual stream after the last layer"
+    where = where if cut.mediator == "residual" else f"the whole of {named(cut)}"
+    deed = f"Patching {where}"
+    return [same, agreement("full cut", deed, "the other prompt's logits", cut_gap, allowed)]
 
 
 def agreement(name: str, deed: str, result: str, gap: float, allowed: float) -> Check:

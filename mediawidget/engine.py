@@ -25,6 +25,7 @@ from .heap import fit_allocator
 from .jobs import Job
 from .lm import LM
 from .mediators import mediator_named
+from .mediators.base import positions_of
 from .memory import budget_bytes, out_of_memory
 from .outcomes import Outcomes
 from .plan import Template, make_template, with_lenders
@@ -34,6 +35,9 @@ from .runner import Batch, Result
 from .runs import Run, roles_named
 from .sites import Site
 from .sources import Sources, fit_to_keep, sources_of
+
+Axes = Mapping[str, tuple[int | str, ...]]
+"""Names of axes -> their coordinates, in order."""
 
 
 @dataclass(frozen=True)
@@ -261,6 +265,34 @@ class Engine:
             self._groups[roles] = make_groups(self.lm, self.pairs, some, self.columns)
         return self._groups[roles]
 
+    def swept(self, mediator: str, *, positional: bool) -> int:
+        """How many positions a sweep has an axis for, where it is by position.
+
+        Raises:
+            MediationError: prompts of several lengths, which have no positions in common.
+        """
+        lengths = sorted({len(pair) for pair in self.pairs})
+        if positional and len(lengths) > 1:
+            raise MediationError(
+                "A sweep by position needs prompts of one length.",
+                value=f"lengths {lengths}",
+                expected="pairs of equal token length",
+                fix=f"study.sweep({mediator!r}), or a contrast of pairs of one length",
+            )
+        return lengths[-1]
+
+    def absent(self, cell: Mapping[Site, Edit]) -> bool:
+        """Whether a cell is at a position that a pair's other prompt has nothing for."""
+        named = [at for site in cell for at in (site.position, site.key) if at is not None]
+        return any(
+            _stands_alone(pair, roles, named)
+            for pair, roles in zip(self.pairs, self.roles, strict=True)
+        )
+
+    def named(self, mediator: str, axes: Axes) -> Axes:  # noqa: ARG002
+        """A sweep's axes as they are shown: layers are counted."""
+        return axes
+
     def _refuse_impossible(self, runs: Sequence[Run]) -> None:
         """Refuse what the pairs or this model cannot answer, of runs that only lend too."""
         runs = with_lenders(runs)
@@ -278,6 +310,16 @@ class Engine:
     def refuse_edit(self, edit: Edit) -> None:
         """Raise where these pairs cannot give the edit its value."""
         refuse_lonely(self.groups, edit)
+
+
+def _stands_alone(
+    pair: TokenPair, roles: Mapping[str, tuple[int, ...]], named: Sequence[object]
+) -> bool:
+    alone = set(pair.lonely("clean"))
+    return bool(alone) and any(
+        alone & set(positions_of(at, len(pair), roles))  # type: ignore[arg-type]
+        for at in named
+    )
 
 
 def widened(engine: Engine) -> Engine | None:

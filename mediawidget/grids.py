@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .edits import Edit
 from .effects import Effect
-from .mediators import Shape, mediator_named
+from .mediators import OF_NETWORKS, Shape, mediator_named
 from .metrics import Metric
 from .results import completed, empty_grid, with_cell
 from .sites import Site
@@ -73,6 +73,8 @@ class Grids:
 
 def _sweep_of(site: Site, edit: Edit, names: tuple[str, ...]) -> Sweep | None:
     """The sweep of which a site is a cell; None if there is none."""
+    if site.mediator in OF_NETWORKS:  # whose sites need not be cells of a sweep
+        return None
     keyed = mediator_named(site.mediator).keyed
     whole = keyed or site.position is None
     named = isinstance(site.position, tuple | str) or edit.samples > 1 or keyed

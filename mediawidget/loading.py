@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import nn
@@ -15,10 +15,13 @@ from .errors import MediationError, require
 from .lm import LM
 from .memory import use_cpu_share
 from .model_classes import model_class
+from .networks.network import Network
+from .networks.points import Point
 
 TEACHING_MODEL = Path(__file__).parent / "models" / "teaching"
 
 
+@overload
 def load(
     source: str | Path | nn.Module | None = None,
     *,
@@ -27,7 +30,28 @@ def load(
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
     revision: str | None = None,
-) -> LM:
+    points: None = None,
+) -> LM: ...
+@overload
+def load(
+    source: nn.Module,
+    *,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+    points: Mapping[str, str | Point] | Sequence[str],
+    classes: Sequence[str] = (),
+) -> Network: ...
+def load(  # noqa: PLR0913 - what a model is loaded with, and what another network is
+    source: str | Path | nn.Module | None = None,
+    *,
+    tokenizer: Any = None,
+    paths: ModulePaths | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+    revision: str | None = None,
+    points: Any = None,
+    classes: Sequence[str] = (),
+) -> LM | Network:
     """Load a model for interventions.
 
     Args:
@@ -38,12 +62,20 @@ def load(
         device: default: a GPU if there is one, for a named model; an instantiated model stays.
         dtype: default float32 for a named model.
         revision: of a hub name.
+        points: of an instantiated network that is no language model: {name: path of a module},
+            where it can be edited; ``networks.Point(path, layout, side)`` says more.
+        classes: of such a network, the names of what it tells apart, for people.
+
+    Returns:
+        An ``LM``; with ``points`` a ``Network``, in evaluation mode.
 
     Raises:
         MediationError: no tokenizer, no such model, or an architecture whose modules are not
             known.
     """
     _refuse_no_source(source, revision)
+    if points is not None:
+        return _network(source, points, classes, device, dtype)
     if isinstance(source, nn.Module):
         module = _moved(source, device, dtype)
         use_cpu_share()
@@ -75,6 +107,19 @@ def load(
     if own:
         lm.set_origin(str(place), revision)
     return lm
+
+
+def _network(source: object, points: Any, classes: Any, device: Any, dtype: Any) -> Network:
+    if not isinstance(source, nn.Module):
+        raise MediationError(
+            "The points of a network are modules of torch.",
+            value=repr(source)[:200],
+            expected="a torch module and its points",
+            fix="mw.load(module, points={'first': 'conv1'})",
+        )
+    module = _moved(source, device, dtype)
+    use_cpu_share()
+    return Network(module, points, name=_module_name(module), classes=classes)
 
 
 def _refuse_no_source(source: object, revision: object) -> None:

@@ -12,8 +12,11 @@ from .prompts import Contrast
 def position_names(contrast: Contrast, pairs: Sequence[TokenPair]) -> tuple[str, ...]:
     """A name per position: the token, the role where pairs differ, or the bare number.
 
-    Empty where the prompts are of several lengths, for then positions have no common names.
+    Empty where the prompts are of several lengths, for then positions have no common names, and
+    where they are no prompts.
     """
+    if not all(isinstance(pair, TokenPair) for pair in pairs):
+        return ()
     if len({len(pair) for pair in pairs}) > 1:
         return ()
     return tuple(_name(contrast, pairs, position) for position in range(len(pairs[0])))

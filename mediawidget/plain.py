@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class _SeenError(Exception):
         self.value = value
 
 
+@singledispatch
 def plain_run(engine: Engine, run: Run, pair: int = 0) -> NDArray[np.float64]:
     """What a run keeps of one pair: (K,), as the engine's columns name them."""
     kept = np.full(len(engine.columns), np.nan)
@@ -60,7 +62,7 @@ class _Set:
     change: Callable[[Tensor], Tensor | float]
 
 
-def _within(part: Part, old: Tensor, new: Tensor) -> Tensor:
+def within(part: Part, old: Tensor, new: Tensor) -> Tensor:
     """How much of the change (position, columns) is in a part of the value."""
     whose = np.zeros(len(old), dtype=np.int64)
     arrays = tensors(stacked([part], whose), old.device, old.dtype)
@@ -173,7 +175,7 @@ class _Plain:
             new = new if constant is None else new + recipe.add * constant(old)
             if recipe.within is None:
                 return new
-            return old + _within(recipe.within, old, new)
+            return old + within(recipe.within, old, new)
 
         return _Set(place, positions, columns, change)
 

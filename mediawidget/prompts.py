@@ -341,8 +341,11 @@ class Contrast(Sequence[PromptPair]):
             return cls(pairs, data.get("name", ""), data.get("dropped", 0))
 
 
-def as_contrast(pairs: PromptPair | Sequence[PromptPair]) -> Contrast:
+def as_contrast(
+    pairs: PromptPair | Sequence[PromptPair] | InputPair | Sequence[InputPair],
+) -> Contrast:
     """A pair or several as a contrast."""
     if isinstance(pairs, Contrast):
         return pairs
-    return Contrast([pairs] if isinstance(pairs, PromptPair | InputPair) else pairs)
+    several: Any = [pairs] if isinstance(pairs, PromptPair | InputPair) else pairs
+    return Contrast(several)

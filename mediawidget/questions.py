@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,11 +9,8 @@ import numpy as np
 
 from .asking import Asked
 from .checks import Edits
-from .encoding import TokenPair
 from .engine import Engine
-from .errors import MediationError
 from .mediators import mediator_named
-from .mediators.base import positions_of
 from .results import Axes
 from .sites import Site
 from .sweeps import Sweep
@@ -51,7 +47,7 @@ class Question:
         """The cells that there are, under their names."""
         cells = [cell for cell in self._everything if cell is not None]
         return Asked(
-            axes=self.axes,
+            axes=self.engine.named(self.sweep.mediator, self.axes),
             labels=labels,
             cells=cells,
             freezes=[self.sweep.freeze] * len(cells),
@@ -68,32 +64,10 @@ class Question:
 
     @cached_property
     def _n_positions(self) -> int:
-        lengths = sorted({len(pair) for pair in self.engine.pairs})
         mediator = self.sweep.mediator
         positional = self.sweep.by == "position" or mediator_named(mediator).keyed
-        if positional and len(lengths) > 1:
-            raise MediationError(
-                "A sweep by position needs prompts of one length.",
-                value=f"lengths {lengths}",
-                expected="pairs of equal token length",
-                fix=f"study.sweep({mediator!r}), or a contrast of pairs of one length",
-            )
-        return lengths[-1]
+        return self.engine.swept(mediator, positional=positional)
 
     def lonely(self, cell: Edits) -> bool:
-        """Whether a cell is at a position that a pair's other prompt has nothing for."""
-        named = [at for site in cell for at in (site.position, site.key) if at is not None]
-        return any(
-            _stands_alone(pair, roles, named)
-            for pair, roles in zip(self.engine.pairs, self.engine.roles, strict=True)
-        )
-
-
-def _stands_alone(
-    pair: TokenPair, roles: Mapping[str, tuple[int, ...]], named: Sequence[object]
-) -> bool:
-    alone = set(pair.lonely("clean"))
-    return bool(alone) and any(
-        alone & set(positions_of(at, len(pair), roles))  # type: ignore[arg-type]
-        for at in named
-    )
+        """Whether there is nothing for a cell to set on some pair."""
+        return self.engine.absent(cell)

@@ -31,6 +31,13 @@ _NAMES = {
     "value": "L{layer}H{head}.v",
     "pattern": "L{layer}H{head}.pattern",
     "edge": "L{layer}H{head}",
+    "layer": "point{layer}",
+    "channel": "channel{layer}[{unit}]",
+    "unit": "unit{layer}[{unit}]",
+    "hidden": "h{layer}[{unit}]",
+    "hidden_unit": "h{layer}[{unit}]",
+    "cell": "c{layer}[{unit}]",
+    "cell_unit": "c{layer}[{unit}]",
 }
 
 
@@ -91,6 +98,8 @@ class Site:
         name = _NAMES.get(self.mediator, self.mediator + "{layer}")
         if self.head is None:
             name = name.replace("H{head}", "")
+        if self.unit is None:
+            name = name.replace("[{unit}]", "")
         name = name.format(layer=self.layer, head=self.head, unit=self.unit)
         if self.mediator == "residual" and self.layer == n_layers:
             name = "out"

@@ -18,11 +18,13 @@ from .errors import require
 from .estimates import Estimates
 from .grids import Grids
 from .history import History, Intervention
+from .inputs import InputPair
 from .jobs import Job
 from .lm import LM
 from .logbook import Logbook
 from .metrics import LogitDiff, Metric, as_metric
 from .naming import common_roles, position_names
+from .networks import Network, NetworkEngine, as_network
 from .outcomes import Outcomes
 from .pictures import study_picture
 from .precision import tolerance
@@ -48,8 +50,8 @@ class Study(Logbook, Estimates):
     """The state behind every view: what is asked, what was run, what is selected.
 
     Args:
-        lm: the model.
-        pairs: a prompt pair, several, or a contrast.
+        lm: the model, or another network with its points.
+        pairs: a prompt pair, several, or a contrast; of inputs for another network.
         metric: one number per pair; a change of it runs nothing.
         edit: what sweeps and clicks set sites to.
         readout: at which position the answers are read, and what one of several tokens is worth.
@@ -73,15 +75,15 @@ class Study(Logbook, Estimates):
 
     def __init__(
         self,
-        lm: LM,
-        pairs: PromptPair | Sequence[PromptPair],
+        lm: LM | Network,
+        pairs: PromptPair | Sequence[PromptPair] | InputPair | Sequence[InputPair],
         metric: Metric | None = None,
         edit: Edit | None = None,
         readout: Readout | None = None,
     ) -> None:
         _refuse_no_model(lm)
         _refuse_no_readout(readout)
-        self.lm = lm
+        self.lm: LM = lm  # type: ignore[assignment] # a network answers to what is asked of it here
         self.readout = Readout() if readout is None else readout
         self.revision = 0
         self._metric = as_metric(LogitDiff() if metric is None else metric)
@@ -323,7 +325,8 @@ class Study(Logbook, Estimates):
 
     def _set_contrast(self, contrast: Contrast, columns: Sequence[str] = ()) -> None:
         token_pairs = self.lm.encode(contrast, self.readout)
-        engine = Engine(
+        make: Any = NetworkEngine if as_network(self.lm) else Engine
+        engine: Engine = make(
             self.lm,
             token_pairs,
             roles=[pair.roles for pair in contrast],
@@ -384,16 +387,19 @@ class Study(Logbook, Estimates):
             expected="a list of Site",
             fix="study.labels([Site('head', layer=3, head=1)])",
         )
+        network = as_network(self.lm)
+        if network is not None:
+            return tuple(map(network.label, sites))
         names = self.position_names
         return tuple(site.label(names, self.lm.n_layers) for site in sites)
 
 
 def _refuse_no_model(lm: object) -> None:
     require(
-        isinstance(lm, LM),
+        isinstance(lm, LM | Network),
         "A study is of a model.",
         value=lm,
-        expected="an LM",
+        expected="an LM, or a Network",
         fix="lm = mw.load(); mw.Study(lm, pair)",
     )
 

@@ -8,6 +8,7 @@ from .head import HEAD
 from .mixer import MIXER_CHANNEL, MIXER_OUT
 from .mlp_out import MLP_OUT, MLP_UNIT
 from .neuron import NEURON, NEURONS
+from .of_networks import OF_NETWORKS, PointMediator, PointShape, PointSize
 from .pattern import EDGE, PATTERN
 from .query_key_value import KEY, QUERY, VALUE
 from .residual import RESIDUAL, RESIDUAL_MID, RESIDUAL_POST
@@ -28,6 +29,8 @@ def mediator_named(name: str) -> Mediator:
         MediationError: no mediator has it.
     """
     known: object = name
+    if isinstance(known, str) and known in OF_NETWORKS:
+        return OF_NETWORKS[known]
     if not isinstance(known, str) or known not in MEDIATORS:
         raise MediationError(
             "Unknown mediator.",
@@ -38,4 +41,17 @@ def mediator_named(name: str) -> Mediator:
     return MEDIATORS[name]
 
 
-__all__ = ["MEDIATORS", "POINTS", "Layout", "Mediator", "Place", "Point", "Shape", "mediator_named"]
+__all__ = [
+    "MEDIATORS",
+    "OF_NETWORKS",
+    "POINTS",
+    "Layout",
+    "Mediator",
+    "Place",
+    "Point",
+    "PointMediator",
+    "PointShape",
+    "PointSize",
+    "Shape",
+    "mediator_named",
+]

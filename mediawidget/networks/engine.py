@@ -1,0 +1,369 @@
+"""Evaluates runs of a network on pairs of inputs: flat batches within a memory budget."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..chunks import half_of, in_halves
+from ..edits import Edit, Values
+from ..edits.base import BASES, Donor, MeanOf, NoiseOf
+from ..engine import Axes, Engine
+from ..engine_inputs import refuse_other_than_runs
+from ..errors import MediationError, require
+from ..filing import weights_changed
+from ..groups import spans
+from ..inputs import InputPair
+from ..jobs import Job
+from ..mediators import OF_NETWORKS
+from ..memory import budget_bytes
+from ..outcomes import Outcomes
+from ..plan.frame import Ints
+from ..precision import tolerance
+from ..reading import Reading, read
+from ..readouts import BASE_COLUMNS, joined, token_of
+from ..runs import Run
+from ..sites import Site
+from .batch import Batch, Drawn
+from .network import Network
+from .recording import Recorded, checked_spot, not_here, positions_at, recorded
+from .tracing import run_batch
+
+MOST_ROWS = 4096
+"""Of a batch, so that a job can be watched and cancelled."""
+
+BASE_MARGIN = 3
+"""Times what the modules give that a pass may take: what is between them, and what is written."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Runs on some pairs, for one batch: indices into the recorded runs, and into the pairs."""
+
+    runs: Ints
+    pairs: Ints
+
+    def halves(self) -> tuple[_Part, ...] | None:
+        """The same work in two, by pairs or else by runs; None for a single run on a pair."""
+        if len(self.pairs) > 1:
+            return tuple(_Part(self.runs, some) for some in np.array_split(self.pairs, 2))
+        if len(self.runs) > 1:
+            return tuple(_Part(some, self.pairs) for some in np.array_split(self.runs, 2))
+        return None
+
+
+class NetworkEngine(Engine):
+    """The engine of networks that are no language models.
+
+    Every run is a row of its own for each pair, beside both inputs: nothing is shared between
+    runs, nothing is left out, and nothing is taken for zero, for nobody has said that a network
+    is causal in its positions.
+
+    Args:
+        network: the network.
+        pairs: of one shape.
+        budget: bytes a batch may take; None asks the machine each time.
+        roles: per pair the names of its positions; those that all pairs have alike can be named.
+        columns: what is kept of every run (``readouts.joined``).
+
+    Attributes:
+        common_roles: the names of positions that all pairs have alike.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        pairs: Sequence[InputPair],
+        budget: int | None = None,
+        *,
+        roles: Sequence[Mapping[str, Any]] = (),
+        columns: tuple[str, ...] = BASE_COLUMNS,
+    ) -> None:
+        self.lm = network  # type: ignore[assignment]
+        self.network = network
+        self.pairs = tuple(network.encode(pairs))  # type: ignore[arg-type]
+        self.budget = budget
+        self.columns = joined(columns)
+        self.roles = [spans(named) for named in roles] or [{} for _ in self.pairs]
+        first, *rest = self.roles
+        self.common_roles = {n: at for n, at in first.items() if all(r.get(n) == at for r in rest)}
+        both = [np.stack([getattr(pair, base) for pair in pairs]) for base in BASES]
+        self.inputs = network.tensor(np.stack(both))
+        self.anatomy = network.anatomy(self.inputs[0])
+        self.reading = self._reading()
+
+    # --- evaluating ---------------------------------------------------------------------------
+
+    def job(self, runs: Sequence[Run], *, once: Sequence[Run] = (), top: int = 0) -> Job[Outcomes]:
+        """Evaluate runs in parts. ``once``: further runs, on the first pair only (checks)."""
+        refuse_other_than_runs([*runs, *once] if isinstance(runs, list | tuple) else runs, top)
+        everything = [*runs, *once]
+        plan = self._plan(everything)
+        n_pairs = len(self.pairs)
+        outcomes = Outcomes.empty(len(everything), n_pairs, self.columns)
+        outcomes.left[:], outcomes.implied[:] = 1, False
+        return Job(
+            self._steps(plan, outcomes, len(once), top),
+            len(runs) * n_pairs,
+            lambda: outcomes,
+        )
+
+    def recall(self, runs: Sequence[Run], *, top: int = 0) -> Outcomes:
+        """The same as ``evaluate``: nothing of earlier passes is kept."""
+        return self.evaluate(runs, top=top)
+
+    def values(self, site: Site, run: Run) -> Values:
+        """What a site is in a run, on every pair: (pair, position, width)."""
+        given: tuple[object, object] = (site, run)
+        require(
+            isinstance(given[0], Site) and isinstance(given[1], Run),
+            "Activations are those of a site in a run.",
+            value=(site, run),
+            expected="a Site, and a Run or one of the two inputs",
+            fix="study.activations(Site('unit', layer=0, unit=3), 'clean')",
+        )
+        spot = checked_spot(site, self.anatomy, self.common_roles)
+        plan = self._plan([run])
+        known, drawn = self._known(plan), self._drawn(plan)
+
+        def see(pairs: Ints) -> Tensor:
+            batch = self._batch(plan, [0], pairs, known, drawn)
+            own = torch.arange(len(pairs)) + batch.block[0] * len(pairs)
+            rows = dict.fromkeys(spot.taps, own.to(self.network.device))
+            return torch.cat(list(self._run(batch, rows).captured.values()), dim=1)
+
+        parts = np.array_split(np.arange(len(self.pairs)), self._n_parts(len(self.pairs) * 3))
+        found = in_halves(parts, see, half_of, spot.n_positions)
+        value = torch.cat([part for _, part in found])
+        value = value[:, list(positions_at(site, spot, self.common_roles))]
+        value = value if site.unit is None else value[..., site.unit, None]
+        return Values(site, value.cpu().numpy(), run.base if not run.edits else repr(run))
+
+    def cost(self, runs: Sequence[Run], once: Sequence[Run] = ()) -> tuple[int, int]:
+        """How many runs on how many passes a job would be, as it would be cut."""
+        plan = self._plan([*runs, *once])
+        return len(runs) * len(self.pairs), len(list(self._parts(plan, len(once))))
+
+    # --- what there is ------------------------------------------------------------------------
+
+    @property
+    def equal(self) -> bool:
+        return True
+
+    def swept(self, mediator: str, *, positional: bool) -> int:
+        """How many positions a sweep has an axis for: those of the point that has most."""
+        if mediator not in OF_NETWORKS:
+            raise not_here(mediator, self.anatomy)
+        OF_NETWORKS[mediator].n_layers(self.anatomy.shape)
+        most = max(spot.n_positions for spot in self.anatomy.of_kind(mediator))
+        return most if positional else 1
+
+    def absent(self, cell: Mapping[Site, Edit]) -> bool:
+        """Whether a cell names a position or a unit that its point does not have."""
+        for site in cell:
+            spot = self.anatomy.spot(site)
+            at = site.position
+            several = at if isinstance(at, tuple) else (at,)
+            beyond = any(isinstance(p, int) and p >= spot.n_positions for p in several)
+            if beyond or (site.unit is not None and site.unit >= spot.width):
+                return True
+        return False
+
+    def named(self, mediator: str, axes: Axes) -> Axes:
+        """A sweep's axes with the names of points instead of their numbers."""
+        names = [spot.name for spot in self.anatomy.of_kind(mediator)]
+        return {**axes, "layer": tuple(names[int(layer)] for layer in axes["layer"])}
+
+    def refuse_edit(self, edit: Edit) -> None:
+        """Raise where these pairs cannot give the edit its value."""
+        if edit.pairwise and len(self.pairs) < 2:
+            raise MediationError(
+                f"A {edit.kind} over inputs needs several of them.",
+                value="1 pair",
+                expected="at least two pairs in the contrast",
+                fix="use Contrast([...]) with more pairs, or another edit",
+            )
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _plan(self, runs: Sequence[Run]) -> Recorded:
+        plan = recorded(runs, self.anatomy, self.common_roles)
+        for edit in {edit for run in plan.runs for _, edit in run.edits}:
+            self.refuse_edit(edit)
+        return plan
+
+    def _steps(self, plan: Recorded, outcomes: Outcomes, n_once: int, top: int) -> Iterator[int]:
+        """Do one part a step; yield how many (run, pair) it finished."""
+        version, began = self.network.version(), time.perf_counter()
+        known, drawn = self._known(plan), self._drawn(plan)
+        outcomes.passes += len(known) > 0
+        outcomes.seconds += time.perf_counter() - began
+        asked = plan.n_asked - n_once
+
+        def do(part: _Part) -> tuple[Batch, Any]:
+            needed = plan.with_lenders(part.runs.tolist())
+            batch = self._batch(plan, needed, part.pairs, known, drawn)
+            return batch, self._run(batch)
+
+        for part in self._parts(plan, n_once):
+            began = time.perf_counter()
+            for small, (batch, seen) in in_halves([part], do, _Part.halves, 1):
+                self._file(batch, small, seen, outcomes, top)
+            outcomes.seconds += time.perf_counter() - began
+            # Checks are of the first pairs alone.
+            yield int((part.runs < asked).sum()) * len(part.pairs)
+            if self.network.version() != version:
+                raise weights_changed(self.lm)
+
+    def _parts(self, plan: Recorded, n_once: int) -> Iterator[_Part]:
+        """Parts that fit: as many pairs as do with one run, then as many runs."""
+        once = np.arange(plan.n_asked - n_once, plan.n_asked)
+        runs = np.arange(plan.n_asked - n_once)
+        extra = len(BASES) + len(plan.donors) + len(plan.runs) - plan.n_asked
+        room, n_pairs = self._room(), len(self.pairs)
+        at_once = max(1, min(n_pairs, room // (extra + 1 + len(once))))
+        first = True
+        for pairs in np.array_split(np.arange(n_pairs), -(-n_pairs // at_once)):
+            per_part = max(1, room // len(pairs) - extra - len(once))
+            for some in np.array_split(runs, max(1, -(-len(runs) // per_part))):
+                yield _Part(np.concatenate([some, once]) if first else some, pairs)
+                first = False
+
+    def _room(self) -> int:
+        """How many rows fit the budget."""
+        free = budget_bytes(self.network.device) if self.budget is None else self.budget
+        each = self.anatomy.row_bytes + self.inputs[0, 0].numel() * self.inputs.element_size()
+        return max(3, min(MOST_ROWS, free // (BASE_MARGIN * each)))
+
+    def _n_parts(self, n_rows: int) -> int:
+        return min(len(self.pairs), -(-n_rows // self._room()))
+
+    def _batch(
+        self, plan: Recorded, runs: Sequence[int], pairs: Ints, known: Any, drawn: Sequence[Drawn]
+    ) -> Batch:
+        return Batch(
+            self.network,
+            plan,
+            plan.with_lenders(runs),
+            pairs,
+            self.inputs,
+            drawn,
+            known,
+            self.common_roles,
+        )
+
+    def _run(self, batch: Batch, rows: Mapping[int, Tensor] | None = None) -> Any:
+        writes = {tap: [w for w, _ in some] for tap, some in batch.writes().items()}
+        return run_batch(self.network, self.anatomy.taps, batch.rows(), writes, rows)
+
+    def _file(self, batch: Batch, part: _Part, seen: Any, outcomes: Outcomes, top: int) -> None:
+        """Put what a batch came to where it belongs."""
+        n_pairs, pairs = len(part.pairs), part.pairs
+        device = self.network.device
+        of_row = torch.arange(n_pairs, device=device).repeat(batch.n_rows // n_pairs)
+        clean = torch.arange(n_pairs, device=device)
+        reading = self.reading.of(torch.from_numpy(pairs).to(device))
+        found = read(seen.output[:, None], reading, of_row, (clean, clean + n_pairs))
+        blocks = found.double().cpu().numpy().reshape(-1, n_pairs, len(self.columns))
+        bases = blocks[:2].swapaxes(0, 1)
+        before = outcomes.bases[pairs]
+        known = ~np.isnan(before)
+        if known.any() and not np.abs(before - bases)[known].max() <= tolerance(self.lm, bases):
+            raise weights_changed(self.lm)
+        outcomes.bases[pairs] = bases
+        own = [batch.block[run] for run in part.runs.tolist()]
+        at = np.ix_(part.runs, pairs)
+        outcomes.kept[at] = blocks[own]
+        outcomes.left[at] = 0
+        outcomes.fired[at] = self._fired(batch, seen)[part.runs]
+        outcomes.passes += 1
+        outcomes.rows += batch.n_rows
+        if top:
+            self._keep_top(batch, part, seen.output, outcomes, top)
+
+    def _fired(self, batch: Batch, seen: Any) -> NDArray[np.float64]:
+        """(run, pair): the largest change by any edit of a run."""
+        fired = np.zeros((len(batch.recorded.runs), len(batch.pairs)))
+        runs = [of for _, some in sorted(batch.writes().items()) for _, of in some]
+        for of, moved in zip(runs, seen.moved, strict=True):
+            change = moved.double().cpu().numpy().reshape(len(of), -1)
+            np.maximum.at(fired, of, change)
+        return fired
+
+    def _keep_top(
+        self, batch: Batch, part: _Part, output: Tensor, outcomes: Outcomes, top: int
+    ) -> None:
+        """The likeliest classes of the inputs and of each run, under their pair."""
+        chances = output.float().softmax(-1).topk(min(top, output.shape[-1]))
+        best, likely = chances.indices.cpu().numpy(), chances.values.cpu().numpy()
+        named = {**{base: base for base in BASES}, **{run: run for run in part.runs.tolist()}}
+        for name, key in named.items():
+            for column, pair in enumerate(part.pairs.tolist()):
+                row = batch.block[key] * len(part.pairs) + column
+                both = zip(best[row].tolist(), likely[row].tolist(), strict=True)
+                outcomes.top[(name, pair)] = list(both)
+
+    def _known(self, plan: Recorded) -> dict[tuple[int, str], Tensor]:
+        """What means and the scales of noise are made of: every pair's inputs at some taps."""
+        wanted: dict[str, set[int]] = {}
+        for record in (record for some in plan.of_run for record in some):
+            constant = record.recipe.constant
+            if isinstance(constant, MeanOf):
+                wanted.setdefault(constant.base, set()).add(record.tap)
+            if isinstance(constant, NoiseOf):
+                wanted.setdefault(constant.base, set()).update(
+                    self.anatomy.spot(constant.site).taps
+                )
+        found: dict[tuple[int, str], Tensor] = {}
+        for base, taps in wanted.items():
+            inputs = self.inputs[BASES.index(base)]
+            rows = np.array_split(np.arange(len(inputs)), self._n_parts(len(inputs)))
+            parts = [self._looked(inputs[torch.from_numpy(some)], taps) for some in rows]
+            for tap in taps:
+                found[tap, base] = torch.cat([part[tap] for part in parts])
+        return found
+
+    def _looked(self, inputs: Tensor, taps: set[int]) -> Mapping[int, Tensor]:
+        rows = dict.fromkeys(taps, torch.arange(len(inputs), device=self.network.device))
+        return run_batch(self.network, self.anatomy.taps, inputs, {}, rows).captured
+
+    def _drawn(self, plan: Recorded) -> list[Drawn]:
+        """For every donor which other pair lends each pair its input."""
+        return [Drawn(donor, drawn_pairs(donor, len(self.pairs))) for donor in plan.donors]
+
+    def _reading(self) -> Reading:
+        """What is asked of the outputs: two classes, and those whose logits a metric wants."""
+        ids = torch.tensor([[[pair.answer], [pair.wrong]] for pair in self.pairs])
+        ids = ids.to(self.network.device)
+        tokens = [token_of(name) for name in self.columns if token_of(name) is not None]
+        asked = [self._class(str(name)) for name in tokens]
+        some = torch.tensor(asked, dtype=torch.int64, device=self.network.device)
+        member = torch.ones_like(ids, dtype=torch.bool)
+        return Reading(ids, member, mean=False, tokens=some, columns=self.columns)
+
+    def _class(self, name: str) -> int:
+        known = [self.network.encoder.token(i) for i in range(self.anatomy.n_classes)]
+        require(
+            name in known,
+            "The network has no such class.",
+            value=name,
+            expected="one of " + ", ".join(known[:20]),
+            fix="Function(fn, tokens=['3']) asks for the third class's number",
+        )
+        return known.index(name)
+
+
+def drawn_pairs(donor: Donor, n_pairs: int) -> Ints:
+    """For every pair another one, drawn uniformly; the draw is the pair's own."""
+    drawn = np.empty(n_pairs, dtype=np.int64)
+    for pair in range(n_pairs):
+        at = int(np.random.default_rng([donor.seed, pair]).integers(n_pairs - 1))
+        drawn[pair] = at + (at >= pair)
+    return drawn

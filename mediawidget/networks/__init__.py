@@ -8,6 +8,15 @@
 from . import plain as plain  # which registers the slow road of networks
 from .engine import NetworkEngine
 from .network import Network, as_network
+from .passes import Pass, differentiated, forward
 from .points import Point
 
-__all__ = ["Network", "NetworkEngine", "Point", "as_network"]
+__all__ = [
+    "Network",
+    "NetworkEngine",
+    "Pass",
+    "Point",
+    "as_network",
+    "differentiated",
+    "forward",
+]

@@ -334,8 +334,8 @@ def lookback() -> LM:
         >>> import mediawidget as mw
         >>> study = mw.Study(mw.models.lookback(), mw.models.lookback_pair())
         >>> pointer = study.intervene(mw.Site("residual", 2, position=7))
-        >>> study.history[-1].next_tokens[0]["restored"][0]
-        (' beer', ...)
+        >>> study.history[-1].next_tokens[0]["restored"][0][0]
+        ' beer'
     """
     from ._lookback import build
 

@@ -58,7 +58,7 @@ def logit_lens(engine: Engine, pair: int, run: Run, top: int = TOP) -> Lens:
             server; and what ``Engine.evaluate`` raises for the run.
     """
     lm = engine.lm
-    _refuse_no_way_out(lm)
+    refuse_no_way_out(lm)
     layers = [Site("residual", layer) for layer in range(lm.n_layers + 1)]
     stream = torch.stack(look(engine, pair, run, layers))
     n_layers, n_positions, width = stream.shape
@@ -76,18 +76,18 @@ def logit_lens(engine: Engine, pair: int, run: Run, top: int = TOP) -> Lens:
     return Lens(tokens, p, right, wrong)
 
 
-def logits_of(lm: LM, stream: Tensor) -> Tensor:
+def logits_of(lm: LM, stream: Tensor, *, gradients: bool = False) -> Tensor:
     """What the model makes of its residual stream after the last block: (row, width) to logits.
 
     The model runs on one token, and what its final norm reads is exchanged for ``stream``; so all
-    that stands behind is computed by the model's own code.
+    that stands behind is computed by the model's own code. ``gradients``: of the stream.
     """
     norm: nn.Module = follow(lm.hf, lm.paths.final_norm)
 
     def exchange(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
         return (stream[:, None], *given[1:]), named
 
-    with lm.lock, torch.no_grad():
+    with lm.lock, torch.set_grad_enabled(gradients):
         handle = norm.register_forward_pre_hook(exchange, with_kwargs=True)
         try:
             one = torch.zeros(1, 1, dtype=torch.int64, device=lm.device)
@@ -109,7 +109,8 @@ def _read(
     return best.indices.cpu().numpy(), best.values.double().cpu().numpy(), *of
 
 
-def _refuse_no_way_out(lm: LM) -> None:
+def refuse_no_way_out(lm: LM) -> None:
+    """Raise where intermediate layers cannot be read through the final norm."""
     why = "its logits are of labels, not of next tokens" if lm.classifies else ""
     why = why or ("its weights are on a server" if lm.backend is not None else "")
     if why:

@@ -1,0 +1,186 @@
+"""The metric of a study, read off the residual stream of every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..edits.base import Base
+from ..errors import MediationError, require
+from ..lens import AT_ONCE, logits_of, refuse_no_way_out
+from ..reading import make_reading, read
+from ..readouts import KL_CLEAN, KL_CORRUPT
+from ..runs import Run
+from ..sites import Site
+from ..statistics import clusters_of, mean_interval
+from ..study import Study, refuse_no_study
+from .tuned import TunedLens
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LensReading:
+    """A metric at layers and positions of some runs: what could be read there, not what is used.
+
+    Attributes:
+        values: (pair, run, layer, position) in the metric's unit.
+        runs: what they are called.
+        layers: those that were read; the last one there is stands behind the last block.
+        positions: as numbers of the prompt, or the one position or role that was asked for.
+        metric, unit: what was read.
+        lens: "logit lens" or "tuned lens".
+        clusters: of the pairs.
+    """
+
+    values: Array
+    runs: tuple[str, ...]
+    layers: tuple[int, ...]
+    positions: tuple[int | str, ...]
+    metric: str
+    unit: str
+    lens: str
+    clusters: tuple[str, ...] = ()
+
+    def to_dataframe(self, level: float = 0.95) -> pd.DataFrame:
+        """A row per run, layer and position: mean over pairs, interval (NaN below 3), n."""
+        low, high = mean_interval(self.values, self.clusters, level)
+        index = pd.MultiIndex.from_product(
+            [self.runs, self.layers, self.positions], names=["run", "layer", "position"]
+        )
+        columns = {"mean": self.values.mean(axis=0), "low": low, "high": high}
+        table = pd.DataFrame({name: x.reshape(-1) for name, x in columns.items()}, index=index)
+        return table.assign(n=len(self.values)).reset_index()
+
+    def __repr__(self) -> str:
+        ends = self.values[:, :, [0, -1], -1].mean(axis=0)
+        said = "; ".join(
+            f"{run} {first:+.2f} to {last:+.2f}"
+            for run, (first, last) in zip(self.runs, ends, strict=True)
+        )
+        return (
+            f"LensReading({self.metric} in {self.unit} by the {self.lens}, "
+            f"layers {self.layers[0]} to {self.layers[-1]}, n={len(self.values)}: {said})"
+        )
+
+
+def logit_lens(
+    study: Study,
+    position: int | str | None = None,
+    runs: Sequence[Base | Run] = ("clean", "corrupt"),
+    *,
+    layers: Sequence[int] | None = None,
+    lens: TunedLens | None = None,
+) -> LensReading:
+    """Read the study's metric off the residual stream, as if the model stopped at each layer.
+
+    Args:
+        study: its pairs and metric. Of KL the reference is the model's own output there.
+        position: one, or a role; "all" of them; default the one at which the answer is read.
+        runs: "clean", "corrupt", or any ``Run``: what is read then is what the edits left.
+        layers: default all: before each block, and behind the last.
+        lens: default none, that is the logit lens.
+
+    Raises:
+        MediationError: answers of several tokens, a model whose layers cannot be read, a lens of
+            another model, and what ``Study.activations`` raises.
+
+    Example:
+        >>> mw.lenses.logit_lens(study).values.shape
+        (16, 2, 7, 1)
+    """
+    refuse_no_study(study)
+    lm = study.lm
+    refuse_no_way_out(lm)
+    _refuse_forced(study)
+    if lens is not None:
+        lens.refuse_other(lm)
+    some = tuple(range(lm.n_layers + 1)) if layers is None else tuple(layers)
+    given = [Run(run) if isinstance(run, str) else run for run in runs]
+    require(
+        bool(some) and bool(given),
+        "A lens reads layers of runs.",
+        value=(runs, layers),
+        expected="at least one of each",
+        fix="mw.lenses.logit_lens(study)",
+    )
+    at = _read_position(study) if position is None else position
+    reader = _Reader(study, None if at == "all" else at, lens)
+    values = np.stack(
+        [np.stack([reader.of(run, layer) for layer in some], axis=1) for run in given], axis=1
+    )
+    n = values.shape[-1]
+    places = tuple(range(n)) if at == "all" else (at,) * n
+    names = tuple(run if isinstance(run, str) else f"run {i}" for i, run in enumerate(runs))
+    metric, kind = study.metric, "logit lens" if lens is None else "tuned lens"
+    facts = (metric.name, metric.unit, kind, clusters_of(study.contrast))
+    return LensReading(values, names, some, places, *facts)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    study: Study
+    position: int | str | None
+    lens: TunedLens | None
+
+    def of(self, run: Run, layer: int) -> Array:
+        """(pair, position) the metric at one layer."""
+        study, lm = self.study, self.study.lm
+        stream = self._stream(run, layer)
+        logits = self._logits(stream if self.lens is None else self.lens.moved(layer, stream))
+        columns = study.engine.columns
+        references = None
+        if {KL_CLEAN, KL_CORRUPT} & set(columns):
+            references = (self._logits(self._end("clean")), self._logits(self._end("corrupt")))
+        strands = [pair.strands[0] for pair in study.token_pairs]
+        ids = lm.encoder.column_ids(columns)
+        row = torch.arange(len(logits), device=logits.device)
+        per_pair = len(logits) // len(strands)
+        reading = make_reading(strands, columns, lm.device, ids).of(row // per_pair)
+        kept = read(logits[:, None], reading, row, (row, row), references)
+        found = study.metric.read(kept.double().cpu().numpy(), columns)
+        return np.asarray(found).reshape(len(strands), per_pair)
+
+    def _stream(self, run: Run, layer: int) -> Tensor:
+        """(pair and position, d_model)."""
+        found = self.study.activations(Site("residual", layer, position=self.position), run)
+        array = torch.from_numpy(np.asarray(found.array)).to(self.study.lm.device)
+        return array.to(self.study.lm.dtype).flatten(0, 1)
+
+    def _end(self, base: Base) -> Tensor:
+        return self._stream(Run(base), self.study.lm.n_layers)
+
+    def _logits(self, stream: Tensor) -> Tensor:
+        lm = self.study.lm
+        parts = torch.split(stream, max(1, AT_ONCE // lm.vocabulary))
+        return torch.cat([logits_of(lm, part) for part in parts])
+
+
+def _read_position(study: Study) -> int:
+    """Where all pairs are read."""
+    found = {pair.strands[0].reads[0] for pair in study.token_pairs}
+    require(
+        len(found) == 1,
+        "These pairs are read at several positions.",
+        value=sorted(found),
+        expected="pairs of one length, or a role that all of them have",
+        fix="mw.lenses.logit_lens(study, 'END')",
+    )
+    return found.pop()
+
+
+def _refuse_forced(study: Study) -> None:
+    for pair in study.token_pairs:
+        if pair.strands[0].forced:
+            raise MediationError(
+                "A lens reads the next token.",
+                value=f"an answer of several tokens: {pair.answer_token!r}",
+                expected="answers of one token, or sets of them",
+                fix="a contrast of single words; lm.tokens(text) shows how a text is cut",
+            )

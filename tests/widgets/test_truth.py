@@ -29,6 +29,7 @@ EDITS = [
     *(mw.Noise(sigma=1.0), mw.Noise(sigma=3.0), mw.Noise(sigma=3.0, seed=1)),
     *(mw.Noise(sigma=3.0, samples=3), mw.Noise(sigma=3.0, samples=3).sample(2)),
     *(mw.Steer(VALUES), mw.Steer(VALUES[::-1]), mw.Steer(VALUES, scale=2.0)),
+    *(mw.Clamp(VALUES), mw.Clamp(VALUES[::-1]), mw.Clamp(2.0), mw.Clamp(3.0)),
     *(mw.Patch(mw.Run("clean", {HEAD: mw.Zero()})), mw.Patch(mw.Run("corrupt", {HEAD: mw.Zero()}))),
 ]
 

@@ -1,0 +1,102 @@
+"""Probes: classifiers that try to tell labels from values, and how well they do on others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import require
+from .labelled import Array, Labelled
+from .libraries import library
+
+Reader = Literal["linear", "radial"]
+READERS: tuple[Reader, Reader] = ("linear", "radial")
+
+STEPS = 2_000
+"""Of the solver; it ends long before where the labels can be told."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a probe told labels of values that had no part in its fit.
+
+    Attributes:
+        accuracy: the share told right. chance: the share of the commonest label.
+        auc: the area under the ROC curve; of more than two labels the mean over one against the
+            rest. 0.5 is chance whatever the shares of the labels.
+        n: how many values.
+    """
+
+    accuracy: float
+    chance: float
+    auc: float
+    n: int
+
+
+def fresh(reader: Reader, strength: float = 1.0) -> Any:
+    """A probe that is not fitted: logistic regression, or a support vector machine (RBF kernel)."""
+    if reader == "linear":
+        return library("sklearn.linear_model").LogisticRegression(C=strength, max_iter=STEPS)
+    return library("sklearn.svm").SVC(C=10.0 * strength)
+
+
+def scale_of(values: Array) -> float:
+    """One number for all columns, so that no axis is special: the root mean square."""
+    centred = values - values.mean(0)
+    return float(max(np.sqrt((centred**2).mean()), np.finfo(np.float64).tiny))
+
+
+def cross_validated(found: Labelled, reader: Reader, folds: int, seed: int) -> Score:
+    """A probe fitted on the groups of all folds but one tells those of that one; every fold once.
+
+    Raises:
+        MediationError: fewer groups than folds.
+    """
+    n_groups = len(np.unique(found.groups))
+    require(
+        n_groups >= folds,
+        "A probe is tested on prompts that share nothing with those it was fitted on.",
+        value=f"{n_groups} groups of prompts that share nothing",
+        expected=f"at least {folds}: pairs that have no prompt or template in common",
+        fix="more pairs, or fewer folds",
+    )
+    values = found.array / scale_of(found.array)
+    votes = np.zeros((len(values), len(found.classes)))
+    kinds = library("sklearn.model_selection")
+    split = kinds.GroupKFold(folds, shuffle=True, random_state=seed)
+    for train, rest in split.split(values, groups=found.groups):
+        votes[rest] = _votes(reader, values[train], found.names[train], values[rest], found.classes)
+    return scored(votes, found)
+
+
+def _votes(
+    reader: Reader, values: Array, names: NDArray[Any], others: Array, classes: NDArray[Any]
+) -> Array:
+    """(n, class) how much speaks for each class, of values that had no part in the fit."""
+    votes = np.full((len(others), len(classes)), -np.inf)
+    known = np.unique(names)
+    at = np.searchsorted(classes, known)
+    if len(known) == 1:
+        votes[:, at] = 0.0
+        return votes
+    decided = fresh(reader).fit(values, names).decision_function(others)
+    votes[:, at] = np.stack([-decided, decided], 1) if len(known) == 2 else decided
+    return votes
+
+
+def scored(votes: Array, found: Labelled) -> Score:
+    """What votes (n, class) come to."""
+    told = found.classes[votes.argmax(1)]
+    accuracy = float((told == found.names).mean())
+    return Score(accuracy, found.chance, auc(votes, found), len(told))
+
+
+def auc(votes: Array, found: Labelled) -> float:
+    """The area under the ROC curve, one against the rest, the mean over classes."""
+    area = library("sklearn.metrics").roc_auc_score
+    finite = np.where(np.isfinite(votes), votes, -1e12)
+    each = [area(found.names == name, finite[:, i]) for i, name in enumerate(found.classes)]
+    return float(np.mean(each[-1:] if len(each) == 2 else each))

@@ -11,16 +11,38 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..edits.features import Features, clamp, error, steer
     from ..edits.sparse import SAE
+    from .attributing import attribute, check
+    from .cells import codes
     from .files import load, save
+    from .shipped import teaching
+    from .sweeping import job, sweep
 
 _HOMES = {
     "..edits.features": ["Features", "clamp", "error", "steer"],
     "..edits.sparse": ["SAE"],
+    ".attributing": ["attribute", "check"],
+    ".cells": ["codes"],
     ".files": ["load", "save"],
+    ".shipped": ["teaching"],
+    ".sweeping": ["job", "sweep"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = ["SAE", "Features", "clamp", "error", "load", "save", "steer"]
+__all__ = [
+    "SAE",
+    "Features",
+    "attribute",
+    "check",
+    "clamp",
+    "codes",
+    "error",
+    "job",
+    "load",
+    "save",
+    "steer",
+    "sweep",
+    "teaching",
+]
 
 
 def __getattr__(name: str) -> Any:

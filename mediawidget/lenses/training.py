@@ -20,7 +20,7 @@ from .tuned import TunedLens
 Array = NDArray[np.float64]
 Prompts = Iterable[str | PromptPair | Sequence[PromptPair]]
 
-ROWS = 256
+ROWS = 128
 """Tokens of a step, at every layer."""
 
 
@@ -28,7 +28,7 @@ def tuned_lens(
     lm: LM,
     prompts: Prompts,
     *,
-    steps: int = 300,
+    steps: int = 200,
     rate: float = 3e-3,
     seed: int = 0,
     told: Callable[[int, float], None] | None = None,

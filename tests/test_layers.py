@@ -29,7 +29,8 @@ LAYERS = (
     ),
     (
         *("paths", "architectures", "calls", "token_pairs", "strands", "encoding"),
-        *("lm", "identity", "memory", "heap", "sparing", "loading", "model_classes", "models", "two_texts"),
+        *("lm", "identity", "memory", "heap", "sparing", "loading", "model_classes", "models"),
+        "two_texts",
         *("precision", "prefix", "trace", "plain", "jobs", "engine", "reading"),
         *(
             *("taps", "applying", "ops", "constants", "banks", "groups", "outcomes", "chunks"),
@@ -45,7 +46,8 @@ LAYERS = (
         *("study", "drafts", "coalitions", "games", "routing", "doses"),
         *("trace_checks", "trace_options", "trace_runs", "tracing"),
         *("search", "evaluation"),
-        *("directions", "erasure", "abstraction", "alignment", "features", "contrasting", "lenses"),
+        *("crossing", "directions", "erasure", "abstraction", "alignment", "features"),
+        *("contrasting", "lenses"),
     ),
     ("widgets", "charts"),
     ("teach",),

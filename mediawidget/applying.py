@@ -62,6 +62,8 @@ class Op:
         widen: (positions, n): the positions were trimmed, and what follows adds all n of them.
         n_rows: of the batch.
         fit: what the attention's keywords need to be fitted to ``n_rows``.
+        prompts: which prompt each row continues, and the keywords that have a row for each prompt.
+        mask: the keyword that is the attention's mask.
         skip: the module is not called: its input is its output.
         tuple_output: and that is the first entry of a tuple.
         fused: the module is not called: one kernel does what it does.
@@ -80,6 +82,8 @@ class Op:
     trim: Tensor | None = None
     widen: tuple[Tensor, int] | None = None
     fit: FittedTo | None = None
+    prompts: tuple[Tensor, tuple[str, ...]] | None = None
+    mask: str = "attention_mask"
     skip: bool = False
     tuple_output: bool = False
     fused: bool = False
@@ -92,7 +96,8 @@ class Op:
     def idle(self) -> bool:
         """Whether nothing happens."""
         some = (self.grow, self.given, self.capture, self.trim, self.widen, self.fit, self.early)
-        return not self.writes and not self.skip and all(part is None for part in some)
+        none = self.prompts is None and all(part is None for part in some)
+        return not self.writes and not self.skip and none
 
 
 def open_source(op: Op) -> None:
@@ -247,15 +252,18 @@ def _apply_to_arguments(op: Op, moved: list[Tensor]) -> None:
     arguments, keywords = op.tap.envoy.inputs
     if op.fit is not None:
         keywords = fit_arguments(keywords, op.n_rows, op.fit.n_heads, op.fit)
+    if op.prompts is not None:
+        rows, names = op.prompts
+        keywords = {**keywords, **{name: keywords[name].index_select(0, rows) for name in names}}
     for write in op.writes:
-        keywords = {**keywords, "attention_mask": _hidden(op, keywords, write, moved)}
+        keywords = {**keywords, op.mask: _hidden(op, keywords, write, moved)}
     op.tap.envoy.inputs = (arguments, keywords)
 
 
 def _hidden(op: Op, keywords: dict[str, Tensor], write: Write, moved: list[Tensor]) -> Tensor:
     """The additive mask per row and head, (row, head, query, key), without the edges' keys."""
     assert write.added is not None
-    mask, least = keywords["attention_mask"], torch.finfo(write.added.dtype).min
+    mask, least = keywords[op.mask], torch.finfo(write.added.dtype).min
     if mask.dtype == torch.bool:
         mask = torch.zeros_like(mask, dtype=write.added.dtype).masked_fill(~mask, least)
     n_keys = mask.shape[-1]

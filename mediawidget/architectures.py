@@ -44,7 +44,7 @@ def module_paths(module: nn.Module, paths: ModulePaths | None) -> ModulePaths:
 _IN_MODEL = ("final_norm", "embed", "head")
 _IN_BLOCK = (
     *("attn_proj", "mlp", "norm_before_mlp", "attention", "query", "key", "value"),
-    *("attn_out", "mlp_in", "neurons"),
+    *("attn_out", "mlp_in", "neurons", "cross", "cross_proj"),
 )
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from .errors import MediationError
+from .two_texts import encoded, halves
 
 if TYPE_CHECKING:
     from .lm import LM
@@ -32,13 +33,24 @@ def forward_arguments(lm: LM, ids: Tensor, start: int, stop: int) -> dict[str, A
 
     Args:
         lm: the model.
-        ids: (row, position) token ids, at least ``stop`` positions.
+        ids: (row, position) token ids, at least ``stop`` positions; of an encoder-decoder rows as
+            ``two_texts`` makes them.
         start: the first position to compute.
         stop: the position after the last.
 
     Raises:
         MediationError: the model's attention is not causal, or of a kind that is not known.
     """
+    sources, ids = halves(ids)
+    if sources is not None:
+        states, mask = encoded(lm, sources)
+        return {
+            "encoder_outputs": (states,),
+            "attention_mask": mask,
+            "decoder_input_ids": ids[:, start:stop],
+            "decoder_attention_mask": _masks(lm, start, stop),
+            "use_cache": False,
+        }
     call: dict[str, Any] = {
         "input_ids": ids[:, start:stop],
         "attention_mask": _masks(lm, start, stop),
@@ -104,9 +116,14 @@ def attention(lm: LM, implementation: str) -> Iterator[None]:
     # The model's own method refuses those that look the implementation up in the config
     # themselves (falcon), and every module of a decoder shares this config.
     parts = [getattr(config, name, None) for name in getattr(config, "sub_configs", ())]
+    if lm.encodes:
+        # Its two stacks have copies of the config.
+        model: Any = lm.hf
+        parts += [stack.config for stack in (model.get_encoder(), model.get_decoder())]
     own = [(part, part._attn_implementation) for part in parts if part is not None]  # noqa: SLF001
     double = implementation == "eager" and lm.dtype == torch.float64
-    config._attn_implementation = implementation  # noqa: SLF001
+    for part in (config, *(parts if lm.encodes else ())):
+        part._attn_implementation = implementation  # noqa: SLF001
     try:
         with _DoubleSoftmax() if double else nullcontext():
             yield

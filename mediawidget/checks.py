@@ -173,7 +173,9 @@ def full_cut(lm: LM, equal: bool) -> Site | None:
     network = as_network(lm)
     if network is not None:
         return network.full_cut
-    return Site("residual", layer=lm.n_layers // 2 if equal else lm.n_layers)
+    # A decoder reads its encoder anew in every block.
+    early = equal and not lm.encodes
+    return Site("residual", layer=lm.n_layers // 2 if early else lm.n_layers)
 
 
 def _engine_checks(engine: Engine, cells: Sequence[Edits], outcomes: Outcomes) -> list[Check]:
@@ -197,7 +199,8 @@ def _engine_checks(engine: Engine, cells: Sequence[Edits], outcomes: Outcomes) -
         return [same, Check("full cut", None, words)]
     cut_gap = float(np.abs(known[2:, done] - bases[::-1]).max())
     where = f"the whole residual stream before layer {cut.layer}"
-    where = where if engine.equal else "the residual stream after the last layer"
+    last = cut.mediator == "residual" and cut.layer == engine.lm.n_layers
+    where = "the residual stream after the last layer" if last else where
     where = where if cut.mediator == "residual" else f"the whole of {named(cut)}"
     deed = f"Patching {where}"
     return [same, agreement("full cut", deed, "the other prompt's logits", cut_gap, allowed)]

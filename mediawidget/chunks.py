@@ -222,6 +222,7 @@ def row_bytes(lm: LM, template: Template) -> int:
     size = torch.empty((), dtype=lm.dtype).element_size()
     heads, keys = lm.n_heads * lm.d_head, lm.n_kv_heads * lm.d_head
     attention = computed * (3 * lm.d_model + 6 * heads + 6 * keys)
+    attention += template.frame.source * (lm.d_model + 4 * heads)  # each row has its own keys
     attention += computed * lm.d_mixer * (6 + 4 * lm.d_state)  # a scan keeps a state a position
     if computed < positions:
         attention += 4 * heads * positions  # keys and values of the prefix, and with the new ones

@@ -28,6 +28,7 @@ class Encoder:
         labels: of a sequence classifier, label -> index: its answers are labels, not tokens.
         reads: where a readout without a position reads: the "last" token of a prompt, its "first"
             one, or the one in whose place the "mask" stands.
+        start: the token that a decoder beside an encoder begins with; None for any other model.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class Encoder:
         labels: Mapping[str, int] | None = None,
         *,
         reads: Reads = "last",
+        start: int | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self.max_positions = max_positions
         self.labels = labels
         self.reads = reads
+        self.start = start
 
     def ids(self, text: str) -> list[int]:
         """Token ids, with the beginning-of-sequence token wherever the tokenizer puts one.
@@ -163,9 +166,6 @@ class Encoder:
                 position that is not there, and what ``ids`` and ``answer`` raise.
         """
         clean, corrupt = self.ids(pair.clean), self.ids(pair.corrupt)
-        clean_tokens, corrupt_tokens = self._shown(clean), self._shown(corrupt)
-        if equal:
-            refuse_unequal(clean_tokens, corrupt_tokens)
         if clean == corrupt:
             raise MediationError(
                 "The tokenizer reads both prompts alike, so there is no effect to mediate.",
@@ -173,9 +173,18 @@ class Encoder:
                 expected="prompts that differ in a token",
                 fix="change the word whose influence you study in `corrupt`",
             )
+        sources, before = None, pair.clean
+        if self.start is not None:
+            sources, before = (np.array(clean), np.array(corrupt)), pair.decoder
+            clean = corrupt = [self.start, *(self._plain(before) if before else ())]
+        elif pair.decoder:
+            raise _no_decoder(pair)
+        clean_tokens, corrupt_tokens = self._shown(clean), self._shown(corrupt)
+        if equal:
+            refuse_unequal(clean_tokens, corrupt_tokens)
         answers = (
-            self.answers(pair.answers, "answer", pair.clean, single=single),
-            self.answers(pair.wrongs, "wrong", pair.clean, single=single),
+            self.answers(pair.answers, "answer", before, single=single),
+            self.answers(pair.wrongs, "wrong", before, single=single),
         )
         _refuse_alike(pair, *answers)
         alignment = align(clean, corrupt, pair.alignment)
@@ -187,9 +196,10 @@ class Encoder:
             (answers[0].ids, answers[1].ids),
             self._text(answers[0]),
             self._text(answers[1]),
-            first_difference(clean, corrupt),
+            0 if sources else first_difference(clean, corrupt),
             (),
             alignment,
+            sources,
         )
         strands = make_strands(encoded, answers, self._reading(encoded, readout), pair.roles)
         self._refuse_long(max(max(len(s.clean), len(s.corrupt)) for s in strands))
@@ -250,6 +260,8 @@ class Encoder:
         Some tokenizers put a space of their own before any text, so the words are read in their
         place and only if that changes the prompt's own tokens by themselves.
         """
+        if not prompt:
+            return tuple(self._plain(_spaced(text)))
         before, whole = self._plain(prompt), self._plain(prompt + _spaced(text))
         if whole[: len(before)] == before:
             return tuple(whole[len(before) :])
@@ -303,6 +315,15 @@ class Encoder:
             expected="words of the model's vocabulary",
             fix="choose another word; lm.tokenizer.get_vocab() holds those it knows",
         )
+
+
+def _no_decoder(pair: PromptPair) -> MediationError:
+    return MediationError(
+        "This model reads one text, and has no decoder beside it.",
+        value=f"decoder={pair.decoder!r}",
+        expected="no decoder=, which is for models such as T5",
+        fix="leave it out, or put it at the end of clean= and corrupt=",
+    )
 
 
 def _spaced(text: str) -> str:

@@ -335,7 +335,9 @@ def widened(engine: Engine) -> Engine | None:
 def _recallable(one: _Work) -> bool:
     """Whether runs can start from what is kept: after the embedding, from their own prompts."""
     template = one.template
-    return not template.donors and one.group.others is None and int(template.start.min()) > 0
+    alone = not template.donors and one.group.others is None
+    # With a source later blocks read what earlier ones hand on beside the stream.
+    return alone and not template.frame.source and int(template.start.min()) > 0
 
 
 def _finished(one: _Work, chunk: Chunk) -> int:

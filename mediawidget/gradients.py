@@ -18,6 +18,7 @@ from .errors import MediationError
 from .lm import LM
 from .mediators import Point
 from .plain_hooks import at_input, module_at
+from .two_texts import n_positions
 
 Where = tuple[int, Point]
 """Stage and point."""
@@ -113,7 +114,7 @@ def differentiated(
         for where in places:
             _refuse_overwritten(where, seen[where])
         values = {where: seen[where].value for where in places}
-        yield Pass(number(logits), values, tuple(ids.shape))
+        yield Pass(number(logits), values, (len(ids), n_positions(ids)))
 
 
 def row_bytes(lm: LM, n_positions: int, n_reads: int, *, eager: bool = False) -> int:

@@ -18,6 +18,7 @@ from .plan import Frame
 from .plan.frame import Ints
 from .prompts import refuse_no_roles
 from .reading import Reading, make_reading
+from .two_texts import rows_of
 
 Roles = Mapping[str, tuple[int, ...]]
 
@@ -75,22 +76,38 @@ def make_groups(
             for bases in _batches(strand):
                 alike.setdefault(_key(strand, roles[index], bases), []).append((index, strand))
     everyone = [(index, strand) for index, pair in enumerate(pairs) for strand in pair.strands]
+    width = _longest_source(everyone)
     pools: dict[Any, Mapping[Base, Pool]] = {}
     groups = []
     for key in sorted(alike, key=repr):
         length, gives = key[0], key[3]
         if (length, gives) not in pools:
             some = [(index, strand) for index, strand in everyone if strand.gives == gives]
-            pools[length, gives] = {base: _pool(lm, some, base, length) for base in BASES}
-        groups.append(_group(lm, key, alike[key], roles, columns, pools[length, gives]))
+            pools[length, gives] = {base: _pool(lm, some, base, length, width) for base in BASES}
+        groups.append(_group(lm, key, alike[key], roles, columns, pools[length, gives], width))
     return groups
 
 
-def _pool(lm: LM, strands: Sequence[tuple[int, Strand]], base: Base, length: int) -> Pool:
+def _longest_source(strands: Sequence[tuple[int, Strand]]) -> int:
+    """Tokens of the longest source; 0 for a model that reads one text alone."""
+    return max(len(source) for _, strand in strands for source in strand.sources or ((),))
+
+
+def _rows(strands: Sequence[Strand], base: Base, width: int, length: int) -> Ints:
+    """Rows of ids of the prompts ``base``, (strand, position), or with their sources in front."""
+    own = np.array([getattr(strand, base) for strand in strands], dtype=np.int64)
+    own = own.reshape(-1, length)
+    sources = [strand.sources[BASES.index(base)] for strand in strands if strand.sources]
+    return rows_of(sources, own, width) if width else own
+
+
+def _pool(
+    lm: LM, strands: Sequence[tuple[int, Strand]], base: Base, length: int, width: int
+) -> Pool:
     """The prompts ``base`` of that length, in the order of their pairs."""
-    found = [(i, ids) for i, strand in strands if len(ids := getattr(strand, base)) == length]
+    found = [(i, strand) for i, strand in strands if len(getattr(strand, base)) == length]
     members = np.array([index for index, _ in found], dtype=np.int64)
-    ids = np.array([ids for _, ids in found], dtype=np.int64).reshape(-1, length)
+    ids = _rows([strand for _, strand in found], base, width, length)
     return Pool(members, torch.from_numpy(ids).to(lm.device))
 
 
@@ -115,11 +132,12 @@ def _group(
     roles: Sequence[Roles],
     columns: Sequence[str],
     pools: Mapping[Base, Pool],
+    width: int,
 ) -> Group:
     bases, reads = key[1], key[2]
     members = np.array([index for index, _ in strands])
     some = [strand for _, strand in strands]
-    prompts = np.stack([[getattr(strand, base) for strand in some] for base in bases])
+    prompts = np.stack([_rows(some, base, width, key[0]) for base in bases])
     others = None
     if len(bases) == 1:
         other = "corrupt" if bases == ("clean",) else "clean"
@@ -127,13 +145,14 @@ def _group(
     here = 0 if bases[0] == "clean" else 1
     frame = Frame(
         shape=lm.shape,
-        n_positions=prompts.shape[2],
+        n_positions=key[0],
         first_difference=_first_difference(lm, some) if others is None else 0,
         reads=tuple(reads),
         roles=roles[members[0]],
         bases=bases,
         named=len(some[0].clean),
         fed=len(reads) - 1,
+        source=width,
         own=dict(some[0].alignment) if bases == ("corrupt",) else {},
         partners={} if others is None else {p[here]: p[1 - here] for p in some[0].alignment},
     )
@@ -149,7 +168,8 @@ def _aligned(prompts: list[Any], lm: LM) -> Tensor:
 
 def _first_difference(lm: LM, strands: Sequence[Strand]) -> int:
     """Before it both runs of every pair are the same: 0 where what comes later flows back."""
-    return min(_parting(strand) for strand in strands) if lm.causal else 0
+    flows_back = not lm.causal or lm.encodes
+    return 0 if flows_back else min(_parting(strand) for strand in strands)
 
 
 def _parting(strand: Strand) -> int:

@@ -13,6 +13,7 @@ from nnsight import NNsight
 from torch import nn
 
 from .architectures import ModulePaths, module_paths, sizes
+from .calls import forward_arguments
 from .encoding import Encoder, Reads, TokenPair
 from .errors import MediationError, require
 from .identity import Contents
@@ -20,6 +21,7 @@ from .mediators import Mediator, Point, Shape
 from .readouts import Readout
 from .sparing import leave_optimisers
 from .taps import Tap, elsewhere, module_path, no_module, tap
+from .two_texts import n_positions
 from .wiring import Wiring
 
 if TYPE_CHECKING:
@@ -36,6 +38,20 @@ def _traced(module: nn.Module) -> NNsight:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Module .* has a submodule named")
         return NNsight(module)
+
+
+def _start_of(config: Any) -> int:
+    """The token that a decoder begins with."""
+    start = getattr(config, "decoder_start_token_id", None)
+    start = getattr(config, "pad_token_id", None) if start is None else start
+    require(
+        start is not None,
+        "A decoder begins with a token of its own.",
+        value="config.decoder_start_token_id is None",
+        expected="the id of a token",
+        fix="model.config.decoder_start_token_id = tokenizer.pad_token_id",
+    )
+    return int(start)  # type: ignore[arg-type]
 
 
 class LM:
@@ -104,7 +120,8 @@ class LM:
         limit = getattr(config, "max_position_embeddings", None)
         labels = getattr(config, "label2id", None) if self.classifies else None
         reads: Reads = "mask" if self.fills_mask else "last" if self.causal else "first"
-        self.encoder = Encoder(tokenizer, limit, labels, reads=reads)
+        start = _start_of(config) if self.encodes else None
+        self.encoder = Encoder(tokenizer, limit, labels, reads=reads, start=start)
 
     # --- text -------------------------------------------------------------------------------
 
@@ -145,6 +162,7 @@ class LM:
             "value": keys,
             "qkv": heads + 2 * keys,
             "attn_z": heads or self.d_mixer,
+            "cross_z": heads,
             "neurons": self.d_mlp,
         }
         return widths.get(point, self.d_model)
@@ -158,6 +176,14 @@ class LM:
         to longer prompts, attention edges that go backwards only.
         """
         return self.paths.causal
+
+    @property
+    def encodes(self) -> bool:
+        """Whether it writes a text of its own about another text, which an encoder reads.
+
+        Positions are those of the decoder; of what the encoder made every block reads anew.
+        """
+        return self.paths.cross is not None
 
     @property
     def fills_mask(self) -> bool:
@@ -226,8 +252,11 @@ class LM:
         backward pass needs.
         """
         some = {"logits_to_keep": torch.tensor(positions, device=self.device)}
+        call = {"input_ids": ids, "use_cache": False}
+        if self.encodes:
+            call = forward_arguments(self, ids, 0, n_positions(ids))
         with self.lock, torch.set_grad_enabled(gradients):
-            out: Any = self.hf(ids, use_cache=False, **(some if self._unembeds_some else {}))
+            out: Any = self.hf(**call, **(some if self._unembeds_some else {}))
         logits = out.logits.to(torch.promote_types(out.logits.dtype, self.dtype))
         if self.classifies:
             return logits[:, None].expand(-1, len(positions), -1)

@@ -17,6 +17,7 @@ from .lm import LM
 from .mediators import Point
 from .plan import Program
 from .taps import Tap
+from .two_texts import n_positions
 from .unembedding import cuts
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class _Builder:
     def __init__(self, lm: LM, program: Program, call: Call) -> None:
         self.lm, self.program, self.call = lm, program, call
         self.reads = self._index(np.array(call.reads) - program.prefix)
-        self.n_positions = call.ids.shape[1] - program.prefix
+        self.n_positions = n_positions(call.ids) - program.prefix
         self.trims = lm.paths.last_mlp_in is not None and not call.captures
         self.steps: dict[tuple[int, Point], list[int]] = {}
         for index, step in enumerate(program.steps):
@@ -98,6 +99,8 @@ class _Builder:
                 yield self._op(stage, point)
         yield self._op(stage, "attn_z", trim=self.reads if last else None)
         yield self._op(stage, "attn_out", widen=self._widened() if last else None)
+        if self.lm.paths.cross is not None:
+            yield from self._crossing(stage)
         if self._wanted(stage, "mid") or self._late(stage):
             yield self._op(stage, "mid")
         if last:
@@ -107,6 +110,17 @@ class _Builder:
             yield self._op(stage, "neurons")
         if self.lm.paths.mlp is not None:
             yield self._op(stage, "mlp_out", widen=self._widened() if last else None)
+
+    def _crossing(self, stage: int) -> Iterator[Op]:
+        """Attention to an encoder's states: of its own prompt in every row there is by now."""
+        pairs, bases = self.program.n_pairs, self.program.base_of_row[stage - self.program.begin]
+        rows = bases * pairs + np.tile(np.arange(pairs), len(bases) // pairs)
+        if not np.array_equal(rows, np.arange(len(self.call.ids))):
+            prompts = (self._index(rows), self.lm.paths.from_prompt)
+            yield self._op(stage, "cross", prompts=prompts)
+        for point in ("cross_z", "cross_out"):
+            if self._wanted(stage, point):
+                yield self._op(stage, point)
 
     def _mlp_in(self, stage: int) -> Op:
         block = self.lm.tap(stage, "block_in").envoy
@@ -138,6 +152,7 @@ class _Builder:
         return Op(
             self.lm.tap(stage, point),
             self._rows(stage),
+            mask=self.lm.paths.mask,
             late=None if born is None else self._index(born),
             early=self._rows(stage) if self._late(stage) else None,
             point=point,

@@ -52,6 +52,10 @@ class ModulePaths:
             "heads" (one for each head).
         plain: a block's output is its input, plus what ``attn_proj`` returns, plus what ``mlp``
             returns for the norm of that, and nothing else.
+        cross: a decoder's attention to the states of an encoder.
+        cross_proj: the linear map after that, whose input are its heads' z.
+        from_prompt: the keywords of ``cross`` that have a row for each prompt.
+        mask: the keyword of ``attention`` that is its additive mask.
         causal: a token sees itself and the tokens before it. What is known without a run, or
             computed once for several, because nothing flows back, asks for this.
         mixes: what carries information from one position to another: "attention", of heads, or
@@ -82,6 +86,10 @@ class ModulePaths:
     masks: Literal["one", "types", "own"] = "one"
     batched: tuple[tuple[str, Literal["row", "heads"]], ...] = ()
     plain: bool = False
+    cross: str | None = None
+    cross_proj: str | None = None
+    from_prompt: tuple[str, ...] = ()
+    mask: str = "attention_mask"
     causal: bool = True
     mixes: Literal["attention", "scan"] = "attention"
 
@@ -239,6 +247,27 @@ _BERT = ModulePaths(
     pattern=_EAGER,
     causal=False,
 )
+_T5 = ModulePaths(
+    blocks="decoder.block",
+    attn_proj="layer.0.SelfAttention.o",
+    mlp="layer.2.DenseReluDense",
+    norm_before_mlp="layer.2.layer_norm",
+    final_norm="decoder.final_layer_norm",
+    caches=False,
+    embed="decoder.embed_tokens",
+    head="lm_head",
+    attention="layer.0.SelfAttention",
+    query="layer.0.SelfAttention.q",
+    key="layer.0.SelfAttention.k",
+    value="layer.0.SelfAttention.v",
+    neurons="layer.2.DenseReluDense.wo",
+    tuple_output=True,
+    pattern=_EAGER,
+    cross="layer.1.EncDecAttention",
+    cross_proj="layer.1.EncDecAttention.o",
+    from_prompt=("key_value_states", "mask"),
+    mask="mask",
+)
 _MAMBA = ModulePaths(
     blocks="backbone.layers",
     attn_proj="mixer.out_proj",
@@ -285,6 +314,7 @@ ARCHITECTURES: dict[str, ModulePaths] = {
     ),
     "bert": _BERT,
     "mamba": _MAMBA,
+    "t5": _T5,
     "mediawidget_induction": ModulePaths(
         blocks="model.layers",
         attn_proj="self_attn.o_proj",

@@ -30,6 +30,7 @@ from .reading import read
 from .readouts import KL_CLEAN, KL_CORRUPT
 from .runs import Run, roles_named
 from .sites import Site
+from .two_texts import n_positions
 
 
 class _SeenError(Exception):
@@ -109,7 +110,7 @@ class _Plain:
         """(read, vocabulary), under the run's edits."""
         lm = self.engine.lm
         with lm.lock, ExitStack() as hooks, torch.no_grad():
-            for (stage, point), sets in self._sets(run, len(ids)).items():
+            for (stage, point), sets in self._sets(run, n_positions(ids[None])).items():
                 hooks.enter_context(at_point(lm, stage, point, _setter(sets)))
             logits: Tensor = lm.logits_at(ids[None], reads)[0]
         return logits if logits.dtype == torch.float64 else logits.float()
@@ -117,7 +118,7 @@ class _Plain:
     def _seen(self, run: Run, place: Place, ids: Tensor) -> Tensor:
         """The whole activation (position, columns) at a place, under the run's edits."""
         lm = self.engine.lm
-        sets = self._sets(run, len(ids))
+        sets = self._sets(run, n_positions(ids[None]))
         own = sets.pop((place.stage, place.point), None)
 
         def look(value: Tensor) -> None:

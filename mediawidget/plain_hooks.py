@@ -19,7 +19,7 @@ from .taps import module_path
 Act = Callable[[Tensor], Tensor | None]
 """An activation (position, columns) to its replacement, or to None if it was only looked at."""
 
-_INPUTS = ("block_in", "attn_z", "mid", "neurons")
+_INPUTS = ("block_in", "attn_z", "cross_z", "mid", "neurons")
 
 
 @contextmanager

@@ -32,6 +32,9 @@ class PromptPair:
         template: pairs of one template are one cluster: statistics draw and flip them together,
             for they are no independent evidence. "" is a cluster of its own.
         group: pairs of one group are shown side by side with those of another. "" is no group.
+        decoder: what the decoder of a model such as T5 has written so far, on either prompt, after
+            its start token and before the answer; ``clean`` and ``corrupt`` are what its encoder
+            reads, and positions and roles are the decoder's.
 
     Raises:
         MediationError: empty texts, equal prompts, answers that are the same or overlap, an
@@ -57,6 +60,7 @@ class PromptPair:
     alignment: Sequence[tuple[int, int]] | None = None
     template: str = ""
     group: str = ""
+    decoder: str = ""
 
     def __post_init__(self) -> None:
         for name in ("clean", "corrupt"):
@@ -77,7 +81,7 @@ class PromptPair:
         refuse_no_roles(self.roles)
         if self.alignment is not None:
             object.__setattr__(self, "alignment", _as_alignment(self.alignment))
-        for name in ("template", "group"):
+        for name in ("template", "group", "decoder"):
             require(
                 isinstance(getattr(self, name), str),
                 f"A pair's {name} is named.",
@@ -138,7 +142,7 @@ class PromptPair:
         }
         if self.alignment is not None:
             data["alignment"] = [list(partners) for partners in self.alignment]
-        named = {"template": self.template, "group": self.group}
+        named = {"template": self.template, "group": self.group, "decoder": self.decoder}
         return data | {name: text for name, text in named.items() if text}
 
     @classmethod

@@ -21,6 +21,7 @@ from .reading import Reading
 from .readouts import BASE_COLUMNS, KL_CLEAN, KL_CORRUPT
 from .sources import Sources
 from .trace import Call, Kept, run_program
+from .two_texts import n_positions
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def observe(lm: LM, ids: Tensor, places: list[tuple[int, str]]) -> dict[tuple[in
     zero = torch.zeros(len(ids), 2, 1, dtype=torch.int64, device=lm.device)
     member = torch.ones_like(zero, dtype=torch.bool)
     reading = Reading(zero, member, mean=False, tokens=zero.flatten()[:0], columns=BASE_COLUMNS)
-    call = Call(ids, (ids.shape[1] - 1,), reading, [], captures=dict.fromkeys(places, rows))
+    call = Call(ids, (n_positions(ids) - 1,), reading, [], captures=dict.fromkeys(places, rows))
     return dict(run_program(lm, program, call).captured)
 
 

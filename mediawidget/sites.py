@@ -20,6 +20,8 @@ _NAMES = {
     "residual_post": "L{layer}.post",
     "attn_out": "attn{layer}",
     "mlp_out": "mlp{layer}",
+    "cross_out": "cross{layer}",
+    "cross_head": "L{layer}H{head}.cross",
     "mixer_out": "mixer{layer}",
     "mixer_channel": "mixer{layer}[{unit}]",
     "mlp_unit": "mlp{layer}[{unit}]",

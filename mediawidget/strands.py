@@ -88,4 +88,5 @@ def _strand(
         targets,
         readout.reduce,
         (*pair.alignment, *more),
+        pair.sources,
     )

@@ -39,11 +39,14 @@ _PATH: dict[Point, str] = {
     "pattern": "attention",
     "attn_z": "attn_proj",
     "attn_out": "attn_proj",
+    "cross": "cross",
+    "cross_z": "cross_proj",
+    "cross_out": "cross_proj",
     "mid": "norm_before_mlp",
     "neurons": "neurons",
     "mlp_out": "mlp",
 }
-_INPUTS = ("attn_z", "mid", "neurons")
+_INPUTS = ("attn_z", "cross_z", "mid", "neurons")
 
 
 def module_path(paths: ModulePaths, stage: int, n_layers: int, point: Point) -> str | None:
@@ -74,7 +77,7 @@ def tap(traced: Any, paths: ModulePaths, stage: int, n_layers: int, point: Point
         return Tap(envoy, "output" if point == "embed" else "input")
     block = follow(traced, paths.blocks)[stage - 1]
     envoy = follow(block, path) if path else block
-    if point == "mask":
+    if point in ("mask", "cross"):
         return Tap(envoy, "arguments")
     if point == "pattern":
         return Tap(envoy, "source", source=paths.pattern or ())
@@ -110,6 +113,8 @@ _FIELDS: dict[Point, str] = {
     "value": "value='self_attn.v_proj'",
     "qkv": "query='attn.c_attn'",
     "pattern": "attention='self_attn', pattern=(...)",
+    "cross_z": "cross='...', cross_proj='...'",
+    "cross_out": "cross='...', cross_proj='...'",
     "mid": "norm_before_mlp='post_attention_layernorm'",
     "neurons": "neurons='mlp.down_proj'",
     "mlp_out": "mlp='mlp'",

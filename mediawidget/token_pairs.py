@@ -31,6 +31,7 @@ class Strand:
             tuple, the id that is asked for at each read.
         reduce: what the reads of a teacher-forced answer are put together by.
         alignment: partners among all positions of the two rows.
+        sources: of an encoder-decoder what its encoder reads beside ``clean`` and ``corrupt``.
     """
 
     clean: Ids
@@ -41,6 +42,7 @@ class Strand:
     targets: tuple[tuple[int, ...], ...]
     reduce: Literal["sum", "mean"]
     alignment: Alignment
+    sources: tuple[Ids, Ids] | None = None
 
     def __len__(self) -> int:
         return len(self.clean)
@@ -65,6 +67,8 @@ class TokenPair:
         strands: the rows that are run on either prompt: one where both answers are read off it,
             or one that is fed the answer and one that is fed the wrong answer.
         alignment: which positions of the two prompts are partners.
+        sources: of an encoder-decoder the tokens that its encoder reads; ``clean`` and ``corrupt``
+            are then what its decoder begins with, the same for both.
     """
 
     clean: Ids
@@ -77,6 +81,7 @@ class TokenPair:
     first_difference: int
     strands: tuple[Strand, ...]
     alignment: Alignment
+    sources: tuple[Ids, Ids] | None = None
 
     def __len__(self) -> int:
         return len(self.clean)

@@ -24,6 +24,7 @@ from .plan import Program
 from .prefix import KeysValues, PrefixCache
 from .reading import Reading, read
 from .shipping import by_value, shipped
+from .two_texts import n_positions
 
 Captures = Mapping[tuple[int, str], NDArray[np.int64]]
 """(stage, point) -> the rows, at that stage, whose whole activation is wanted."""
@@ -85,7 +86,7 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
     """Evaluate a program in one forward pass."""
     lm.refuse_training_mode()
     ops = make_ops(lm, program, call)
-    arguments = forward_arguments(lm, call.ids, program.prefix, call.ids.shape[1])
+    arguments = forward_arguments(lm, call.ids, program.prefix, n_positions(call.ids))
     if call.prefix is not None:
         arguments["past_key_values"] = PrefixCache(*call.prefix)
     pair_of_row = torch.from_numpy(program.pair_of_row).to(lm.device)

@@ -26,6 +26,7 @@ class Block:
         softmax: it is torch's function, where it can be replaced.
         stream: returns the residual stream between attention and MLP, where a module does.
         heads: it has attention, of heads.
+        cross: the projection after attention to an encoder's states.
     """
 
     block: Any
@@ -41,6 +42,7 @@ class Block:
     softmax: bool = True
     stream: Any = None
     heads: bool = True
+    cross: Any = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,13 @@ def _bert(b: Any) -> Block:
     return Block(b, a, out.dense, *qkv, out.dense, mlp, mlp, mid=False, stream=out)
 
 
+def _t5(b: Any) -> Block:
+    own, cross, mlp = b.layer[0].SelfAttention, b.layer[1].EncDecAttention, b.layer[2]
+    ff = mlp.DenseReluDense
+    parts = (own, own.o, own.q, own.k, own.v, own.o, ff, ff.wo)
+    return Block(b, *parts, mid=False, stream=b.layer[1], cross=cross.o)
+
+
 def _mamba(b: Any) -> Block:
     out, no = b.mixer.out_proj, None
     return Block(*(b, b.mixer, out, no, no, no, out, no, no), mid=False, softmax=False, heads=False)
@@ -152,6 +161,7 @@ _BLOCKS: dict[str, Callable[[Any], Block]] = {
     "olmo2": _olmo2,
     "bert": _bert,
     "mamba": _mamba,
+    "t5": _t5,
 }
 
 
@@ -176,6 +186,9 @@ def anatomy(model: nn.Module) -> Anatomy:
         core = whole.bert
         blocks, embedding = core.encoder.layer, core.embeddings.word_embeddings
         final = core.pooler or whole.cls
+    elif kind == "t5":
+        core = whole.decoder
+        blocks, embedding, final = core.block, core.embed_tokens, core.final_layer_norm
     elif kind == "mamba":
         core = whole.backbone
         blocks, embedding, final = core.layers, core.embeddings, core.norm_f
@@ -203,6 +216,8 @@ def modules_of(model: nn.Module) -> dict[Key, tuple[nn.Module, str]]:
             "head" if b.heads else "mixer_channel": (b.projection, "input"),
             "attn_out" if b.heads else "mixer_out": (b.attn_added, "output"),
             "residual_mid": (b.stream, "output"),
+            "cross_head": (b.cross, "input"),
+            "cross_out": (b.cross, "output"),
             "neuron": (b.neurons, "input"),
             "mlp_out": (b.mlp_added, "output"),
             "residual_post": (b.block, "output"),
@@ -222,6 +237,7 @@ def _kv_heads(config: Any, n_heads: int) -> int:
 
 def _head_width(config: Any, n_heads: int) -> int:
     width = None if config.model_type == "falcon" else getattr(config, "head_dim", None)
+    width = config.d_kv if config.model_type == "t5" else width
     return int(width or config.hidden_size // max(1, n_heads))
 
 

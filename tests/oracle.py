@@ -38,7 +38,7 @@ Edits = Iterable[tuple[Any, How]]
 #: In this order a block computes them, and hooks that meet at one module must act.
 ORDER = (
     *("embedding", "residual", "query", "key", "value", "pattern", "head", "attn_out"),
-    *("mixer_channel", "mixer_out"),
+    *("cross_head", "cross_out", "mixer_channel", "mixer_out"),
     *("residual_mid", "neuron", "mlp_out", "residual_post"),
 )
 #: Mediators that are a part of another one's value.
@@ -87,6 +87,17 @@ class Oracle:
     _captured: dict[tuple[int, ...], dict[Key, Tensor]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.begun = {
+            self.ids(text): (
+                0,
+                *self.tokenizer(getattr(pair, "decoder", ""), add_special_tokens=False)[
+                    "input_ids"
+                ],
+            )
+            for pair in self.pairs
+            for text in (pair.clean, pair.corrupt)
+            if getattr(self.model.config, "is_encoder_decoder", False)
+        }
         self.body = anatomy(self.model)
         self.places = modules_of(self.model)
         self.n_heads = self.body.n_heads
@@ -122,8 +133,9 @@ class Oracle:
         return type(self.model).__name__.endswith("ForSequenceClassification")
 
     def length(self, index: int = 0) -> int:
-        """Tokens of a pair's prompts."""
-        return len(self.ids(self.pairs[index].clean))
+        """Tokens of a pair's prompts; beside an encoder, of what the decoder reads."""
+        ids = self.ids(self.pairs[index].clean)
+        return len(self.begun.get(ids, ids))
 
     def first_difference(self, index: int = 0) -> int:
         """The first position at which the two prompts of a pair differ."""
@@ -293,7 +305,12 @@ class Oracle:
                 stack.enter_context(self._applying(key, changes[key]))
             with torch.no_grad():
                 model: Any = self.model
-                logits: Tensor = model(input_ids=torch.tensor([ids]), use_cache=False).logits
+                more: dict[str, Any] = {}
+                if ids in self.begun:
+                    more["decoder_input_ids"] = torch.tensor([self.begun[ids]])
+                logits: Tensor = model(
+                    input_ids=torch.tensor([ids]), use_cache=False, **more
+                ).logits
                 logits = logits if self.classifies else logits[0]
         return logits
 

@@ -53,6 +53,20 @@ OTHER_CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
 }
+OTHER_CONFIGS["t5"] = (
+    "T5ForConditionalGeneration",
+    {
+        "d_model": 24,
+        "d_kv": 10,
+        "d_ff": 40,
+        "num_layers": 3,
+        "num_decoder_layers": 4,
+        "num_heads": 3,
+        "relative_attention_num_buckets": 8,
+        "relative_attention_max_distance": 10,
+        "decoder_start_token_id": 0,
+    },
+)
 
 #: The kind of a model to its ``model_type`` and its config.
 CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -3,6 +3,7 @@
 from ..errors import MediationError
 from .attn_out import ATTN_OUT
 from .base import POINTS, Layout, Mediator, Place, Point, Shape
+from .cross import CROSS_HEAD, CROSS_OUT
 from .embedding import EMBEDDING, EMBEDDING_UNIT
 from .head import HEAD
 from .mixer import MIXER_CHANNEL, MIXER_OUT
@@ -16,7 +17,7 @@ from .residual import RESIDUAL, RESIDUAL_MID, RESIDUAL_POST
 _ALL = (
     *(RESIDUAL, RESIDUAL_MID, RESIDUAL_POST, EMBEDDING, EMBEDDING_UNIT),
     *(ATTN_OUT, HEAD, QUERY, KEY, VALUE, PATTERN, EDGE),
-    *(MIXER_OUT, MIXER_CHANNEL),
+    *(CROSS_OUT, CROSS_HEAD, MIXER_OUT, MIXER_CHANNEL),
     *(MLP_OUT, MLP_UNIT, NEURON, NEURONS),
 )
 MEDIATORS: dict[str, Mediator] = {mediator.name: mediator for mediator in _ALL}

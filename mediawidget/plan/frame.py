@@ -33,6 +33,7 @@ class Frame:
         named: how many positions the prompt has by which sites are named, the clean one.
         own: and which of this prompt's positions each of those is, where that is another prompt.
         fed: how many tokens of an answer stand at the end of the prompt.
+        source: how many tokens an encoder reads beside it, at most.
     """
 
     shape: Shape
@@ -45,6 +46,7 @@ class Frame:
     named: int = 0
     own: Mapping[int, int] = field(default_factory=dict)
     fed: int = 0
+    source: int = 0
 
     def captured(self, position: Position) -> tuple[int, ...]:
         """The same for captured values, which are of the prompt, not of an answer fed after it."""

@@ -87,7 +87,8 @@ class Program:
         """A pass over the bases alone."""
         whole = cls.of_rows(n_bases * n_pairs, n_stages)
         rows = np.arange(n_bases * n_pairs).reshape(n_bases, n_pairs)
-        return replace(whole, n_pairs=n_pairs, bases=rows)
+        base = [np.arange(n_bases).repeat(n_pairs)] * n_stages
+        return replace(whole, n_pairs=n_pairs, bases=rows, base_of_row=base)
 
     def rows_of(self, run: int, stage: int) -> Ints:
         """(pair,) the rows that hold a run inside a stage."""

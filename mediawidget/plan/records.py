@@ -19,7 +19,10 @@ from .frame import Frame, Ints, OtherPrompt, no_partner
 
 _Where = tuple[int, str]
 
-_AFTER_MIXING = ("pattern", "mask", "attn_z", "attn_out", "mid", "neurons", "mlp_out")
+_AFTER_MIXING = (
+    *("pattern", "mask", "attn_z", "attn_out"),
+    *("cross_z", "cross_out", "mid", "neurons", "mlp_out"),
+)
 
 
 @dataclass

@@ -77,6 +77,11 @@ def random_pair(
         index = int(position) - start
         other[index] = str(rng.choice([word for word in WORDS if word != words[index]]))
     answer, wrong = (str(word) for word in rng.choice(WORDS, size=2, replace=False))
+    if kind == "t5":
+        # The encoder's texts are longer than the decoder's, which begins with a token of its own.
+        begun = " ".join(str(word) for word in rng.choice(WORDS, size=length - 1))
+        text, changed = (" ".join([*some, "toad", "seal"]) for some in (words, other))
+        return mw.PromptPair(text, changed, answer, wrong, decoder=begun)
     if kind == "bert":
         words[1] = other[1] = MASK
     if kind == "bert_classifier":

@@ -87,6 +87,12 @@ class Features(Part):
         return self.sae.width
 
     @property
+    def words(self) -> str:
+        n = len(self.units)
+        named = f"feature {self.units[0]}" if n == 1 else f"{n} features"
+        return " and ".join([named] * (n > 0) + ["the error"] * self.error)
+
+    @property
     def family(self) -> Hashable:
         return "features", self.sae, self.codes is None
 

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from ..edits.features import Features, clamp, error, steer
     from ..edits.sparse import SAE
     from .attributing import attribute, check
+    from .between import FeatureEdges, edges
     from .cells import codes
+    from .circuits import FeatureCircuit, circuit, nodes_of
     from .files import load, save
+    from .nodes import Node
     from .shipped import teaching
     from .sweeping import job, sweep
 
@@ -22,7 +25,10 @@ _HOMES = {
     "..edits.sparse": ["SAE"],
     ".attributing": ["attribute", "check"],
     ".cells": ["codes"],
+    ".circuits": ["FeatureCircuit", "circuit", "nodes_of"],
+    ".between": ["FeatureEdges", "edges"],
     ".files": ["load", "save"],
+    ".nodes": ["Node"],
     ".shipped": ["teaching"],
     ".sweeping": ["job", "sweep"],
 }
@@ -30,14 +36,20 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "SAE",
+    "FeatureCircuit",
+    "FeatureEdges",
     "Features",
+    "Node",
     "attribute",
     "check",
+    "circuit",
     "clamp",
     "codes",
+    "edges",
     "error",
     "job",
     "load",
+    "nodes_of",
     "save",
     "steer",
     "sweep",

@@ -146,7 +146,7 @@ class Cells:
     # --- what there is --------------------------------------------------------------------------
 
     @cached_property
-    def values(self) -> dict[Base, list[Array]]:
+    def seen(self) -> dict[Base, list[Array]]:
         """Per prompt and pair the site's value: (position, width)."""
         study, site = self.study, self.sae.at()
         if len({len(pair) for pair in study.engine.pairs}) == 1:
@@ -163,7 +163,7 @@ class Cells:
     @cached_property
     def codes(self) -> dict[Base, list[Array]]:
         """Per prompt and pair the codes: (position, feature)."""
-        return {base: [self.sae.encode(x) for x in some] for base, some in self.values.items()}
+        return {base: [self.sae.encode(x) for x in some] for base, some in self.seen.items()}
 
     def rows(self, spot: Position, pair: int) -> list[int]:
         """The positions of a spot in the prompts of a pair."""
@@ -196,7 +196,7 @@ class Cells:
         """Mean code (feature,) and mean error (width,) over both prompts of all pairs at a spot."""
         some, left = [], []
         for base in BASES:
-            for pair, x in enumerate(self.values[base]):
+            for pair, x in enumerate(self.seen[base]):
                 rows = self.rows(spot, pair)
                 some.append(self.codes[base][pair][rows])
                 left.append(self.sae.error(x[rows]))

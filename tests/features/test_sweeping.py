@@ -45,9 +45,8 @@ def test_every_cell_is_its_own_run(edit: mw.Edit) -> None:
             rest: np.ndarray | None = None
             for side, base in enumerate(BASES):
                 own, lent = x[base][0][at], x[other(base)][0][at]
-                to: np.ndarray = {"patch": codes[other(base)][0][at], "zero": np.zeros(11)}.get(
-                    edit.kind, np.mean([one[at] for one in every], axis=0)
-                )
+                means = np.mean([one[at] for one in every], axis=0)
+                tos = {"patch": codes[other(base)][0][at], "zero": np.zeros(11), "mean": means}
                 if unit == "error":
                     lefts = {
                         "patch": [sae.error(lent)],
@@ -56,7 +55,7 @@ def test_every_cell_is_its_own_run(edit: mw.Edit) -> None:
                     }
                     rest = np.mean(lefts[edit.kind], axis=0)
                 chosen = [] if unit == "error" else [unit]
-                value = torch.from_numpy(set_by_hand(sae, own, to, chosen, rest))
+                value = torch.from_numpy(set_by_hand(sae, own, tos[edit.kind], chosen, rest))
                 run = oracle.run(base, [(sae.at(at), ("value", value))], 0)
                 np.testing.assert_allclose(effect.edited[0, side, i, at], run, atol=1e-9)
 

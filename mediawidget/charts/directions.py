@@ -10,7 +10,17 @@ import pandas as pd
 
 from ..effects import Effect
 from ..errors import require
-from .base import GREY, WIDTH, Layers, by_name, layers, metric_words, numbers, without_shape
+from .base import (
+    GREY,
+    WIDTH,
+    Layers,
+    by_name,
+    layers,
+    metric_words,
+    numbers,
+    without_shape,
+    zero_line,
+)
 
 KEYS = ("PIE", "TIE")
 _WHOLE = "whole site"
@@ -66,8 +76,8 @@ def directions(comparison: Compared | pd.DataFrame, key: str = "PIE") -> Layers:
     )
     return layers(
         f"{key} by kind of direction, n={n} pairs",
-        _across(0.0, dash=False),
-        *(_across(float(share), dash=True) for share in whole[_SHARE].dropna()),
+        zero_line("y"),
+        *(part for share in whole[_SHARE].dropna() for part in _whole(float(share))),
         ends.transform_filter("isValid(datum.low)"),
         dots,
     ).properties(width=WIDTH, height=240)
@@ -93,34 +103,47 @@ def placebos(held: Held, key: str = "PIE", bins: int = 20) -> Layers:
         fix="charts.placebos(mw.directions.placebo(study, site, found))",
     )
     means = np.asarray(held.effect[key])
-    table = pd.DataFrame({"mean": means[1:]})
+    # Counted here, so that the axis is one of numbers and not of bins.
+    counts, edges = np.histogram(means[1:], bins=bins)
+    table = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "count": counts, "none": 0})
     title = f"{key} ({metric_words(held.effect.metric)}), mean over n={held.effect.n_pairs} pairs"
     bars = (
-        alt.Chart(table)
-        .mark_bar(color=GREY, binSpacing=1)
+        alt.Chart(table[table["count"] > 0])
+        .mark_bar(color=GREY)
         .encode(
-            x=alt.X("mean:Q", bin=alt.Bin(maxbins=bins), title=title),
-            y=alt.Y("count()", title="placebos", axis=alt.Axis(tickMinStep=1, format="d")),
+            x=alt.X("low:Q", title=title, scale=alt.Scale(zero=False, nice=True)),
+            x2="high:Q",
+            y=alt.Y("count:Q", title="placebos", axis=alt.Axis(tickMinStep=1, format="d")),
+            y2="none:Q",
+            tooltip=["count:Q", *numbers(table, "low", "high")],
         )
     )
-    true = pd.DataFrame({"mean": means[:1], "name": f"true: {means[0]:+.3g}"})
-    one = alt.Chart(true).encode(x=alt.X("mean:Q", title=title))
+    words = f"k={held.k}: above {held.percentile(key):.0%} of {len(means) - 1} placebos, in size"
+    true = _true(float(means[0]), float(means[1:].mean()), title)
+    return layers(words, zero_line("x"), bars, *true).properties(width=WIDTH, height=180)
+
+
+def _true(mean: float, others: float, title: str) -> list[alt.Chart]:
+    """A line at the true subspace's mean, and the number on the side where the placebos are."""
+    table = pd.DataFrame({"mean": [mean], "name": f"true {mean:+.3g}"})
+    one = alt.Chart(table).encode(x=alt.X("mean:Q", title=title))
     colour = by_name("", [], "")["color"]
-    rule = one.mark_rule(strokeWidth=3).encode(color=colour, tooltip=numbers(true, "mean"))
-    word = one.mark_text(align="right", dx=-6, y=8, fontSize=12).encode(text="name:N", color=colour)
-    words = (
-        f"k={held.k}: above {held.percentile(key):.0%} of {len(table)} random subspaces "
-        "of its displacement"
-    )
-    return layers(words, bars, rule, word).properties(width=WIDTH, height=180)
+    rule = one.mark_rule(strokeWidth=3).encode(color=colour, tooltip=numbers(table, "mean"))
+    left = mean >= others
+    word = one.mark_text(
+        align="right" if left else "left", dx=-6 if left else 6, y=8, fontSize=12
+    ).encode(text="name:N", color=colour)
+    return [rule, word]
 
 
-def _across(share: float, *, dash: bool) -> alt.Chart:
-    """A line at a share: at none, or at the whole site's."""
-    rule: alt.Chart = alt.Chart(alt.InlineData(values=[{}])).mark_rule(
-        color=GREY, strokeDash=[4, 3] if dash else [1, 0]
+def _whole(share: float) -> list[alt.Chart]:
+    """A dashed line at the whole site's share, and its name."""
+    at = alt.Chart(pd.DataFrame({"share": [share], "name": _WHOLE}))
+    line = at.mark_rule(color=GREY, strokeDash=[4, 3]).encode(y="share:Q")
+    name = at.mark_text(align="right", x=WIDTH - 4, dy=-7, color=GREY).encode(
+        y="share:Q", text="name:N"
     )
-    return rule.encode(y=alt.datum(share))
+    return [line, name]
 
 
 def _compared(comparison: Compared | pd.DataFrame, key: str) -> pd.DataFrame:

@@ -65,7 +65,7 @@ def das_search(
     study: Study, site: Site, k: int, how: Asked, question: Question | None = None
 ) -> Searching:
     """The search behind ``das``, of another question where one is given."""
-    question = _question(study, site, how) if question is None else question
+    question = question_at(study, site, how) if question is None else question
     whole: object = k
     require(
         isinstance(whole, int) and not isinstance(whole, bool) and 1 <= whole <= question.width,
@@ -78,6 +78,7 @@ def das_search(
         "das",
         *(study, site, question, how, _pairs(study, how)),
         lambda seed: Basis(question.width, k, seed, question.change),
+        {"k": k},
     )
 
 
@@ -104,7 +105,7 @@ def boundless(
 def boundless_job(study: Study, site: Site, **options: Unpack[Options]) -> Job[Aligned]:
     """The same, not yet started."""
     how = asked(options, penalty=1.0)
-    question = _question(study, site, how)
+    question = question_at(study, site, how)
     width = question.width
     how = replace(
         how,
@@ -130,7 +131,7 @@ def neuron_masks(
         study: pairs, as for ``das``.
         site: where.
         progress: whether to show a bar.
-        options: ``Options``; a full mask costs 0.1 nats by default, and the rate is 0.1.
+        options: ``Options``; a full mask costs 0.1 nats by default.
 
     Source: differential binary masking (De Cao et al. 2020), as it is held beside rotations since
     Geiger et al. 2023.
@@ -140,9 +141,9 @@ def neuron_masks(
 
 def neuron_masks_job(study: Study, site: Site, **options: Unpack[Options]) -> Job[Aligned]:
     """The same, not yet started."""
-    how = asked(options, penalty=0.1, rate=0.1)
+    how = asked(options, penalty=0.1)
     how = replace(how, schedule=replace(how.schedule, patience=None, temperatures=(1.0, 0.01)))
-    question = _question(study, site, how)
+    question = question_at(study, site, how)
     search = Searching(
         "neurons",
         *(study, site, question, how, _pairs(study, how)),
@@ -151,7 +152,12 @@ def neuron_masks_job(study: Study, site: Site, **options: Unpack[Options]) -> Jo
     return Job(search.steps(), search.total, search.result)
 
 
-def _question(study: Study, site: Site, how: Asked) -> Question:
+def question_at(study: Study, site: Site, how: Asked) -> Question:
+    """What is asked of the study at that site.
+
+    Raises:
+        MediationError: no study or site, and what ``question_of`` raises.
+    """
     refuse_no_study(study)
     given: object = site
     require(

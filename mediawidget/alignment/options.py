@@ -59,7 +59,7 @@ DEFAULTS: Options = {
     "over": "vocabulary",
     "epochs": 60,
     "batch": 16,
-    "rate": 0.02,
+    "rate": 0.1,
     "patience": None,
     "starts": 1,
     "penalty": 0.0,
@@ -112,5 +112,5 @@ def _refuse_no_numbers(given: Mapping[str, Any]) -> None:
             "Training has numbers.",
             value=f"{name}={value!r}",
             expected=f"{'an int' if name in wholes else 'a number'} from {least:g}",
-            fix="mw.alignment.das(study, site, epochs=60, batch=16, rate=0.02)",
+            fix="mw.alignment.das(study, site, epochs=60, batch=16, rate=0.1)",
         )

@@ -13,12 +13,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from .. import networks
 from ..edits import Zero
+from ..edits.base import BASES
 from ..errors import MediationError
 from ..filing import weights_changed
 from ..gradients import differentiated, refuse_no_gradients
 from ..groups import Group
 from ..mediators import mediator_named
+from ..networks.anatomy import Spot
+from ..networks.network import Network
+from ..networks.recording import positions_at
 from ..plan.frame import Ints
 from ..runs import Run, roles_named
 from ..sites import Site
@@ -122,6 +127,34 @@ class Tokens(Question):
             raise weights_changed(self.study.lm)
 
 
+@dataclass(frozen=True, eq=False)
+class Classes(Question):
+    """Of a network that is no language model: the base is the corrupt input."""
+
+    network: Network
+    inputs: Tensor
+    spot: Spot
+    positions: tuple[int, ...]
+    unit: int | None
+    version: tuple[int, ...]
+
+    def together(self) -> Sequence[Ints]:
+        return [np.arange(len(self.labels))]
+
+    def logits(self, pairs: Ints, shift: Tensor) -> Tensor:
+        size = (len(pairs), self.spot.n_positions, self.spot.width)
+        whole = torch.zeros(size, dtype=shift.dtype, device=shift.device)
+        columns = slice(None) if self.unit is None else slice(self.unit, self.unit + 1)
+        whole[:, list(self.positions), columns] = shift
+        rows, shifts = self.inputs[torch.from_numpy(pairs)], {self.spot.name: whole}
+        with networks.differentiated(self.network, rows, (), Tensor.sum, shifts=shifts) as done:
+            return done.output
+
+    def refuse_changed(self) -> None:
+        if self.network.version() != self.version:
+            raise weights_changed(self.network)  # type: ignore[arg-type]
+
+
 def question_of(study: Study, site: Site, over: Over) -> Question:
     """What a study asks at a site: its pair's answer, the clean prompt being the source.
 
@@ -129,8 +162,27 @@ def question_of(study: Study, site: Site, over: Over) -> Question:
         MediationError: no gradients; answers that are sets or several tokens; a site that is not
             there, or of several widths.
     """
-    lm = study.lm
+    lm, engine = study.lm, study.engine
     refuse_no_gradients(lm)
+    network = networks.as_network(lm)
+    if network is None:
+        _refuse_no_token(study)
+    version = lm.version()
+    base, source = (study.activations(site, at).array for at in ("corrupt", "clean"))
+    change = torch.from_numpy(np.asarray(source, dtype=np.float64) - base).to(lm.device)
+    change = change.to(torch.float64 if lm.dtype == torch.float64 else torch.float32)
+    labels = torch.tensor([[pair.answer, pair.wrong] for pair in study.token_pairs])
+    labels = labels.to(lm.device)
+    if network is None:
+        return Tokens(change, labels, over, study, site, version)
+    assert isinstance(engine, networks.NetworkEngine)
+    spot = engine.anatomy.spot(site)
+    at = positions_at(site, spot, engine.common_roles)
+    inputs = engine.inputs[BASES.index("corrupt")]
+    return Classes(change, labels, over, network, inputs, spot, at, site.unit, version)
+
+
+def _refuse_no_token(study: Study) -> None:
     if any(pair.strands[0].forced or max(map(len, pair.answers)) > 1 for pair in study.token_pairs):
         raise MediationError(
             "An alignment is trained for answers of one token.",
@@ -138,9 +190,3 @@ def question_of(study: Study, site: Site, over: Over) -> Question:
             expected="one token as the answer, and one as the wrong answer",
             fix="PromptPair(..., answer='Mary', wrong='John')",
         )
-    version = lm.version()
-    base, source = (study.activations(site, at).array for at in ("corrupt", "clean"))
-    change = torch.from_numpy(np.asarray(source, dtype=np.float64) - base).to(lm.device)
-    exact = torch.float64 if lm.dtype == torch.float64 else torch.float32
-    labels = torch.tensor([[pair.answer, pair.wrong] for pair in study.token_pairs])
-    return Tokens(change.to(exact), labels.to(lm.device), over, study, site, version)

@@ -15,6 +15,10 @@ from torch import Tensor
 
 from ..edits import Subspace
 
+STEP = 0.2
+HALFWAY = 0.5 / STEP
+"""The boundary is a parameter times this, in parts of the site: it moves slower than bases turn."""
+
 OPEN = 0.5
 """From this share on a direction counts as inside."""
 
@@ -64,7 +68,11 @@ class Learner(ABC):
 
 
 class Basis(Learner):
-    """An orthonormal basis of k directions: the Q of a free matrix (width, k)."""
+    """An orthonormal basis of k directions: the Q of a free matrix (width, k).
+
+    The matrix starts with numbers of about 1, so that a step of Adam turns the basis by as much
+    whatever the width is.
+    """
 
     soft = False
 
@@ -84,16 +92,16 @@ class Bounded(Learner):
 
     def __init__(self, width: int, seed: int, like: Tensor) -> None:
         turn = _random_basis(width, width, seed).to(like)
-        super().__init__(width, turn, torch.tensor(0.5).to(like))
+        super().__init__(width, turn, torch.tensor(HALFWAY).to(like))
 
     def rows(self) -> tuple[Tensor, Tensor]:
-        turn, share = self.parameters
+        turn, steps = self.parameters
         rows = torch.linalg.qr(turn).Q.T
         places = torch.arange(self.width).to(rows) + 0.5
-        return rows, ((share * self.width - places) / self.temperature).sigmoid()
+        return rows, ((steps * STEP * self.width - places) / self.temperature).sigmoid()
 
     def penalty(self) -> Tensor:
-        return self.parameters[1].clamp(0.0, 1.0)
+        return (self.parameters[1] * STEP).clamp(0.0, 1.0)
 
 
 class Mask(Learner):
@@ -115,6 +123,7 @@ class Mask(Learner):
 
 
 def _random_basis(width: int, k: int, seed: int) -> Tensor:
-    """(width, k) orthonormal columns, drawn uniformly."""
+    """(width, k) orthogonal columns, drawn uniformly, numbers of about 1."""
     drawn = np.random.default_rng(seed).standard_normal((width, k))
-    return torch.from_numpy(np.linalg.qr(drawn)[0])
+    columns: Tensor = torch.from_numpy(np.linalg.qr(drawn)[0])
+    return columns * width**0.5

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ class Searching:
         how: options, its schedule among them.
         pairs: numbers of those that train, end it, and are reported on.
         make: a seed to an untrained map.
+        own: what this method was asked with, beside the options of all.
     """
 
     method: Method
@@ -40,6 +42,7 @@ class Searching:
     how: Asked
     pairs: tuple[Numbers, Numbers, Numbers]
     make: Callable[[int], Learner]
+    own: Mapping[str, Any] = field(default_factory=dict)
     trained: list[Training] = field(default_factory=list)
 
     @property
@@ -85,7 +88,7 @@ class Searching:
             report_on=report,
             seed=schedule.seed,
             seconds=sum(one.seconds for one in self.trained),
-            options={**asdict(schedule), "starts": self.how.starts},
+            options={**asdict(schedule), "starts": self.how.starts, **self.own},
             coordinates=learner.coordinates() if isinstance(learner, Mask) else (),
             boundary=learner.size if isinstance(learner, Bounded) else None,
             soft_iia=best.measure(report)[1] if learner.soft else None,

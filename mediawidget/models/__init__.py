@@ -34,16 +34,20 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from ..lm import LM
+    from ..prompts import Contrast
     from ._decoder import Circuit
+    from ._equality import HierarchicalEquality
     from ._planted import Planted
 
 __all__ = [
     "arithmetic",
     "arithmetic_pair",
+    "equality_counterfactuals",
     "equation_pairs",
     "equations",
     "gate",
     "gate_pair",
+    "hierarchical_equality",
     "induction",
     "induction_pairs",
     "ioi_mini",
@@ -53,6 +57,7 @@ __all__ = [
     "lookback_pair",
     "lookback_prompt",
     "planted",
+    "planted_counterfactuals",
     "planted_inputs",
     "planted_pairs",
     "planted_subspace",
@@ -231,6 +236,61 @@ def planted_inputs(n: int = 256, seed: int = 0) -> Tensor:
     refuse_no_count(n, "n", 1, MOST_PAIRS)
     refuse_no_seed(seed)
     return inputs(int(n), int(seed))
+
+
+def planted_counterfactuals(
+    gate: str = "XOR", variable: str = "z1", n: int = 256, seed: int = 0
+) -> Contrast:
+    """Pairs of inputs of ``planted``, the corrupt one the base and the clean one the source.
+
+    The answer, 0 or 1, is what it should say of the base once ``variable`` ("z1" or "z2") is the
+    source's.
+
+    Example:
+        >>> import mediawidget as mw
+        >>> network = mw.load(mw.models.planted("XOR"), points={"hidden": "turn"})
+        >>> study = mw.Study(network, mw.models.planted_counterfactuals("XOR"))
+        >>> found = mw.alignment.das(study, network.site("layer", "hidden"), k=1)
+    """
+    from ._planted import counterfactuals
+
+    refuse_no_count(n, "n", 1, MOST_PAIRS // 2)
+    refuse_no_seed(seed)
+    return counterfactuals(gate, variable, int(n), int(seed))
+
+
+def hierarchical_equality(*, rotated: bool = True, seed: int = 0) -> HierarchicalEquality:
+    """Whether (a == b) is the same as (c == d), of four objects: a small trained network.
+
+    A torch module in double precision of inputs (row, 16), an object being four numbers from -1
+    to 1; it is right on all of 50,000 new inputs, half of the pairs of objects being equal. What
+    it knows of each pair is in four directions of its first hidden layer, the output of ``turn``,
+    eight wide, which is turned: ``planted`` is Q, rows 0 to 3 of the first pair. Of all sets of its
+    neurons the best exchanges a == b with an accuracy of 0.73.
+
+    Args:
+        rotated: False leaves Q the identity, so that neurons 0 to 3 are of the first pair.
+        seed: of Q.
+
+    Source: the task of Geiger et al. 2023 (section 3).
+    """
+    from ._equality import build
+
+    refuse_no_seed(seed)
+    return build(rotated, int(seed))
+
+
+def equality_counterfactuals(variable: str = "a == b", n: int = 256, seed: int = 0) -> Contrast:
+    """Pairs of inputs of ``hierarchical_equality``, the corrupt one the base.
+
+    The answer, 0 or 1, is what it should say of the base once ``variable`` ("a == b" or "c == d")
+    is that of the clean input, the source.
+    """
+    from ._equality import counterfactuals
+
+    refuse_no_count(n, "n", 1, MOST_PAIRS // 2)
+    refuse_no_seed(seed)
+    return counterfactuals(variable, int(n), int(seed))
 
 
 def induction(beta: float = 20.0, decoys: int = 0, seed: int = 0) -> LM:

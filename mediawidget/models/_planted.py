@@ -16,11 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import require
+from ..inputs import InputPair
+from ..prompts import Contrast
 
 Gate = Literal["XOR", "AND", "OR", "ADD"]
 
 UNITS = {"XOR": (1.0, -2.0), "AND": (0.0, 1.0), "OR": (1.0, -1.0), "ADD": (1.0, 0.0)}
 """The gate as a sum of relu(s) and relu(s - 1)."""
+
+VARIABLES = ("z1", "z2")
 
 SHARP = 8.0
 """The logits' scale: "yes" has a probability of 0.982 where the gate is 1."""
@@ -90,6 +94,28 @@ def inputs(n: int, seed: int) -> Tensor:
     bits = torch.randint(0, 2, (n, 2), generator=draw).double()
     noise = SPREAD * torch.randn((n, N_NOISE), generator=draw, dtype=torch.float64)
     return torch.cat([bits, noise], dim=1)
+
+
+def counterfactuals(gate: str, variable: str, n: int, seed: int) -> Contrast:
+    """Pairs whose answer is the gate on the corrupt input's bits, one of them the clean one's.
+
+    Raises:
+        MediationError: no such variable.
+    """
+    require(
+        variable in VARIABLES,
+        "The network has two variables.",
+        value=variable,
+        expected=" or ".join(map(repr, VARIABLES)),
+        fix="mw.models.planted_counterfactuals('XOR', 'z1')",
+    )
+    both = inputs(2 * n, seed)
+    answers = interchanged(gate, both[:n], both[n:], VARIABLES.index(variable)).tolist()
+    pairs = [
+        InputPair(clean=source, corrupt=base, answer=answer, wrong=1 - answer)
+        for base, source, answer in zip(both[:n].numpy(), both[n:].numpy(), answers, strict=True)
+    ]
+    return Contrast(pairs, f"{variable} of {gate}")
 
 
 def interchanged(gate: str, base: Tensor, source: Tensor, variable: int) -> Tensor:

@@ -30,6 +30,7 @@ from .first_order import Grid, Method
 from .gradients import refuse_no_gradients
 from .mediators import mediator_named
 from .metrics import Metric
+from .networks import refuse_network
 from .outcomes import Outcomes
 from .pieces import Piece
 from .plain import plain_run
@@ -115,6 +116,7 @@ def refuse_no_estimate(question: Question, metric: Metric, method: Method) -> No
         MediationError: a mediator, edit, metric or model that has no gradient of this kind.
     """
     lm, sweep = question.engine.lm, question.sweep
+    refuse_network(lm, "An estimate of a sweep")
     mediator = mediator_named(sweep.mediator)
     if mediator.point == "pattern":
         raise MediationError(

@@ -18,7 +18,7 @@ class InputPair:
 
     Args:
         clean: the input whose class is ``answer``, without an axis of rows: an array or tensor of
-            numbers, (channel, height, width), (time, feature), (feature,)...
+            numbers, (channel, height, width), (time, feature), (feature,)... Kept as an array.
         corrupt: the input whose class is ``wrong``, of the same shape.
         answer: a class, as an index into the network's output.
         wrong: the class that the answer is held against.
@@ -35,8 +35,8 @@ class InputPair:
         (2,)
     """
 
-    clean: NDArray[Any]
-    corrupt: NDArray[Any]
+    clean: Any
+    corrupt: Any
     answer: int
     wrong: int
     roles: Mapping[str, int] = field(default_factory=dict)

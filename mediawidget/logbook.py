@@ -135,7 +135,9 @@ class Logbook(ABC):
             >>> mw.Study.load("study.json", lm).undo()
         """
         from . import study_files
+        from .networks import refuse_network
 
+        refuse_network(self.engine.lm, "A study in a file")
         return study_files.save(self, as_path(path, *_FILE))  # type: ignore[arg-type]
 
     @classmethod
@@ -178,7 +180,9 @@ class Logbook(ABC):
                 values, captured values, prompts of unequal lengths, a metric of your own.
         """
         from .coding import script
+        from .networks import refuse_network
 
+        refuse_network(self.engine.lm, "A script of what was run")
         study: Any = self
         return script(study, model)
 

@@ -7,7 +7,7 @@
 
 from . import plain as plain  # which registers the slow road of networks
 from .engine import NetworkEngine
-from .network import Network, as_network
+from .network import Network, as_network, refuse_network
 from .passes import Pass, differentiated, forward
 from .points import Point
 
@@ -19,4 +19,5 @@ __all__ = [
     "as_network",
     "differentiated",
     "forward",
+    "refuse_network",
 ]

@@ -81,6 +81,7 @@ class Batch:
         blocks += [self.inputs[base, index] for base in bases]
         return torch.cat(blocks)
 
+    @cached_property
     def writes(self) -> dict[int, list[tuple[Write, Ints]]]:
         """Per tap what is written, one after another, and whose run each entry is.
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..chunks import half_of, in_halves
@@ -26,15 +25,16 @@ from ..mediators import OF_NETWORKS
 from ..memory import budget_bytes
 from ..outcomes import Outcomes
 from ..plan.frame import Ints
-from ..precision import tolerance
-from ..reading import Reading, read
+from ..reading import Reading
 from ..readouts import BASE_COLUMNS, joined, token_of
 from ..runs import Run
 from ..sites import Site
+from .anatomy import not_here
 from .batch import Batch, Drawn
-from .network import Network
-from .recording import Recorded, checked_spot, not_here, positions_at, recorded
-from .tracing import run_batch
+from .filing import Filing
+from .network import LanguageModelsOnlyError, Network
+from .recording import Recorded, checked_spot, positions_at, recorded
+from .tracing import Seen, run_batch
 
 MOST_ROWS = 4096
 """Of a batch, so that a job can be watched and cancelled."""
@@ -157,6 +157,10 @@ class NetworkEngine(Engine):
     def equal(self) -> bool:
         return True
 
+    def groups_of(self, roles: frozenset[str]) -> NoReturn:  # noqa: ARG002
+        """Refused: inputs come in one shape, and are in no groups."""
+        raise LanguageModelsOnlyError("This method", self.network)
+
     def swept(self, mediator: str, *, positional: bool) -> int:
         """How many positions a sweep has an axis for: those of the point that has most."""
         if mediator not in OF_NETWORKS:
@@ -206,8 +210,9 @@ class NetworkEngine(Engine):
         outcomes.passes += len(known) > 0
         outcomes.seconds += time.perf_counter() - began
         asked = plan.n_asked - n_once
+        filing = Filing(self.network, self.reading, outcomes, top)
 
-        def do(part: _Part) -> tuple[Batch, Any]:
+        def do(part: _Part) -> tuple[Batch, Seen]:
             needed = plan.with_lenders(part.runs.tolist())
             batch = self._batch(plan, needed, part.pairs, known, drawn)
             return batch, self._run(batch)
@@ -215,7 +220,7 @@ class NetworkEngine(Engine):
         for part in self._parts(plan, n_once):
             began = time.perf_counter()
             for small, (batch, seen) in in_halves([part], do, _Part.halves, 1):
-                self._file(batch, small, seen, outcomes, top)
+                filing.add(batch, small.runs, small.pairs, seen)
             outcomes.seconds += time.perf_counter() - began
             # Checks are of the first pairs alone.
             yield int((part.runs < asked).sum()) * len(part.pairs)
@@ -259,56 +264,9 @@ class NetworkEngine(Engine):
             self.common_roles,
         )
 
-    def _run(self, batch: Batch, rows: Mapping[int, Tensor] | None = None) -> Any:
-        writes = {tap: [w for w, _ in some] for tap, some in batch.writes().items()}
+    def _run(self, batch: Batch, rows: Mapping[int, Tensor] | None = None) -> Seen:
+        writes = {tap: [w for w, _ in some] for tap, some in batch.writes.items()}
         return run_batch(self.network, self.anatomy.taps, batch.rows(), writes, rows)
-
-    def _file(self, batch: Batch, part: _Part, seen: Any, outcomes: Outcomes, top: int) -> None:
-        """Put what a batch came to where it belongs."""
-        n_pairs, pairs = len(part.pairs), part.pairs
-        device = self.network.device
-        of_row = torch.arange(n_pairs, device=device).repeat(batch.n_rows // n_pairs)
-        clean = torch.arange(n_pairs, device=device)
-        reading = self.reading.of(torch.from_numpy(pairs).to(device))
-        found = read(seen.output[:, None], reading, of_row, (clean, clean + n_pairs))
-        blocks = found.double().cpu().numpy().reshape(-1, n_pairs, len(self.columns))
-        bases = blocks[:2].swapaxes(0, 1)
-        before = outcomes.bases[pairs]
-        known = ~np.isnan(before)
-        if known.any() and not np.abs(before - bases)[known].max() <= tolerance(self.lm, bases):
-            raise weights_changed(self.lm)
-        outcomes.bases[pairs] = bases
-        own = [batch.block[run] for run in part.runs.tolist()]
-        at = np.ix_(part.runs, pairs)
-        outcomes.kept[at] = blocks[own]
-        outcomes.left[at] = 0
-        outcomes.fired[at] = self._fired(batch, seen)[part.runs]
-        outcomes.passes += 1
-        outcomes.rows += batch.n_rows
-        if top:
-            self._keep_top(batch, part, seen.output, outcomes, top)
-
-    def _fired(self, batch: Batch, seen: Any) -> NDArray[np.float64]:
-        """(run, pair): the largest change by any edit of a run."""
-        fired = np.zeros((len(batch.recorded.runs), len(batch.pairs)))
-        runs = [of for _, some in sorted(batch.writes().items()) for _, of in some]
-        for of, moved in zip(runs, seen.moved, strict=True):
-            change = moved.double().cpu().numpy().reshape(len(of), -1)
-            np.maximum.at(fired, of, change)
-        return fired
-
-    def _keep_top(
-        self, batch: Batch, part: _Part, output: Tensor, outcomes: Outcomes, top: int
-    ) -> None:
-        """The likeliest classes of the inputs and of each run, under their pair."""
-        chances = output.float().softmax(-1).topk(min(top, output.shape[-1]))
-        best, likely = chances.indices.cpu().numpy(), chances.values.cpu().numpy()
-        named = {**{base: base for base in BASES}, **{run: run for run in part.runs.tolist()}}
-        for name, key in named.items():
-            for column, pair in enumerate(part.pairs.tolist()):
-                row = batch.block[key] * len(part.pairs) + column
-                both = zip(best[row].tolist(), likely[row].tolist(), strict=True)
-                outcomes.top[(name, pair)] = list(both)
 
     def _known(self, plan: Recorded) -> dict[tuple[int, str], Tensor]:
         """What means and the scales of noise are made of: every pair's inputs at some taps."""

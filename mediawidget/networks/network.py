@@ -17,9 +17,29 @@ from ..inputs import InputPair
 from ..mediators import PointShape
 from ..readouts import Readout
 from ..sites import Position, Site
-from .anatomy import Anatomy, Spot, anatomy_of
+from .anatomy import Anatomy, Spot
 from .points import RECURRENT, as_points
+from .probing import anatomy_of
 from .unrolled import unrolled
+
+
+class LanguageModelsOnlyError(MediationError, AttributeError):
+    """Something that only language models have, asked of another network."""
+
+    def __init__(self, what: str, network: object) -> None:
+        super().__init__(
+            f"{what} is for language models alone.",
+            value=repr(network),
+            expected="a study of a language model: mw.Study(mw.load(), pair)",
+            fix="study.sweep('layer') or study.sweep('channel', by='position') draws itself in a "
+            "cell, and mw.charts.maps(effect) draws locations; study.intervene({site: edit})",
+        )
+
+
+def refuse_network(model: object, what: str) -> None:
+    """Raise where ``what`` is asked of a network that is no language model."""
+    if isinstance(model, Network):
+        raise LanguageModelsOnlyError(what, model)
 
 
 class Classes:
@@ -166,6 +186,11 @@ class Network:
         if self._last is None:
             return "\n".join([*lines, *(f"{n}: {p.path}" for n, p in self.points.items())])
         return "\n".join([*lines, *(_described(self._last, spot) for spot in self._last.spots)])
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise LanguageModelsOnlyError(f"The attribute {name!r}", self)
 
     def __repr__(self) -> str:
         return f"Network({self.name!r}, points {', '.join(self.points)})"

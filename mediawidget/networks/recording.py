@@ -17,7 +17,7 @@ from ..plan import with_lenders
 from ..plan.frame import Ints
 from ..runs import Run
 from ..sites import Site
-from .anatomy import Anatomy, Spot
+from .anatomy import Anatomy, Spot, not_here
 
 Roles = Mapping[str, tuple[int, ...]]
 
@@ -120,20 +120,9 @@ def checked_spot(site: Site, anatomy: Anatomy, roles: Roles) -> Spot:
     Raises:
         MediationError: a mediator of language models, or a site that there is not.
     """
-    if site.mediator not in OF_NETWORKS:
-        raise not_here(site.mediator, anatomy)
+    spot = anatomy.spot(site)
     mediator_named(site.mediator).check(site, anatomy.shape, 0, roles)
-    return anatomy.spot(site)
-
-
-def not_here(mediator: str, anatomy: Anatomy) -> MediationError:
-    """What to say of a mediator of language models."""
-    return MediationError(
-        f"The mediator {mediator!r} is one of language models.",
-        value=repr(mediator),
-        expected="one of " + ", ".join(k for k in OF_NETWORKS if anatomy.of_kind(k)),
-        fix="study.sweep('layer') edits every point of the network as a whole",
-    )
+    return spot
 
 
 # --- inside ---------------------------------------------------------------------------------

@@ -106,6 +106,7 @@ class View(Page):
     direction = t.Enum(["restore", "break", "difference"], "restore").tag(sync=True)
 
     def __init__(self, study: Study, *, direction: str = "restore", mediator: str = "residual"):
+        from ..networks import refuse_network
         from ..study import Study
 
         if not isinstance(study, Study):
@@ -115,6 +116,7 @@ class View(Page):
                 expected="mw.Study(lm, pair_or_contrast)",
                 fix=f"{type(self).__name__}(mw.Study(lm, pair))",
             )
+        refuse_network(study.lm, f"The view {type(self).__name__}")
         _check_mediator(mediator)
         if len(study.contrast) >= FEWEST:
             # Intervals need it, and it takes a while: better here than at the first click.

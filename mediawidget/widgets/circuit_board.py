@@ -406,6 +406,7 @@ class CircuitBoard(Page):
 
 
 def _as_study(study: object) -> Study:
+    from ..networks import refuse_network
     from ..study import Study
 
     if not isinstance(study, Study):
@@ -415,6 +416,7 @@ def _as_study(study: object) -> Study:
             expected="mw.Study(lm, pair_or_contrast)",
             fix="CircuitBoard(mw.Study(lm, pair))",
         )
+    refuse_network(study.lm, "The view CircuitBoard")
     return study
 
 

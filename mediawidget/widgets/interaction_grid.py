@@ -189,6 +189,7 @@ def _bytes(numbers: NDArray[np.float64]) -> bytes:
 def _as_interactions(
     given: object, players: Sequence[Site | Sequence[Site]] | None, options: dict[str, Any]
 ) -> Interactions:
+    from ..networks import refuse_network
     from ..study import Study
 
     if isinstance(given, Interactions):
@@ -201,6 +202,7 @@ def _as_interactions(
         fix="InteractionGrid(mw.interactions(study, sites))",
     )
     assert isinstance(given, Study)
+    refuse_network(given.lm, "The view InteractionGrid")
     chosen = _strongest_heads(given) if players is None else players
     return interactions(given, chosen, order=2, progress=False, **options)
 

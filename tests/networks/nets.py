@@ -44,7 +44,7 @@ class Residual(nn.Module):
 class Remembering(nn.Module):
     """A recurrent net of two layers, read after its last step."""
 
-    def __init__(self, kind: type[nn.RNNBase], *, first: bool) -> None:
+    def __init__(self, kind: Any, *, first: bool) -> None:
         super().__init__()
         self.memory = kind(3, 4, 2, batch_first=first)
         self.first = first
@@ -168,6 +168,7 @@ _CELLS = ("memory.c0", "memory.c1")
 def made(kind: str) -> Made:
     """A network of a kind, in evaluation mode and double precision, its weights drawn."""
     torch.manual_seed(3)
+    shape: tuple[int, ...]
     if kind == "mlp":
         steps = (nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 6), nn.ReLU(inplace=True))
         net: nn.Module = nn.Sequential(*steps, nn.Linear(6, 3))

@@ -14,7 +14,7 @@ from torch import Tensor
 import mediawidget as mw
 from mediawidget.constants import noise_draw
 from mediawidget.edits.base import NoiseOf
-from mediawidget.networks import Point
+from mediawidget.networks import NetworkEngine, Point
 from tests.networks.nets import Change, Made, made
 
 OTHER = {"clean": "corrupt", "corrupt": "clean"}
@@ -120,7 +120,9 @@ class Oracle:
             return whole
         return self.value(site, source if isinstance(source, mw.Run) else mw.Run(source), pair)
 
-    def _noisy(self, site: mw.Site, edit: mw.Noise, run: mw.Run, pair: int) -> Any:
+    def _noisy(
+        self, site: mw.Site, edit: mw.Noise, run: mw.Run, pair: int
+    ) -> Callable[[Tensor, int], Tensor]:
         own = self.value(site, mw.Run(run.base), pair)
         spread = own[positions(site, len(own))].std(correction=0)
         constant = NoiseOf(run.base, site, edit.seed, edit.first)
@@ -153,6 +155,12 @@ def asked(kind: str, n: int = 3) -> tuple[mw.Study, Oracle]:
     }
     study = mw.Study(mw.load(here.net, points=points), pairs)
     return study, Oracle(here, pairs)
+
+
+def engine_of(study: mw.Study) -> NetworkEngine:
+    """The study's engine, by its own type."""
+    assert isinstance(study.engine, NetworkEngine)
+    return study.engine
 
 
 def off_by(study: mw.Study, oracle: Oracle, runs: list[mw.Run]) -> float:

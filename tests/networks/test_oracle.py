@@ -10,14 +10,14 @@ import pytest
 import mediawidget as mw
 from mediawidget.edits.base import BASES
 from tests.networks.nets import KINDS, made
-from tests.networks.oracle import EXACT, asked, off_by, positions
+from tests.networks.oracle import EXACT, asked, engine_of, off_by, positions
 
 
 def sites_of(kind: str) -> list[mw.Site]:
     """A few of every kind of component: everywhere, at one position, at two."""
     study, _ = asked(kind)
-    anatomy = study.engine.anatomy  # type: ignore[attr-defined]
-    found = []
+    anatomy = engine_of(study).anatomy
+    found: list[mw.Site] = []
     for mediator in made(kind).kinds:
         for layer, spot in enumerate(anatomy.of_kind(mediator)):
             last = spot.n_positions - 1
@@ -83,10 +83,11 @@ def test_what_is_frozen_does_not_follow(kind: str) -> None:
     study, oracle = asked(kind)
     kinds = [k for k in made(kind).kinds if not k.endswith("_unit")]
     part = mw.Site(kinds[-1], 0, unit=2 if kinds[-1] in ("unit", "channel") else None)
+    all_held: list[str | mw.Site] = [*kinds, part]
     runs = [
         mw.Run(base, {site: edit}, freeze=(held,))
         for site in sites_of(kind)[::3]
-        for held in [*kinds, part]
+        for held in all_held
         for edit in (mw.Patch(), mw.Zero())
         for base in BASES
     ]
@@ -101,7 +102,7 @@ def test_joint_edits_of_several_kinds(kind: str) -> None:
     study, oracle = asked(kind)
     sites = [s for s in sites_of(kind) if s.position is None or s.mediator in ("hidden", "cell")]
     draw = np.random.default_rng(0)
-    runs = []
+    runs: list[mw.Run] = []
     edits: list[Any] = [mw.Patch(), mw.Zero(), mw.Mean(), mw.Scale(0.5)]
     while len(runs) < 24:
         chosen = draw.permutation(len(sites))[:3]

@@ -1,0 +1,194 @@
+"""What cannot be asked of a network is refused in words, before anything is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import mediawidget as mw
+from mediawidget.networks import Point, differentiated, forward
+from tests.networks.nets import made
+from tests.networks.oracle import asked, engine_of
+
+X = np.zeros(4)
+Y = np.ones(4)
+
+
+class Unruly(nn.Module):
+    """Modules that are never called, called twice, and give no tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.twice, self.never, self.last = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+        self.memory = nn.LSTM(4, 4, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        states, _ = self.memory(self.twice(self.twice(x))[:, None])
+        out: Tensor = self.last(states[:, 0])
+        return out
+
+
+def study(net: nn.Module, points: Any, *pairs: mw.InputPair) -> mw.Study:
+    return mw.Study(mw.load(net, points=points), pairs or (mw.InputPair(X, Y, 0, 1),))
+
+
+PAIRS: dict[str, Callable[[], object]] = {
+    "different shapes": lambda: mw.InputPair(X, np.ones(3), 0, 1),
+    "equal": lambda: mw.InputPair(X, X, 0, 1),
+    "same class": lambda: mw.InputPair(X, Y, 1, 1),
+    "class that is no number": lambda: mw.InputPair(X, Y, "a", 1),  # type: ignore[arg-type]
+    "negative class": lambda: mw.InputPair(X, Y, -1, 1),
+    "no number": lambda: mw.InputPair(X * np.nan, Y, 0, 1),
+    "text": lambda: mw.InputPair("a", "b", 0, 1),
+    "among prompts": lambda: mw.Contrast(
+        [mw.PromptPair("a", "b", "c", "d"), mw.InputPair(X, Y, 0, 1)]  # type: ignore[arg-type]
+    ),
+}
+
+LOADS: dict[str, Callable[[], object]] = {
+    "unknown module": lambda: mw.load(Unruly(), points={"a": "nowhere"}),
+    "no points": lambda: mw.load(Unruly(), points={}),
+    "twice one place": lambda: mw.load(Unruly(), points={"a": "last", "b": "last"}),
+    "unknown layout": lambda: Point("last", "long"),  # type: ignore[arg-type]
+    "unknown side": lambda: Point("last", side="middle"),  # type: ignore[arg-type]
+    "half precision": lambda: mw.load(Unruly().half(), points=["last"]),
+    "both directions": lambda: mw.load(nn.GRU(3, 3, bidirectional=True), points=[""]),
+    "not a module": lambda: mw.load("gpt2", points=["a"]),  # type: ignore[call-overload]
+}
+
+STUDIES: dict[str, Callable[[], object]] = {
+    "never called": lambda: study(Unruly(), ["never"]),
+    "called twice": lambda: study(Unruly(), ["twice"]),
+    "another layout": lambda: study(Unruly(), {"a": Point("last", "time")}),
+    "answer out of range": lambda: study(Unruly(), ["last"], mw.InputPair(X, Y, 0, 2)),
+    "input it cannot read": lambda: study(Unruly(), ["last"], mw.InputPair([0.0], [1.0], 0, 1)),
+    "no classes": lambda: study(nn.Sequential(nn.Identity(), nn.Linear(4, 1)), ["0"]),
+    "several shapes": lambda: study(
+        nn.Linear(4, 2), [""], mw.InputPair(X, Y, 0, 1), mw.InputPair([0.0], [1.0], 0, 1)
+    ),
+    "prompts": lambda: study(Unruly(), ["last"], mw.PromptPair("a", "b", "c", "d")),  # type: ignore[arg-type]
+    "inputs of a language model": lambda: mw.Study(mw.load(), mw.InputPair(X, Y, 0, 1)),
+}
+
+
+def site(kind: str, **more: Any) -> Callable[[mw.Study], object]:
+    return lambda one: one.intervene({mw.Site(kind, 0, **more): mw.Zero()})
+
+
+ASKED: dict[str, Callable[[mw.Study], object]] = {
+    "head": lambda one: one.sweep("head"),
+    "a head's site": site("head", head=0),
+    "residual": site("residual"),
+    "no such point": lambda one: one.intervene(mw.Site("layer", 9)),
+    "no such position": site("layer", position=24),
+    "no such unit": site("channel", unit=3),
+    "no unit": site("channel"),
+    "unit of a whole point": site("layer", unit=1),
+    "head of a point": site("layer", head=1),
+    "states": lambda one: one.sweep("hidden"),
+    "overlap": lambda one: one.intervene(
+        {mw.Site("layer", 0): mw.Zero(), mw.Site("channel", 0, unit=1): mw.Patch()}
+    ),
+    "vector of another width": lambda one: one.intervene({mw.Site("layer", 0): mw.Steer([1.0])}),
+    "part of another width": lambda one: one.intervene(
+        {mw.Site("layer", 0): mw.Within(mw.Subspace.random(1, 4))}
+    ),
+    "values of another width": lambda one: one.intervene(
+        {mw.Site("layer", 0): mw.Patch(one.activations(mw.Site("layer", 4)))}
+    ),
+    "frozen head": lambda one: one.intervene(mw.Site("layer", 0), freeze=("head",)),
+    "knockout": lambda one: one.sweep("layer", edit=mw.Knockout()),
+    "unknown kind": lambda one: one.sweep("pixel"),
+    "role": lambda one: one.sweep("layer", by="role"),
+    "estimate": lambda one: one.estimate("channel"),
+    "file": lambda one: one.save("study.json"),
+    "script": lambda one: one.to_code(),
+    "HeadGrid": mw.HeadGrid,
+    "Explorer": mw.Explorer,
+    "CircuitBoard": mw.CircuitBoard,
+    "routes": lambda one: mw.routes(one, mw.Site("layer", 0)),
+    "readout": lambda one: mw.Study(one.lm, one.contrast, readout=mw.Readout(3)),
+    "forward from another shape": lambda one: forward(
+        engine_of(one).network,
+        engine_of(one).inputs[0],
+        {"first": torch.zeros(1, 24, 3)},
+    ),
+    "forward to no point": lambda one: forward(
+        engine_of(one).network,
+        engine_of(one).inputs[0],
+        see=["nothing"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PAIRS)
+def test_pairs(case: str) -> None:
+    with pytest.raises(mw.MediationError):
+        PAIRS[case]()
+
+
+@pytest.mark.parametrize("case", LOADS)
+def test_loading(case: str) -> None:
+    with pytest.raises(mw.MediationError):
+        LOADS[case]()
+
+
+@pytest.mark.parametrize("case", STUDIES)
+def test_studies(case: str) -> None:
+    with pytest.raises(mw.MediationError):
+        STUDIES[case]()
+
+
+@pytest.mark.parametrize("case", ASKED)
+def test_questions(case: str) -> None:
+    one, _ = asked("cnn")
+    with pytest.raises(mw.MediationError):
+        ASKED[case](one)
+
+
+def test_a_mean_of_one_pair() -> None:
+    one = study(Unruly(), ["last"])
+    for edit in (mw.Mean(), mw.Resample()):
+        with pytest.raises(mw.MediationError):
+            one.sweep("layer", edit=edit)
+
+
+def test_other_mediators_of_a_language_model() -> None:
+    told = "When Mary and John went to the store, {} gave a book to"
+    pair = mw.PromptPair(told.format("John"), told.format("Mary"), "Mary", "John")
+    one = mw.Study(mw.load(), pair)
+    for kind in mw.mediators.OF_NETWORKS:
+        with pytest.raises(mw.MediationError, match="language model has no mediator"):
+            one.sweep(kind)
+
+
+def test_training_mode_anywhere_is_refused_for_rows_would_depend_on_each_other() -> None:
+    """In training mode a batch norm's rows do: the reason, and then the refusal."""
+    one, _ = asked("cnn")
+    net, rows = made("cnn").net, engine_of(one).inputs[0]
+    norm = net.get_submodule("norm")
+    kept = {name: value.clone() for name, value in norm.state_dict().items()}
+    try:
+        norm.train()
+        with torch.no_grad():
+            alone, beside = net(rows[:2])[0], net(rows)[0]
+        assert float((alone - beside).abs().max()) > 1e-3
+        for ask in (
+            lambda: one.total,
+            lambda: one.sweep("channel"),
+            lambda: one.activations(mw.Site("layer", 0)),
+            lambda: forward(engine_of(one).network, rows),
+            lambda: differentiated(engine_of(one).network, rows, ["first"], torch.sum).__enter__(),
+        ):
+            with pytest.raises(mw.MediationError, match="training mode"):
+                ask()
+    finally:
+        norm.eval()
+        norm.load_state_dict(kept)
+    with torch.no_grad():
+        assert torch.equal(net(rows[:2])[0], net(rows)[0])

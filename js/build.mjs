@@ -16,6 +16,7 @@ export const WIDGETS = [
   "explorer",
   "basket",
   "mediation_diagram",
+  "feature_grid",
   "gate_playground",
   "interaction_grid",
   "causal_trace",
@@ -24,6 +25,7 @@ export const WIDGETS = [
   "neurons",
   "circuit_board",
   "question",
+  "counterfactual_designer",
 ];
 
 /** What draws the widgets on a page without a kernel (mediawidget/widgets/exports/page.py). */

@@ -5,8 +5,10 @@ from .attention_pattern import AttentionPattern
 from .basket import Basket
 from .causal_trace import CausalTrace
 from .circuit_board import CircuitBoard
+from .counterfactual_designer import CounterfactualDesigner
 from .explorer import Explorer
 from .exports.page import export_html
+from .feature_grid import FeatureGrid
 from .gate_playground import GatePlayground
 from .head_grid import HeadGrid
 from .interaction_grid import InteractionGrid
@@ -21,7 +23,9 @@ __all__ = [
     "Basket",
     "CausalTrace",
     "CircuitBoard",
+    "CounterfactualDesigner",
     "Explorer",
+    "FeatureGrid",
     "GatePlayground",
     "HeadGrid",
     "InteractionGrid",

@@ -1,0 +1,363 @@
+"""CounterfactualDesigner: two prompts, what rivals predict of an interchange, what happens."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..abstraction.drawing import (
+    Counterfactual,
+    Render,
+    counterfactual,
+    refuse_alike,
+    separating,
+)
+from ..abstraction.hypotheses import Hypotheses, as_hypotheses
+from ..errors import MediationError, error_fields, require
+from ..mediators import mediator_named
+from ..sites import Site
+from ._base import Page, front_end
+from ._designing import SIDES, pair_payload, said_by, static_html, tokens_of
+from ._parts import Written, running_loop
+
+if TYPE_CHECKING:
+    from ..lm import LM
+    from ..study import Study
+    from .exports.snapshot import Snapshot
+
+_log = logging.getLogger(__name__)
+
+MOST_VALUES = 200
+"""Values of an input that the page lists."""
+
+
+class CounterfactualDesigner(Page):
+    """A base prompt and a source prompt, aligned; what each hypothesis says an interchange does.
+
+    A click on a layer and a token runs the interchange there, on this pair: the base prompt with
+    that site set to what it is on the source. A pair on which two hypotheses predict the same
+    output is marked: whatever the network says, it cannot tell them apart.
+
+    Args:
+        lm: the network; of a study its model and readout.
+        hypotheses: rivals, ``{name: (model, variable)}``; the page lists their inputs.
+        render: inputs -> prompt.
+        pairs: what is browsed; default ``n`` pairs that tell all hypotheses apart.
+        n: how many are drawn.
+        seed: of the draw.
+        mediator: the kind of site, one that comes by layer and position.
+        answer: output -> token.
+        among: "vocabulary" or "outputs", as in ``mw.abstraction.iia``.
+
+    Attributes:
+        pairs: what is browsed.
+        kept: pairs that were kept on the page, for ``iia(..., pairs=designer.kept)``.
+        counterfactual: the pair that is shown; None where its inputs have no prompt.
+        state: what the page draws; setting it raises.
+
+    Raises:
+        MediationError: hypotheses that no pair tells apart, a mediator that has heads.
+
+    Example:
+        >>> CounterfactualDesigner(
+        ...     mw.models.lookback(), mw.abstraction.lookback_hypotheses(),
+        ...     mw.models.lookback_prompt)
+    """
+
+    _esm, _css = front_end("counterfactual_designer")
+
+    state = Written().tag(sync=True)
+
+    def __init__(  # noqa: PLR0913 - all but the first three are named
+        self,
+        lm: LM | Study,
+        hypotheses: Hypotheses,
+        render: Render,
+        *,
+        pairs: Sequence[Counterfactual] | None = None,
+        n: int = 12,
+        seed: int = 0,
+        mediator: str = "residual",
+        answer: Callable[[Any], str] = str,
+        among: str = "vocabulary",
+    ) -> None:
+        self.hypotheses = as_hypotheses(hypotheses)
+        self.pairs = list(separating(self.hypotheses, n, seed=seed) if pairs is None else pairs)
+        self.kept: list[Counterfactual] = []
+        self._asked = lm
+        self._lm: Any = getattr(lm, "lm", lm)
+        self._model = next(iter(self.hypotheses.values())).model
+        self._render, self._mediator, self._answer, self._among = render, mediator, answer, among
+        _refuse_unfit(self.pairs, mediator, self._model.inputs)
+        self._runs: dict[str, tuple[Counterfactual, dict[Any, int]]] = {}
+        self._error = ""
+        self._writing, self._seq = False, 0
+        self._loop = running_loop()
+        super().__init__()
+        self.go(0)
+        self.on_msg(self._receive)
+
+    # --- what may be done from Python too --------------------------------------------------------
+
+    @property
+    def counterfactual(self) -> Counterfactual | None:
+        """The pair that is shown; None where there is no prompt of its inputs."""
+        valid = all(map(self._model.is_valid, self._inputs.values()))
+        if not valid or self._inputs["base"] == self._inputs["source"]:
+            return None
+        return counterfactual(self.hypotheses, self._inputs["base"], self._inputs["source"])
+
+    def go(self, index: int) -> None:
+        """Show another pair, counted from 0."""
+        require(
+            0 <= index < len(self.pairs),
+            "There is no such pair.",
+            value=index,
+            expected=f"0 to {len(self.pairs) - 1}",
+            fix="designer.go(0)",
+        )
+        self._at: int | None = index
+        self._inputs = {
+            "base": dict(self.pairs[index].base),
+            "source": dict(self.pairs[index].source),
+        }
+        self._draw()
+
+    def set(self, side: str, name: str, value: Any) -> None:
+        """Give an input of the ``base`` or of the ``source`` another value."""
+        known = self._model.inputs.get(name, ())
+        require(
+            side in SIDES and value in known,
+            "This is no input of the prompts.",
+            value=(side, name, value),
+            expected="'base' or 'source', an input, and one of its values",
+            fix=f"designer.set('base', {next(iter(self._model.inputs))!r}, ...)",
+        )
+        self._inputs[side] = {**self._inputs[side], name: value}
+        self._at = None
+        self._draw()
+
+    def run(self, layer: int | None = None, position: int | None = None) -> None:
+        """Run the interchange at one layer and position, or at all of them."""
+        one = self._refuse_none()
+        layers = self._layers
+        positions = range(len(tokens_of(self._lm, one, self._render, self._answer)["base"]))
+        sites = [
+            Site(self._mediator, at, position=place)
+            for at in layers
+            for place in positions
+            if layer in (None, at) and position in (None, place)
+        ]
+        require(
+            bool(sites),
+            "There is no such site.",
+            value=(layer, position),
+            expected=f"layers 0 to {len(layers) - 1}, positions 0 to {len(positions) - 1}",
+            fix="designer.run() runs all",
+        )
+        from ..abstraction.interchange import interchange  # with torch
+
+        said = interchange(
+            self._asked,
+            [one],
+            self._render,
+            sites,
+            outputs=self._model.values_of(self._model.output),
+            answer=self._answer,
+            among=self._among,
+        )
+        _, known = self._runs.setdefault(self._key(), (one, {}))
+        known |= {"base": int(said.base[0]), "source": int(said.source[0, 0])}
+        for site, after in zip(sites, said.after[:, 0], strict=True):
+            known[site.layer, site.position] = int(after)
+        self._draw()
+
+    def keep(self) -> None:
+        """Put the pair among those that are kept.
+
+        Raises:
+            MediationError: it cannot tell the hypotheses apart.
+        """
+        one = self._refuse_none()
+        refuse_alike([one])
+        if one not in self.kept:
+            self.kept.append(one)
+        self._draw()
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """A row per interchange that was run.
+
+        Returns:
+            Both prompts, the site, what was ``said``, and what each hypothesis predicts.
+        """
+        rows = [
+            {
+                "original": self._render(one.base),
+                "counterfactual": self._render(one.source),
+                "site": Site(self._mediator, place[0], position=place[1]).label(
+                    None, self._lm.n_layers
+                ),
+                "said": said_by(self._lm, token),
+                **{f"{name} predicts": self._answer(out) for name, out in one.predicted.items()},
+            }
+            for one, known in self._runs.values()
+            for place, token in known.items()
+            if place not in SIDES
+        ]
+        return pd.DataFrame(rows)
+
+    # --- the page --------------------------------------------------------------------------------
+
+    def _receive(self, _widget: object, content: object, _buffers: object) -> None:
+        """Any thread: queue the request on the kernel's loop; without one, do it now."""
+        if not isinstance(content, Mapping) or "do" not in content:
+            return
+        if self._loop is not None and self._loop.is_running():
+            self._loop.call_soon_threadsafe(self._do, content)
+        else:
+            self._do(content)
+
+    def _do(self, content: Mapping[str, Any]) -> None:
+        """Do what the page asks. Whatever fails is said on it."""
+        actions: dict[object, Callable[[], None]] = {
+            "go": lambda: self.go(int(content["to"])),
+            "set": lambda: self._set(content),
+            "run": lambda: self.run(content.get("layer"), content.get("position")),
+            "keep": self.keep,
+        }
+        self._error = ""
+        try:
+            actions[content["do"]]()
+        except Exception as error:  # noqa: BLE001 - the page must hear of it
+            if not isinstance(error, MediationError):
+                _log.warning("the designer failed", exc_info=True)
+            told = error_fields(error)
+            self._error = f"{told['message']} Got {told['value']}; expected {told['expected']}."
+            self._draw()
+
+    def _set(self, content: Mapping[str, Any]) -> None:
+        name = str(content["input"])
+        self.set(str(content["side"]), name, self._model.inputs[name][int(content["value"])])
+
+    def _draw(self) -> None:
+        self._writing = True
+        self._seq += 1
+        try:
+            self.set_trait("state", self._payload())
+        finally:
+            self._writing = False
+        self._saved.soon()
+
+    def _payload(self) -> dict[str, Any]:
+        inputs = self._model.inputs
+        shown: dict[str, Any] = {
+            "seq": self._seq,
+            "inputs": [
+                {"name": name, "values": [str(v) for v in values[:MOST_VALUES]]}
+                for name, values in inputs.items()
+            ],
+            **{side: [inputs[n].index(v) for n, v in self._inputs[side].items()] for side in SIDES},
+            "at": self._at,
+            "n": len(self.pairs),
+            "kept": len(self.kept),
+            "error": self._error,
+            "layers": [self._label(Site(self._mediator, layer)) for layer in self._layers],
+            "pair": None,
+        }
+        one = self.counterfactual
+        if one is None:
+            return shown
+        try:
+            return {**shown, "pair": self._pair(one)}
+        except MediationError as error:
+            return {**shown, "error": shown["error"] or f"{error.message} {error.value}"}
+
+    def _pair(self, one: Counterfactual) -> dict[str, Any]:
+        """What the page draws of a pair that has prompts."""
+        tokens = tokens_of(self._lm, one, self._render, self._answer)
+        _, known = self._runs.get(self._key(), (one, {}))
+        drawn = pair_payload(self._lm, one, known, tokens, self._layers, self._answer)
+        return {**drawn, "kept": one in self.kept}
+
+    @property
+    def _layers(self) -> range:
+        return range(mediator_named(self._mediator).n_layers(self._lm.shape))
+
+    def _label(self, site: Site) -> str:
+        return site.label(None, self._lm.n_layers)
+
+    def _key(self) -> str:
+        return repr((self._inputs, self._lm.version()))
+
+    def _refuse_none(self) -> Counterfactual:
+        one = self.counterfactual
+        if one is None:
+            raise MediationError(
+                "There is no such pair of prompts.",
+                value=self._inputs,
+                expected="two different prompts that the causal model calls valid",
+                fix="designer.go(0)",
+            )
+        return one
+
+    def _html(self) -> str:
+        return static_html(self.state)
+
+    def _picture(self) -> Snapshot | None:
+        return None
+
+    def snapshot(self, path: str | Path | None = None, **_look: Any) -> Snapshot:
+        """The designer has no picture.
+
+        Raises:
+            MediationError: always.
+        """
+        raise MediationError(
+            "The designer has no picture.",
+            value=path,
+            expected="designer.to_dataframe(), what was run",
+            fix="mw.export_html('page.html', designer) writes a page",
+        )
+
+    def export(self, path: str | Path, **look: Any) -> Path:
+        """Write what was run: .csv, ``to_dataframe()``; .html, a page.
+
+        Raises:
+            MediationError: another ending.
+        """
+        if Path(path).suffix == ".csv":
+            self.to_dataframe().to_csv(path, index=False)
+            return Path(path)
+        if Path(path).suffix != ".html":
+            self.snapshot(path)
+        return super().export(path, **look)
+
+    def __repr__(self) -> str:
+        return (
+            f"CounterfactualDesigner({', '.join(self.hypotheses)}; {len(self.pairs)} pairs, "
+            f"{len(self.kept)} kept)"
+        )
+
+
+def _refuse_unfit(
+    pairs: Sequence[Counterfactual], mediator: str, inputs: Mapping[str, Any]
+) -> None:
+    kind = mediator_named(mediator)
+    require(
+        not kind.index and not kind.keyed,
+        "The designer has a cell per layer and token.",
+        value=mediator,
+        expected="'residual', 'attn_out' or 'mlp_out'",
+        fix="CounterfactualDesigner(lm, hypotheses, render, mediator='residual')",
+    )
+    require(
+        bool(pairs) and all(set(one.base) == set(inputs) for one in pairs),
+        "The designer shows pairs of the hypotheses' inputs.",
+        value=list(pairs)[:1],
+        expected="at least one pair, of these inputs: " + ", ".join(inputs),
+        fix="pairs=mw.abstraction.separating(hypotheses, 12)",
+    )

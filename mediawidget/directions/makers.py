@@ -24,6 +24,10 @@ def difference_of_means(
 ) -> Direction:
     """The direction from the mean of one kind of prompt to that of the other.
 
+    Where the pairs come both ways round (either name may be the one that is repeated), clean and
+    corrupt prompts have much the same mean and what tells a pair apart cancels: give labels, or
+    take ``principal`` differences, which have no sign.
+
     Args:
         study: on whose pairs.
         site: where; several positions are samples of one space.

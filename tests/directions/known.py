@@ -61,6 +61,6 @@ def small(kind: str = "gpt2", n: int = 4) -> mw.Study:
 
 def values(study: mw.Study, site: mw.Site) -> tuple[np.ndarray, np.ndarray]:
     """(pair * position, width) on the clean and on the corrupt prompts."""
-    both = (study.activations(site, base).array for base in ("clean", "corrupt"))  # type: ignore[arg-type]
+    both = (study.activations(site, base).array for base in ("clean", "corrupt"))
     clean, corrupt = (array.reshape(-1, array.shape[-1]) for array in both)
     return clean, corrupt

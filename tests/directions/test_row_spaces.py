@@ -110,7 +110,8 @@ def test_a_direction_may_have_one_part_alone() -> None:
     reads = directions.row_space(study, NEURONS)
     read = directions.given(study, NEURONS, reads.subspace.basis[:2])
     split = directions.split(study, read, reads)
-    assert (split.null, split.inside) == (None, pytest.approx(1))
+    assert split.null is None
+    assert split.inside == pytest.approx(1)
     assert list(split.parts) == ["whole", "row space"]
     _, rest = reads.parts(np.random.default_rng(0).standard_normal((2, study.lm.d_mlp)))
     hidden = directions.given(study, NEURONS, rest)

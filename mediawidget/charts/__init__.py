@@ -6,9 +6,22 @@ its light and dark theme, takes ``.properties(title=...)``, and is saved by ``ch
 """
 
 from .contrast import contrast
+from .crossing import crossing
 from .directions import directions, placebos
 from .doses import dose
 from .dots import effects, groups
+from .erasure import amnesic, rounds
 from .strips import strip
 
-__all__ = ["contrast", "directions", "dose", "effects", "groups", "placebos", "strip"]
+__all__ = [
+    "amnesic",
+    "contrast",
+    "crossing",
+    "directions",
+    "dose",
+    "effects",
+    "groups",
+    "placebos",
+    "rounds",
+    "strip",
+]

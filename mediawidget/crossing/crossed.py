@@ -105,13 +105,18 @@ class CrossPatch:
         return ratio_interval(difference, self._total(), self.clusters, level)
 
     def to_dataframe(self, level: float = 0.95) -> pd.DataFrame:
-        """A row per donor and cell: coordinates, label, share of TE restored, its interval, n."""
+        """A row per donor and cell: coordinates, label, share of TE restored, its interval, n.
+
+        A donor is a ``value`` (own, raw, through a map) of a ``prompt`` (clean, corrupt).
+        """
         cells = pd.DataFrame(list(product(*self.axes.values())), columns=list(self.axes))
         frames = []
         for donor in self.donors:
             low, high = self.share_ci(donor, level).reshape(2, -1)
             share = self.share(donor).reshape(-1)
             columns: dict[str, Any] = {"share": share, "low": low, "high": high, "n": self.n}
+            columns |= {"value": donor.removesuffix(CONTROL)}
+            columns |= {"prompt": "corrupt" if donor.endswith(CONTROL) else "clean"}
             frames.append(cells.assign(label=self.labels, donor=donor, **columns))
         return pd.concat(frames, ignore_index=True)
 

@@ -117,10 +117,8 @@ def next_tokens(lm: LM, text: str) -> list[tuple[str, float]]:
             expected="a language model",
             fix="name one of its labels as the answer",
         )
-    import torch
-
-    ids = torch.tensor([lm.encoder.ids(text)], device=lm.device)
-    probs = lm.logits_at(ids, [ids.shape[1] - 1])[0, 0].double().softmax(-1)
+    ids, at = lm.asked(text)
+    probs = lm.logits_at(ids, [at])[0, 0].double().softmax(-1)
     top = probs.topk(min(TOP, probs.numel()))
     values = zip(top.indices.tolist(), top.values.tolist(), strict=True)
     return [(lm.encoder.token(i), p) for i, p in values]
@@ -166,8 +164,8 @@ def _pair(
     answer, wrong = (one[0] if len(one) == 1 else one for one in answers)
     kept: dict[str, Any] = {}
     if before is not None:
-        kept = {"template": before.template, "group": before.group}
-        if _as_long(lm, before.clean, draft.clean):
+        kept = {"template": before.template, "group": before.group, "decoder": before.decoder}
+        if lm.encodes or _as_long(lm, before.clean, draft.clean):
             kept["roles"] = before.roles
     blamed = "wrong"
     try:

@@ -176,7 +176,7 @@ class Encoder:
         sources, before = None, pair.clean
         if self.start is not None:
             sources, before = (np.array(clean), np.array(corrupt)), pair.decoder
-            clean = corrupt = [self.start, *(self._plain(before) if before else ())]
+            clean = corrupt = self.begun(before)
         elif pair.decoder:
             raise _no_decoder(pair)
         clean_tokens, corrupt_tokens = self._shown(clean), self._shown(corrupt)
@@ -204,6 +204,11 @@ class Encoder:
         strands = make_strands(encoded, answers, self._reading(encoded, readout), pair.roles)
         self._refuse_long(max(max(len(s.clean), len(s.corrupt)) for s in strands))
         return replace(encoded, strands=strands)
+
+    def begun(self, decoder: str) -> list[int]:
+        """What a decoder beside an encoder has before its answer: its start token, and a text."""
+        assert self.start is not None
+        return [self.start, *(self._plain(decoder) if decoder else ())]
 
     def mask_in(self, ids: Sequence[int]) -> int:
         """The position of the mask in a prompt of a masked model.

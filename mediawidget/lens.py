@@ -90,8 +90,7 @@ def logits_of(lm: LM, stream: Tensor, *, gradients: bool = False) -> Tensor:
     with lm.lock, torch.set_grad_enabled(gradients):
         handle = norm.register_forward_pre_hook(exchange, with_kwargs=True)
         try:
-            one = torch.zeros(1, 1, dtype=torch.int64, device=lm.device)
-            logits: Tensor = lm.hf(one, use_cache=False).logits[:, 0]
+            logits: Tensor = lm.logits_at(lm.blank, [0], gradients=gradients)[:, 0]
         finally:
             handle.remove()
     return logits

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from nnsight import NNsight
 from torch import nn
@@ -21,7 +22,7 @@ from .mediators import Mediator, Point, Shape
 from .readouts import Readout
 from .sparing import leave_optimisers
 from .taps import Tap, elsewhere, module_path, no_module, tap
-from .two_texts import n_positions
+from .two_texts import blank, n_positions, rows_of
 from .wiring import Wiring
 
 if TYPE_CHECKING:
@@ -123,11 +124,29 @@ class LM:
         start = _start_of(config) if self.encodes else None
         self.encoder = Encoder(tokenizer, limit, labels, reads=reads, start=start)
 
+    @property
+    def blank(self) -> torch.Tensor:
+        """Ids (1, position) of a prompt for a pass in which the prompt does not matter."""
+        return torch.tensor(blank(encodes=self.encodes), device=self.device)
+
     # --- text -------------------------------------------------------------------------------
 
     def tokens(self, text: str) -> list[str]:
         """The text as the model's tokens, a string each, the start token included."""
         return self.encoder.tokens(text)
+
+    def asked(self, text: str, decoder: str = "") -> tuple[torch.Tensor, int]:
+        """Ids (1, position) of a text as a prompt, and the position where it is answered.
+
+        Raises:
+            MediationError: a text that the model cannot read, or one without its mask.
+        """
+        ids = self.encoder.ids(text)
+        at = self.encoder.mask_in(ids) if self.fills_mask else len(ids) - 1
+        if self.encodes:
+            own = np.array([self.encoder.begun(decoder)])
+            ids, at = rows_of([np.array(ids)], own, len(ids))[0].tolist(), own.shape[1] - 1
+        return torch.tensor([ids], device=self.device), at
 
     # --- shape ------------------------------------------------------------------------------
 

@@ -44,7 +44,13 @@ class Question:
         return self.sweep.sites(self.engine.lm.shape, self._n_positions, self.roles)
 
     def asked(self, labels: tuple[str, ...]) -> Asked:
-        """The cells that there are, under their names."""
+        """The cells that there are, under their names.
+
+        Raises:
+            MediationError: the model has no such component at all.
+        """
+        if not self._everything:
+            self.engine.lm.refuse_missing(mediator_named(self.sweep.mediator))
         cells = [cell for cell in self._everything if cell is not None]
         return Asked(
             axes=self.engine.named(self.sweep.mediator, self.axes),

@@ -20,10 +20,10 @@ from .sites import Site
 from .study import Study, refuse_no_study
 
 Array = NDArray[np.float64]
-Via = Literal["head", "mlp_out"]
+Via = Literal["head", "cross_head", "mixer_out", "mlp_out"]
 
-VIA: tuple[Via, ...] = ("head", "mlp_out")
-"""What may carry an effect on: together all that writes to the residual stream."""
+VIA: tuple[Via, ...] = ("head", "cross_head", "mixer_out", "mlp_out")
+"""What may carry an effect on: together all that writes to the residual stream of any model."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,6 +40,11 @@ def rows_of(sources: Sequence[Ids], own: Ids, width: int) -> Ids:
     return rows
 
 
+def blank(*, encodes: bool) -> list[list[int]]:
+    """The shortest row there is, of tokens that nobody reads."""
+    return [[0, MARK, 0]] if encodes else [[0]]
+
+
 def halves(ids: Tensor) -> tuple[Tensor | None, Tensor]:
     """The sources (None: there are none), and the tokens whose positions sites name."""
     found = (ids[:1] == MARK).flatten().nonzero().flatten().tolist()

@@ -59,7 +59,8 @@ def script(study: Study, model: str | None = None) -> str:
 def refuse_study(study: Study) -> None:
     """Raise for models and prompts that no script is written for."""
     lm = study.lm
-    if lm.classifies or not type(lm.hf).__module__.startswith("transformers."):
+    reads_on = lm.causal and not lm.encodes and lm.paths.mixes == "attention"
+    if lm.classifies or not reads_on or not type(lm.hf).__module__.startswith("transformers."):
         raise cannot("this kind of model", type(lm.hf).__name__, "a causal model of transformers")
     lengths = [(len(pair.clean), len(pair.corrupt)) for pair in study.token_pairs]
     if any(a != b for a, b in lengths):

@@ -36,6 +36,8 @@ def _reason(lm: LM) -> str | None:
     unread = paths.norm_before_mlp is None and paths.mlp_in is None
     reasons = {
         "it runs on a server": lm.backend is not None,
+        "it has no heads": paths.mixes != "attention",
+        "its blocks read an encoder beside the stream": paths.cross is not None,
         "a norm after attention rescales the sum of its heads": paths.attn_out is not None,
         "its MLP reads all prompts as one": paths.flat_mlp,
         "its queries, keys and values are not named": None in (paths.query, paths.key, paths.value),

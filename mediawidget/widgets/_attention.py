@@ -138,6 +138,7 @@ class Attention(Part):
 
     def payload(self) -> dict[str, Any]:
         study, pair = self.study, self.view.pair or 0
+        study.lm.refuse_missing(mediator_named("pattern"))
         layer, head = self._drawn = self.head
         seen = self._patterns(layer, pair)
         shown = study.token_pairs[pair]

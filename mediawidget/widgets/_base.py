@@ -11,6 +11,7 @@ import traitlets as t
 from IPython.display import display
 
 from ..errors import MediationError
+from ..mediators import mediator_named
 from ..statistics import FEWEST
 from ._desk import Desk
 from ._parts import Cells, Later, Part, Written
@@ -100,6 +101,7 @@ class View(Page):
     DESK: ClassVar[type[Desk]] = Desk
     PARTS: ClassVar[tuple[type[Part], ...]] = ()
     OPEN: ClassVar[tuple[str, ...]] = ()
+    NEEDS: ClassVar[tuple[str, ...]] = ()  # mediators without which there is nothing to show
 
     view = Written().tag(sync=True)
     result = Written().tag(sync=True)
@@ -117,6 +119,8 @@ class View(Page):
                 fix=f"{type(self).__name__}(mw.Study(lm, pair))",
             )
         refuse_network(study.lm, f"The view {type(self).__name__}")
+        for name in self.NEEDS:
+            study.lm.refuse_missing(mediator_named(name))
         _check_mediator(mediator)
         if len(study.contrast) >= FEWEST:
             # Intervals need it, and it takes a while: better here than at the first click.
@@ -169,6 +173,7 @@ class View(Page):
     @mediator.setter
     def mediator(self, name: str) -> None:
         _check_mediator(name)
+        self.study.lm.refuse_missing(mediator_named(name))
         self._mediator = name
         self._refresh_view()
         self._refresh_result()

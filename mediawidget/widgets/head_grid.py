@@ -16,3 +16,4 @@ class HeadGrid(View):
 
     _esm, _css = front_end("head_grid")
     PANELS: ClassVar[tuple[str, ...]] = ("head",)
+    NEEDS: ClassVar[tuple[str, ...]] = ("head",)

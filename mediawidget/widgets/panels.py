@@ -31,10 +31,12 @@ TITLES = {
     "mlp_out": "MLP",
     "residual": "Residual",
     "attn_out": "Attention out",
+    "mixer_out": "Mixer out",
+    "cross_out": "Cross-attention out",
 }
 LONGEST_TOKEN = 200
 NO_COST = {"runs": 0, "passes": 0, "seconds": 0.0}
-TOKEN_MEDIATORS = ("residual", "attn_out", "mlp_out")
+TOKEN_MEDIATORS = ("residual", "attn_out", "mlp_out", "mixer_out", "cross_out")
 
 
 @dataclass(frozen=True)

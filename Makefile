@@ -1,7 +1,7 @@
 # Thin targets over scripts/; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-remote check setup bench bench-circuits bench-hub model clean
+.PHONY: help demo test test-remote check setup bench bench-circuits bench-mediators bench-hub model clean
 
 python := sh scripts/with_python.sh
 venv := .venv/bin/python
@@ -46,6 +46,9 @@ bench: setup ## measure speed beside TransformerLens and plain hooks
 
 bench-circuits: setup ## hold searches for circuits against circuits that are known
 	@$(venv) -m benchmarks.circuits
+
+bench-mediators: setup ## hold kinds of mediator against each other on the same pairs
+	@$(venv) -m benchmarks.mediators
 
 bench-hub: setup ## memory and time of kernels on a server of many; needs root for its rooms
 	@$(venv) -m benchmarks.hub

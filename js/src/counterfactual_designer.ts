@@ -132,7 +132,8 @@ class Designer {
   /** The drop-downs, once: their options do not change. */
   #build(): void {
     const { inputs } = this.#state;
-    const head = h("div", { role: "row" }, h("span", { role: "columnheader" }));
+    const first = h("span", { class: "mw-name", role: "columnheader", text: "Input" });
+    const head = h("div", { role: "row" }, first);
     for (const input of inputs)
       head.append(h("span", { class: "mw-name", role: "columnheader", text: plain(input.name) }));
     this.#fields.append(head);
@@ -263,7 +264,8 @@ class Designer {
     const rows = pair.rivals.map((one, i) => {
       const hit = cell?.[1].includes(i);
       const found = cell ? (hit ? "✓ the model says this" : "✗") : "not run";
-      const alike = one.alike.length > 0 && `⚠ same as ${one.alike.map((x) => plain(x)).join(", ")}`;
+      const alike =
+        one.alike.length > 0 && `⚠ same as ${one.alike.map((x) => plain(x)).join(", ")}`;
       return h(
         "tr",
         { "data-hit": hit },

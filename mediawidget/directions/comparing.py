@@ -88,9 +88,10 @@ class Comparison:
         unit = self.effect.metric.unit
         best = int(np.argmax(np.abs(pie[1:]))) + 1
         name = self.effect.axes["direction"][best]
+        label = next(iter(self.found.values())).label
         where = "other pairs" if self.held_out else "pairs that may have made it"
         return (
-            f"Comparison({self.site.label()}: of PIE {pie[0]:+.3f} {unit} of the whole site, "
+            f"Comparison({label}: of PIE {pie[0]:+.3f} {unit} of the whole site, "
             f"{name} has {pie[best]:+.3f}, the most of {len(self.found)} directions; made on "
             f"{self.n_fit} pairs, n={self.effect.n_pairs} {where})"
         )
@@ -132,7 +133,7 @@ def compare(
     edits = [Patch(), *(one.within() for one in found.values())]
     cells = [{site: edit} for edit in edits]
     names = (WHOLE, *found)
-    where = site.label(tested.position_names, tested.lm.n_layers)
+    where = tested.labels([site])[0]
     asked = Asked(
         axes={"direction": names},
         labels=tuple(f"{where}, {name}" for name in names),

@@ -86,7 +86,7 @@ class Dormancy:
         whole, unit = float(self._pairs("whole").mean()), self.effect.metric.unit
         how = "" if self.split.reads.exact else "; to first order"
         return (
-            f"Dormancy({self.split.whole.site.label()}, {self.split.whole.made}: {said}; of "
+            f"Dormancy({self.split.whole.label}, {self.split.whole.made}: {said}; of "
             f"{self.key} {whole:+.3f} {unit} the row-space part carries {self.carried:.0%}{ends}; "
             f"n={self.effect.n_pairs}{how})"
         )
@@ -141,7 +141,7 @@ def check_dormant(
     halves = split(study, found, reads)
     parts, site = halves.parts, found.site
     edits = {name: one.within() for name, one in parts.items()}
-    label = site.label(study.position_names, study.lm.n_layers)
+    label = study.labels([site])[0]
     asked = Asked(
         axes={"part": tuple(parts)},
         labels=tuple(f"{label}, {name}" for name in parts),

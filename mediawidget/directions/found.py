@@ -24,6 +24,7 @@ class Direction:
 
     Attributes:
         site: where.
+        label: the site's name on these prompts.
         subspace: the directions, orthonormal.
         made: how, in words.
         n_pairs: on how many pairs; 0 where no pair had a part in it.
@@ -35,6 +36,7 @@ class Direction:
     """
 
     site: Site
+    label: str
     subspace: Subspace
     made: str
     n_pairs: int
@@ -83,7 +85,7 @@ class Direction:
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row: what is to be reported of it."""
-        row: dict[str, Any] = {"site": self.site.label(), "made": self.made, "k": self.k}
+        row: dict[str, Any] = {"site": self.label, "made": self.made, "k": self.k}
         row |= {"width": self.subspace.width, "n": self.n_pairs, "gap": self.gap}
         row |= {"norm": self.norm, "accuracy": self.accuracy, "chance": self.chance}
         return pd.DataFrame([row])
@@ -94,7 +96,7 @@ class Direction:
         if self.accuracy is not None:
             told = f"; tells {self.accuracy:.0%} of held-out prompts, chance {self.chance:.0%}"
         return (
-            f"Direction({self.site.label()}: {self.k} of {self.subspace.width} dimensions by "
+            f"Direction({self.label}: {self.k} of {self.subspace.width} dimensions by "
             f"{self.made}{on}; clean and corrupt means {self.gap:.3g} apart in it, activations "
             f"of length {self.norm:.3g}{told})"
         )

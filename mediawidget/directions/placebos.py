@@ -32,6 +32,7 @@ class Placebos:
 
     Attributes:
         site: where.
+        label: its name on these prompts.
         k: dimensions of each.
         effect: on an axis ``subspace``: "true", then the placebos. Each run moves the site toward
             its value on the pair's other prompt, as far as the true subspace has it.
@@ -40,6 +41,7 @@ class Placebos:
     """
 
     site: Site
+    label: str
     k: int
     effect: Effect
     displacement: Array
@@ -79,7 +81,7 @@ class Placebos:
     def __repr__(self) -> str:
         pie, unit = self.effect["PIE"], self.effect.metric.unit
         return (
-            f"Placebos({self.site.label()}, k={self.k}: PIE {pie[0]:+.3f} {unit}, above "
+            f"Placebos({self.label}, k={self.k}: PIE {pie[0]:+.3f} {unit}, above "
             f"{self.percentile():.0%} of {self.n} random subspaces of the same displacement "
             f"({self.displacement.mean():.3g}), which have {pie[1:].mean():+.3f} in the mean; "
             f"n={self.effect.n_pairs})"
@@ -132,7 +134,7 @@ def placebo(
     names = (TRUE, *(f"placebo {i}" for i in range(n)))
     effect = _effect(study, here, dict(zip(names, changes, strict=True)))
     displacement = lengths.reshape(here.n_pairs, -1).mean(1)
-    return Placebos(site, given.k, effect, displacement, int(seed))
+    return Placebos(site, here.label, given.k, effect, displacement, int(seed))
 
 
 def _held(differences: Array, subspace: Subspace) -> Array:

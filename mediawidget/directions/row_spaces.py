@@ -13,10 +13,11 @@ from torch import Tensor
 from ..attribution import Attribution, refuse_no_estimate
 from ..decomposition.linear import map_of
 from ..edits import Subspace
-from ..errors import MediationError
+from ..errors import MediationError, require
 from ..first_order import Array as Cells
 from ..first_order import Grid
 from ..mediators import mediator_named
+from ..networks import as_network
 from ..outcomes import Outcomes
 from ..pieces import Piece
 from ..plain_hooks import module_at
@@ -26,6 +27,7 @@ from ..study import Study, refuse_no_study
 from ..sweeps import Sweep
 from .found import Array
 from .makers import components
+from .network_slopes import of_network
 
 READ = ("neurons", "head")
 """Sites that one linear map alone reads."""
@@ -46,6 +48,7 @@ class RowSpace:
 
     Attributes:
         site: whose.
+        label: its name.
         subspace: of its space.
         exact: whether the rest is read by nothing at all. Else it is so to first order, on the
             prompts of the study.
@@ -53,6 +56,7 @@ class RowSpace:
     """
 
     site: Site
+    label: str
     subspace: Subspace
     exact: bool
     words: str
@@ -66,7 +70,7 @@ class RowSpace:
     def __repr__(self) -> str:
         how = "exact" if self.exact else "first order"
         return (
-            f"RowSpace({self.site.label()}: {self.subspace.k} of {self.subspace.width} "
+            f"RowSpace({self.label}: {self.subspace.k} of {self.subspace.width} "
             f"dimensions, {how}: {self.words})"
         )
 
@@ -95,7 +99,7 @@ def row_space(study: Study, site: Site) -> RowSpace:
     power = np.cumsum(sizes**2) / max((sizes**2).sum(), np.finfo(np.float64).tiny)
     kept = right[: int(np.searchsorted(power, KEPT)) + 1]
     words = f"slopes of {study.metric.name} on {len(study.contrast)} pairs, {KEPT:.0%} of them"
-    return RowSpace(site, Subspace(kept), exact=False, words=words)
+    return RowSpace(site, study.labels([site])[0], Subspace(kept), exact=False, words=words)
 
 
 def slopes(study: Study, site: Site) -> Array:
@@ -107,7 +111,19 @@ def slopes(study: Study, site: Site) -> Array:
     Raises:
         MediationError: a model or a metric that gives none.
     """
-    mediator = mediator_named(site.mediator)
+    network = as_network(study.lm)
+    rows = _of_decoder(study, site) if network is None else of_network(study, site, network, STEPS)
+    require(
+        bool(np.abs(rows).max() > 0),
+        "The metric does not move with this site at all.",
+        value=study.labels([site])[0],
+        expected="a site from which the answer is read",
+        fix="study.sweep(mediator, by='position') shows where there is an effect",
+    )
+    return rows
+
+
+def _of_decoder(study: Study, site: Site) -> Array:
     by = None if site.position is None else {"here": site.position}
     question = Question(Sweep(site.mediator, by=by, layers=(site.layer,)), study.engine, ())
     found: list[Array] = []
@@ -115,15 +131,7 @@ def slopes(study: Study, site: Site) -> Array:
     refuse_no_estimate(question, study.metric, method)
     outcomes: Outcomes = study.engine.evaluate([])
     Grid(question, study.metric, outcomes, method).moved()
-    rows = np.concatenate(found)
-    if not np.abs(rows).max() > 0:
-        raise MediationError(
-            "The metric does not move with this site at all.",
-            value=mediator.title + " " + site.label(study.position_names),
-            expected="a site from which the answer is read",
-            fix="study.sweep('residual', by='position') shows where there is an effect",
-        )
-    return rows
+    return np.concatenate(found)
 
 
 @dataclass(frozen=True)
@@ -174,4 +182,6 @@ def _weights(study: Study, site: Site) -> RowSpace:
     left, sizes, _ = np.linalg.svd(part, full_matrices=False)
     rows = left.T[sizes > RANK * sizes[0]]
     what = "the MLP's output map" if site.mediator == "neurons" else "its output projection"
-    return RowSpace(site, Subspace(components(rows)), exact=True, words=f"the weights of {what}")
+    label = study.labels([site])[0]
+    words = f"the weights of {what}"
+    return RowSpace(site, label, Subspace(components(rows)), exact=True, words=words)

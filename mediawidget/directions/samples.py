@@ -15,6 +15,7 @@ from ..edits.base import BASES
 from ..engine import Engine
 from ..errors import require
 from ..mediators import mediator_named
+from ..networks import as_network
 from ..prompts import PromptPair
 from ..sites import Site
 from ..statistics import cluster_codes, clusters_of
@@ -45,6 +46,11 @@ class Samples:
         return len(self.study.contrast)
 
     @property
+    def label(self) -> str:
+        """The site's name on these prompts."""
+        return self.study.labels([self.site])[0]
+
+    @property
     def differences(self) -> Array:
         """(pair * position, width) clean - corrupt."""
         return self.clean - self.corrupt
@@ -64,20 +70,20 @@ class Samples:
             subspace.width == self.clean.shape[1],
             "A subspace is one of the site's space.",
             value=subspace,
-            expected=f"vectors of {self.clean.shape[1]} numbers, as {self.site.label()} has",
+            expected=f"vectors of {self.clean.shape[1]} numbers, as {self.label} has",
             fix="make it at this site: mw.directions.difference_of_means(study, site)",
         )
         basis = subspace.basis
         shift = self.differences.mean(0) @ basis.T @ basis
         norm = float(np.linalg.norm(self.clean, axis=1).mean())
-        return Direction(self.site, subspace, made, n_pairs, shift, norm, **more)
+        return Direction(self.site, self.label, subspace, made, n_pairs, shift, norm, **more)
 
     def refuse_flat(self) -> None:
         """Raise where the two prompts give the same value."""
         require(
             not self.flat,
             "The site is the same on both prompts, so nothing tells them apart there.",
-            value=self.site.label(self.study.position_names),
+            value=self.label,
             expected="a site after the first difference of the prompts, and not before it",
             fix="study.sweep('residual', by='position') shows where there is an effect",
         )
@@ -145,7 +151,8 @@ def _values(study: Study, site: Site) -> tuple[Array, Array]:
     Of the site that was asked for last they are kept, as long as the weights are the same, for
     directions of one site are made one after another.
     """
-    mark = (site, study.lm.fingerprint())
+    # Of a network whose weights nobody can compare nothing is kept.
+    mark = (site, None if as_network(study.lm) else study.lm.fingerprint())
     kept = _LAST.get(study.engine)
     if kept is None or mark[1] is None or kept[0] != mark:
         arrays = (np.asarray(study.activations(site, base).array) for base in BASES)

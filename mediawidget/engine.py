@@ -293,6 +293,10 @@ class Engine:
         """A sweep's axes as they are shown: layers are counted."""
         return axes
 
+    def facts(self, mediator: str) -> dict[str, Any]:  # noqa: ARG002
+        """What a reader of a sweep must know of its places."""
+        return {}
+
     def _refuse_impossible(self, runs: Sequence[Run]) -> None:
         """Refuse what the pairs or this model cannot answer, of runs that only lend too."""
         runs = with_lenders(runs)

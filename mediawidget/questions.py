@@ -59,7 +59,7 @@ class Question:
             freezes=[self.sweep.freeze] * len(cells),
             edit=self.sweep.edit,
             possible=np.array([cell is not None for cell in self._everything]),
-            facts=self.sweep.facts(),
+            facts=self.sweep.facts() | self.engine.facts(self.sweep.mediator),
         )
 
     @cached_property

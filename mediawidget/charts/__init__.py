@@ -11,6 +11,7 @@ from .directions import directions, placebos
 from .doses import dose
 from .dots import effects, groups
 from .erasure import amnesic, rounds
+from .maps import maps
 from .strips import strip
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "dose",
     "effects",
     "groups",
+    "maps",
     "placebos",
     "rounds",
     "strip",

@@ -185,6 +185,11 @@ class NetworkEngine(Engine):
         names = [spot.name for spot in self.anatomy.of_kind(mediator)]
         return {**axes, "layer": tuple(names[int(layer)] for layer in axes["layer"])}
 
+    def facts(self, mediator: str) -> dict[str, Any]:
+        """The axes that each point's positions are folded from: (height, width) of an image."""
+        spots = self.anatomy.of_kind(mediator)
+        return {"locations": {s.name: list(s.location or (s.n_positions,)) for s in spots}}
+
     def refuse_edit(self, edit: Edit) -> None:
         """Raise where these pairs cannot give the edit its value."""
         if edit.pairwise and len(self.pairs) < 2:

@@ -142,6 +142,7 @@ _HOMES = {
             "CircuitBoard",
             "CounterfactualDesigner",
             "Explorer",
+            "FeatureGrid",
             "GatePlayground",
             "HeadGrid",
         ),

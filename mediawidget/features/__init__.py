@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .cells import codes
     from .circuits import FeatureCircuit, circuit, nodes_of
     from .files import load, save
+    from .firing import Context, contexts
     from .nodes import Node
     from .shipped import teaching
     from .sweeping import job, sweep
@@ -27,6 +28,7 @@ _HOMES = {
     ".cells": ["codes"],
     ".circuits": ["FeatureCircuit", "circuit", "nodes_of"],
     ".between": ["FeatureEdges", "edges"],
+    ".firing": ["Context", "contexts"],
     ".files": ["load", "save"],
     ".nodes": ["Node"],
     ".shipped": ["teaching"],
@@ -36,6 +38,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "SAE",
+    "Context",
     "FeatureCircuit",
     "FeatureEdges",
     "Features",
@@ -45,6 +48,7 @@ __all__ = [
     "circuit",
     "clamp",
     "codes",
+    "contexts",
     "edges",
     "error",
     "job",

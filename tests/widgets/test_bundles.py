@@ -11,6 +11,7 @@ from mediawidget.widgets import (
     CircuitBoard,
     CounterfactualDesigner,
     Explorer,
+    FeatureGrid,
     GatePlayground,
     HeadGrid,
     InteractionGrid,
@@ -34,6 +35,7 @@ SVG = "http://www.w3.org/2000/svg"
         *(
             (Basket, 40_000),
             (CircuitBoard, 40_000),
+            (FeatureGrid, 40_000),
             (CausalTrace, 24_000),
             (CounterfactualDesigner, 16_000),
             (GatePlayground, 16_000),

@@ -1,0 +1,100 @@
+"""Which tokens a feature fires on, in their contexts: how people name it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..edits.sparse import SAE
+from ..errors import require
+from ..lm import LM
+from ..mediators import mediator_named
+from ..plain_hooks import at_point
+
+BEFORE, AFTER = 5, 2
+"""Tokens of a context on either side."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a feature fires.
+
+    Attributes:
+        before, token, after: the text, the token itself apart.
+        code: how much.
+    """
+
+    before: str
+    token: str
+    after: str
+    code: float
+
+
+def contexts(lm: LM, sae: SAE, texts: Any, k: Any = 5) -> tuple[tuple[Context, ...], ...]:
+    """Per feature the ``k`` texts in which it fires most, each where it fires most.
+
+    Args:
+        lm: the model.
+        sae: of one of its sites.
+        texts: prompts; each is one pass.
+        k: how many a feature.
+
+    Raises:
+        MediationError: no texts, or what is no count.
+
+    Example:
+        >>> mw.features.contexts(lm, mw.features.teaching(3), prompts)[343][0].token
+        ' Mary'
+    """
+    require(
+        isinstance(texts, Sequence)
+        and not isinstance(texts, str)
+        and len(texts) > 0
+        and all(isinstance(text, str) for text in texts),
+        "Contexts are taken from texts.",
+        value=texts,
+        expected="a list of prompts",
+        fix="mw.features.contexts(lm, sae, [pair.clean for pair in contrast])",
+    )
+    require(
+        isinstance(k, int) and not isinstance(k, bool) and k > 0,
+        "Contexts are counted.",
+        value=k,
+        expected="an int, at least 1",
+        fix="mw.features.contexts(lm, sae, texts, k=5)",
+    )
+    several = list(dict.fromkeys(texts))
+    tokens = [lm.encoder.tokens(text) for text in several]
+    codes = [sae.encode(_values(lm, sae, text)) for text in several]
+    largest = np.array([one.max(axis=0) for one in codes])
+    where = np.array([one.argmax(axis=0) for one in codes])
+    order = np.argsort(-largest, axis=0, kind="stable")[:k]
+    return tuple(
+        tuple(
+            _context(tokens[i], int(where[i, unit]), float(largest[i, unit]))
+            for i in order[:, unit].tolist()
+            if largest[i, unit] > 0
+        )
+        for unit in range(sae.n_features)
+    )
+
+
+def _values(lm: LM, sae: SAE, text: str) -> NDArray[np.float64]:
+    """The site's value in a text: (position, width)."""
+    place = mediator_named(sae.site.mediator).place(sae.site, lm.shape)
+    ids = torch.tensor([lm.encoder.ids(text)], device=lm.device)
+    seen: list[torch.Tensor] = []
+    with lm.lock, torch.no_grad(), at_point(lm, place.stage, place.point, seen.append):
+        lm.logits_at(ids, [-1])
+    columns = slice(place.unit * sae.width, (place.unit + 1) * sae.width)
+    return seen[0][:, columns].double().cpu().numpy()
+
+
+def _context(tokens: Sequence[str], at: int, code: float) -> Context:
+    before, after = tokens[max(0, at - BEFORE) : at], tokens[at + 1 : at + 1 + AFTER]
+    return Context("".join(before), tokens[at], "".join(after), code)

@@ -1,0 +1,207 @@
+"""FeatureGrid: what the page gets, what it may ask, and that every click is a real run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mediawidget as mw
+from mediawidget.effects import Status
+from mediawidget.features import Features, clamp, steer
+from tests.features.made import made
+from tests.widgets.conftest import Page
+
+N = 14
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+def grid(several: mw.Study) -> mw.FeatureGrid:
+    sae = made("jumprelu", several.lm.d_model, N, mw.Site("residual", 2), centred=True)
+    return mw.FeatureGrid(several, sae, most=5)
+
+
+@pytest.fixture
+def page(grid: mw.FeatureGrid, monkeypatch: pytest.MonkeyPatch) -> Page:
+    return Page(grid, monkeypatch)
+
+
+def numbers(data: Any, name: str, dtype: str = "<f4") -> np.ndarray:
+    shape = (len(data["rows"]), -1)
+    return np.frombuffer(data[name], dtype).reshape(shape)
+
+
+def cell(grid: mw.FeatureGrid, label: str) -> int:
+    return list(grid.features["labels"]).index(label)
+
+
+def test_rows_are_active_features_and_the_error_by_token(grid: mw.FeatureGrid) -> None:
+    data, sae = grid.features, grid.rows.sae
+    assert [row["label"] for row in data["rows"]][-1] == "L2 error"
+    assert len(data["rows"]) == 6
+    assert data["columns"][0] == "all"
+    codes = {base: mw.features.codes(grid.study, sae, base) for base in ("clean", "corrupt")}
+    units = [unit for unit in grid.drawn if unit is not None]
+    for base, some in codes.items():
+        np.testing.assert_allclose(
+            numbers(data, base)[:-1], some.mean(axis=0).T[units], rtol=1e-5, atol=1e-5
+        )
+        assert np.isnan(numbers(data, base)[-1]).all()
+    apart = np.abs(codes["clean"] - codes["corrupt"]).max(axis=(0, 1))
+    size = apart * np.linalg.norm(sae.w_dec, axis=1)
+    assert (np.diff(size[units]) <= 1e-6).all()
+    status = numbers(data, "status", "u1")
+    active: np.ndarray = np.concatenate([some > 0 for some in codes.values()]).any(axis=0)
+    inactive = ~active.T[units]
+    assert (status[:-1, 1:][inactive] == Status.IMPLIED_ZERO).all()
+    assert (status[:-1, 1:][~inactive] == Status.NOT_RUN).all()
+
+
+@pytest.mark.parametrize("way", ["patch", "zero", "steer"])
+def test_a_click_is_a_run_and_its_answer_is_small(
+    grid: mw.FeatureGrid, page: Page, way: str
+) -> None:
+    assert page.ask("features_way", way=way, amount=2.0)["ok"]
+    unit = next(unit for unit in grid.drawn if unit is not None and grid.rows.cells.active[unit, 4])
+    sae, study = grid.rows.sae, grid.study
+    label = grid.rows.label(unit, 4)
+    index = cell(grid, label)
+    page.states.clear()
+    assert page.ask("intervene", cells=[{"index": index, "label": label, "way": way}])["ok"]
+    assert page.sent("features") == []
+    (result,) = page.sent("result")
+    assert (result["feature"], result["way"]) == (index, way)
+    edit = {
+        "patch": mw.Within(Features(sae, unit)),
+        "zero": clamp(sae, {unit: 0.0}),
+        "steer": steer(sae, unit, 2.0),
+    }[way]
+    expected = mw.Study(study.lm, study.contrast).intervene({sae.at(4): edit})
+    values = expected.scores(expected.edited).mean(axis=0)
+    assert (result["y10"], result["y01"]) == pytest.approx(tuple(values), abs=1e-3)
+    data = grid.features
+    assert numbers(data, "y01").reshape(-1)[index] == pytest.approx(values[1], abs=1e-3)
+    assert numbers(data, "status", "u1").reshape(-1)[index] == Status.EXACT
+    assert study.history.current is not None
+    assert dict(study.history.current.edits) == {sae.at(4): edit}
+
+
+def test_a_whole_row_is_set_at_every_token(grid: mw.FeatureGrid, page: Page) -> None:
+    unit = grid.drawn[0]
+    label = grid.rows.label(unit, None)
+    assert page.ask("intervene", cells=[{"index": cell(grid, label), "label": label}])["ok"]
+    assert grid.study.selection == (grid.rows.sae.at(),)
+
+
+def test_all_that_is_shown_in_one_job(grid: mw.FeatureGrid, page: Page) -> None:
+    assert page.ask("features_run")["ok"]
+    status = numbers(grid.features, "status", "u1")[:, 1:]
+    assert (status != Status.NOT_RUN).all()
+    effect = mw.features.sweep(
+        grid.study, grid.rows.sae, [u for u in grid.drawn if u is not None], progress=False
+    )
+    y01 = numbers(grid.features, "y01")[:, 1:]
+    np.testing.assert_allclose(y01, effect["Y01"], atol=1e-3)
+    assert page.ask("features_order", by="effect")["ok"]
+    size = [
+        max(
+            abs(effect.cell(label)[key])
+            for label in effect.labels
+            if label.startswith(f"{name} @")
+            for key in ("PIE", "TIE")
+        )
+        for name in [row["label"] for row in grid.features["rows"]][:5]
+        if any(label.startswith(f"{name} @") for label in effect.labels)
+    ]
+    assert size == sorted(size, reverse=True)
+
+
+def test_a_feature_of_ones_own_comes_first(grid: mw.FeatureGrid, page: Page) -> None:
+    hidden = next(unit for unit in range(N) if unit not in grid.drawn)
+    assert page.ask("features_show", unit=hidden)["ok"]
+    assert grid.features["rows"][0]["label"] == f"L2F{hidden}"
+
+
+def test_what_is_refused_changes_nothing(grid: mw.FeatureGrid, page: Page) -> None:
+    before = len(grid.study.history)
+    error = cell(grid, grid.rows.label(None, 4))
+    refused: list[tuple[str, dict[str, Any]]] = [
+        ("intervene", {"cells": [{"index": 10_000}]}),
+        ("intervene", {"cells": [{"index": 1, "label": "L9F9 @ cat"}]}),
+        ("intervene", {"cells": [{"index": 1, "way": "zero"}]}),
+        ("intervene", {"cells": [{"index": 1}], "revision": 99}),
+        ("intervene", {"cells": []}),
+        ("features_way", {"way": "melt"}),
+        ("features_way", {"way": "steer", "amount": "much"}),
+        ("features_order", {"by": "name"}),
+        ("features_show", {"unit": N}),
+    ]
+    for action, fields in refused:
+        reply = page.ask(action, **fields)
+        assert not reply["ok"], action
+        assert reply["error"]["fix"]
+    assert page.ask("features_way", way="steer", amount=1.0)["ok"]
+    assert numbers(grid.features, "status", "u1")[-1].tolist() == [Status.IMPOSSIBLE] * 8
+    assert (
+        "no code to add to" in page.ask("intervene", cells=[{"index": error}])["error"]["message"]
+    )
+    assert "patched or ablated" in page.ask("features_run")["error"]["message"]
+    assert len(grid.study.history) == before
+
+
+def test_other_prompts_and_another_metric_forget_what_was_run(
+    grid: mw.FeatureGrid, page: Page
+) -> None:
+    assert page.ask("features_run")["ok"]
+    grid.study.metric = mw.LogProb()
+    status = numbers(grid.features, "status", "u1")
+    assert Status.EXACT not in status
+    grid.study.swap()
+    assert grid.features["revision"] == grid.study.revision
+    page.ask("pair", index=1)
+    assert grid.features["pair"] == 1
+
+
+def test_contexts_are_the_strongest_places_as_text(study: mw.Study) -> None:
+    sae = made("relu", study.lm.d_model, N, mw.Site("residual", 2))
+    texts = ["ant bee cat", "dog eel fox gnu", "ant ant"]
+    found = mw.features.contexts(study.lm, sae, texts, k=2)
+    for unit, tops in enumerate(found):
+        codes = [
+            (float(code), text, at)
+            for text in texts
+            for at, code in enumerate(codes_of(study.lm, sae, text)[:, unit])
+        ]
+        best = max(codes)
+        if best[0] > 0:
+            assert tops[0].code == pytest.approx(best[0], rel=1e-4)
+            assert tops[0].token.strip() == best[1].split()[best[2]]
+            assert [top.code for top in tops] == sorted((t.code for t in tops), reverse=True)
+    assert max(len(tops) for tops in found) == 2
+    with pytest.raises(mw.MediationError, match="from texts"):
+        mw.features.contexts(study.lm, sae, [])
+
+
+def codes_of(lm: mw.LM, sae: mw.features.SAE, text: str) -> np.ndarray:
+    pair = mw.PromptPair(text, text + " rat", answer="hen", wrong="ibis")
+    found = mw.Study(lm, pair).activations(sae.at(tuple(range(len(text.split()))))).array[0]
+    return np.asarray(sae.encode(found))
+
+
+def test_static_pictures_escape_what_tokens_hold(grid: mw.FeatureGrid) -> None:
+    data = grid.features
+    data["rows"][0]["tops"] = [{"before": "", "token": HOSTILE, "after": "", "code": 1.0}]
+    html = grid._html()
+    assert HOSTILE not in html
+    assert "&lt;img src=x" in html
+    assert grid.snapshot() is not None
+
+
+def test_what_it_cannot_show(several: mw.Study) -> None:
+    with pytest.raises(mw.MediationError, match="another model"):
+        mw.FeatureGrid(several)
+    sae = made("relu", several.lm.d_model, N, mw.Site("residual", 2))
+    with pytest.raises(mw.MediationError, match="counted"):
+        mw.FeatureGrid(several, sae, most=0)

@@ -72,3 +72,120 @@ def test_a_folder_is_loaded_as_what_it_was_saved_as(kind: str, tmp_path: Path) -
     pairs = pairs_of(kind, 1)
     found = [mw.Study(one, pairs).total["TE"] for one in (lm, lm_of(kind))]
     np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-9)
+
+
+# --- what is asked of them ------------------------------------------------------------------------
+
+
+def test_a_masked_model_is_read_at_its_mask() -> None:
+    lm = lm_of("bert")
+    assert lm.fills_mask
+    assert not lm.causal
+    pair = mw.PromptPair("ant bee [MASK] cat", "ant fox [MASK] cat", "gnu", "hen")
+    study = mw.Study(lm, pair)
+    ids = torch.tensor([lm.encoder.ids(pair.clean)])
+    logits = lm.hf(ids).logits[0, 2]
+    gnu, hen = (lm.encoder.answer(word, "answer") for word in ("gnu", "hen"))
+    np.testing.assert_allclose(study.total["Y11"], (logits[gnu] - logits[hen]).item(), atol=1e-9)
+    elsewhere = mw.Study(lm, pair, readout=mw.Readout(position=0))
+    assert abs(elsewhere.total["Y11"] - study.total["Y11"]) > 1e-3
+
+
+@pytest.mark.parametrize("text", ["ant bee cat dog", "ant [MASK] [MASK] dog"])
+def test_a_masked_model_wants_one_mask(text: str) -> None:
+    pair = mw.PromptPair(text, text.replace("ant", "fox"), "gnu", "hen")
+    with pytest.raises(mw.MediationError, match="the place of one mask"):
+        mw.Study(lm_of("bert"), pair)
+
+
+def test_an_answer_of_several_tokens_fills_no_mask() -> None:
+    pair = mw.PromptPair("ant [MASK] cat", "fox [MASK] cat", "gnu hen", "owl")
+    with pytest.raises(mw.MediationError, match="several tokens"):
+        mw.Study(lm_of("bert"), pair)
+
+
+def test_a_classifier_of_bert_answers_labels_at_its_first_token() -> None:
+    lm = lm_of("bert_classifier")
+    assert lm.classifies
+    assert not lm.fills_mask
+    pair = mw.PromptPair("ant bee cat", "ant fox cat", "LABEL_1", "2")
+    study = mw.Study(lm, pair)
+    assert study.token_pairs[0].strands[0].reads == (0,)
+    logits = lm.hf(torch.tensor([lm.encoder.ids(pair.clean)])).logits[0]
+    np.testing.assert_allclose(study.total["Y11"], (logits[1] - logits[2]).item(), atol=1e-9)
+
+
+def test_t5_is_asked_after_what_its_decoder_has_written() -> None:
+    lm = lm_of("t5")
+    assert lm.encodes
+    assert lm.causal
+    pair = mw.PromptPair("ant bee cat", "ant fox cat dog", "gnu", "hen", decoder="owl pig")
+    study = mw.Study(lm, pair)
+    # Texts of different lengths are no matter: positions are the decoder's.
+    effect = study.sweep("residual", by="position", progress=False)
+    assert effect.axes["position"] == (0, 1, 2)
+    assert not [check for check in effect.checks[1:] if check.ok is False]
+    for base, key in (("clean", "Y11"), ("corrupt", "Y00")):
+        source = torch.tensor([lm.encoder.ids(getattr(pair, base))])
+        own = torch.tensor([[0, *lm.tokenizer("owl pig")["input_ids"]]])
+        logits = lm.hf(input_ids=source, decoder_input_ids=own).logits[0, -1]
+        gnu, hen = (lm.encoder.answer(word, "answer") for word in ("gnu", "hen"))
+        np.testing.assert_allclose(study.total[key], (logits[gnu] - logits[hen]).item(), atol=1e-9)
+    assert mw.PromptPair.from_json(pair.to_json()) == pair
+
+
+def test_t5_forces_an_answer_of_several_tokens() -> None:
+    lm = lm_of("t5")
+    pair = mw.PromptPair("ant bee cat", "ant fox cat", "gnu hen", "owl")
+    study = mw.Study(lm, pair, metric=mw.LogProb())
+    words = lm.tokenizer("gnu hen")["input_ids"]
+    logits = lm.hf(
+        input_ids=torch.tensor([lm.encoder.ids(pair.clean)]),
+        decoder_input_ids=torch.tensor([[0, words[0]]]),
+    ).logits[0]
+    expected = sum(logits[i].log_softmax(-1)[word].item() for i, word in enumerate(words))
+    np.testing.assert_allclose(study.total["Y11"], expected, atol=1e-9)
+
+
+def test_only_a_model_with_a_decoder_of_its_own_has_a_text_for_it() -> None:
+    pair = mw.PromptPair("ant bee", "ant fox", "gnu", "hen", decoder="owl")
+    with pytest.raises(mw.MediationError, match="no decoder beside it"):
+        mw.Study(lm_of("gpt2"), pair)
+
+
+@pytest.mark.parametrize("name", ["head", "query", "key", "value", "pattern", "edge", "attn_out"])
+def test_a_model_without_heads_says_so(name: str) -> None:
+    study = mw.Study(lm_of("mamba"), pairs_of("mamba", 1))
+    with pytest.raises(mw.MediationError, match=r"(?s)This model has no .*mixer_out"):
+        study.sweep(name, progress=False)
+
+
+@pytest.mark.parametrize("name", ["mixer_out", "mixer_channel"])
+def test_a_model_with_heads_has_no_mixer(name: str) -> None:
+    with pytest.raises(mw.MediationError, match=r"This model has no mixer"):
+        mw.Study(lm_of("gpt2"), pairs_of("gpt2", 1)).sweep(name, progress=False)
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_estimates_are_slopes_of_the_runs(kind: str) -> None:
+    """A hundredth of the way to the other prompt, a run moves by a hundredth of its estimate."""
+    study = mw.Study(lm_of(kind), pairs_of(kind, 2))
+    # Beyond layer 0 of Mamba single precision norms would show in so small a step.
+    places = [(2, 5), (1, 3)]
+    guess = study.estimate("residual", by="position")
+    patch = mw.Patch(alpha=0.01)
+    runs = [mw.Run("clean", {mw.Site("residual", i, position=p): patch}) for i, p in places]
+    kept = study.engine.evaluate(runs)
+    moved = (kept.kept - kept.bases[:, 0])[..., 0] - (kept.kept - kept.bases[:, 0])[..., 1]
+    for (layer, position), change in zip(places, moved, strict=True):
+        estimated = -guess.pairs("TIE")[:, layer, position]
+        np.testing.assert_allclose(change / 0.01, estimated, rtol=0.2, atol=2e-2)
+
+
+def test_routes_through_all_that_writes() -> None:
+    """What the decoder of T5 reads of its source is a route too, and one of Mamba's scans."""
+    for kind, expected in (("t5", "cross_head"), ("mamba", "mixer_out")):
+        study = mw.Study(lm_of(kind), pairs_of(kind, 1))
+        found = mw.routes(study, mw.Site("residual", 2), progress=False)
+        assert {site.mediator for site in found.later} >= {expected}
+        assert np.isfinite(found.pairs("PIE")).all()

@@ -11,7 +11,6 @@ from ..errors import require
 from ..inference import count
 from .base import COLOURS, WIDTH, Layers, layers, numbers, zero_line
 
-
 COLUMNS = {"label", "donor", "value", "prompt", "share", "low", "high", "n"}
 
 
@@ -39,7 +38,7 @@ def crossing(result: Crossed, n: int = 6, level: float = 0.95) -> Layers:
     tell = getattr(result, "to_dataframe", None)
     table = tell(level) if callable(tell) else None
     require(
-        isinstance(table, pd.DataFrame) and COLUMNS <= set(table.columns),
+        isinstance(table, pd.DataFrame) and set(table.columns) >= COLUMNS,
         "This chart is one of cross-model patching.",
         value=result,
         expected="a CrossPatch",

@@ -58,6 +58,7 @@ def amnesic(
     refuse_no_study(study)
     where = _refuse(eraser, site, controls, seed)
     own = [study.activations(where, base).array.astype(np.float64) for base in BASES]
+    _refuse_width(eraser, where, own[0].shape[-1])
     edits: list[list[Edit]] = [[eraser.edit] * 2]
     edits += [[_random(eraser, seed + i)] * 2 for i in range(controls)]
     means = _own_means(study, eraser, labels, own[0].shape)
@@ -149,3 +150,13 @@ def _refuse(eraser: object, site: object, controls: object, seed: object) -> Sit
     )
     refuse_no_seed(seed)
     return where  # type: ignore[return-value]
+
+
+def _refuse_width(eraser: Eraser, site: Site, width: int) -> None:
+    require(
+        eraser.width == width,
+        "An eraser is of a site of one width.",
+        value=f"{eraser!r}, at {site.label()} of {width} numbers",
+        expected=f"a site of {eraser.width} numbers",
+        fix="fit an eraser at this site",
+    )

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .controlling import Controls, controls, controls_job
     from .methods import (
         boundless,
         boundless_job,
@@ -14,25 +15,37 @@ if TYPE_CHECKING:
         neuron_masks,
         neuron_masks_job,
     )
+    from .options import Options
     from .result import Aligned
+    from .sizing import Sizes, sizes, sizes_job
 
 _HOMES = {
+    "controlling": ["Controls", "controls", "controls_job"],
     "methods": [
         *("das", "das_job", "boundless", "boundless_job"),
         *("neuron_masks", "neuron_masks_job"),
     ],
+    "options": ["Options"],
     "result": ["Aligned"],
+    "sizing": ["Sizes", "sizes", "sizes_job"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Aligned",
+    "Controls",
+    "Options",
+    "Sizes",
     "boundless",
     "boundless_job",
+    "controls",
+    "controls_job",
     "das",
     "das_job",
     "neuron_masks",
     "neuron_masks_job",
+    "sizes",
+    "sizes_job",
 ]
 
 

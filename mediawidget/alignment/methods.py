@@ -39,7 +39,7 @@ def das(
         k: how many directions, up to all of the site's width.
         progress: whether to show a bar.
         options: ``Options``; by default up to 3 starts, for a rotation has local minima, and a
-            patience of 10 epochs.
+            patience of 25 epochs.
 
     Raises:
         MediationError: no such site or k, options that are none, a model without gradients,
@@ -57,7 +57,7 @@ def das(
 
 def das_job(study: Study, site: Site, k: int = 1, **options: Unpack[Options]) -> Job[Aligned]:
     """The same, not yet started; cancelled, it is what was found so far, run for real."""
-    search = das_search(study, site, k, asked(options, patience=10, starts=3))
+    search = das_search(study, site, k, asked(options, patience=25, starts=3))
     return Job(search.steps(), search.total, search.result)
 
 
@@ -131,7 +131,7 @@ def neuron_masks(
         study: pairs, as for ``das``.
         site: where.
         progress: whether to show a bar.
-        options: ``Options``; a full mask costs 0.1 nats by default.
+        options: ``Options``; a full mask costs 0.1 nats by default, and the rate is 0.1.
 
     Source: differential binary masking (De Cao et al. 2020), as it is held beside rotations since
     Geiger et al. 2023.
@@ -141,7 +141,7 @@ def neuron_masks(
 
 def neuron_masks_job(study: Study, site: Site, **options: Unpack[Options]) -> Job[Aligned]:
     """The same, not yet started."""
-    how = asked(options, penalty=0.1)
+    how = asked(options, penalty=0.1, rate=0.1)
     how = replace(how, schedule=replace(how.schedule, patience=None, temperatures=(1.0, 0.01)))
     question = question_at(study, site, how)
     search = Searching(

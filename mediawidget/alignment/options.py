@@ -57,9 +57,9 @@ class Asked:
 
 DEFAULTS: Options = {
     "over": "vocabulary",
-    "epochs": 60,
+    "epochs": 100,
     "batch": 16,
-    "rate": 0.1,
+    "rate": 0.2,
     "patience": None,
     "starts": 1,
     "penalty": 0.0,
@@ -83,7 +83,7 @@ def asked(options: Options, **own: Any) -> Asked:
         "There is no such option.",
         value=", ".join(unknown),
         expected="one of " + ", ".join(DEFAULTS),
-        fix="mw.alignment.das(study, site, k=1, epochs=60)",
+        fix="mw.alignment.das(study, site, k=1, epochs=100)",
     )
     given: dict[str, Any] = {**DEFAULTS, **own, **options}
     _refuse_no_numbers(given)
@@ -112,5 +112,5 @@ def _refuse_no_numbers(given: Mapping[str, Any]) -> None:
             "Training has numbers.",
             value=f"{name}={value!r}",
             expected=f"{'an int' if name in wholes else 'a number'} from {least:g}",
-            fix="mw.alignment.das(study, site, epochs=60, batch=16, rate=0.1)",
+            fix="mw.alignment.das(study, site, epochs=100, batch=16, rate=0.2)",
         )

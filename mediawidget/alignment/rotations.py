@@ -6,6 +6,7 @@ written: at the end an orthogonal projection, in training a soft one where there
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from ..edits import Subspace
 
-STEP = 0.2
+STEP = 0.1
 HALFWAY = 0.5 / STEP
 """The boundary is a parameter times this, in parts of the site: it moves slower than bases turn."""
 
@@ -126,4 +127,4 @@ def _random_basis(width: int, k: int, seed: int) -> Tensor:
     """(width, k) orthogonal columns, drawn uniformly, numbers of about 1."""
     drawn = np.random.default_rng(seed).standard_normal((width, k))
     columns: Tensor = torch.from_numpy(np.linalg.qr(drawn)[0])
-    return columns * width**0.5
+    return columns * math.sqrt(width)

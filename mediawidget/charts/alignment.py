@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from ..alignment.result import Aligned
-from ..alignment.sizes import Sizes
+from ..alignment.sizing import Sizes
 from ..errors import require
 from .base import GREY, WIDTH, Layers, by_name, layers, numbers, without_shape
 

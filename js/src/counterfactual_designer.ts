@@ -263,7 +263,7 @@ class Designer {
     const site = siteName(this.#state, ...this.#at);
     const rows = pair.rivals.map((one, i) => {
       const hit = cell?.[1].includes(i);
-      const found = cell ? (hit ? "✓ the model says this" : "✗") : "not run";
+      const found = cell ? (hit ? "✓ says this" : "✗") : "not run";
       const alike =
         one.alike.length > 0 && `⚠ same as ${one.alike.map((x) => plain(x)).join(", ")}`;
       return h(
@@ -274,7 +274,7 @@ class Designer {
         h("td", {}, span("mw-dfound", found), alike ? span("mw-dalike", alike) : null),
       );
     });
-    const head = ["Hypothesis", "predicts", "interchange"].map((text) =>
+    const head = ["Hypothesis", "predicts", "model"].map((text) =>
       h("th", { class: "mw-name", scope: "col", text }),
     );
     this.#rivals.replaceChildren(
@@ -284,7 +284,7 @@ class Designer {
     );
     const lines = SIDES.map((side) =>
       h("p", {
-        text: `${NAMES[side]}: ${alone(pair.says[side], side === "base" ? pair.plain : pair.other)}`,
+        text: `${NAMES[side]} alone ${alone(pair.says[side], side === "base" ? pair.plain : pair.other)}`,
       }),
     );
     this.#alone.replaceChildren(...lines);

@@ -113,7 +113,7 @@ test("marks are letters, not colours", () => {
   const faces = [null, ["beer", [0]], ["milk", [2]], ["water", []]] as const;
   expect(faces.map((cell) => markOf(it, cell as never))).toEqual(["", "A", "–", "?"]);
   expect(alone(["milk", [0]], "milk")).toBe("says milk ✓");
-  expect(alone(["juice", []], "tea")).toBe("✗ says juice, not tea");
+  expect(alone(["juice", []], "tea")).toBe("says juice, not tea ✗");
   expect(alone(null, "tea")).toBe("should say tea; not run");
 });
 
@@ -123,7 +123,7 @@ test("what was run has its letter, what was not is marked as such", () => {
   const states = cells().map((one) => one.dataset.state);
   expect(states).toEqual(["none", "none", "hit", "other", "none", "none"]);
   expect(cells().every((one) => one.getAttribute("aria-label"))).toBe(true);
-  expect(textOf(".mw-dalone")).toContain("Counterfactual: ✗ says juice, not tea");
+  expect(textOf(".mw-dalone")).toContain("Counterfactual alone says juice, not tea ✗");
 });
 
 test("a click asks for one run, and arrows move without a message", () => {

@@ -93,5 +93,5 @@ export function alone(cell: Cell, wanted: string): string {
   if (!cell) return `should say ${plain(wanted)}; not run`;
   return cell[1].length
     ? `says ${plain(cell[0])} ✓`
-    : `✗ says ${plain(cell[0])}, not ${plain(wanted)}`;
+    : `says ${plain(cell[0])}, not ${plain(wanted)} ✗`;
 }

@@ -51,8 +51,8 @@ def test_rivals_are_told_apart_by_a_click(designer: Explorer) -> None:
     expect(said).to_have_text(
         "L2 @ : set to its value on the counterfactual: the model says beer, as A pointer predicts."
     )
-    expect(rows.nth(1)).to_contain_text("✓ the model says this")
-    expect(root.locator(".mw-dalone")).to_contain_text("Original: says coffee ✓")
+    expect(rows.nth(1)).to_contain_text("✓ says this")
+    expect(root.locator(".mw-dalone")).to_contain_text("Original alone says coffee ✓")
     expect(root.locator(".mw-dsheet [data-state=none]")).to_have_count(31)
     assert notebook.value("designer.state['pair']['cells'][2][7]") == ["beer", [0]]
     # One below: the same position after the last block, by the keyboard.

@@ -23,7 +23,7 @@ from .splitting import Split, split
 LEAST = 0.5
 """Of the whole direction's effect, what its row-space part must carry not to be flagged."""
 
-SLIGHT = 0.05
+SLIGHT = 0.01
 """Of TE: an effect of the whole direction below this share is none to be fooled by."""
 
 
@@ -59,15 +59,19 @@ class Dormancy:
 
     @property
     def dormant(self) -> bool:
-        """Whether the whole has an effect, and too little of it is its row-space part's.
+        """Whether the whole has an effect, and too little of it is its row-space part's."""
+        return not self.slight and self.carried < self.least
 
-        An effect is one of at least 5% of TE whose interval does not hold 0.
+    @property
+    def slight(self) -> bool:
+        """Whether the whole has no effect to speak of.
+
+        It is below 1% of TE, or its interval holds 0. ``carried`` then means nothing.
         """
         whole = self._pairs("whole")
         total = self.effect.pairs("TE").mean()
         low, high = mean_interval(whole, self.effect.clusters, 0.95)
-        unsure = bool(low <= 0 <= high)
-        return not unsure and abs(whole.mean()) > SLIGHT * abs(total) and self.carried < self.least
+        return bool(low <= 0 <= high or abs(whole.mean()) <= SLIGHT * abs(total))
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row per part: its dimensions, how far prompts move it, PIE and TIE with intervals."""
@@ -80,13 +84,17 @@ class Dormancy:
         return pd.DataFrame(columns)
 
     def __repr__(self) -> str:
+        whole, unit = float(self._pairs("whole").mean()), self.effect.metric.unit
+        named = f"Dormancy({self.split.whole.label}, {self.split.whole.made}"
+        if self.slight:
+            said = f"{self.key} {whole:+.3g} {unit} is no effect to speak of"
+            return f"{named}: not dormant; {said}; n={self.effect.n_pairs})"
         said = "dormant" if self.dormant else "not dormant"
         low, high = self.interval
         ends = "" if np.isnan(low) else f" ({low:.0%} to {high:.0%})"
-        whole, unit = float(self._pairs("whole").mean()), self.effect.metric.unit
         how = "" if self.split.reads.exact else "; to first order"
         return (
-            f"Dormancy({self.split.whole.label}, {self.split.whole.made}: {said}; of "
+            f"{named}: {said}; of "
             f"{self.key} {whole:+.3f} {unit} the row-space part carries {self.carried:.0%}{ends}; "
             f"n={self.effect.n_pairs}{how})"
         )

@@ -118,6 +118,8 @@ def test_a_direction_may_have_one_part_alone() -> None:
     dormancy = directions.check_dormant(study, hidden, reads=reads)
     assert dormancy.split.row is None
     assert not dormancy.dormant, "nothing of it is read, so there is no effect to be fooled by"
+    assert dormancy.slight
+    assert "no effect to speak of" in repr(dormancy)
 
 
 # --- dormant directions -----------------------------------------------------------------------

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
         neuron_masks_job,
     )
     from .options import Options
-    from .result import Aligned
-    from .sizing import Sizes, sizes, sizes_job
+    from .result import Aligned, Sizes
+    from .sizing import sizes, sizes_job
 
 _HOMES = {
     "controlling": ["Controls", "controls", "controls_job"],
@@ -26,8 +26,8 @@ _HOMES = {
         *("neuron_masks", "neuron_masks_job"),
     ],
     "options": ["Options"],
-    "result": ["Aligned"],
-    "sizing": ["Sizes", "sizes", "sizes_job"],
+    "result": ["Aligned", "Sizes"],
+    "sizing": ["sizes", "sizes_job"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

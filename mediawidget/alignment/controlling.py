@@ -73,7 +73,7 @@ class Controls:
             if name in level
         )
         return (
-            f"Controls(DAS at {one.site.label()}, k={one.k}: interchange accuracy {one.iia:.3f} on "
+            f"Controls(DAS at {one.label}, k={one.k}: interchange accuracy {one.iia:.3f} on "
             f"{len(one.report_on)} held-out pairs; {told})"
         )
 

@@ -8,7 +8,7 @@ from typing import Any, TypedDict, get_args
 
 from ..errors import require
 from ..search.pair_splits import Split
-from .questions import Over
+from .names import Over
 from .training import Schedule
 
 

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import torch
@@ -28,8 +27,7 @@ from ..plan.frame import Ints
 from ..runs import Run, roles_named
 from ..sites import Site
 from ..study import Study
-
-Over = Literal["vocabulary", "alternatives"]
+from .names import Over
 
 
 @dataclass(frozen=True, eq=False)

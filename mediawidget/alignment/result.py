@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from ..edits import Subspace
 from ..sites import Site
-from .questions import Over
-from .training import Ended
+from .names import Ended, Method, Over
 
-Method = Literal["das", "boundless", "neurons"]
 Numbers = tuple[int, ...]
 
 _WORDS = {"das": "DAS", "boundless": "boundless DAS", "neurons": "a mask over neurons"}
@@ -26,7 +24,7 @@ class Aligned:
 
     Attributes:
         method: "das", "boundless" or "neurons".
-        site: where.
+        site: where; ``label`` is its name for people.
         subspace: what was found.
         scores: a row per set of pairs ("train", "held-out") and part, from real runs: ``n``,
             ``iia`` (the likeliest of all classes is the answer), ``iia_alternatives`` (the answer
@@ -50,6 +48,7 @@ class Aligned:
 
     method: Method
     site: Site
+    label: str
     subspace: Subspace
     scores: pd.DataFrame
     losses: pd.DataFrame
@@ -107,7 +106,7 @@ class Aligned:
         kept = f" ({', '.join(map(str, self.coordinates))})" if few else ""
         soft = f", soft {self.soft_iia:.3f}" if self.soft_iia is not None else ""
         return (
-            f"Aligned({_WORDS[self.method]} at {self.site.label()}: {self.k} of "
+            f"Aligned({_WORDS[self.method]} at {self.label}: {self.k} of "
             f"{self.subspace.width} directions{kept}; interchange accuracy {self.iia:.3f}{soft} on "
             f"{len(self.report_on)} {where}, {self.train_iia:.3f} in training, random "
             f"{self.score('random'):.3f}, whole {self.score('whole'):.3f}; {self.seconds:.1f} s)"
@@ -116,3 +115,50 @@ class Aligned:
     def _repr_html_(self) -> str:
         table = self.scores.to_html(float_format="{:.3f}".format, index=False)
         return f"<p>{escape(repr(self))}</p>{table}"
+
+
+@dataclass(frozen=True, eq=False)
+class Sizes:
+    """Alignments of one site, a size each, on the same pairs.
+
+    Attributes:
+        found: one a size, ascending.
+    """
+
+    found: tuple[Aligned, ...]
+
+    def __getitem__(self, k: int) -> Aligned:
+        """The alignment of k directions."""
+        for one in self.found:
+            if one.options["k"] == k:
+                return one
+        raise KeyError(k)
+
+    @property
+    def smallest(self) -> Aligned:
+        """The smallest that is within a hundredth of the best, on the pairs that trained."""
+        best = max(one.train_iia for one in self.found)
+        return next(one for one in self.found if one.train_iia >= best - 0.01)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """A row per size, set of pairs and part: ``k`` and the columns of ``Aligned.scores``."""
+        tables = [one.scores.assign(k=one.options["k"]) for one in self.found]
+        table = pd.concat(tables, ignore_index=True)
+        return table[["k", *(name for name in table.columns if name != "k")]]
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{one.k}: {one.iia:.3f}" for one in self.found)
+        random = ", ".join(f"{one.score('random'):.3f}" for one in self.found)
+        first = self.found[0]
+        return (
+            f"Sizes(DAS at {first.label}, interchange accuracy by directions on "
+            f"{len(first.report_on)} pairs: {told}; random {random}; whole "
+            f"{first.score('whole'):.3f})"
+        )
+
+    def _repr_html_(self) -> str:
+        table = self.to_dataframe()
+        table = table[table["pairs"] == "held-out"].drop(columns="pairs")
+        return (
+            f"<p>{escape(repr(self))}</p>{table.to_html(float_format='{:.3f}'.format, index=False)}"
+        )

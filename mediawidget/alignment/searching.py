@@ -13,9 +13,10 @@ from ..search.pair_splits import Numbers
 from ..sites import Site
 from ..study import Study
 from .measuring import scores
+from .names import Method
 from .options import Asked
 from .questions import Question
-from .result import Aligned, Method
+from .result import Aligned
 from .rotations import Bounded, Learner, Mask
 from .training import Training
 
@@ -78,6 +79,7 @@ class Searching:
         return Aligned(
             method=self.method,
             site=self.site,
+            label=self.study.labels((self.site,))[0],
             subspace=subspace,
             scores=scores(self.study, self.site, subspace, change, where, schedule.seed),
             losses=pd.concat(tables, ignore_index=True),

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from html import escape
 from typing import Unpack
-
-import pandas as pd
 
 from ..errors import require
 from ..jobs import Job
@@ -15,55 +11,8 @@ from ..sites import Site
 from ..study import Study
 from .methods import das_search, question_at
 from .options import Options, asked
-from .result import Aligned
+from .result import Sizes
 from .searching import Searching
-
-
-@dataclass(frozen=True, eq=False)
-class Sizes:
-    """Alignments of one site, a size each, on the same pairs.
-
-    Attributes:
-        found: one a size, ascending.
-    """
-
-    found: tuple[Aligned, ...]
-
-    def __getitem__(self, k: int) -> Aligned:
-        """The alignment of k directions."""
-        for one in self.found:
-            if one.options["k"] == k:
-                return one
-        raise KeyError(k)
-
-    @property
-    def smallest(self) -> Aligned:
-        """The smallest that is within a hundredth of the best, on the pairs that trained."""
-        best = max(one.train_iia for one in self.found)
-        return next(one for one in self.found if one.train_iia >= best - 0.01)
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """A row per size, set of pairs and part: ``k`` and the columns of ``Aligned.scores``."""
-        tables = [one.scores.assign(k=one.options["k"]) for one in self.found]
-        table = pd.concat(tables, ignore_index=True)
-        return table[["k", *(name for name in table.columns if name != "k")]]
-
-    def __repr__(self) -> str:
-        told = ", ".join(f"{one.k}: {one.iia:.3f}" for one in self.found)
-        random = ", ".join(f"{one.score('random'):.3f}" for one in self.found)
-        first = self.found[0]
-        return (
-            f"Sizes(DAS at {first.site.label()}, interchange accuracy by directions on "
-            f"{len(first.report_on)} pairs: {told}; random {random}; whole "
-            f"{first.score('whole'):.3f})"
-        )
-
-    def _repr_html_(self) -> str:
-        table = self.to_dataframe()
-        table = table[table["pairs"] == "held-out"].drop(columns="pairs")
-        return (
-            f"<p>{escape(repr(self))}</p>{table.to_html(float_format='{:.3f}'.format, index=False)}"
-        )
 
 
 def sizes(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,10 +12,9 @@ import torch
 from torch import Tensor
 
 from ..plan.frame import Ints
+from .names import Ended
 from .questions import Question
 from .rotations import Learner
-
-Ended = Literal["all epochs", "no more gain", "cancelled"]
 
 GAIN = 1e-4
 """By how much the loss has to fall, nats, for an epoch to count as a gain."""

@@ -5,6 +5,8 @@ its light and dark theme, takes ``.properties(title=...)``, and is saved by ``ch
 (or as .svg and .png, where vl-convert-python is installed).
 """
 
+from .accuracies import accuracies
+from .alignment import alignment, losses
 from .contrast import contrast
 from .crossing import crossing
 from .directions import directions, placebos
@@ -15,6 +17,8 @@ from .maps import maps
 from .strips import strip
 
 __all__ = [
+    "accuracies",
+    "alignment",
     "amnesic",
     "contrast",
     "crossing",
@@ -22,6 +26,7 @@ __all__ = [
     "dose",
     "effects",
     "groups",
+    "losses",
     "maps",
     "placebos",
     "rounds",

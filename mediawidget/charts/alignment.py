@@ -7,8 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from ..alignment.result import Aligned
-from ..alignment.sizing import Sizes
+from ..alignment.result import Aligned, Sizes
 from ..errors import require
 from .base import GREY, WIDTH, Layers, by_name, layers, numbers, without_shape
 
@@ -42,7 +41,7 @@ def alignment(curve: Sizes) -> Layers:
         fix="charts.alignment(mw.alignment.sizes(study, site))",
     )
     first = curve.found[0]
-    title = f"{first.site.label()}: accuracy by directions, n={len(first.report_on)} pairs"
+    title = f"{first.label}: accuracy by directions, n={len(first.report_on)} pairs"
     table = curve.to_dataframe()
     table = table[table["pairs"] == "held-out"].copy()
     column = "iia" if first.over == "vocabulary" else "iia_alternatives"
@@ -122,5 +121,5 @@ def losses(found: Aligned) -> Layers:
     starts = int(table["start"].nunique())
     said = f"{starts} start{'s' if starts > 1 else ''}, {found.ended}"
     drawn: Any = without_shape(marks)
-    chart = layers(f"{found.site.label()}: training, {said}", base.mark_line().encode(**drawn))
+    chart = layers(f"{found.label}: training, {said}", base.mark_line().encode(**drawn))
     return chart.properties(width=WIDTH, height=200)

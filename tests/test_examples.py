@@ -51,6 +51,26 @@ assert not named.loc[backups].any().any()
 swapped = [study.intervene([head(name) for name in some])["TIE"] for some in (movers, everyone)]
 assert abs(swapped[0] - swapped[1]) < 0.1 and lost["all four less the sum"] > big / 2
 """,
+    "10_beyond_transformers": """
+import numpy as np
+
+assert (said == truth).float().mean() > 0.8 and correct > 0.95
+# Complete cuts carry all of it, what a sum goes around does not.
+(first_point, second, third), whole = points["PIE"], study.total["TE"]
+assert abs(first_point - whole) < 1e-3 and abs(third - whole) < 1e-3 and second < whole - 0.5
+assert all(check.ok for check in points.checks)
+assert abs(alone.sum() - together) < 1e-2
+# An eight and a three differ on the left.
+where = np.abs(located["PIE"][0, :8]).sum(0).reshape(8, 8)
+assert where[:, :4].sum() > where[:, 4:].sum()
+# All states at a step are all that the past is; the upper layer takes over.
+assert (shares["both layers"] - 1).abs().max() < 1e-3
+assert shares["lower"].iloc[0] > 0.95 and shares["lower"].iloc[-1] < 0.5
+assert shares["upper"].iloc[0] < 0.5 and shares["upper"].iloc[-1] > 0.99
+assert np.abs(hidden["PIE"][1, :-2] / hidden["TE"][1, :-2]).max() < 0.2
+cells, hiddens = once_or_held.values
+assert abs(cells[0] - cells[1]) < 0.1 and hiddens[1] > hiddens[0] + 0.2
+""",
 }
 """By notebook, what its prose says of the numbers, run in its kernel behind its last cell."""
 

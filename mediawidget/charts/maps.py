@@ -14,10 +14,10 @@ from ..effects import SHOWN, Effect
 from ..errors import MediationError
 from .base import GREY, Layers, default_key, layers, quantity_title
 
-CELL = 15
-"""Pixels of a location."""
+CELL, WIDEST = 15.0, 720.0
+"""Pixels of a location, at most, and of the chart."""
 
-GAP, HEAD = 1.0, 1.4
+GAP, HEAD = 1.0, 1.6
 """Between panels, and above one, in cells."""
 
 
@@ -64,9 +64,10 @@ def maps(effect: Effect, key: str | None = None) -> Layers:
     )
     words = alt.Chart(names).mark_text(align="left", baseline="bottom", fontSize=10, color=GREY)
     named = words.encode(x="left:Q", y="top:Q", text="name:N")
-    width, height = table["right"].max(), table["bottom"].max()
+    width, height = float(table["right"].max()), float(table["bottom"].max())
+    cell = min(CELL, WIDEST / width)
     chart = layers("Effect by location", cells, named).configure_view(stroke=None)
-    return chart.properties(width=CELL * float(width), height=CELL * float(height + HEAD))
+    return chart.properties(width=cell * width, height=cell * (height + HEAD))
 
 
 def _tables(effect: Effect, key: str) -> tuple[pd.DataFrame, pd.DataFrame]:

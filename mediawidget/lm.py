@@ -15,20 +15,19 @@ from torch import nn
 
 from .architectures import ModulePaths, module_paths, sizes
 from .calls import forward_arguments
+from .capabilities import Capabilities
 from .encoding import Encoder, Reads, TokenPair
 from .errors import MediationError, require
 from .identity import Contents
-from .mediators import Mediator, Point, Shape
+from .mediators import Point
 from .readouts import Readout
 from .sparing import leave_optimisers
-from .taps import Tap, elsewhere, module_path, no_module, tap
+from .taps import Tap, elsewhere, tap
 from .two_texts import blank, n_positions, rows_of
 from .wiring import Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_LENGTH_DEPENDENT_ROPE = ("dynamic", "longrope")
 
 # Before a model of transformers is read, with which it would come.
 leave_optimisers()
@@ -55,7 +54,7 @@ def _start_of(config: Any) -> int:
     return int(start)  # type: ignore[arg-type]
 
 
-class LM:
+class LM(Capabilities):
     """A causal language model, its tokenizer and the paths to what can be edited in it.
 
     Made by ``load``. All traces of one model go through ``lock``, one at a time.
@@ -151,22 +150,20 @@ class LM:
     # --- shape ------------------------------------------------------------------------------
 
     @property
-    def shape(self) -> Shape:
-        """The sizes that sites are checked against."""
-        return Shape(
-            self.n_layers,
-            self.n_heads,
-            self.n_kv_heads,
-            self.d_model,
-            self.d_mlp,
-            self.paths.qkv,
-            self.d_mixer,
-            self.causal,
-        )
-
-    @property
     def wiring(self) -> Wiring:
-        """What writes to the residual stream and what reads from it."""
+        """What writes to the residual stream and what reads from it.
+
+        Raises:
+            MediationError: something else than heads and MLPs writes to it.
+        """
+        if self.encodes or not self.n_heads:
+            raise MediationError(
+                "The edges of this model are not known.",
+                value=f"{self.name}: its blocks "
+                + ("read an encoder" if self.encodes else "mix positions by a scan"),
+                expected="a network of heads and MLPs that write to one stream",
+                fix="study.sweep('residual', by='position'), mw.routes(study, site)",
+            )
         beside = self.paths.norm_before_mlp is None and self.paths.mlp_in is not None
         return Wiring(self.shape, mlps=self.paths.mlp is not None, parallel=beside)
 
@@ -185,73 +182,6 @@ class LM:
             "neurons": self.d_mlp,
         }
         return widths.get(point, self.d_model)
-
-    @property
-    def causal(self) -> bool:
-        """Whether a token sees itself and the tokens before it alone.
-
-        What asks for this: that a patch changes nothing before the first difference of two
-        prompts, that nothing behind the last position that is read matters, keys and values lent
-        to longer prompts, attention edges that go backwards only.
-        """
-        return self.paths.causal
-
-    @property
-    def encodes(self) -> bool:
-        """Whether it writes a text of its own about another text, which an encoder reads.
-
-        Positions are those of the decoder; of what the encoder made every block reads anew.
-        """
-        return self.paths.cross is not None
-
-    @property
-    def fills_mask(self) -> bool:
-        """Whether it says what stands in the place of a masked token, not what comes next."""
-        return not self.causal and not self.classifies
-
-    @property
-    def lends_prefix(self) -> bool:
-        """Whether keys and values of a shared prefix hold for any longer prompt.
-
-        Not where attention takes none from a cache, nor where the rotary frequencies depend on
-        the prompt's length.
-        """
-        rope = getattr(self._config, "rope_parameters", None) or {}
-        return (
-            self.backend is None
-            and self.causal
-            and self.paths.caches
-            and rope.get("rope_type") not in _LENGTH_DEPENDENT_ROPE
-        )
-
-    @property
-    def classifies(self) -> bool:
-        """Whether the logits are of labels (a sequence classifier), not of tokens."""
-        return type(self.hf).__name__.endswith("ForSequenceClassification")
-
-    @property
-    def trims_head(self) -> bool:
-        """Whether the map to the logits may be given the positions that are read alone.
-
-        A classifier looks for its last token among them by itself, so it gets them all.
-        """
-        return self.paths.head is not None and not self.classifies
-
-    @property
-    def late_stages(self) -> range:
-        """The stages within which a run may be born: not the last block, which drops positions.
-
-        None on a server: such a run rests on who reads which tensor, and there are copies there.
-        """
-        inside = self.paths.adds_in_turn and self.backend is None
-        return range(1, self.n_layers if inside else 1)
-
-    @property
-    def logits_place(self) -> tuple[str | None, bool]:
-        """Whose output the logits are (None: the model's own), and whether of all positions."""
-        # A classifier's own output is of the last token that it takes for no padding.
-        path = self.paths.head if self.classifies else None
-        return path, not self.trims_head
 
     def trace_arguments(self, call: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The model's arguments as those of a trace and of the one invoke in it.
@@ -280,46 +210,6 @@ class LM:
         if self.classifies:
             return logits[:, None].expand(-1, len(positions), -1)
         return logits if self._unembeds_some else logits[:, list(positions)]
-
-    def refuse_training_mode(self) -> None:
-        """Raise where dropout would make two equal runs differ."""
-        if self.hf.training:
-            raise MediationError(
-                "The model is in training mode, so its dropout is random.",
-                value=f"{self.name}.training is True",
-                expected="a model in evaluation mode",
-                fix="lm.hf.eval()",
-            )
-
-    def has(self, mediator: Mediator, point: Point | None = None) -> bool:
-        """Whether the model has the module behind ``mediator``, and it is known."""
-        if mediator.mixes not in (None, self.paths.mixes):
-            return False
-        return module_path(self.paths, 1, self.n_layers, point or self._point(mediator)) is not None
-
-    def refuse_missing(self, mediator: Mediator, point: Point | None = None) -> None:
-        """Raise unless the model has the module behind ``mediator``, or a point of its own."""
-        point = point or self._point(mediator)
-        if mediator.mixes not in (None, self.paths.mixes):
-            raise self._mixes_otherwise(mediator)
-        if not self.has(mediator, point):
-            raise no_module(point, mediator.name, f"{self.name}: {type(self.hf).__name__}")
-
-    def _mixes_otherwise(self, mediator: Mediator) -> MediationError:
-        """What to say of heads in a network without attention, and of the reverse."""
-        scans = self.paths.mixes == "scan"
-        own = ("a scan instead of attention, so it has no heads", "mixer_out, mixer_channel")
-        return MediationError(
-            f"This model has no {mediator.title.lower()}.",
-            value=f"{mediator.name!r} in {self.name}: its blocks mix positions by "
-            f"{own[0] if scans else 'attention'}",
-            expected=f"residual, {own[1] if scans else 'head, attn_out, mlp_out'}",
-            fix=f"study.sweep({'mixer_out' if scans else 'attn_out'!r}), or "
-            "study.sweep('residual', by='position')",
-        )
-
-    def _point(self, mediator: Mediator) -> Point:
-        return mediator.cut(self.shape, 0)[0] if mediator.cut else mediator.point
 
     def tap(self, stage: int, point: Point) -> Tap:
         """The traced place behind a point."""

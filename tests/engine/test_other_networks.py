@@ -189,3 +189,9 @@ def test_routes_through_all_that_writes() -> None:
         found = mw.routes(study, mw.Site("residual", 2), progress=False)
         assert {site.mediator for site in found.later} >= {expected}
         assert np.isfinite(found.pairs("PIE")).all()
+
+
+@pytest.mark.parametrize("kind", ["mamba", "t5"])
+def test_edges_are_refused_where_something_else_writes_to_the_stream(kind: str) -> None:
+    with pytest.raises(mw.MediationError, match="edges of this model are not known"):
+        _ = lm_of(kind).wiring

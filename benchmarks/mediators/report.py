@@ -32,9 +32,11 @@ the noise of the gate. Heads and neurons are of all layers and positions.
   dormant direction (Makelov et al. 2023). A dash: no subspace.
 - Leak: the same edit on pairs that ask for something else of the same site (the three other tasks;
   of the gate its second variable), the mean size of PIE's share there. Low is selective.
-- IIA: how often the likeliest of all tokens after the patch on the corrupt prompt is the answer.
+- IIA: how often the likeliest of all tokens after the patch on the corrupt prompt is the answer, or
+  one of them where the answer is a set.
 - Seconds: to find it, on a fresh study. Chance is one random subspace of each size.
-- Answers that are sets have their first member alone here: what is trained needs one token.
+- Of answers that are sets what finds mediators is given the first member alone, for what is trained
+  needs one token; they are judged by the whole set.
 """
 
 SAID = "\n## What it says\n"

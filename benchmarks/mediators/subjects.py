@@ -55,14 +55,14 @@ class Subject:
 def taught(n: int = N_PAIRS, tasks: tuple[str, ...] = TASKS) -> list[Subject]:
     """Tasks of the teaching model, before one block at the last token."""
     lm = mw.load()
-    contrasts = {name: _single(getattr(mw.tasks, name)(lm, n=n, seed=0)) for name in TASKS}
+    contrasts = {name: getattr(mw.tasks, name)(lm, n=n, seed=0) for name in TASKS}
     site, sae = mw.Site("residual", LAYER, position="END"), mw.features.teaching(LAYER)
     found = []
     for name in tasks:
         fit, test = mw.directions.halves(mw.Study(lm, contrasts[name]))
         others = {other: some[:OTHERS] for other, some in contrasts.items() if other != name}
         several = len({pair.template for pair in contrasts[name]}) > 1
-        halves = (fit.contrast, test.contrast)
+        halves = (_single(fit.contrast), test.contrast)
         found.append(Subject(name, lm, *halves, others, site, sae, templates=several))
     return found
 

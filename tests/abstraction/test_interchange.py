@@ -180,6 +180,38 @@ def _stream(lm: mw.LM, module: Any, text: str, new: Any, at: int) -> tuple[Any, 
     return logits, seen[0]
 
 
+def test_a_trained_network_points_before_it_fetches() -> None:
+    """IOI on the teaching model: at the end first who gave, by place; a layer later who receives.
+
+    What stands second in the base when the source's giver stands first there is no name of the
+    source, so it is a place that was moved, and not a name.
+    """
+    lm = mw.load()
+    names = ("Samuel", "Adam", "Elizabeth", "Simon", "Anna", "Mary", "John", "Laura")
+    model = ab.CausalModel(
+        {"first": names, "second": names, "giver": names},
+        {
+            "place": lambda first, giver: int(giver == first),
+            "receiver": lambda place, first, second: second if place else first,
+        },
+        "receiver",
+        valid=lambda first, second, giver: first != second and giver in (first, second),
+    )
+
+    def render(x: Any) -> str:
+        story = f"After {x['first']} and {x['second']} walked to the station"
+        return f"{story}, {x['giver']} sold a watch to"
+
+    sites = [mw.Site("residual", layer, position=14) for layer in (2, 3, 4, lm.n_layers)]
+    rivals = {"place": (model, "place"), "receiver": (model, "receiver")}
+    found = ab.rivals(lm, rivals, render, sites, n=24)
+    assert found["place"].accuracy > 0.9
+    assert found["place"].iia[1] > 0.8
+    assert found["receiver"].iia[1] < 0.2
+    assert found["receiver"].iia[[2, 3]].tolist() == [1, 1]
+    assert found["place"].stays[:, 0].mean() > 0.8
+
+
 # --- controls -----------------------------------------------------------------------------------
 
 

@@ -13,11 +13,17 @@ LM = mw.models.lookback()
 RIVALS = ab.lookback_hypotheses()
 RENDER = mw.models.lookback_prompt
 BASE = {
-    "first": "Ann", "first_drink": "beer", "second": "Bob", "second_drink": "coffee",
+    "first": "Ann",
+    "first_drink": "beer",
+    "second": "Bob",
+    "second_drink": "coffee",
     "asked": "Bob",
 }
 SOURCE = {
-    "first": "Bob", "first_drink": "tea", "second": "Ann", "second_drink": "water",
+    "first": "Bob",
+    "first_drink": "tea",
+    "second": "Ann",
+    "second_drink": "water",
     "asked": "Bob",
 }
 
@@ -78,7 +84,7 @@ def test_a_tie_is_said_to_be_one(designer: Any) -> None:
 def test_runs_are_kept_by_pair(designer: Any) -> None:
     ask(designer, do="run", layer=2, position=7)
     ask(designer, do="go", to=1)
-    assert designer.state["pair"]["cells"][2][7] is None
+    assert designer.state["pair"]["cells"] == [[None] * 8] * 4
     ask(designer, do="go", to=0)
     assert designer.state["pair"]["cells"][2][7] == ["beer", [0]]
     table = designer.to_dataframe()

@@ -11,7 +11,7 @@ import pandas as pd
 from ..errors import MediationError, require
 from .base import COLOURS, GREY, WIDTH, Layers, by_name, layers, numbers, without_shape, zero_line
 
-LOSSES = {"what", "quantity", "mean", "low", "high", "n", "moved"}
+LOSSES = {"what", "quantity", "mean", "low", "high", "n", "moved", "smallest"}
 ROUNDS = {"k", "train", "held_out", "chance"}
 
 
@@ -19,7 +19,7 @@ class Probing(Protocol):
     """An ``Amnesic``, or what is like one."""
 
     def to_dataframe(self) -> pd.DataFrame: ...
-    def draws(self, quantity: str = "difference") -> np.ndarray: ...
+    def draws(self, quantity: str = ..., control: str = ...) -> np.ndarray: ...
 
 
 class Tabled(Protocol):
@@ -58,7 +58,9 @@ def amnesic(result: Probing, quantity: str = "difference") -> Layers:
     )
     ends = ends.transform_filter("isValid(datum.low)")
     dots = base.mark_point(filled=True, opacity=1, size=60, color=COLOURS[0]).encode(x="mean:Q")
-    drawn = pd.DataFrame({"draw": result.draws(quantity), "what": "random directions"})
+    random = some["what"][some["smallest"].notna()]
+    draws = [pd.DataFrame({"what": c, "draw": result.draws(quantity, c)}) for c in random]
+    drawn = pd.concat(draws, ignore_index=True)
     faint = alt.Chart(drawn).mark_point(filled=True, opacity=0.5, size=20, color=GREY)
     faint = faint.encode(y=y, x="draw:Q", tooltip=numbers(drawn, "draw"))
     title = f"{what} at {table.attrs.get('site', 'the site')}, n={int(some['n'].iloc[0])} pairs"

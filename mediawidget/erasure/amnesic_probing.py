@@ -14,7 +14,7 @@ from ..sites import Site
 from ..statistics import clusters_of, refuse_no_seed
 from ..statistics.resampling import whole
 from ..study import Study, refuse_no_study
-from .amnesic_result import Amnesic
+from .amnesic_result import BACK, ERASED, MOVED, RANDOM, Amnesic
 from .erasers import Eraser
 from .labelled import Array, of_pairs
 
@@ -32,10 +32,11 @@ def amnesic(
     """Run the task with a property erased from a site, and with its controls.
 
     That a probe reads a property off a site does not say that the network uses it. Erase it, and
-    see what the task loses; beside it as many random directions set to their mean, which is what
-    any loss of so many directions does; and the erased part set to the mean of each prompt's own
-    label, which gives the property back and nothing else: what the task does not get back was no
-    loss of the property.
+    see what the task loses. Beside it: as many random directions set to their mean, which is what
+    any loss of so many directions does; every value moved exactly as far, along random directions,
+    for a property that is told well lies where values differ most; and the erased part set to the
+    mean of each prompt's own label, which gives the property back and nothing else: what the task
+    does not get back was no loss of the property.
 
     Args:
         study: its pairs and metric; let them be others than those the eraser was fitted on.
@@ -53,7 +54,7 @@ def amnesic(
 
     Example:
         >>> result = mw.erasure.amnesic(others, mw.erasure.leace(study, site))
-        >>> result.share, result.against_random
+        >>> result.share, result.against()
     """
     refuse_no_study(study)
     where = _refuse(eraser, site, controls, seed)
@@ -61,9 +62,13 @@ def amnesic(
     _refuse_width(eraser, where, own[0].shape[-1])
     edits: list[list[Edit]] = [[eraser.edit] * 2]
     edits += [[_random(eraser, seed + i)] * 2 for i in range(controls)]
+    change = eraser.part.moved(np.stack(own), eraser.mean, eraser.part.shared())
+    moves = [np.stack(own) + _turned(eraser, change, seed + i) for i in range(controls)]
+    edits += [_set(where, both, "moved at random") for both in moves]
     means = _own_means(study, eraser, labels, own[0].shape)
     if means is not None:
-        edits.append([Within(eraser.part, Patch(Values(where, m, "class means"))) for m in means])
+        given = _set(where, means, "class means")
+        edits.append([Within(eraser.part, patch) for patch in given])
     runs = [
         Run(base, {where: edit}) for both in edits for base, edit in zip(BASES, both, strict=True)
     ]
@@ -77,8 +82,9 @@ def amnesic(
         bases=study.metric.read(outcomes.bases, outcomes.columns),
         erased=scores[0],
         random=scores[1 : 1 + controls],
+        moves=scores[1 + controls : 1 + 2 * controls],
         back=None if means is None else scores[-1],
-        moved=_moved(eraser, own, means, seed, controls),
+        moved=_moved(eraser, own, change, means, range(seed, seed + controls)),
         size=float(np.linalg.norm(np.stack(own) - eraser.mean, axis=-1).mean()),
         unit=study.metric.unit,
         clusters=clusters_of(study.contrast),
@@ -89,6 +95,19 @@ def amnesic(
 def _random(eraser: Eraser, seed: int) -> Within:
     """As many directions as are erased, drawn at random, set to their mean."""
     return Within(Subspace.random(eraser.k, eraser.width, seed), Clamp(eraser.mean))
+
+
+def _turned(eraser: Eraser, change: Array, seed: int) -> Array:
+    """The change that the erasure makes, turned into random directions: as long, value by value."""
+    part = eraser.part
+    basis = (part if isinstance(part, Subspace) else Subspace.spanned(part.written)).basis
+    turned: Array = change @ basis.T @ Subspace.random(eraser.k, eraser.width, seed).basis
+    return turned
+
+
+def _set(site: Site, both: Any, origin: str) -> list[Edit]:
+    """A patch to given values per base."""
+    return [Patch(Values(site, array, origin)) for array in both]
 
 
 def _own_means(
@@ -111,18 +130,19 @@ def _own_means(
 
 
 def _moved(
-    eraser: Eraser, own: list[Array], means: list[Array] | None, seed: int, controls: int
-) -> tuple[float, float, float]:
-    """The mean length of the change of the site: erased, at random, given back."""
+    eraser: Eraser, own: list[Array], change: Array, means: list[Array] | None, seeds: range
+) -> dict[str, float]:
+    """The mean length of the change of the site, by what was done."""
     values = np.stack(own)
 
     def length(part: Any, new: Any) -> float:
-        change = part.moved(values, new, part.shared())
-        return float(np.linalg.norm(change, axis=-1).mean())
+        moved = part.moved(values, new, part.shared())
+        return float(np.linalg.norm(moved, axis=-1).mean())
 
-    drawn = [length(_random(eraser, seed + i).part, eraser.mean) for i in range(controls)]
-    back = float("nan") if means is None else length(eraser.part, np.stack(means))
-    return length(eraser.part, eraser.mean), float(np.mean(drawn)), back
+    drawn = [length(_random(eraser, seed).part, eraser.mean) for seed in seeds]
+    far = float(np.linalg.norm(change, axis=-1).mean())
+    found = {ERASED: far, RANDOM: float(np.mean(drawn)), MOVED: far}
+    return found | ({} if means is None else {BACK: length(eraser.part, np.stack(means))})
 
 
 def _refuse(eraser: object, site: object, controls: object, seed: object) -> Site:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +17,17 @@ from .erasers import Eraser
 from .labelled import Array
 
 QUANTITIES = ("clean", "corrupt", "difference")
-ERASED, RANDOM, BACK = "erased", "random directions", "property given back"
+ERASED, RANDOM, MOVED, BACK = (
+    "erased",
+    "random directions",
+    "random moves as long",
+    "property given back",
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Amnesic:
-    """The metric with a property erased from a site, with random directions erased, and given back.
+    """The metric with a property erased from a site, beside its controls.
 
     Attributes:
         eraser: what was erased.
@@ -29,11 +35,13 @@ class Amnesic:
         bases: (pair, 2) the metric on the clean and on the corrupt prompt, nothing erased.
         erased: (pair, 2) the property erased.
         random: (draw, pair, 2) as many random directions set to their mean instead.
+        moves: (draw, pair, 2) every value moved exactly as far as by the erasure, but along as
+            many random directions: what any change of that size does.
         back: (pair, 2) the erased part set to the mean of each prompt's own label, so that the
             property is there and all else that was erased with it is not; None where some prompts
             have labels that the eraser was not fitted on.
-        moved: how far the site moves, the mean over prompts of the length of the change: erased,
-            random, given back (NaN where not run). In the activation's unit.
+        moved: what was done -> how far the site moves, the mean over prompts of the length of the
+            change, in the activation's unit.
         size: the mean length of the site's deviation from its mean, to hold ``moved`` against.
         unit: of the metric.
         clusters: per pair the name of its cluster; () where every pair is its own.
@@ -45,8 +53,9 @@ class Amnesic:
     bases: Array
     erased: Array
     random: Array
+    moves: Array
     back: Array | None
-    moved: tuple[float, float, float]
+    moved: Mapping[str, float]
     size: float
     unit: str
     clusters: tuple[str, ...]
@@ -58,10 +67,10 @@ class Amnesic:
         return len(self.bases)
 
     def pairs(self, what: str, quantity: str = "difference") -> Array:
-        """(pair,) an effect; of random directions the mean over draws.
+        """(pair,) an effect; of random directions and moves the mean over draws.
 
         Args:
-            what: "erased", "random directions", "property given back".
+            what: "erased", "random directions", "random moves as long", "property given back".
             quantity: "clean" or "corrupt": Y(base) - Y(base, do); "difference", clean - corrupt:
                 how much of the total effect is gone.
 
@@ -95,34 +104,49 @@ class Amnesic:
         total = self.bases[:, 0] - self.bases[:, 1]
         return ratio_interval(self.pairs(ERASED), total, self.clusters, level)
 
-    @property
-    def against_random(self) -> float:
-        """The p value of the loss: how often as many random directions take away as much.
+    def against(self, control: str = RANDOM) -> float:
+        """The p value of the loss: how often a random draw takes away as much.
 
         (1 + draws that do) / (1 + draws), of the size of the mean difference.
+
+        Args:
+            control: "random directions" or "random moves as long".
         """
         own = abs(self.pairs(ERASED).mean())
-        drawn = np.abs(self.draws())
+        drawn = np.abs(self.draws(control=control))
         return float((1 + (drawn >= own).sum()) / (1 + len(drawn)))
 
-    def draws(self, quantity: str = "difference") -> Array:
-        """(draw,) the mean over pairs of each random draw."""
-        return np.asarray(self._effect(self.random, quantity).mean(-1))
+    def draws(self, quantity: str = "difference", control: str = RANDOM) -> Array:
+        """(draw,) the mean over pairs of each draw of a control."""
+        runs = {RANDOM: self.random, MOVED: self.moves}
+        require(
+            control in runs and quantity in QUANTITIES,
+            "There are no such draws.",
+            value=(quantity, control),
+            expected=f"one of {QUANTITIES}, and of {tuple(runs)}",
+            fix=f"result.draws('difference', {RANDOM!r})",
+        )
+        return np.asarray(self._effect(runs[control], quantity).mean(-1))
 
     def to_dataframe(self, level: float = 0.95) -> pd.DataFrame:
         """A row per thing done and quantity: mean over pairs, its interval, n, how far it moved.
 
-        ``smallest`` and ``largest`` are the means of single draws, of random directions alone.
+        ``smallest`` and ``largest`` are the means of single draws, of what is drawn.
         """
         rows = []
-        moved = dict(zip((ERASED, RANDOM, BACK), self.moved, strict=True))
         for what in self._runs():
             for quantity in QUANTITIES:
                 values = self.pairs(what, quantity)
                 low, high = mean_interval(values, self.clusters, level)
                 row = {"what": what, "quantity": quantity, "mean": values.mean()}
-                row |= {"low": float(low), "high": float(high), "n": self.n, "moved": moved[what]}
-                some = self.draws(quantity) if what == RANDOM else np.array([np.nan])
+                row |= {
+                    "low": float(low),
+                    "high": float(high),
+                    "n": self.n,
+                    "moved": self.moved[what],
+                }
+                drawn = what in (RANDOM, MOVED)
+                some = self.draws(quantity, what) if drawn else np.array([np.nan])
                 rows.append(row | {"smallest": some.min(), "largest": some.max()})
         table = pd.DataFrame(rows)
         table.attrs = {"unit": self.unit, "level": level, "site": self.site.label()}
@@ -130,7 +154,8 @@ class Amnesic:
 
     def __repr__(self) -> str:
         total = float((self.bases[:, 0] - self.bases[:, 1]).mean())
-        gone, chance = self.pairs(ERASED).mean(), self.pairs(RANDOM).mean()
+        gone = self.pairs(ERASED).mean()
+        chance, far = self.pairs(RANDOM).mean(), self.pairs(MOVED).mean()
         low, high = self.share_ci()
         ends = f" [{low:.0%}, {high:.0%}]" if np.isfinite(low) else ""
         words = f"{self.share:.0%}{ends} of TE {total:.3g} {self.unit} is gone"
@@ -139,13 +164,14 @@ class Amnesic:
             back = f"; with the property given back {self.pairs(BACK).mean():+.3g}"
         return (
             f"Amnesic({self.eraser.method} of {self.eraser.k} directions at {self.site.label()}: "
-            f"{words} ({gone:+.3g}), with as many random ones {chance:+.3g} over "
-            f"{len(self.random)} draws (p {self.against_random:.3g}){back}; n={self.n} pairs, "
+            f"{words} ({gone:+.3g}), with as many random ones {chance:+.3g} "
+            f"(p {self.against():.2g}), moved as far at random {far:+.3g} "
+            f"(p {self.against(MOVED):.2g}), {len(self.random)} draws{back}; n={self.n} pairs, "
             f"{self.seen} of {2 * self.n} prompts fitted on)"
         )
 
     def _runs(self) -> dict[str, Array]:
-        runs = {ERASED: self.erased, RANDOM: self.random}
+        runs = {ERASED: self.erased, RANDOM: self.random, MOVED: self.moves}
         return runs | ({} if self.back is None else {BACK: self.back})
 
     def _effect(self, done: Array, quantity: str) -> Array:

@@ -54,7 +54,25 @@ def test_the_numbers_are_those_of_the_runs(
     assert result.draws()[3] == pytest.approx(third["difference"], abs=1e-3)
     values = study.activations(SITE).array, study.activations(SITE, "corrupt").array
     lengths = [np.linalg.norm(eraser(v) - v, axis=-1).mean() for v in values]
-    assert result.moved[0] == pytest.approx(np.mean(lengths), rel=1e-6)
+    assert result.moved["erased"] == pytest.approx(np.mean(lengths), rel=1e-6)
+
+
+def test_random_moves_are_as_long_value_by_value(
+    studies: tuple[mw.Study, mw.Study], eraser: mw.erasure.Leace, result: mw.erasure.Amnesic
+) -> None:
+    own = studies[1].activations(SITE).array.astype(float)
+    change = eraser(own) - own
+    (move,) = mw.Subspace.random(1, eraser.width, 3).basis
+    (along,) = mw.Subspace.spanned(eraser.part.written).basis
+    moved = own + (change @ along)[..., None] * move
+    np.testing.assert_allclose(
+        np.linalg.norm(moved - own, axis=-1), np.linalg.norm(change, axis=-1), rtol=1e-6
+    )
+    patch = mw.Patch(mw.Values(SITE, moved))
+    outcomes = studies[1].engine.evaluate([mw.Run("clean", {SITE: patch})])
+    np.testing.assert_allclose(
+        result.moves[3, :, 0], outcomes.values(studies[1].metric)[0], atol=1e-3
+    )
 
 
 def test_the_task_needs_the_number_late_and_finds_it_elsewhere_early(
@@ -62,7 +80,7 @@ def test_the_task_needs_the_number_late_and_finds_it_elsewhere_early(
 ) -> None:
     """In the teaching model: erased before the verb at layer 5 it is gone, at layer 3 not yet."""
     assert result.share > 0.7
-    assert result.against_random == pytest.approx(1 / 9)
+    assert result.against() == result.against("random moves as long") == pytest.approx(1 / 9)
     assert np.abs(result.draws()).max() < 0.1 * result.pairs("erased").mean()
     early = mw.erasure.leace(studies[0], EARLY, "answers")
     assert mw.erasure.probed(studies[1], early)["before", "linear"].auc > 0.99
@@ -72,7 +90,7 @@ def test_the_task_needs_the_number_late_and_finds_it_elsewhere_early(
 def test_giving_the_property_back_gives_the_task_back(result: mw.erasure.Amnesic) -> None:
     assert result.back is not None
     assert abs(result.pairs("property given back").mean()) < 0.1 * result.pairs("erased").mean()
-    assert result.moved[2] < result.moved[0]
+    assert result.moved["property given back"] < result.moved["erased"]
 
 
 def test_without_labels_of_these_prompts_nothing_is_given_back(
@@ -96,7 +114,8 @@ def test_tables_and_words_have_n_intervals_and_controls(
     studies: tuple[mw.Study, mw.Study], result: mw.erasure.Amnesic
 ) -> None:
     table = result.to_dataframe()
-    assert list(table["what"].unique()) == ["erased", "random directions", "property given back"]
+    whats = ["erased", "random directions", "random moves as long", "property given back"]
+    assert list(table["what"].unique()) == whats
     row = table[(table["what"] == "erased") & (table["quantity"] == "clean")].iloc[0]
     ends = mean_interval(result.pairs("erased", "clean"), clusters_of(studies[1].contrast), 0.95)
     np.testing.assert_allclose([row["low"], row["high"]], ends)

@@ -1,6 +1,6 @@
 // The features of a site as Python sends them, and what setting one comes to in words.
 import { Reader } from "./decode.ts";
-import { percentText, raw } from "./numbers.ts";
+import { percentText, raw, short } from "./numbers.ts";
 import { type EditInfo, Status, type View } from "./protocol.ts";
 import type { Reading } from "./reading.ts";
 import { roundUp, shown, shownValue, unitFor } from "./scale.ts";
@@ -156,7 +156,8 @@ export function nameOf(store: Store, view: View, grid: Features, index: number):
   return words.startsWith(`${name}:`) ? words : `${name}: ${words}`;
 }
 
-/** A share of a scale as it stands in a cell. */
+/** A value as it stands in a cell: whole percent points, or in the metric's unit. */
 export function cellText(store: Store, view: View, value: number): string {
-  return unitFor(view, store.wanted) === "percent" ? percentText(value) : raw(value);
+  if (unitFor(view, store.wanted) !== "percent") return short(value);
+  return percentText(Math.abs(value) < 0.5 ? 0 : value);
 }

@@ -71,6 +71,11 @@ class Rows:
         return [None, *self.cells.spots]
 
     @property
+    def columns(self) -> dict[str, Position]:
+        """The same by name, as a sweep takes them."""
+        return {"all" if spot is None else str(spot): spot for spot in self.spots}
+
+    @property
     def units(self) -> list[Unit]:
         """Of the rows, in order; the error last."""
         size = self._sizes()
@@ -107,11 +112,11 @@ class Rows:
         self.runs[edit, site] = effect
 
     def keep_sweep(self, effect: Effect) -> None:
-        """Remember every cell of a sweep by position that was run."""
+        """Remember every cell of a sweep over the columns that was run."""
         for i, name in enumerate(effect.axes["feature"]):
             unit = None if name == ERROR else int(name)
             edit = self.edit(unit)
-            for j, spot in enumerate(self.cells.spots):
+            for j, spot in enumerate(self.spots):
                 if int(effect.status[i, j]) in SHOWN:
                     index: tuple[Any, ...] = (slice(None), slice(None), i, j)
                     status = np.asarray(effect.status[i, j])
@@ -135,7 +140,7 @@ class Rows:
         goal = goals.get(self.way, f"{self.amount:+g} in code")
         return {
             "site": self.sae.site.label(),
-            "name": repr(self.sae),
+            "name": repr(self.sae).removeprefix("SAE(").removesuffix(")"),
             "n_features": self.sae.n_features,
             "columns": ["all", *self.study.position_names],
             "labels": [self.label(unit, spot) for unit in units for spot in self.spots],

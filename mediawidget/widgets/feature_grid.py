@@ -136,7 +136,7 @@ class FeatureDesk(Desk):
                 self._view.draw()
             return effect
 
-        return job(study, rows.sae, units, "position", edit).then(keep)
+        return job(study, rows.sae, units, rows.columns, edit).then(keep)
 
 
 class FeatureGrid(View):

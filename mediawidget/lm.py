@@ -55,7 +55,10 @@ def _start_of(config: Any) -> int:
 
 
 class LM(Capabilities):
-    """A causal language model, its tokenizer and the paths to what can be edited in it.
+    """A language model, its tokenizer and the paths to what can be edited in it.
+
+    Decoders; beside them models that fill a mask (BERT), write about another text (T5: its decoder
+    side), classify a text, or scan it without attention (Mamba).
 
     Made by ``load``. All traces of one model go through ``lock``, one at a time.
 

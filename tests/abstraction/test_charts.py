@@ -47,4 +47,4 @@ def test_every_cell_is_drawn(kind: str, marks: int) -> None:
 
 def test_other_things_are_refused() -> None:
     other: Any = LM
-    assert "interchange accuracies" in str(raised(lambda: mw.charts.accuracies(LM)))
+    assert "interchange accuracies" in str(raised(lambda: mw.charts.accuracies(other)))

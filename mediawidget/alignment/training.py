@@ -16,8 +16,8 @@ from .names import Ended
 from .questions import Question
 from .rotations import Learner
 
-GAIN = 1e-4
-"""By how much the loss has to fall, nats, for an epoch to count as a gain."""
+GAIN = 0.01
+"""By what part the loss has to fall for an epoch to count as a gain."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Training:
         aside = self.measure(self.stop) if self.stop else (float("nan"), float("nan"))
         self.history.append((epoch, loss, right, *aside, self.learner.size))
         judged = aside[0] if self.stop else loss
-        if self.best is None or judged < self.best[0] - GAIN:
+        if self.best is None or judged < self.best[0] * (1 - GAIN):
             kept = [parameter.detach().clone() for parameter in self.learner.parameters]
             self.best = (judged, epoch, kept)
 

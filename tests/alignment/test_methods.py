@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import mediawidget as mw
+from mediawidget.models._equality import HierarchicalEquality
 from tests.alignment.known import directions, equality, planted
 from tests.engine.cases import lm_of, random_pair
 
@@ -108,14 +110,15 @@ def test_arbitrary_labels_do_not_generalise() -> None:
     assert "arbitrary labels" in repr(found)
 
 
-def test_a_network_of_random_weights_is_searched_as_well() -> None:
-    study, site = equality(n=64)
-    twin = mw.Study(
-        mw.load(mw.models.planted("OR"), points={"hidden": "turn"}),
-        mw.models.planted_counterfactuals("XOR", n=64),
-    )
-    found = mw.alignment.controls(study, site, 2, twin=twin, starts=1, epochs=2, progress=False)
+def test_in_a_network_of_random_weights_there_is_nothing_to_find() -> None:
+    study, site = equality(n=128)
+    torch.manual_seed(0)
+    module = HierarchicalEquality().double()
+    twin = mw.Study(mw.load(module, points={"hidden": "turn"}), study.contrast)
+    found = mw.alignment.controls(study, site, 2, twin=twin, starts=1, epochs=15, progress=False)
+    assert found.found.iia > 0.95
     assert found.random_network is not None
+    assert found.random_network.iia < 0.75
     rows = list(found.to_dataframe()["control"])
     assert rows[-2:] == ["random network", "random network, nothing"]
 

@@ -81,6 +81,14 @@ class Designer {
       this.#waiting = false;
       this.#draw();
     });
+    // An exported page has no kernel: it refuses, and says where the model can be run.
+    model.on("msg:custom", (content: unknown) => {
+      const { ok, error } = content as { ok?: boolean; error?: { message: string; fix: string } };
+      if (signal.aborted || ok || !error) return;
+      this.#waiting = false;
+      this.#draw();
+      this.#say(`${error.message} ${error.fix}`);
+    });
     this.#draw();
   }
 
@@ -92,13 +100,17 @@ class Designer {
 
   #ask(content: Record<string, unknown>): void {
     try {
-      this.model.send(content);
+      this.model.send({ kind: "request", id: 0, ...content });
       this.#waiting = true;
     } catch {
-      setText(this.#error, "Disconnected from the kernel; what was run can still be read.");
-      this.#error.hidden = false;
+      this.#say("Disconnected from the kernel; what was run can still be read.");
     }
     this.#mark();
+  }
+
+  #say(words: string): void {
+    setText(this.#error, plain(words, 400));
+    this.#error.hidden = !words;
   }
 
   #go(by: number): void {
@@ -169,8 +181,7 @@ class Designer {
       : "⚠ There is no such pair of prompts.";
     setText(this.#verdict, why);
     setProps(this.#verdict, { "data-ok": String(pair?.telling ?? false) });
-    setText(this.#error, plain(state.error, 400));
-    this.#error.hidden = !state.error;
+    this.#say(state.error);
     setText(this.#keep, pair?.kept ? "✓ Kept" : "Keep pair");
     this.#keep.disabled = !pair?.telling || pair.kept;
     this.#layOut(pair);

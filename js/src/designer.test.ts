@@ -84,6 +84,8 @@ function render(given: State = state()): FakeModel {
 }
 const cells = () => [...el.querySelectorAll<HTMLElement>(".mw-dsheet button")];
 const textOf = (selector: string) => el.querySelector(selector)?.textContent;
+/** What was asked, without what every request has. */
+const asked = (model: FakeModel) => model.sent.map(({ kind: _kind, id: _id, ...rest }) => rest);
 const pressed = (name: string) =>
   [...el.querySelectorAll("button")].find((one) => one.textContent === name) as HTMLButtonElement;
 
@@ -129,7 +131,7 @@ test("what was run has its letter, what was not is marked as such", () => {
 test("a click asks for one run, and arrows move without a message", () => {
   const model = render();
   cells()[4]?.click();
-  expect(model.sent).toEqual([{ do: "run", layer: 0, position: 2 }]);
+  expect(asked(model)).toEqual([{ do: "run", layer: 0, position: 2 }]);
   expect(cells()[4]?.hasAttribute("data-waiting")).toBe(true);
   const key = (name: string) =>
     el
@@ -167,7 +169,7 @@ test("inputs are edited, pairs are browsed and kept", () => {
   pressed("‹").click();
   pressed("Keep pair").click();
   pressed("Run all 6 sites").click();
-  expect(model.sent).toEqual([
+  expect(asked(model)).toEqual([
     { do: "set", side: "source", input: "drink", value: 0 },
     { do: "go", to: 2 },
     { do: "keep" },
@@ -202,4 +204,14 @@ test("a kernel that is gone is said, and every control keeps the notebook's keys
   expect(textOf(".mw-said")).toContain("Disconnected");
   for (const one of el.querySelectorAll("button, select"))
     expect(one.getAttribute(SUPPRESS)).toBe("true");
+});
+
+test("a page without a kernel says where the model can be run", () => {
+  const model = render();
+  cells()[0]?.click();
+  expect(model.last.kind).toBe("request");
+  const error = { message: "Not computed in this export.", fix: "Open it in a notebook." };
+  model.message({ kind: "reply", id: 0, ok: false, error });
+  expect(textOf(".mw-said")).toBe("Not computed in this export. Open it in a notebook.");
+  expect(el.querySelector("[data-waiting]")).toBeNull();
 });

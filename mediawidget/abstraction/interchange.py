@@ -45,10 +45,6 @@ class Words:
     among: str
     size: int
 
-    def said(self, token: int) -> str:
-        """The output of a token, as text; empty for a tie, and for what is no output."""
-        return next((self.texts[key] for key, at in self.ids.items() if at == token), "")
-
 
 @dataclass(frozen=True)
 class Said:
@@ -58,7 +54,7 @@ class Said:
         axes: names to coordinates; one cell per combination.
         labels: the cells' names, in row-major order.
         cells: what each sets; None where there is nothing to set.
-        after: (cell, pair) the token after the interchange; NaN is never here, see ``ran``.
+        after: (cell, pair) the token after the interchange, where it was run.
         ran: (cell,) whether it was run.
         base: (pair,) the token on the base, and
         source: (pair, source) on each source, nothing being interchanged.

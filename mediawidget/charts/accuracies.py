@@ -15,16 +15,13 @@ CELL = 22
 """The height and width of a cell of the map, in pixels."""
 
 
-def accuracies(result: IIA | Rivals | Controls) -> Any:
+def accuracies(result: IIA | Rivals | Controls) -> Layers:
     """Interchange intervention accuracy: filled squares, or dots with their intervals.
 
     Args:
         result: of ``mw.abstraction.iia`` or ``rivals`` a map, layers across and the other axes
-            down, the more filled the more accurate, a map for each hypothesis; without layers,
-            and of ``controls``, a dot with its interval for each row.
-
-    Returns:
-        ``Layers``; of rivals by layer and position an ``altair.FacetChart`` of them.
+            down, the more filled the more accurate, rivals below each other; without layers, and
+            of ``controls``, a dot with its interval for each row.
 
     Raises:
         MediationError: something else.
@@ -51,13 +48,16 @@ def accuracies(result: IIA | Rivals | Controls) -> Any:
     return _dots(table, "label", title, each[0])
 
 
-def _map(table: pd.DataFrame, one: IIA, title: str, *, several: bool) -> Any:
+def _map(table: pd.DataFrame, one: IIA, title: str, *, several: bool) -> Layers:
     rest = [name for name in one.axes if name != "layer"]
-    table = table.assign(place=table[rest].astype(str).agg(", ".join, axis=1))
+    place = table[rest].astype(str).agg(", ".join, axis=1)
+    if several:
+        place = table["hypothesis"] + ": " + place
+    table = table.assign(place=place)
     tips: list[Any] = ["hypothesis", "label", "n", *numbers(table, "iia", "low", "high")]
     base = alt.Chart(table.dropna(subset=["iia"])).encode(
         x=alt.X("layer:O", title="layer", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("place:N", sort=None, title=", ".join(rest)),
+        y=alt.Y("place:N", sort=None, title=None if several else ", ".join(rest)),
         tooltip=[*tips, *numbers(table, "stays", "follows")],
     )
     frame = base.mark_rect(fill=None, stroke=GREY, strokeWidth=0.5)
@@ -65,8 +65,7 @@ def _map(table: pd.DataFrame, one: IIA, title: str, *, several: bool) -> Any:
     legend = alt.Legend(title="IIA", format=".0%", values=[0, 0.5, 1])
     opacity = alt.Opacity("iia:Q", scale=alt.Scale(domain=[0, 1], range=[0, 1]), legend=legend)
     fill = base.mark_rect(color=COLOURS[0]).encode(opacity=opacity)
-    chart = layers(title, frame, fill).properties(width=alt.Step(CELL), height=alt.Step(CELL))
-    return chart.facet(column=alt.Column("hypothesis:N", title=None)) if several else chart
+    return layers(title, frame, fill).properties(width=alt.Step(CELL), height=alt.Step(CELL))
 
 
 def _dots(table: pd.DataFrame, field: str, title: str, one: IIA) -> Layers:

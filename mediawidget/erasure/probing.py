@@ -47,7 +47,7 @@ class Probed:
         return self.scores[key]
 
     def to_dataframe(self) -> pd.DataFrame:
-        """A row per probe: when, which, accuracy, chance, auc, n."""
+        """A row per probe: when, which, accuracy, chance, auc, its interval, n."""
         rows = [
             {"when": when, "probe": probe, **vars(score)}
             for (when, probe), score in self.scores.items()
@@ -59,9 +59,10 @@ class Probed:
         bent = self["after", "radial"]
         return (
             f"Probed({self.site.label()} with {self.eraser.method} of {self.eraser.k} directions: "
-            f"a fresh linear probe has AUC {before.auc:.2f} before and {after.auc:.2f} after, a "
-            f"radial one {bent.auc:.2f} after; chance 0.50, n={after.n} values in {self.groups} "
-            f"groups of prompts, {self.seen} prompts fitted on)"
+            f"a fresh linear probe has AUC {before.auc:.2f} before and {after.auc:.2f} "
+            f"[{after.low:.2f}, {after.high:.2f}] after, a radial one {bent.auc:.2f} "
+            f"[{bent.low:.2f}, {bent.high:.2f}] after; chance 0.50, n={after.n} values in "
+            f"{self.groups} groups of prompts, {self.seen} prompts fitted on)"
         )
 
 

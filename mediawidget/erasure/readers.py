@@ -9,11 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import require
+from ..statistics import FEWEST
 from .labelled import Array, Labelled
 from .libraries import library
 
 Reader = Literal["linear", "radial"]
 READERS: tuple[Reader, Reader] = ("linear", "radial")
+
+DRAWS = 200
+"""Of the bootstrap of an AUC."""
 
 STEPS = 2_000
 """Of the solver; it ends long before where the labels can be told."""
@@ -27,12 +31,16 @@ class Score:
         accuracy: the share told right. chance: the share of the commonest label.
         auc: the area under the ROC curve; of more than two labels the mean over one against the
             rest. 0.5 is chance whatever the shares of the labels.
+        low, high: its 95% bootstrap interval, groups of prompts drawn whole, the probes as they
+            were; NaN for fewer than three groups.
         n: how many values.
     """
 
     accuracy: float
     chance: float
     auc: float
+    low: float
+    high: float
     n: int
 
 
@@ -91,12 +99,31 @@ def scored(votes: Array, found: Labelled) -> Score:
     """What votes (n, class) come to."""
     told = found.classes[votes.argmax(1)]
     accuracy = float((told == found.names).mean())
-    return Score(accuracy, found.chance, auc(votes, found), len(told))
+    return Score(accuracy, found.chance, auc(votes, found.names), *_ends(votes, found), len(told))
 
 
-def auc(votes: Array, found: Labelled) -> float:
+def _ends(votes: Array, found: Labelled) -> tuple[float, float]:
+    """The interval of the AUC: percentiles over draws of groups."""
+    numbers = np.unique(found.groups)
+    if len(numbers) < FEWEST:
+        return float("nan"), float("nan")
+    members = [np.flatnonzero(found.groups == number) for number in numbers]
+    rng, drawn = np.random.default_rng(0), []
+    for _ in range(DRAWS):
+        some = np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))])
+        if len(np.unique(found.names[some])) == len(found.classes):
+            drawn.append(auc(votes[some], found.names[some]))
+    low, high = np.percentile(drawn, [2.5, 97.5]) if drawn else (float("nan"), float("nan"))
+    return float(low), float(high)
+
+
+def auc(votes: Array, names: NDArray[Any]) -> float:
     """The area under the ROC curve, one against the rest, the mean over classes."""
-    area = library("sklearn.metrics").roc_auc_score
-    finite = np.where(np.isfinite(votes), votes, -1e12)
-    each = [area(found.names == name, finite[:, i]) for i, name in enumerate(found.classes)]
-    return float(np.mean(each[-1:] if len(each) == 2 else each))
+    from scipy.stats import rankdata
+
+    areas = []
+    for i, name in enumerate(np.unique(names)):
+        here = names == name
+        n, ranks = int(here.sum()), rankdata(votes[:, i])
+        areas.append((ranks[here].sum() - n * (n + 1) / 2) / (n * (len(names) - n)))
+    return float(np.mean(areas))

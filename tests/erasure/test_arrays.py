@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 from scipy.linalg import fractional_matrix_power, svd
 
 import mediawidget as mw
+from mediawidget.erasure import readers
 from mediawidget.erasure.labelled import labelled
+from mediawidget.erasure.libraries import library
 from mediawidget.erasure.readers import cross_validated
 from tests.asking import raised
 
@@ -127,6 +130,21 @@ def test_a_radial_probe_finds_what_no_linear_one_can() -> None:
     assert auc(values, names) > 0.9
     assert auc(erased, names) < 0.55
     assert auc(erased, names, "radial") > 0.95
+
+
+def test_the_area_is_that_of_the_library_and_its_interval_draws_groups() -> None:
+    area = library("sklearn.metrics").roc_auc_score
+    rng = np.random.default_rng(0)
+    names = rng.integers(0, 3, 90)
+    votes = rng.normal(size=(90, 3)).round(1) + 0.5 * np.eye(3)[names]
+    wanted = [area(names == i, votes[:, i]) for i in range(3)]
+    assert readers.auc(votes, names) == pytest.approx(np.mean(wanted))
+    alone = labelled(votes, names)
+    score = readers.scored(votes, alone)
+    assert score.low < score.auc < score.high
+    few = replace(alone, groups=np.arange(90) % 6)
+    assert readers.scored(votes, few).high != score.high
+    assert np.isnan(readers.scored(votes, replace(alone, groups=np.arange(90) % 2)).low)
 
 
 def test_inlp_says_what_every_round_came_to() -> None:

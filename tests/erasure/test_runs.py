@@ -85,7 +85,8 @@ def test_a_fresh_linear_probe_is_at_chance_on_other_prompts_of_the_edited_run(
     probes = mw.erasure.probed(others, eraser)
     assert probes.seen == 0
     assert probes["before", "linear"].auc > 0.99
-    assert abs(probes["after", "linear"].auc - 0.5) < 0.15
+    after = probes["after", "linear"]
+    assert after.low <= 0.5 <= after.high
     # A radial one may still tell, and the network writes the number again behind the site.
     assert probes["after", "radial"].auc > probes["after", "linear"].auc
     later = mw.erasure.probed(others, eraser, mw.Site("residual", 6, position="END"))

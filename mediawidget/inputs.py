@@ -39,7 +39,7 @@ class InputPair:
     corrupt: Any
     answer: int
     wrong: int
-    roles: Mapping[str, int] = field(default_factory=dict)
+    roles: Mapping[str, int | tuple[int, ...]] = field(default_factory=dict)
     template: str = ""
     group: str = ""
 

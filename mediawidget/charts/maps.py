@@ -66,7 +66,7 @@ def maps(effect: Effect, key: str | None = None) -> Layers:
     named = words.encode(x="left:Q", y="top:Q", text="name:N")
     width, height = float(table["right"].max()), float(table["bottom"].max())
     cell = min(CELL, WIDEST / width)
-    chart = layers("Effect by location", cells, named).configure_view(stroke=None)
+    chart: Layers = layers("Effect by location", cells, named).configure_view(stroke=None)
     return chart.properties(width=cell * width, height=cell * (height + HEAD))
 
 

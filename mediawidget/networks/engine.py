@@ -70,7 +70,7 @@ class NetworkEngine(Engine):
         network: the network.
         pairs: of one shape.
         budget: bytes a batch may take; None asks the machine each time.
-        roles: per pair the names of its positions; those that all pairs have alike can be named.
+        roles: per pair the names of its positions, the same ones wherever a name occurs.
         columns: what is kept of every run (``readouts.joined``).
 
     Attributes:
@@ -92,8 +92,7 @@ class NetworkEngine(Engine):
         self.budget = budget
         self.columns = joined(columns)
         self.roles = [spans(named) for named in roles] or [{} for _ in self.pairs]
-        first, *rest = self.roles
-        self.common_roles = {n: at for n, at in first.items() if all(r.get(n) == at for r in rest)}
+        self.common_roles = _in_common(self.roles)
         both = [np.stack([getattr(pair, base) for pair in pairs]) for base in BASES]
         self.inputs = network.tensor(np.stack(both))
         self.anatomy = network.anatomy(self.inputs[0])
@@ -173,9 +172,8 @@ class NetworkEngine(Engine):
         """Whether a cell names a position or a unit that its point does not have."""
         for site in cell:
             spot = self.anatomy.spot(site)
-            at = site.position
-            several = at if isinstance(at, tuple) else (at,)
-            beyond = any(isinstance(p, int) and p >= spot.n_positions for p in several)
+            named = positions_at(site, spot, self.common_roles)
+            beyond = max(named) >= spot.n_positions
             if beyond or (site.unit is not None and site.unit >= spot.width):
                 return True
         return False
@@ -321,6 +319,24 @@ class NetworkEngine(Engine):
             fix="Function(fn, tokens=['3']) asks for the third class's number",
         )
         return known.index(name)
+
+
+def _in_common(roles: Sequence[Mapping[str, tuple[int, ...]]]) -> dict[str, tuple[int, ...]]:
+    """The roles that all pairs have.
+
+    Raises:
+        MediationError: a name that is of different positions in two pairs.
+    """
+    for name, at in roles[0].items():
+        elsewhere = [named[name] for named in roles if named.get(name, at) != at]
+        require(
+            not elsewhere,
+            "A role of inputs is at the same positions in every pair.",
+            value=f"{name!r}: {at}, {elsewhere[:1]}",
+            expected="one batch, whose rows are read alike",
+            fix="a study of its own for pairs whose roles are elsewhere",
+        )
+    return {name: at for name, at in roles[0].items() if all(name in named for named in roles)}
 
 
 def drawn_pairs(donor: Donor, n_pairs: int) -> Ints:

@@ -93,6 +93,12 @@ class Features(Part):
         return " and ".join([named] * (n > 0) + ["the error"] * self.error)
 
     @property
+    def goal(self) -> str:
+        """What fixed codes are, for people: "a code of 2.5", "given codes"."""
+        alone = self.codes is not None and len(self.codes) == 1 and not self.error
+        return f"a code of {self.codes[0]:g}" if alone and self.codes else "given codes"
+
+    @property
     def family(self) -> Hashable:
         return "features", self.sae, self.codes is None
 

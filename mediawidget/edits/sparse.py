@@ -160,14 +160,7 @@ class SAE:
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that ``SAE.from_json`` reads back, numbers and all."""
-        arrays = {
-            name: {
-                "dtype": array.dtype.str,
-                "shape": list(array.shape),
-                "bytes": base64.b64encode(array.tobytes()).decode("ascii"),
-            }
-            for name, array in self.arrays.items()
-        }
+        arrays = {name: _packed(array) for name, array in self.arrays.items()}
         beside = {"kind": self.kind, "k": self.k, "centred": self.centred, "name": self.name}
         return {**beside, "site": self.site.to_json(), "arrays": arrays}
 
@@ -177,12 +170,7 @@ class SAE:
         with reading("sparse autoencoder", data):
             given = dict(data)
             site, packed = Site.from_json(given.pop("site")), given.pop("arrays")
-            arrays: dict[str, Any] = {
-                name: np.frombuffer(base64.b64decode(one["bytes"]), one["dtype"]).reshape(
-                    one["shape"]
-                )
-                for name, one in packed.items()
-            }
+            arrays: dict[str, Any] = {name: _unpacked(one) for name, one in packed.items()}
             return cls(**given, **arrays, site=site)
 
     def __eq__(self, other: object) -> bool:
@@ -293,3 +281,21 @@ def _numbers(given: Any, name: str) -> Array:
         fix="check the file that it comes from",
     )
     return np.ascontiguousarray(array, np.float32 if array.dtype == np.float16 else array.dtype)
+
+
+def _packed(array: Array) -> dict[str, Any]:
+    """Numbers as text, in half precision where they are the same in it: shipped ones are."""
+    with np.errstate(over="ignore"):
+        half = array.astype("<f2")
+    stored = half if np.array_equal(half.astype(array.dtype), array) else array
+    return {
+        "dtype": array.dtype.str,
+        "stored": stored.dtype.str,
+        "shape": list(array.shape),
+        "bytes": base64.b64encode(stored.tobytes()).decode("ascii"),
+    }
+
+
+def _unpacked(packed: Mapping[str, Any]) -> Array:
+    flat = np.frombuffer(base64.b64decode(packed["bytes"]), packed["stored"])
+    return flat.reshape(packed["shape"]).astype(packed["dtype"])

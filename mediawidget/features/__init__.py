@@ -6,6 +6,7 @@ Names are imported when they are first used: an autoencoder in memory needs no t
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from .between import FeatureEdges, edges
     from .cells import codes
     from .circuits import FeatureCircuit, circuit, nodes_of
-    from .files import load, save
+    from .files import load
     from .firing import Context, contexts
     from .nodes import Node
     from .shipped import teaching
@@ -29,7 +30,7 @@ _HOMES = {
     ".circuits": ["FeatureCircuit", "circuit", "nodes_of"],
     ".between": ["FeatureEdges", "edges"],
     ".firing": ["Context", "contexts"],
-    ".files": ["load", "save"],
+    ".files": ["load"],
     ".nodes": ["Node"],
     ".shipped": ["teaching"],
     ".sweeping": ["job", "sweep"],
@@ -59,6 +60,17 @@ __all__ = [
     "sweep",
     "teaching",
 ]
+
+
+def save(sae: SAE, path: str | Path) -> Path:
+    """Write an autoencoder as SAELens does: a folder with cfg.json and sae_weights.safetensors.
+
+    A function of this module itself: nnsight gives every object a ``save`` of its own, modules too,
+    which would be found before a name that is imported when it is first used.
+    """
+    from .files import save as written
+
+    return written(sae, path)
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,20 @@ from typing import Any
 
 import xxhash
 
-from ..edits import Clamp, Edit, Knockout, Mean, Noise, Patch, Resample, Scale, Steer, Within, Zero
+from ..edits import (
+    Clamp,
+    Edit,
+    Features,
+    Knockout,
+    Mean,
+    Noise,
+    Patch,
+    Resample,
+    Scale,
+    Steer,
+    Within,
+    Zero,
+)
 
 EDITS: dict[str, Edit] = {"patch": Patch(), "zero": Zero(), "mean": Mean()}
 """What a page offers."""
@@ -61,6 +74,8 @@ def goal_of(edit: Edit) -> str:
             goal = _constant_goal(edit)
         case Scale(factor):
             goal = f"to {factor:g} times itself"
+        case Within(Features() as features) if features.codes is not None:
+            goal = f"to {features.goal} in {features.words} ({_mark(edit)})"
         case Within(part, inner):
             goal = f"{goal_of(inner)}, within {part.words} ({_mark(edit)})"
         case Knockout():

@@ -13,6 +13,7 @@ import mediawidget as mw
 from mediawidget.edits import Edit
 from mediawidget.edits.base import BASES, edit_from_json, other
 from mediawidget.features import SAE, Features, clamp, error, steer
+from mediawidget.widgets._goals import edit_payload
 from tests.engine.cases import Case, lm_of
 from tests.engine.judging import Judge, judge, pairs_of
 from tests.features.made import KINDS, by_definition, made, set_by_hand
@@ -112,9 +113,30 @@ def test_json_there_and_back_and_what_equal_values_are() -> None:
         again = edit_from_json(edit.to_json())
         assert again == edit
         assert hash(again) == hash(edit)
+    half = made("relu", 6)
+    arrays: dict[str, Any] = {name: array.astype("f2") for name, array in half.arrays.items()}
+    small = SAE(**arrays)
+    assert SAE.from_json(small.to_json()) == small
+    assert len(str(small.to_json())) < 0.5 * len(str(half.to_json()))
     assert made("relu", 6) == made("relu", 6) != made("relu", 6, seed=1)
     assert made("relu", 6) != made("relu", 6, site=mw.Site("residual", 2))
     assert Features(sae, 1) != Features(sae, 1, error=True)
+
+
+def test_edits_of_features_in_words() -> None:
+    sae = made("relu", 6)
+    patched, clamped, both = (
+        edit_payload([edit])
+        for edit in (
+            mw.Within(Features(sae, 3)),
+            clamp(sae, {3: 2.5}),
+            clamp(sae, {1: 0.0, 2: 0.0}, rest=0.0),
+        )
+    )
+    assert patched["part"] == "feature 3 of "
+    assert patched["goal"].startswith("to its value on the other prompt, within feature 3 (")
+    assert clamped["goal"].startswith("to a code of 2.5 in feature 3 (")
+    assert both["goal"].startswith("to given codes in 2 features and the error (")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,9 @@ _LINES = {
     "mean difference": "mean difference, k = 1",
     "random": "random, mean of 5",
 }
+LEAST = 1e-8
+"""Nats; what is smaller, or 0, is drawn as that."""
+
 _RULES = {"whole": "whole value", "nothing": "nothing exchanged"}
 
 
@@ -51,6 +54,8 @@ def alignment(curve: Sizes) -> Layers:
     once = drawn["part"] == _LINES["mean difference"]
     drawn = drawn[~once | (drawn["k"] == drawn["k"].min())]
     names = [name for name in _LINES.values() if name in set(drawn["part"])]
+    # What was learned comes last, and so on top.
+    drawn = drawn.sort_values("part", key=lambda part: -part.map(names.index))
     marks = by_name("part", names, "exchanged")
     sizes = sorted({int(k) for k in table["k"]})
     base = alt.Chart(drawn[["k", "part", "accuracy", "share", "n"]]).encode(
@@ -77,12 +82,13 @@ def _across(table: pd.DataFrame) -> list[alt.Chart]:
     found = []
     for part, name in _RULES.items():
         level = float(table.loc[table["part"] == part, "accuracy"].iloc[0])
-        high = level > 0.5
+        # On its own side of the line, unless the frame is there.
+        below = level > 0.9 if part == "whole" else level > 0.1
         row = pd.DataFrame({"accuracy": [level], "name": [name]})
         rule = alt.Chart(row).mark_rule(color=GREY, strokeDash=[4, 4]).encode(y="accuracy:Q")
         text = (
             alt.Chart(row)
-            .mark_text(color=GREY, align="right", dx=-4, dy=10 if high else -8)
+            .mark_text(color=GREY, align="right", dx=-4, dy=10 if below else -8)
             .encode(x=alt.value(WIDTH), y="accuracy:Q", text="name:N")
         )
         found += [rule, text]
@@ -111,10 +117,16 @@ def losses(found: Aligned) -> Layers:
         ["start", "epoch"], list(columns), var_name="pairs", value_name="nats"
     ).dropna()
     table["pairs"] = table["pairs"].map(columns)
+    table["nats"] = table["nats"].clip(lower=LEAST)
     marks = by_name("pairs", [name for name in columns.values() if name in set(table["pairs"])], "")
     base = alt.Chart(table).encode(
         x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, grid=False)),
-        y=alt.Y("nats:Q", title="cross-entropy of the answer, nats"),
+        y=alt.Y(
+            "nats:Q",
+            title="cross-entropy of the answer, nats",
+            scale=alt.Scale(type="log"),
+            axis=alt.Axis(tickCount=5, format="~g", grid=False),
+        ),
         detail="start:N",
         tooltip=["pairs:N", "start:Q", "epoch:Q", *numbers(table, "nats")],
     )

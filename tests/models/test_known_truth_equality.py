@@ -1,6 +1,7 @@
 """The hierarchical-equality network: it does the task, and where it keeps a == b is known."""
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,12 +43,24 @@ def test_rows_0_to_3_are_the_first_pair_and_no_set_of_neurons_is() -> None:
     assert accuracies([mw.Subspace(np.eye(8)[some]) for some in chosen]).max() < 0.8
 
 
-def test_the_answer_of_a_pair_is_that_of_one_equality_exchanged() -> None:
-    contrast = mw.models.equality_counterfactuals("c == d", 200, seed=3)
-    for pair in contrast:
-        a, b, _, _ = np.reshape(pair.corrupt, (4, 4))
-        _, _, c, d = np.reshape(pair.clean, (4, 4))
-        assert pair.answer == ((a == b).all() == (c == d).all())
+@pytest.mark.parametrize(("named", "variable"), [("a == b", "left"), ("c == d", "right")])
+def test_the_answers_of_pairs_are_those_of_the_causal_model(named: str, variable: str) -> None:
+    model = mw.abstraction.CausalModel(
+        dict.fromkeys("abcd", ((0.0,) * 4, (1.0,) * 4)),
+        {
+            "left": lambda a, b: a == b,
+            "right": lambda c, d: c == d,
+            "same": lambda left, right: left == right,
+        },
+        "same",
+    )
+
+    def objects(x: Any) -> dict[str, tuple[float, ...]]:
+        return dict(zip("abcd", map(tuple, np.reshape(x, (4, 4)).tolist()), strict=True))
+
+    for pair in mw.models.equality_counterfactuals(named, 100, seed=3):
+        predicted = model.interchange(objects(pair.corrupt), {variable: objects(pair.clean)})
+        assert pair.answer == predicted
 
 
 def test_another_variable_is_refused() -> None:

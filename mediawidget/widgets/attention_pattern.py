@@ -23,7 +23,7 @@ class AttentionPattern(View):
     PANELS: ClassVar[tuple[str, ...]] = ()
     PARTS = (Attention,)
     OPEN: ClassVar[tuple[str, ...]] = ("attention",)
-    NEEDS: ClassVar[tuple[str, ...]] = ("pattern",)
+    NEEDS: ClassVar[tuple[str, ...]] = ("head",)
 
     attention = Written().tag(sync=True, to_json=as_sent)
     attention_weights = Written().tag(sync=True, travels=True)

@@ -88,12 +88,21 @@ def procrustes(given: Any, received: Any) -> AffineMap:
 
 
 def _matched(given: Any, received: Any) -> tuple[Array, Array]:
-    one, other = (np.asarray(v, dtype=np.float64) for v in (given, received))
+    one, other = _numbers(given), _numbers(received)
     require(
-        one.ndim == 2 and other.ndim == 2 and len(one) == len(other) > 1,
+        one.ndim == 2 and other.ndim == 2 and len(one) == len(other) > 1 and one.size > 0,
         "A map is fitted on values of two networks, row by row.",
         value=(one.shape, other.shape),
         expected="two matrices of as many rows, at least 2",
         fix="study.activations(site) of the same prompts in both networks",
     )
     return one, other
+
+
+def _numbers(values: Any) -> Array:
+    """Anything as an array of numbers; one without entries if it is none, or not all finite."""
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (AttributeError, OverflowError, RuntimeError, TypeError, ValueError):
+        return np.empty(0)
+    return array if np.isfinite(array).all() else np.empty(0)

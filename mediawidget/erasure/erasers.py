@@ -10,7 +10,7 @@ import numpy as np
 from ..edits import Clamp, Projection, Subspace, Within
 from ..errors import require
 from ..sites import Site
-from .labelled import Array, Labelled
+from .labelled import Array, Labelled, numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +61,12 @@ class Eraser:
 
     def __call__(self, values: Any) -> Array:
         """Values (..., width) without what is erased."""
-        old = np.asarray(values, dtype=np.float64)
+        old = numbers(values)
         require(
             old.ndim > 0 and old.shape[-1] == self.width,
             "An eraser takes values of the width that it was fitted on.",
-            value=old.shape,
-            expected=f"(..., {self.width})",
+            value=old.shape if old.size else values,
+            expected=f"finite numbers, (..., {self.width})",
             fix="fit one on these values",
         )
         return np.asarray(old + self.part.moved(old, self.mean, self.part.shared()))

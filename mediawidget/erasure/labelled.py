@@ -126,7 +126,7 @@ def of_pairs(pairs: Sequence[PromptPair], labels: Any) -> tuple[NDArray[Any], ND
         return np.full(len(pairs), "clean"), np.full(len(pairs), "corrupt")
     if isinstance(labels, str) and labels == "answers":
         both: Any = [(pair.answer_text, pair.wrong_text) for pair in pairs]
-    elif callable(labels):
+    elif callable(labels) and not isinstance(labels, type):
         both = [labels(pair) for pair in pairs]
     else:
         both = None if isinstance(labels, str) else labels
@@ -180,16 +180,22 @@ def _components(one: NDArray[np.intp], other: NDArray[np.intp]) -> NDArray[np.in
     return np.unique(parts[one], return_inverse=True)[1]
 
 
-def _matrix(values: Any) -> Array:
+def numbers(values: Any) -> Array:
+    """Anything as an array of numbers; one without entries if it is none, or not all finite."""
     listed = values.detach().cpu() if hasattr(values, "detach") else values
     try:
         array = np.asarray(listed, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = np.empty(0)
+    except (AttributeError, OverflowError, RuntimeError, TypeError, ValueError):
+        return np.empty(0)
+    return array if np.isfinite(array).all() else np.empty(0)
+
+
+def _matrix(values: Any) -> Array:
+    array = numbers(values)
     require(
-        array.ndim == 2 and array.size > 0 and bool(np.isfinite(array).all()),
+        array.ndim == 2 and array.size > 0,
         "Values are a matrix of finite numbers, or a study's.",
-        value=np.shape(array) or values,
+        value=np.shape(array) if array.size else values,
         expected="(n, width), mw.Values, or a Study and a Site",
         fix="mw.erasure.leace(study, site), or mw.erasure.leace(array, labels)",
     )

@@ -30,6 +30,7 @@ FEW = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+POINTS = np.random.default_rng(0).normal(size=(10, 3)) + np.arange(10)[:, None] % 2
 HEAD = mw.Site("head", 1, head=1)
 
 
@@ -173,6 +174,10 @@ def edge(**more: Any) -> mw.Site:
     return mw.Site(**{"mediator": "edge", "layer": 1, "head": 1, "position": 3, "key": 1, **more})
 
 
+def erased(value: Any) -> Any:
+    return mw.erasure.leace(POINTS, [0, 1] * 5)(value)
+
+
 def edited(edit: Any) -> Any:
     return evaluated(mw.Run("corrupt", {HEAD: edit}))
 
@@ -313,10 +318,30 @@ ASKED: dict[str, Callable[[Any], Any]] = {
     "Scale": lambda v: edited(mw.Scale(v)),
     "Steer": lambda v: edited(mw.Steer(v)),
     "Steer.scale": lambda v: edited(mw.Steer([1.0] * lm_of("gpt2").d_head, v)),
+    "Clamp": lambda v: edited(mw.Clamp(v)),
+    "Clamp.neuron": lambda v: mw.Run("clean", {mw.Site("neuron", 1, unit=2): mw.Clamp(v)}),
     "Values": lambda v: edited(mw.Patch(mw.Values(HEAD, v))),
     "Values.site": lambda v: edited(mw.Patch(mw.Values(v, np.zeros((2, 5, 8))))),
     "edit_from_json": edit_from_json,
     "edit_from_json.source": lambda v: edit_from_json({"kind": "patch", "source": v}),
+    # Erasure and cross-model patching
+    "leace.values": lambda v: mw.erasure.leace(v, [0, 1] * 5),
+    "leace.site": lambda v: mw.erasure.leace(study_of(), v),
+    "leace.labels": lambda v: mw.erasure.leace(POINTS, v),
+    "leace.of_pairs": lambda v: mw.erasure.leace(study_of(), HEAD, v),
+    "inlp.rounds": lambda v: mw.erasure.inlp(POINTS, [0, 1] * 5, rounds=v),
+    "inlp.held_out": lambda v: mw.erasure.inlp(POINTS, [0, 1] * 5, held_out=v),
+    "inlp.strength": lambda v: mw.erasure.inlp(POINTS, [0, 1] * 5, strength=v),
+    "eraser": erased,
+    "amnesic": lambda v: mw.erasure.amnesic(study_of(), v),
+    "probed": lambda v: mw.erasure.probed(study_of(), v),
+    "cross_patch": lambda v: mw.crossing.cross_patch(study_of(), v, "residual"),
+    "cross_patch.by": lambda v: mw.crossing.cross_patch(study_of(), study_of(), "residual", v),
+    "cross_patch.fit": lambda v: mw.crossing.cross_patch(
+        study_of(), study_of(), "residual", fit=v, layers=[1], progress=False
+    ),
+    "least_squares": lambda v: mw.crossing.least_squares(v, POINTS),
+    "procrustes": lambda v: mw.crossing.procrustes(POINTS, v),
     # Runs and sweeps
     "Run": lambda v: evaluated(mw.Run(v)),
     "Run.edits": lambda v: evaluated(mw.Run("clean", v)),

@@ -15,10 +15,10 @@ from ..errors import MediationError, require
 from .accuracy import IIA
 from .causal_model import CausalModel
 from .cells import Sites
-from .drawing import Counterfactual, Render, counterfactuals
+from .drawing import Render, counterfactuals
 from .hypotheses import Hypothesis
 from .interchange import interchange
-from .measuring import iia, judged
+from .measuring import iia, judged, outputs_of
 
 if TYPE_CHECKING:
     from ..lm import LM
@@ -129,7 +129,7 @@ def controls(  # noqa: PLR0913 - all but the first five are named
     rival = Hypothesis(model, variables)
     labelled = [arbitrary(model, rival.variables, seed + draw) for draw in range(draws)]
     rivals = [Hypothesis(one, rival.variables) for one in labelled]
-    outputs = [*model.values_of(model.output), *_outputs(rivals, pairs)]
+    outputs = outputs_of([rival], pairs, str(more.get("among", "vocabulary")), rivals)
     asked = {"answer": answer, "variables": rival.variables, **more}
     said = interchange(lm, pairs, render, sites, outputs=outputs, **asked)
     swept = judged(said, rival.name, rival, pairs)
@@ -216,19 +216,6 @@ def _signature(parents: Sequence[str]) -> Any:
     from inspect import Parameter, Signature
 
     return Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in parents])
-
-
-def _outputs(rivals: Sequence[Hypothesis], pairs: Sequence[Counterfactual]) -> list[Any]:
-    """All that random models say on these pairs."""
-    return [
-        said
-        for one in rivals
-        for pair in pairs
-        for said in (
-            one.predict(pair.base, pair.sources),
-            *(one.model.run(i)[one.model.output] for i in (pair.base, *pair.sources)),
-        )
-    ]
 
 
 def _row(what: str, result: IIA, index: int) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def iia(  # noqa: PLR0913 - all but the first five are named
     rival = Hypothesis(model, variables)
     if pairs is None:
         pairs = counterfactuals(model, variables, n, seed=seed, own_sources=own_sources)
-    outputs = model.values_of(model.output)
+    outputs = outputs_of([rival], pairs, among)
     said = interchange(
         lm,
         pairs,
@@ -116,8 +116,7 @@ def rivals(
     """
     known = as_hypotheses(hypotheses)
     pairs = separating(known, n, seed=seed) if pairs is None else pairs
-    models = dict.fromkeys(one.model for one in known.values())
-    outputs = [said for model in models for said in model.values_of(model.output)]
+    outputs = outputs_of([*known.values()], pairs, str(more.get("among", "vocabulary")))
     said = interchange(lm, pairs, render, sites, outputs=outputs, **more)
     return Rivals({name: judged(said, name, one, pairs) for name, one in known.items()})
 
@@ -153,3 +152,24 @@ def judged(said: Said, name: str, hypothesis: Hypothesis, pairs: Sequence[Counte
         among=said.words.among,
         chance=1 / said.words.size,
     )
+
+
+def outputs_of(
+    hypotheses: Sequence[Hypothesis],
+    pairs: Sequence[Counterfactual],
+    among: str,
+    others: Sequence[Hypothesis] = (),
+) -> list[Any]:
+    """What models say on these pairs, and, where the network chooses among outputs, elsewhere.
+
+    ``others`` are held against the same runs and add no alternatives but what they predict.
+    """
+    own = dict.fromkeys(one.model for one in hypotheses)
+    every = own if among == "outputs" else {}
+    found = [said for model in every for said in model.values_of(model.output)]
+    for one in (*hypotheses, *others):
+        for pair in pairs:
+            found.append(one.predict(pair.base, pair.sources))
+            inputs = (pair.base, *pair.sources)
+            found += [one.model.run(known)[one.model.output] for known in inputs]
+    return found

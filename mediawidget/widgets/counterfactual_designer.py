@@ -160,13 +160,14 @@ class CounterfactualDesigner(Page):
             fix="designer.run() runs all",
         )
         from ..abstraction.interchange import interchange  # with torch
+        from ..abstraction.measuring import outputs_of
 
         said = interchange(
             self._asked,
             [one],
             self._render,
             sites,
-            outputs=self._model.values_of(self._model.output),
+            outputs=outputs_of([*self.hypotheses.values()], [one], self._among),
             answer=self._answer,
             among=self._among,
         )

@@ -71,6 +71,28 @@ assert np.abs(hidden["PIE"][1, :-2] / hidden["TE"][1, :-2]).max() < 0.2
 cells, hiddens = once_or_held.values
 assert abs(cells[0] - cells[1]) < 0.1 and hiddens[1] > hiddens[0] + 0.2
 """,
+    "09_directions": """
+# One direction of the verb's number, and its controls.
+assert min(effect["PIE"], effect["TIE"]) > 0.9 * effect["TE"]
+chance = compared.to_dataframe().set_index("direction")["PIE share"]["chance, k=1"]
+assert abs(chance) < 0.05 and placebos.percentile() == 1.0
+assert fooled.dormant and not kept.dormant
+# Names: training helps at small sizes and not at sixteen.
+share = sizes.to_dataframe().set_index("direction")["PIE share"]
+for k in (1, 4):
+    assert share[f"DAS, k={k}"] > share[f"means, k={k}"] + 0.1
+assert share["means, k=16"] > 0.9 > share["DAS, k=16"] > share["chance, k=16"]
+# The gate: a rotation finds what a mask finds only as drawn.
+assert truth["IIA"][[("turned", "das"), ("as drawn", "das"), ("as drawn", "neurons")]].min() > 0.95
+assert truth["IIA"]["turned", "neurons"] < 0.65
+assert shares["names"].min() > 0.8 and abs(shares["verbs"]["16 features"]) < 0.02
+assert shares["verbs"]["means, k=16"] > 0.05
+# Relevance is high where nothing changes, and low where everything does.
+at = {name: i for i, name in enumerate(beside.names)}
+relevant, tie = (beside.pairs(name).mean(0) for name in ("relevance", "TIE"))
+assert relevant[at["END"]] > 0.5 and tie[at["END"]] == 0
+assert relevant[at["S2"]] < 0.1 and tie[at["S2"]] > 0.9 * names.total["TE"]
+""",
 }
 """By notebook, what its prose says of the numbers, run in its kernel behind its last cell."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -31,32 +30,11 @@ from ..runs import Run
 from ..sites import Site
 from .anatomy import not_here
 from .batch import Batch, Drawn
+from .cutting import BASE_MARGIN, MOST_ROWS, Chunk, cut
 from .filing import Filing
 from .network import LanguageModelsOnlyError, Network
 from .recording import Recorded, checked_spot, positions_at, recorded
 from .tracing import Seen, run_batch
-
-MOST_ROWS = 4096
-"""Of a batch, so that a job can be watched and cancelled."""
-
-BASE_MARGIN = 3
-"""Times what the modules give that a pass may take: what is between them, and what is written."""
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Runs on some pairs, for one batch: indices into the recorded runs, and into the pairs."""
-
-    runs: Ints
-    pairs: Ints
-
-    def halves(self) -> tuple[_Part, ...] | None:
-        """The same work in two, by pairs or else by runs; None for a single run on a pair."""
-        if len(self.pairs) > 1:
-            return tuple(_Part(self.runs, some) for some in np.array_split(self.pairs, 2))
-        if len(self.runs) > 1:
-            return tuple(_Part(some, self.pairs) for some in np.array_split(self.runs, 2))
-        return None
 
 
 class NetworkEngine(Engine):
@@ -215,14 +193,14 @@ class NetworkEngine(Engine):
         asked = plan.n_asked - n_once
         filing = Filing(self.network, self.reading, outcomes, top)
 
-        def do(part: _Part) -> tuple[Batch, Seen]:
+        def do(part: Chunk) -> tuple[Batch, Seen]:
             needed = plan.with_lenders(part.runs.tolist())
             batch = self._batch(plan, needed, part.pairs, known, drawn)
             return batch, self._run(batch)
 
         for part in self._parts(plan, n_once):
             began = time.perf_counter()
-            for small, (batch, seen) in in_halves([part], do, _Part.halves, 1):
+            for small, (batch, seen) in in_halves([part], do, Chunk.halves, 1):
                 filing.add(batch, small.runs, small.pairs, seen)
             outcomes.seconds += time.perf_counter() - began
             # Checks are of the first pairs alone.
@@ -230,19 +208,8 @@ class NetworkEngine(Engine):
             if self.network.version() != version:
                 raise weights_changed(self.lm)
 
-    def _parts(self, plan: Recorded, n_once: int) -> Iterator[_Part]:
-        """Parts that fit: as many pairs as do with one run, then as many runs."""
-        once = np.arange(plan.n_asked - n_once, plan.n_asked)
-        runs = np.arange(plan.n_asked - n_once)
-        extra = len(BASES) + len(plan.donors) + len(plan.runs) - plan.n_asked
-        room, n_pairs = self._room(), len(self.pairs)
-        at_once = max(1, min(n_pairs, room // (extra + 1 + len(once))))
-        first = True
-        for pairs in np.array_split(np.arange(n_pairs), -(-n_pairs // at_once)):
-            per_part = max(1, room // len(pairs) - extra - len(once))
-            for some in np.array_split(runs, max(1, -(-len(runs) // per_part))):
-                yield _Part(np.concatenate([some, once]) if first else some, pairs)
-                first = False
+    def _parts(self, plan: Recorded, n_once: int) -> Iterator[Chunk]:
+        return cut(plan, len(self.pairs), self._room(), n_once)
 
     def _room(self) -> int:
         """How many rows fit the budget."""

@@ -132,6 +132,20 @@ def test_history_metric_and_sides() -> None:
     assert "third" in study.sweep("layer")._repr_html_()
 
 
+def test_a_changed_weight_is_seen_and_older_results_go() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2))
+    pair = mw.InputPair(np.zeros(4), np.ones(4), 0, 1)
+    study = mw.Study(mw.load(net.double(), points=["1"]), pair)
+    before = study.sweep("unit")
+    study.intervene(mw.Site("unit", 0, unit=1))
+    with torch.no_grad():
+        net.get_parameter("2.weight").mul_(2.0)
+    assert study.total["TE"] == pytest.approx(2 * before["TE"].flat[0])
+    assert not study.grids
+    assert len(study.history) == 1
+    assert np.allclose(study.sweep("unit")["PIE"], 2 * before["PIE"])
+
+
 def test_interactions_and_doses_are_asked_of_networks_too() -> None:
     study = mw.Study(asked("mlp")[0].lm, asked("mlp")[1].pairs)
     sites = [mw.Site("unit", 1, unit=u) for u in range(6)]

@@ -131,11 +131,8 @@ class CrossPatch:
         shares = [f"{donor} {best[donor]:.2f}" for donor in self.donors]
         low, high = mean_interval(self._total(), self.clusters, 0.95)
         ends = f" [{low:.3g}, {high:.3g}]" if np.isfinite(low) else ""
-        fitted = ""
-        if len(self.fits):
-            fitted = (
-                f"; maps fitted on other pairs, {self.shared} of {2 * self.n} prompts in common"
-            )
+        fitted = f"; maps fitted on {self.shared} of the {2 * self.n} tested prompts"
+        fitted = fitted if len(self.fits) else ""
         return (
             f"CrossPatch({self.names[0]} into {self.names[1]}; TE {self._total().mean():.3g}{ends} "
             f"{self.unit}; share of it restored at {best['label']}: {', '.join(shares)}{fitted}; "

@@ -120,7 +120,7 @@ def controls_job(
     **options: Unpack[Options],
 ) -> Job[Controls]:
     """The same, not yet started; cancelled, it has what was come to."""
-    how = asked(options, patience=25, starts=3)
+    how = asked(options, patience=50, starts=5)
     question = question_at(study, site, how)
     real = das_search(study, site, k, how, question)
     false = das_search(study, site, k, how, question.arbitrary(how.schedule.seed))

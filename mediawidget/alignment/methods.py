@@ -38,8 +38,7 @@ def das(
         site: where, as ``Site("residual", 3, position="END")``; the same basis at each position.
         k: how many directions, up to all of the site's width.
         progress: whether to show a bar.
-        options: ``Options``; by default up to 3 starts, for a rotation has local minima, and a
-            patience of 25 epochs.
+        options: ``Options``; by default up to 100 epochs, a patience of 50, and up to 5 starts.
 
     Raises:
         MediationError: no such site or k, options that are none, a model without gradients,
@@ -57,7 +56,7 @@ def das(
 
 def das_job(study: Study, site: Site, k: int = 1, **options: Unpack[Options]) -> Job[Aligned]:
     """The same, not yet started; cancelled, it is what was found so far, run for real."""
-    search = das_search(study, site, k, asked(options, patience=25, starts=3))
+    search = das_search(study, site, k, asked(options, patience=50, starts=5))
     return Job(search.steps(), search.total, search.result)
 
 

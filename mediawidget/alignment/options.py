@@ -23,8 +23,9 @@ class Options(TypedDict, total=False):
         rate: of Adam.
         patience: epochs without a gain on the pairs held aside, after which training stops; None
             for never. A map that is still soft is always trained to the end.
-        starts: how many random ones at most. Another one is made only while not every pair that
-            was held aside is right; the one of least loss is taken.
+        starts: how many random ones at most, for a rotation has local minima. Another one is made
+            only while less than nine of ten pairs that were held aside are right; the one of
+            least loss is taken.
         penalty: what a map of full size costs in the loss, nats; of soft maps only.
         seed: of the starts, the batches and the split.
         train_on: numbers of the pairs that train, "half" of them (templates whole), or None: half

@@ -51,7 +51,7 @@ def sizes_job(
         expected="different ints",
         fix="mw.alignment.sizes(study, site, (1, 2, 4, 8))",
     )
-    how = asked(options, patience=25, starts=3)
+    how = asked(options, patience=50, starts=5)
     question = question_at(study, site, how)
     searches = [das_search(study, site, k, how, question) for k in sorted(ks)]
     begun: list[Searching] = []

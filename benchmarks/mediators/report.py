@@ -17,10 +17,11 @@ from .subjects import LAYER, Subject
 
 HEAD = f"""# Which kind of mediator carries the effect?
 
-Written by `make bench-mediators`. Kinds of mediator on the same pairs: four tasks of the embedded
-teaching model, and a hand-set gate whose variable is one known direction (G4). Subspaces are of the
-residual stream at one site: at the last token before block {LAYER} of the teaching model, behind
-the noise of the gate. Heads and neurons are of all layers and positions.
+Written by `make bench-mediators`, with its chart, `mediators.vl.json` (Vega-Lite). Kinds of
+mediator on the same pairs: four tasks of the embedded teaching model, and a hand-set gate whose
+variable is one known direction (G4). Subspaces are of the residual stream at one site: at the last
+token before block {LAYER} of the teaching model, behind the noise of the gate. Heads and neurons
+are of all layers and positions.
 
 - Every mediator is found on one half of the pairs and patched on the other; where pairs have
   templates a template is in one half alone, so that `PIE` beside `on fit` is generality.

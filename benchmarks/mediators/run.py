@@ -14,7 +14,7 @@ from .report import SAID, chart, section, text
 from .subjects import Subject
 
 FILE = Path(__file__).parent.parent / "MEDIATORS.md"
-CHART = FILE.with_name("mediators.html")
+CHART = FILE.with_name("mediators.vl.json")
 
 
 def everything(n: int) -> Iterator[Subject]:

@@ -152,7 +152,7 @@ def test_unknown_estimand_metric_base_and_axis() -> None:
 
 def test_not_a_pair() -> None:
     raised(lambda: mw.Contrast([]))
-    raised(lambda: mw.Contrast([("a", "b")]))  # type: ignore[list-item]
+    raised(lambda: mw.Contrast([("a", "b")]))  # type: ignore[arg-type]
     raised(lambda: mw.PromptPair(clean="", corrupt=CORRUPT, answer="fox", wrong="gnu"))
 
 

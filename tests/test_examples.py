@@ -51,7 +51,7 @@ assert not named.loc[backups].any().any()
 swapped = [study.intervene([head(name) for name in some])["TIE"] for some in (movers, everyone)]
 assert abs(swapped[0] - swapped[1]) < 0.1 and lost["all four less the sum"] > big / 2
 """,
-    "10_beyond_transformers": """
+    "09_beyond_transformers": """
 import numpy as np
 
 assert (said == truth).float().mean() > 0.8 and correct > 0.95
@@ -71,7 +71,7 @@ assert np.abs(hidden["PIE"][1, :-2] / hidden["TE"][1, :-2]).max() < 0.2
 cells, hiddens = once_or_held.values
 assert abs(cells[0] - cells[1]) < 0.1 and hiddens[1] > hiddens[0] + 0.2
 """,
-    "09_directions": """
+    "08_directions": """
 # One direction of the verb's number, and its controls.
 assert min(effect["PIE"], effect["TIE"]) > 0.9 * effect["TE"]
 chance = compared.to_dataframe().set_index("direction")["PIE share"]["chance, k=1"]

@@ -43,6 +43,7 @@ def cells_of(
         return asked.axes, swept, list(study.labels(asked.sites))
     if isinstance(sites, Mapping):
         parts = within if isinstance(within, Mapping) else dict.fromkeys(sites, within)
+        _refuse_overlap(sites, parts)
         joint = {site: _edit(edit, parts.get(name)) for name, site in sites.items()}
         label = " + ".join(study.labels(tuple(joint)))
         return {"site": (label,)}, [joint], [label]
@@ -50,6 +51,17 @@ def cells_of(
     cells: list[Cell | None] = [as_edits(one, _edit(edit, within)) for one in several]
     names = [" + ".join(study.labels(tuple(cell or {}))) for cell in cells]
     return {"site": tuple(names)}, cells, names
+
+
+def _refuse_overlap(sites: Mapping[str, Site], parts: Mapping[str, Any]) -> None:
+    """Raise where one variable's site would take another's place, or a part is of no variable."""
+    require(
+        len(set(sites.values())) == len(sites) and set(parts) <= set(sites),
+        "Each variable has a site of its own, and a part is of one of them.",
+        value=(sites, parts),
+        expected="{variable: Site}, no site twice, and within={variable: part} of the same names",
+        fix="variables of one source at one site: iia(..., [site], within=a subspace of them all)",
+    )
 
 
 def _edit(edit: Edit | None, within: Any) -> Edit:

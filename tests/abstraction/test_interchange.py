@@ -275,6 +275,8 @@ def test_an_arbitrary_variable_is_a_function_of_its_parents() -> None:
         (lambda: asked(pairs=[]), "needs pairs"),
         (lambda: asked(answer=lambda _: "beer"), "same token"),
         (lambda: asked(variables=("first_drink", "second_drink"), own_sources=True), "a site each"),
+        (lambda: asked(dict.fromkeys(("first_drink", "payload"), AT_END)), "site of its own"),
+        (lambda: asked({"pointer": AT_END}, within={"pointr": None}), "site of its own"),
         (lambda: ab.controls(LM, MODEL, "asked", RENDER, n=4), "follows from nothing"),
         (lambda: ab.iia(LM, MODEL, "no", RENDER), "no such variable"),
     ],

@@ -20,7 +20,6 @@ from .part import Arrays, Part
 from .sparse import SAE, encoded
 from .steer import Steer
 from .within import Within
-from .zero import Zero
 
 
 @dataclass(frozen=True)
@@ -97,6 +96,10 @@ class Features(Part):
         """What fixed codes are, for people: "a code of 2.5", "given codes"."""
         alone = self.codes is not None and len(self.codes) == 1 and not self.error
         return f"a code of {self.codes[0]:g}" if alone and self.codes else "given codes"
+
+    @property
+    def fixed(self) -> bool:
+        return self.codes is not None
 
     @property
     def family(self) -> Hashable:
@@ -180,8 +183,7 @@ def clamp(sae: SAE, codes: Mapping[int, float], rest: Any = None) -> Edit:
         codes=list(codes.values()),
         rest=None if left is None else left.tolist(),
     )
-    # What the inner edit makes is never read.
-    return Within(part, Zero())
+    return Within(part)
 
 
 def steer(sae: SAE, unit: int, amount: float) -> Steer:

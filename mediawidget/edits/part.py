@@ -46,6 +46,11 @@ class Part:
         raise NotImplementedError
 
     @property
+    def fixed(self) -> bool:
+        """Whether it is set to numbers of its own, whatever the edit's value is."""
+        return False
+
+    @property
     def family(self) -> Hashable:
         """Parts of one family have the same ``shared`` arrays and are set in one go."""
         return self

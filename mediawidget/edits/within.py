@@ -205,7 +205,8 @@ class Within(Edit):
     Args:
         part: a subspace, or another part, of the site's space: d_model wide for residual streams,
             d_head for a head.
-        edit: what that part is set to; default: the value on the pair's other prompt.
+        edit: what that part is set to; default: the value on the pair's other prompt. Never read,
+            and so kept as ``Zero()``, where the part itself says its numbers.
 
     Source: Geiger et al. 2023 (distributed interchange); Makelov et al. 2023 for what it may fool.
 
@@ -221,6 +222,7 @@ class Within(Edit):
 
     def __init__(self, part: Part | Mapping[str, Any], edit: Any = None) -> None:
         from .patch import Patch
+        from .zero import Zero
 
         given = part_from_json(part) if isinstance(part, Mapping) else part
         require(
@@ -240,7 +242,8 @@ class Within(Edit):
                 fix="mw.Within(part, mw.Patch())",
             )
         object.__setattr__(self, "part", given)
-        object.__setattr__(self, "edit", inner)
+        # What may be left out of a patch, where both prompts are the same, is not of such a part.
+        object.__setattr__(self, "edit", Zero() if given.fixed else inner)
 
     @property
     def corners(self) -> bool:

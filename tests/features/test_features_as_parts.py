@@ -107,6 +107,19 @@ def test_steering_adds_to_a_code() -> None:
     np.testing.assert_allclose(outcome, oracle.run("clean", [(place, ("value", value))]), atol=1e-9)
 
 
+def test_given_codes_are_set_where_both_prompts_are_the_same_whatever_the_edit() -> None:
+    case, _ = of("gpt2")
+    part = Features(sae_of("gpt2", "relu", SITES[0]), 3, codes=[9.0])
+    position = case.study.engine.groups[0].frame.first_difference - 1
+    site = mw.Site("residual", 1, position=position)
+    edits = (mw.Within(part), mw.Within(part, mw.Patch("clean")), clamp(part.sae, {3: 9.0}))
+    assert len(set(edits)) == 1
+    assert not edits[0].corners
+    found = case.study.engine.evaluate([mw.Run(base, {site: edits[0]}) for base in BASES])
+    assert not found.implied.any()
+    assert (np.abs(found.kept - found.bases.swapaxes(0, 1))[..., 0] > 1e-6).all()
+
+
 def test_json_there_and_back_and_what_equal_values_are() -> None:
     sae = made("jumprelu", 6, centred=True, name="mine")
     for edit in edits_of(sae):

@@ -26,7 +26,7 @@ OfPair = Callable[[PromptPair], tuple[Any, Any]]
 
 
 CHAINED = 0.25
-"""The largest share of values that one group may have, where groups can be smaller."""
+"""The largest share of values that those which pairs share may chain into one group."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,8 @@ class Labelled:
         array: (n, width) the values, float64.
         names: (n,) their labels.
         groups: (n,) numbers: what a probe must have all on one side of a split: the prompts of
-            one pair, pairs of one template, and equal values wherever they come from.
+            one pair, pairs of one template, and equal values wherever they come from. Where values
+            that pairs share chain too many of these together, equal values alone.
         site: where they were read; None for arrays.
         prompts: the prompts they were read on; () for arrays.
     """
@@ -159,13 +160,15 @@ def _checked(found: Labelled) -> Labelled:
 def _joined(found: Labelled) -> NDArray[np.intp]:
     """Groups of which those that share a value are one: a prompt may be in several pairs.
 
-    Where that chains most of the values together, equal values alone are of one group.
+    Where that chains more than a quarter of the values together, and more than the largest group
+    has by itself, equal values alone are of one group. A few large templates stay whole.
     """
     rounded = np.round(found.array / max(float(np.abs(found.array).max()), 1e-300), 6)
     _, same = np.unique(rounded, axis=0, return_inverse=True)
     same = same.reshape(-1)
     joined = _components(found.groups, same)
-    return joined if np.bincount(joined).max() <= CHAINED * len(joined) else same
+    most = max(CHAINED * len(joined), np.bincount(found.groups).max())
+    return joined if np.bincount(joined).max() <= most else same
 
 
 def _components(one: NDArray[np.intp], other: NDArray[np.intp]) -> NDArray[np.intp]:

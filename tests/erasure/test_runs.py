@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -117,6 +118,15 @@ def test_prompts_of_a_pair_are_on_one_side_of_a_split(
     groups = labelled(study, NUMBER, "answers").groups
     np.testing.assert_array_equal(groups[:96], groups[96:])
     assert np.bincount(groups).max() <= 96 * 2 / 4
+
+
+def test_a_few_templates_are_on_one_side_of_a_split(lm: mw.LM) -> None:
+    pairs = [replace(p, template=f"t{i % 3}") for i, p in enumerate(mw.tasks.ioi(lm, n=12))]
+    study = mw.Study(lm, pairs)
+    groups = labelled(study, NUMBER).groups
+    np.testing.assert_array_equal(groups, np.tile(np.arange(3), 8))
+    eraser = mw.erasure.leace(study, NUMBER)
+    assert "3 groups" in str(raised(lambda: mw.erasure.probed(study, eraser)))
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,11 @@ class Controls:
     random_network: Aligned | None
 
     def to_dataframe(self) -> pd.DataFrame:
-        """A row per control: ``control``, ``k``, ``train`` and ``held_out`` accuracy."""
+        """A row per control: ``control``, ``k``, ``train`` and ``held_out`` accuracy.
+
+        ``held_out`` is of the pairs that are reported on; ``found.held_out`` says whether none of
+        them trained.
+        """
         one = self.found
         rows = [
             (name, k, one.score(part, "train"), one.score(part))
@@ -72,9 +76,10 @@ class Controls:
             for name in ("random subspace", "arbitrary labels", "random network", "nothing")
             if name in level
         )
+        where = "held-out pairs" if one.held_out else "pairs, some of which trained"
         return (
             f"Controls(DAS at {one.label}, k={one.k}: interchange accuracy {one.iia:.3f} on "
-            f"{len(one.report_on)} held-out pairs; {told})"
+            f"{len(one.report_on)} {where}; {told})"
         )
 
     def _repr_html_(self) -> str:

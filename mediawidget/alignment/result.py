@@ -101,7 +101,7 @@ class Aligned:
         return self.scores.copy()
 
     def __repr__(self) -> str:
-        where = "held-out pairs" if self.held_out else "the pairs that trained"
+        where = "held-out pairs" if self.held_out else "pairs, some of which trained"
         few = 0 < len(self.coordinates) <= 8
         kept = f" ({', '.join(map(str, self.coordinates))})" if few else ""
         soft = f", soft {self.soft_iia:.3f}" if self.soft_iia is not None else ""

@@ -110,6 +110,17 @@ def test_arbitrary_labels_do_not_generalise() -> None:
     assert "arbitrary labels" in repr(found)
 
 
+def test_pairs_that_trained_are_not_called_held_out() -> None:
+    study, site = planted("AND", n=32)
+    every = tuple(range(32))
+    found = mw.alignment.controls(
+        study, site, 1, epochs=1, starts=1, train_on=every, report_on=every, progress=False
+    )
+    for said in (repr(found), repr(found.found)):
+        assert "on 32 pairs, some of which trained" in said
+        assert "held-out" not in said
+
+
 def test_in_a_network_of_random_weights_there_is_nothing_to_find() -> None:
     study, site = equality(n=128)
     torch.manual_seed(0)

@@ -179,6 +179,13 @@ class NetworkEngine(Engine):
     # --- inside -------------------------------------------------------------------------------
 
     def _plan(self, runs: Sequence[Run]) -> Recorded:
+        require(
+            self.network.anatomy(self.inputs[0]) == self.anatomy,
+            "The points of the network are not what they were when the study was made.",
+            value=self.network.describe(),
+            expected="modules and weights of the same sizes",
+            fix="study = mw.Study(network, study.contrast)",
+        )
         plan = recorded(runs, self.anatomy, self.common_roles)
         for edit in {edit for run in plan.runs for _, edit in run.edits}:
             self.refuse_edit(edit)

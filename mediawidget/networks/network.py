@@ -111,7 +111,10 @@ class Network:
             MediationError: what ``anatomy_of`` raises, and a network in training mode.
         """
         self.refuse_training_mode()
-        key = (tuple(inputs.shape[1:]), inputs.dtype)
+        self.version()  # which forgets what the points were of modules that are no more
+        # A weight may be replaced by one of another size.
+        sizes = tuple(parameter.shape for parameter in self.hf.parameters())
+        key = (tuple(inputs.shape[1:]), inputs.dtype, sizes)
         if key not in self._known:
             rows = inputs[:1].expand(3, *inputs.shape[1:]).clone()
             with self.lock:
@@ -269,6 +272,7 @@ class Network:
         if self._contents.moved():
             self._contents = Contents(self.hf)
             self._traced = NNsight(self.hf)
+            self._known.clear()
         return self._contents.version()
 
     def _probed(self, rows: Tensor) -> Anatomy:

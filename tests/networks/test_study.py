@@ -146,6 +146,23 @@ def test_a_changed_weight_is_seen_and_older_results_go() -> None:
     assert np.allclose(study.sweep("unit")["PIE"], 2 * before["PIE"])
 
 
+def test_modules_of_another_size_are_looked_at_anew() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 3)).eval()
+    model = mw.load(net, points={"first": "0"})
+    pair = mw.InputPair(np.zeros(4), np.ones(4), 0, 1)
+    study = mw.Study(model, [pair])
+    assert study.sweep("unit")["PIE"].shape == (1, 6)
+    net[0], net[2] = torch.nn.Linear(4, 12).eval(), torch.nn.Linear(12, 3).eval()
+    with pytest.raises(mw.MediationError, match="not what they were"):
+        study.intervene(mw.Site("unit", 0, unit=1))
+    again = mw.Study(model, [pair]).sweep("unit")
+    assert (again.status == Status.EXACT).all()
+    assert again["PIE"].shape == (1, 12)
+    net[2].weight = torch.nn.Parameter(torch.ones(3, 5))
+    net[0].weight, net[0].bias = (torch.nn.Parameter(torch.ones(5, 4)), None)
+    assert mw.Study(model, [pair]).sweep("unit")["PIE"].shape == (1, 5)
+
+
 def test_interactions_and_doses_are_asked_of_networks_too() -> None:
     study = mw.Study(asked("mlp")[0].lm, asked("mlp")[1].pairs)
     sites = [mw.Site("unit", 1, unit=u) for u in range(6)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..edits import Edit, Within
 from ..lm import LM
 from ..loading import TEACHING_MODEL
 from ..token_pairs import TokenPair
@@ -21,7 +22,7 @@ _NAMED = 4
 
 def head(spots: Sequence[Spot], *, corners: bool) -> list[str]:
     """What it does, and what it needs."""
-    names = ", ".join(f"{s.label} {_SAID.get(s.edit.kind, s.edit.kind)}" for s in spots[:_NAMED])
+    names = ", ".join(f"{spot.label} {_said_of(spot.edit)}" for spot in spots[:_NAMED])
     rest = f" and {len(spots) - _NAMED} more" if len(spots) > _NAMED else ""
     lines = [f"# {names}{rest}, in nnsight 0.8." if spots else "# The two prompts, in nnsight 0.8."]
     if corners:
@@ -32,6 +33,12 @@ def head(spots: Sequence[Spot], *, corners: bool) -> list[str]:
         "from nnsight import NNsight",
         "from transformers import AutoModelForCausalLM, AutoTokenizer",
     ]
+
+
+def _said_of(edit: Edit) -> str:
+    if isinstance(edit, Within):
+        return f"{_said_of(edit.edit)} within {edit.part.words}"
+    return _SAID.get(edit.kind, edit.kind)
 
 
 def loading(lm: LM, model: str | None, *, eager: bool) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 
-from ..edits import Clamp, Knockout, Mean, Patch, Scale, Steer
+from ..edits import Clamp, Edit, Knockout, Mean, Patch, Projection, Scale, Steer, Subspace, Within
 from ..lm import LM
 from .places import Spot
 from .readings import Readings
@@ -20,9 +21,36 @@ def vector_lines(spots: Sequence[Spot], lm: LM) -> list[str]:
     return ["vectors = [  # in the order of the sites below", *rows, "]"]
 
 
+def part_lines(spots: Sequence[Spot], lm: LM) -> list[str]:
+    """The directions that parts of a value are read by and written along; none for most edits."""
+    parts = [spot.edit.part for spot in spots if isinstance(spot.edit, Within)]
+    if not parts:
+        return []
+    where = "" if lm.device.type == "cpu" else ", device=hf.device"
+    rows = [f"    {_matrices(part, f', dtype={lm.dtype}{where}')}," for part in parts]
+    return ["parts = [  # (read by, written along), a direction a row", *rows, "]"]
+
+
+def _matrices(part: object, options: str) -> str:
+    match part:
+        case Subspace(rows=rows):
+            pair = (rows, rows)
+        case Projection(written=written, read=read):
+            pair = (read, written)
+        case _:
+            raise AssertionError(part)
+    both = (f"torch.tensor({[list(row) for row in rows]}{options})" for rows in pair)
+    return f"({', '.join(both)})"
+
+
+def inner(edit: Edit) -> Edit:
+    """What an edit does, wherever it is confined to."""
+    return edit.edit if isinstance(edit, Within) else edit
+
+
 def _vector(spot: Spot) -> tuple[float, ...] | None:
     """The vector of a site's edit, if it has one."""
-    match spot.edit:
+    match inner(spot.edit):
         case Steer(vector=tuple() as vector) | Clamp(value=tuple() as vector):
             return vector
     return None
@@ -91,34 +119,48 @@ def _trace(how: Readings, lm: LM) -> str:
 
 def _writes(spots: Sequence[Spot]) -> list[str]:
     """A line for each spot, in the order of a forward pass: a trace takes no other."""
-    lines, taken, given = [], 0, 0
+    new, vectors, parts = count(), count(), count()
+    lines = []
     for spot in spots:
-        match spot.edit:
-            case Patch(alpha=1.0) | Mean():
-                does = f"= new[{taken}]"
-            case Patch(alpha=alpha):
-                does = f"+= {alpha!r} * (new[{taken}] - {spot.text})"
-            case Scale(factor):
-                does = f"*= {factor!r}"
-            case Steer(scale=scale):
-                does = f"+= {scale!r} * vectors[{given}]"
-                given += 1
-            case Clamp(value=tuple()):
-                does = f"= vectors[{given}]"
-                given += 1
-            case Clamp(value=value):
-                does = f"= {value!r}"
-            case Knockout():
-                does = "= -torch.inf"
-            case _:
-                does = "= 0"
-        taken += _takes(spot)
+        does = _does(spot, inner(spot.edit), new, vectors)
+        if isinstance(spot.edit, Within):
+            k = next(parts)
+            does = f"+= {_change(spot, does)} @ parts[{k}][0].T @ parts[{k}][1]"
         lines.append(f"            {spot.text} {does}  # {spot.label}")
     return lines
 
 
+def _does(spot: Spot, edit: Edit, new: Iterator[int], vectors: Iterator[int]) -> str:
+    """An assignment to a spot, without the spot: "= ...", "+= ..." or "*= ..."."""
+    match edit:
+        case Patch(alpha=1.0) | Mean():
+            does = f"= new[{next(new)}]"
+        case Patch(alpha=alpha):
+            does = f"+= {alpha!r} * (new[{next(new)}] - {spot.text})"
+        case Scale(factor):
+            does = f"*= {factor!r}"
+        case Steer(scale=scale):
+            does = f"+= {scale!r} * vectors[{next(vectors)}]"
+        case Clamp(value=tuple()):
+            does = f"= vectors[{next(vectors)}]"
+        case Clamp(value=value):
+            does = f"= {value!r}"
+        case Knockout():
+            does = "= -torch.inf"
+        case _:
+            does = "= 0"
+    return does
+
+
+def _change(spot: Spot, does: str) -> str:
+    """By how much an assignment changes a spot, in brackets."""
+    sign, value = does.split(" ", 1)
+    changes = {"=": f"{value} - {spot.text}", "+=": value, "*=": f"({value} - 1) * {spot.text}"}
+    return f"({changes[sign]})"
+
+
 def _takes(spot: Spot) -> bool:
-    return isinstance(spot.edit, Patch | Mean)
+    return isinstance(inner(spot.edit), Patch | Mean)
 
 
 def results(how: Readings, source: str, *, corners: bool, edited: bool) -> list[str]:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..edits import Clamp, Edit, Knockout, Mean, Patch, Scale, Steer, Zero
+from ..edits import (
+    Clamp,
+    Edit,
+    Knockout,
+    Mean,
+    Patch,
+    Projection,
+    Scale,
+    Steer,
+    Subspace,
+    Within,
+    Zero,
+)
 from ..errors import require
 from ..naming import spanned
 from ..sites import Site
@@ -13,7 +25,7 @@ from .parts import head, loading, pairs
 from .places import spots_of
 from .readings import Readings, reading_lines, readings_of
 from .refusals import cannot
-from .runs import looking, results, running, vector_lines
+from .runs import looking, part_lines, results, running, vector_lines
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -45,6 +57,7 @@ def script(study: Study, model: str | None = None) -> str:
         loading(study.lm, model, eager=any(".source." in spot.place for spot in spots)),
         pairs(study, how),
         vector_lines(spots, study.lm),
+        part_lines(spots, study.lm),
         *looking(spots, how, source, study.lm),
         running(spots, how, source, study.lm),
         reading_lines(how),
@@ -97,6 +110,8 @@ def _source_of(edit: Edit, site: Site) -> str:
             return f"mean {base}" if base else "mean"
         case Zero() | Scale() | Steer() | Clamp() | Knockout():
             return ""
+        case Within(part=Subspace() | Projection(), edit=inner):
+            return _source_of(inner, site)
     kind = f"{edit.kind} of values or runs" if isinstance(edit, Patch) else edit.kind
     some = "patch, zero, mean, clamp, steer, scale or knockout"
     raise cannot(f"the edit {kind!r}", f"{site.label()}: {edit!r}", some)

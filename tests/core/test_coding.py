@@ -99,6 +99,7 @@ def cases(lm: mw.LM) -> list[dict[mw.Site, mw.Edit]]:
         {S("head", 1, head=0): narrow, S("head", 1, head=1): mw.Zero()},
         {S("head", 2, head=0): mw.Clamp(narrow.vector), S("neuron", 2, unit=5): mw.Clamp(3.0)},
         {S("head", 1, head=0): mw.Mean(), S("mlp_out", 2): mw.Zero()},
+        *parts(lm),
         {S("residual", 1): mw.Mean("corrupt")},
         {S("pattern", 1, head=1, position=4): patch},
         {S("edge", 1, head=1, position=4, key=(1, 2)): mw.Knockout()},
@@ -107,6 +108,22 @@ def cases(lm: mw.LM) -> list[dict[mw.Site, mw.Edit]]:
             S("pattern", 1, head=0, position=4): mw.Scale(0.5),
             S("edge", 1, head=1, position=4, key=1): mw.Knockout(),
         },
+    ]
+
+
+def parts(lm: mw.LM) -> list[dict[mw.Site, mw.Edit]]:
+    """Edits of parts of a site's value, each kind of assignment once."""
+    two, one = (mw.Subspace.random(k, lm.d_model, seed=k) for k in (2, 1))
+    vector = np.arange(lm.d_model) / 16
+    slanted = mw.Projection(two.basis + one.basis - one.basis @ two.basis.T @ two.basis, two.basis)
+    return [
+        {S("residual", 1, position=(1, 4)): mw.Within(two), S("mlp_out", 2): mw.Within(slanted)},
+        {S("residual", 2): mw.Within(two, mw.Zero()), S("mlp_out", 2): mw.Steer(vector)},
+        {S("attn_out", 1): mw.Within(one, mw.Steer(vector)), S("mlp_out", 2): mw.Scale(0.5)},
+        {S("residual", 2, position=4): mw.Within(slanted, mw.Scale(3.0))},
+        {S("residual", 1): mw.Within(two, mw.Mean()), S("mlp_out", 2): mw.Mean()},
+        {S("mlp_out", 1): mw.Within(one, mw.Patch(alpha=0.5))},
+        {S("residual", 1, position=2): mw.Within(two, mw.Clamp(vector))},
     ]
 
 
@@ -298,6 +315,10 @@ def elsewhere(study: mw.Study, given: list[mw.PromptPair]) -> None:
     study.intervene(S("residual", 1, position="r"))
 
 
+def within(study: mw.Study, edit: mw.Edit) -> mw.Within:
+    return mw.Within(mw.Subspace.random(1, study.lm.d_head), edit)
+
+
 def refused() -> list[tuple[str, Any]]:
     site = S("head", 1, head=1)
     unequal = mw.PromptPair("ant bee cat dog eel", "ant owl dog eel", "fox", "gnu")
@@ -307,6 +328,7 @@ def refused() -> list[tuple[str, Any]]:
         ("held", lambda s: s.intervene(site, freeze=("mlp_out",))),
         ("noise", lambda s: s.intervene({site: mw.Noise()})),
         ("resample", lambda s: s.intervene({site: mw.Resample()})),
+        ("noise", lambda s: s.intervene({site: within(s, mw.Noise())})),
         ("values or runs", lambda s: s.intervene({site: mw.Patch(s.activations(site))})),
         ("values or runs", lambda s: s.intervene({site: mw.Patch(mw.Run("clean"))})),
         ("several origins", lambda s: s.intervene({site: mw.Patch(), S("mlp_out"): mw.Mean()})),

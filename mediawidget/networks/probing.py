@@ -139,7 +139,8 @@ def _complete_cut(
 ) -> str | None:
     """The middle one of the points that all ways from the input to the output go through.
 
-    Read off the graph of gradients: cut there, nothing of the input is left in it.
+    Read off the graph of gradients: cut there, nothing of the input is left in it. And tried, for
+    a threshold lets no gradient through: with another input's value there, the output is its own.
     """
     if not inputs.is_floating_point():
         return None
@@ -149,7 +150,11 @@ def _complete_cut(
             parameter.requires_grad = False
         if not _reaches(module, None, inputs):
             return None
-        cuts = [s.name for s in spots if not _reaches(module, taps[s.taps[0]], inputs)]
+        cuts = [
+            spot.name
+            for spot, tap in ((spot, taps[spot.taps[0]]) for spot in spots)
+            if not _reaches(module, tap, inputs) and _decides(module, tap, inputs)
+        ]
     finally:
         for parameter in wanted:
             parameter.requires_grad = True
@@ -164,6 +169,26 @@ def _reaches(module: nn.Module, cut: Tap | None, inputs: Tensor) -> bool:
         # Not a leaf of the graph, which may not be written over.
         out = module(inputs.clone().requires_grad_() * 1)
     return bool(out.requires_grad)
+
+
+def _decides(module: nn.Module, cut: Tap, inputs: Tensor) -> bool:
+    """Whether the output is another input's as soon as the value there is."""
+    part = module.get_submodule(cut.path)
+    kept: list[Tensor] = []
+    draw = torch.rand(inputs.shape, generator=torch.Generator().manual_seed(0)).to(inputs)
+    low, high = inputs.aminmax()
+    other = low + (high - low + (high == low)) * draw
+
+    def keep(value: Tensor) -> Tensor:
+        kept.append(value.clone())
+        return value
+
+    with torch.no_grad():
+        with looking(part, cut.side, keep):
+            wanted = module(other)
+        with looking(part, cut.side, lambda _: kept[0]):
+            found = module(inputs.clone())
+    return bool((found - wanted).abs().max() <= 1e-3 * wanted.abs().max())
 
 
 def _refuse_no_classes(out: object, inputs: Tensor) -> None:

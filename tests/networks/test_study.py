@@ -59,6 +59,22 @@ def test_the_full_cut_is_found_where_there_is_one() -> None:
     assert np.abs(bypassed.pairs("PIE") - bypassed.pairs("TE")).max() > 1e-3
 
 
+def test_a_way_around_without_a_gradient_is_no_cut() -> None:
+    class Thresholded(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = (torch.nn.Linear(4, n) for n in (4, 3, 3))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out: torch.Tensor = self.b(self.a(x).tanh()) + self.c((x > 0.5).to(x))
+            return out
+
+    pair = mw.InputPair(np.zeros(4), np.ones(4), 0, 1)
+    effect = mw.Study(mw.load(Thresholded().double(), points=["a"]), pair).sweep("unit")
+    assert {check.name: check.ok for check in effect.checks}["full cut"] is None
+    assert (effect.status == Status.EXACT).all()
+
+
 def test_all_channels_together_are_the_whole_point() -> None:
     study, _ = asked("cnn")
     every = study.intervene([mw.Site("channel", 1, unit=c) for c in range(3)])

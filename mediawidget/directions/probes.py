@@ -38,8 +38,8 @@ def probe(
         strength: how little the weights are held small: scikit-learn's C.
 
     Returns:
-        With ``accuracy``: of prompts of pairs that had no part in the fit, clusters whole, over
-        five folds; NaN for a single pair or cluster.
+        With ``accuracy``: of prompts that had no part in the fit, pairs and their clusters whole
+        where they do not share too many prompts, over five folds; NaN for a single one.
 
     Raises:
         MediationError: scikit-learn is not installed; labels that are none.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..edits import Subspace
 from ..edits.base import BASES
 from ..engine import Engine
+from ..erasure.labelled import joined
 from ..errors import require
 from ..mediators import mediator_named
 from ..networks import as_network
@@ -89,7 +90,10 @@ class Samples:
         )
 
     def labelled(self, labels: Labels) -> tuple[Array, NDArray[Any], NDArray[np.intp]]:
-        """Values, their labels, and the cluster of pairs that each belongs to.
+        """Values, their labels, and what each must stay together with where a probe is tested.
+
+        That is a pair, the pairs of its template and those that share a prompt with it; where that
+        chains most of them together, what is read on one prompt alone.
 
         Args:
             labels: None tells clean from corrupt; "answers" names every prompt by its answer, of
@@ -101,11 +105,12 @@ class Samples:
         n = self.n_pairs
         positions = len(self.clean) // n
         pairs = list(self.study.contrast)
-        clusters = np.repeat(cluster_codes(clusters_of(pairs), n), positions)
+        codes, prompts = cluster_codes(clusters_of(pairs), n), [pair.clean for pair in pairs]
         if labels is None or isinstance(labels, str):
             first, second = _names(pairs, labels)
             named = np.repeat([*first, *second], positions)
-            values, clusters = np.concatenate([self.clean, self.corrupt]), np.tile(clusters, 2)
+            values, codes = np.concatenate([self.clean, self.corrupt]), np.tile(codes, 2)
+            prompts += [pair.corrupt for pair in pairs]
         else:
             given = list(labels)
             require(
@@ -123,7 +128,7 @@ class Samples:
             expected="at least two different ones",
             fix="labels=None tells the clean prompts from the corrupt ones",
         )
-        return values, named, clusters
+        return values, named, np.repeat(joined(codes, _numbered(prompts)), positions)
 
 
 def samples(study: Study, site: Site) -> Samples:
@@ -173,3 +178,10 @@ def _names(pairs: Sequence[PromptPair], labels: str | None) -> tuple[list[str], 
     if labels is None:
         return ["clean"] * len(pairs), ["corrupt"] * len(pairs)
     return [pair.answer_text for pair in pairs], [pair.wrong_text for pair in pairs]
+
+
+def _numbered(prompts: Sequence[Any]) -> NDArray[np.intp]:
+    """(prompt,) a number each, the same for what is the same: texts, or arrays."""
+    known: dict[Any, int] = {}
+    keys = (one if isinstance(one, str) else np.asarray(one).tobytes() for one in prompts)
+    return np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.intp)

@@ -154,21 +154,25 @@ def _checked(found: Labelled) -> Labelled:
         expected="at least two different ones",
         fix="labels=None tells the clean prompts from the corrupt ones",
     )
-    return Labelled(found.array, found.names, _joined(found), found.site, found.prompts)
-
-
-def _joined(found: Labelled) -> NDArray[np.intp]:
-    """Groups of which those that share a value are one: a prompt may be in several pairs.
-
-    Where that chains more than a quarter of the values together, and more than the largest group
-    has by itself, equal values alone are of one group. A few large templates stay whole.
-    """
     rounded = np.round(found.array / max(float(np.abs(found.array).max()), 1e-300), 6)
     _, same = np.unique(rounded, axis=0, return_inverse=True)
-    same = same.reshape(-1)
-    joined = _components(found.groups, same)
-    most = max(CHAINED * len(joined), np.bincount(found.groups).max())
-    return joined if np.bincount(joined).max() <= most else same
+    groups = joined(found.groups, same.reshape(-1))
+    return Labelled(found.array, found.names, groups, found.site, found.prompts)
+
+
+def joined(groups: NDArray[np.intp], same: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Groups of which those that share something are one: a prompt may be in several pairs.
+
+    Where that chains more than a quarter of the values together, and more than the largest group
+    has by itself, what is the same alone is of one group. A few large templates stay whole.
+
+    Args:
+        groups: (n,) numbers.
+        same: (n,) numbers, equal where values are one and the same.
+    """
+    found = _components(groups, same)
+    most = max(CHAINED * len(found), np.bincount(groups).max())
+    return found if np.bincount(found).max() <= most else same
 
 
 def _components(one: NDArray[np.intp], other: NDArray[np.intp]) -> NDArray[np.intp]:

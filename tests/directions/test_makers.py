@@ -10,6 +10,7 @@ import pytest
 
 import mediawidget as mw
 from mediawidget import directions
+from mediawidget.directions.samples import samples
 from tests.asking import raised
 from tests.directions.known import STREAM, block, ioi, of_one_order, small, values
 
@@ -171,7 +172,7 @@ def planted(n: int = 48) -> tuple[mw.Study, mw.Site, list[str]]:
 
 
 def test_a_probe_finds_a_planted_variable() -> None:
-    study, site, labels = planted()
+    study, site, labels = planted(96)
     found = directions.probe(study, site, labels)
     row = np.asarray(study.lm.hf.planted.numpy())[0]  # type: ignore[operator]
     assert abs(found.subspace.basis[0] @ row) > 0.9
@@ -188,6 +189,23 @@ def test_held_out_accuracy_of_noise_is_chance() -> None:
     found = directions.probe(study, site, labels, strength=1000.0)
     assert found.accuracy is not None
     assert found.accuracy < 0.7
+
+
+def test_a_prompt_of_several_pairs_is_not_held_out_beside_itself() -> None:
+    """Labels that are drawn for every prompt can be remembered, and not told."""
+    noise = range(16)
+    pairs = [
+        mw.PromptPair(f"<s> 1 0 n{n}", f"<s> 0 0 n{m}", "yes", "no")
+        for n in noise
+        for m in range(4)
+    ]
+    study = mw.Study(mw.models.planted_subspace("AND"), pairs)
+    labels = np.repeat(np.random.default_rng(0).permutation(np.arange(16) % 2), 4).tolist()
+    found = directions.probe(study, mw.Site("residual", 1, position=3), labels, strength=1000.0)
+    assert found.accuracy is not None
+    assert found.accuracy < 0.7
+    numbers = samples(study, found.site).labelled(labels)[2]
+    np.testing.assert_array_equal(numbers, np.repeat(np.arange(16), 4))
 
 
 def test_a_probe_of_clean_against_corrupt_and_of_many_labels() -> None:

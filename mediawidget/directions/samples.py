@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..edits import Subspace
 from ..edits.base import BASES
 from ..engine import Engine
-from ..erasure.labelled import joined
+from ..erasure.labelled import joined, mark
 from ..errors import require
 from ..mediators import mediator_named
 from ..networks import as_network
@@ -182,6 +182,5 @@ def _names(pairs: Sequence[PromptPair], labels: str | None) -> tuple[list[str], 
 
 def _numbered(prompts: Sequence[Any]) -> NDArray[np.intp]:
     """(prompt,) a number each, the same for what is the same: texts, or arrays."""
-    known: dict[Any, int] = {}
-    keys = (one if isinstance(one, str) else np.asarray(one).tobytes() for one in prompts)
-    return np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.intp)
+    known: dict[str | bytes, int] = {}
+    return np.array([known.setdefault(mark(one), len(known)) for one in prompts], dtype=np.intp)

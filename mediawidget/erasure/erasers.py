@@ -10,7 +10,7 @@ import numpy as np
 from ..edits import Clamp, Projection, Subspace, Within
 from ..errors import require
 from ..sites import Site
-from .labelled import Array, Labelled, numbers
+from .labelled import Array, Labelled, mark, numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class Eraser:
         means: (class, width) of the values of each.
         n: how many values it was fitted on.
         site: where they were read; None if it was fitted on arrays.
-        prompts: on which prompts.
+        prompts: on which prompts, texts or arrays.
         labels: what told their labels, as it was given.
     """
 
@@ -36,7 +36,7 @@ class Eraser:
     means: Array
     n: int
     site: Site | None
-    prompts: tuple[str, ...]
+    prompts: tuple[Any, ...]
     labels: Any
 
     @property
@@ -73,8 +73,8 @@ class Eraser:
 
     def seen(self, prompts: Any) -> int:
         """How many of these prompts it was fitted on."""
-        known = set(self.prompts)
-        return sum(prompt in known for prompt in prompts)
+        known = set(map(mark, self.prompts))
+        return sum(mark(prompt) in known for prompt in prompts)
 
     def __repr__(self) -> str:
         where = f" at {self.site.label()}" if self.site else ""

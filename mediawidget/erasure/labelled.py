@@ -40,14 +40,14 @@ class Labelled:
             one pair, pairs of one template, and equal values wherever they come from. Where values
             that pairs share chain too many of these together, equal values alone.
         site: where they were read; None for arrays.
-        prompts: the prompts they were read on; () for arrays.
+        prompts: the prompts they were read on, texts or arrays; () for arrays.
     """
 
     array: Array
     names: NDArray[Any]
     groups: NDArray[np.intp]
     site: Site | None = None
-    prompts: tuple[str, ...] = ()
+    prompts: tuple[Any, ...] = ()
 
     @property
     def classes(self) -> NDArray[Any]:
@@ -185,6 +185,11 @@ def _components(one: NDArray[np.intp], other: NDArray[np.intp]) -> NDArray[np.in
     links = coo_array((np.ones(len(one)), (one, n + other)), shape=(size, size))
     _, parts = connected_components(links, directed=False)
     return np.unique(parts[one], return_inverse=True)[1]
+
+
+def mark(prompt: Any) -> str | bytes:
+    """The same for what is the same prompt: its text, or of an array its numbers."""
+    return prompt if isinstance(prompt, str) else np.asarray(prompt).tobytes()
 
 
 def numbers(values: Any) -> Array:

@@ -169,3 +169,16 @@ def test_what_is_no_eraser_or_site_is_refused(
     studies: tuple[mw.Study, mw.Study], eraser: mw.erasure.Leace, call: Any
 ) -> None:
     raised(lambda: call(studies[1], eraser))
+
+
+def test_inputs_of_other_networks_are_told_from_those_that_were_fitted_on() -> None:
+    network = mw.load(mw.models.planted("AND"), points={"hidden": "turn"})
+    one, other = (
+        mw.Study(network, mw.models.planted_counterfactuals("AND", "z1", 32, seed=seed))
+        for seed in (0, 3)
+    )
+    site = network.site("layer", "hidden")
+    eraser = mw.erasure.leace(one, site, lambda pair: (pair.clean[0] > 0, pair.corrupt[0] > 0))
+    found = [mw.erasure.amnesic(s, eraser, controls=2, progress=False) for s in (one, other)]
+    assert [each.seen for each in found] == [64, 0]
+    assert mw.erasure.probed(other, eraser)["before", "linear"].auc > 0.6

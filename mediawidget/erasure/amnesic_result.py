@@ -92,17 +92,15 @@ class Amnesic:
     def share(self) -> float:
         """The share of the total effect that is gone: ratio of the means over pairs.
 
-        NaN where the total effect is too near 0 to divide by.
+        NaN where the total effect is too near 0 to divide by, or its interval holds 0.
         """
-        high, low = self.bases.mean(0)
-        if too_near_zero(float(high), float(low)):
-            return float("nan")
-        return float(self.pairs(ERASED).mean() / (high - low))
+        return float(self.pairs(ERASED).mean() / self._total.mean()) if self._shared else np.nan
 
     def share_ci(self, level: float = 0.95) -> Array:
-        """(2,) its bootstrap interval over pairs; NaN below three of them."""
-        total = self.bases[:, 0] - self.bases[:, 1]
-        return ratio_interval(self.pairs(ERASED), total, self.clusters, level)
+        """(2,) its bootstrap interval over pairs; NaN below three of them, or without a share."""
+        if not self._shared:
+            return np.full(2, np.nan)
+        return ratio_interval(self.pairs(ERASED), self._total, self.clusters, level)
 
     def against(self, control: str = RANDOM) -> float:
         """The p value of the loss: how often a random draw takes away as much.
@@ -153,12 +151,14 @@ class Amnesic:
         return table
 
     def __repr__(self) -> str:
-        total = float((self.bases[:, 0] - self.bases[:, 1]).mean())
+        total = float(self._total.mean())
         gone = self.pairs(ERASED).mean()
         chance, far = self.pairs(RANDOM).mean(), self.pairs(MOVED).mean()
         low, high = self.share_ci()
         ends = f" [{low:.0%}, {high:.0%}]" if np.isfinite(low) else ""
         words = f"{self.share:.0%}{ends} of TE {total:.3g} {self.unit} is gone"
+        if not self._shared:
+            words = f"no share is given of TE {total:.3g} {self.unit}, which may be 0; gone"
         back = ""
         if self.back is not None:
             back = f"; with the property given back {self.pairs(BACK).mean():+.3g}"
@@ -169,6 +169,18 @@ class Amnesic:
             f"(p {self.against(MOVED):.2g}), {len(self.random)} draws{back}; n={self.n} pairs, "
             f"{self.seen} of {2 * self.n} prompts fitted on)"
         )
+
+    @property
+    def _total(self) -> Array:
+        """(pair,) TE."""
+        return np.asarray(self.bases[:, 0] - self.bases[:, 1])
+
+    @property
+    def _shared(self) -> bool:
+        """Whether there is a total effect to give shares of."""
+        high, low = self.bases.mean(0)
+        ends = mean_interval(self._total, self.clusters, 0.95)
+        return not (too_near_zero(float(high), float(low)) or ends[0] <= 0 <= ends[1])
 
     def _runs(self) -> dict[str, Array]:
         runs = {ERASED: self.erased, RANDOM: self.random, MOVED: self.moves}

@@ -182,3 +182,6 @@ def test_inputs_of_other_networks_are_told_from_those_that_were_fitted_on() -> N
     found = [mw.erasure.amnesic(s, eraser, controls=2, progress=False) for s in (one, other)]
     assert [each.seen for each in found] == [64, 0]
     assert mw.erasure.probed(other, eraser)["before", "linear"].auc > 0.6
+    told = found[1]  # of one bit of two the answers go either way
+    assert np.isnan([told.share, *told.share_ci()]).all()
+    assert "no share is given" in repr(told)

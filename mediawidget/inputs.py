@@ -138,7 +138,11 @@ class InputPair:
 
 def _as_input(name: str, given: Any) -> NDArray[Any]:
     """A copy of the numbers, as floats or whole numbers."""
-    listed = given.detach().cpu().numpy() if hasattr(given, "detach") else given
+    listed = given
+    if hasattr(given, "detach"):
+        # Numpy has no bfloat16.
+        wide = given.float() if str(given.dtype) == "torch.bfloat16" else given
+        listed = wide.detach().cpu().numpy()
     try:
         array = np.array(listed)
     except (TypeError, ValueError):

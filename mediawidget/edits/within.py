@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import MediationError, reading, require
 from ..sites import Site
-from .base import Base, Edit, Recipe, as_edit, edit_from_json
+from .base import Base, Edit, Recipe, as_edit, check_seed, edit_from_json
 from .part import Arrays, Part, part_from_json
 
 ORTHONORMAL = 1e-4
@@ -53,15 +53,22 @@ class Subspace(Part):
         Vectors that add no direction of their own to the others are dropped.
 
         Raises:
-            MediationError: no vectors, or none but zeros.
+            MediationError: no vectors of finite numbers, or none but zeros.
         """
-        array = _matrix(np.atleast_2d(np.asarray(vectors, dtype=np.float64)))
+        array = np.atleast_2d(_array(vectors))
+        require(
+            array.ndim == 2 and array.size > 0 and bool(np.isfinite(array).all()),
+            "Vectors are rows of finite numbers.",
+            value=np.shape(vectors) if hasattr(vectors, "shape") else vectors,
+            expected="(n, width), or (width,) for a single one",
+            fix="mw.Subspace.spanned(mean_of_one - mean_of_the_other)",
+        )
         _, sizes, right = np.linalg.svd(array, full_matrices=False)
         kept = right[sizes > sizes.max(initial=0.0) * 1e-10]
         require(
             len(kept) > 0 and float(sizes.max()) > 0,
             "These vectors span nothing.",
-            value=np.asarray(vectors).shape,
+            value=array.shape,
             expected="at least one vector that is not zero",
             fix="mw.Subspace.spanned(mean_of_one - mean_of_the_other)",
         )
@@ -70,13 +77,15 @@ class Subspace(Part):
     @classmethod
     def random(cls, k: int, width: int, seed: int = 0) -> Subspace:
         """A random subspace, uniform over all of its size: the control."""
+        whole = isinstance(k, int | np.integer) and isinstance(width, int | np.integer)
         require(
-            0 < k <= width,
+            whole and 0 < k <= width,
             "A subspace has at least one direction and no more than its space.",
             value=(k, width),
             expected=f"k from 1 to {width}",
             fix="mw.Subspace.random(1, lm.d_model)",
         )
+        check_seed(seed, "seed", "Subspace.random")
         return cls.spanned(np.random.default_rng(seed).standard_normal((k, width)))
 
     @property
@@ -284,12 +293,18 @@ class Within(Edit):
             )
 
 
-def _matrix(basis: Any) -> NDArray[np.float64]:
-    listed = basis.detach().cpu() if hasattr(basis, "detach") else basis
+def _array(given: Any) -> NDArray[np.float64]:
+    """Numbers, of a tensor too; empty where there are none."""
+    # Double precision first: numpy has no bfloat16.
+    listed = given.detach().cpu().double() if hasattr(given, "detach") else given
     try:
-        array = np.asarray(listed, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = np.empty(0)
+        return np.asarray(listed, dtype=np.float64)
+    except (RuntimeError, TypeError, ValueError):
+        return np.empty(0)
+
+
+def _matrix(basis: Any) -> NDArray[np.float64]:
+    array = _array(basis)
     require(
         array.ndim == 2 and 0 < len(array) <= array.shape[1] and bool(np.isfinite(array).all()),
         "A basis is a matrix of finite numbers, a direction a row.",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -130,6 +131,26 @@ def test_what_is_no_basis_is_refused(wrong: Any) -> None:
 def test_zeros_span_nothing() -> None:
     with pytest.raises(mw.MediationError, match="span nothing"):
         mw.Subspace.spanned(np.zeros((2, 4)))
+
+
+def test_tensors_and_more_vectors_than_dimensions_span_a_space() -> None:
+    many = np.random.default_rng(0).normal(size=(7, 4))
+    assert mw.Subspace.spanned(many).k == 4
+    row = torch.tensor([1.0, 2.0, 0.0], dtype=torch.bfloat16, requires_grad=True)
+    assert mw.Subspace.spanned(row) == mw.Subspace.spanned([1.0, 2.0, 0.0])
+    assert mw.Subspace(torch.eye(3, dtype=torch.bfloat16)[:2]).k == 2
+
+
+@pytest.mark.parametrize("wrong", ["ab", [], None, [np.nan, 1.0], np.ones((2, 2, 2))])
+def test_what_are_no_vectors_is_refused(wrong: Any) -> None:
+    with pytest.raises(mw.MediationError, match="finite numbers"):
+        mw.Subspace.spanned(wrong)
+
+
+@pytest.mark.parametrize("asked", [(1.5, 4), ("1", 4), (0, 4), (5, 4), (1, 4, -1), (1, 4, "a")])
+def test_what_is_no_random_subspace_is_refused(asked: Any) -> None:
+    with pytest.raises(mw.MediationError):
+        mw.Subspace.random(*asked)
 
 
 def test_another_width_an_inner_knockout_and_patterns_are_refused() -> None:

@@ -34,6 +34,11 @@ def test_a_pair_is_a_value() -> None:
     assert mw.Contrast.from_json(json.loads(json.dumps(contrast.to_json()))) == contrast
 
 
+def test_an_input_in_half_precision_is_read() -> None:
+    x, y = torch.zeros(3, dtype=torch.bfloat16), torch.ones(3, dtype=torch.bfloat16)
+    assert mw.InputPair(x, y, 0, 1) == mw.InputPair(x.float(), y.float(), 0, 1)
+
+
 def test_roles_are_swept_and_named() -> None:
     network = asked("lstm")[0].lm
     pairs = [

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import MediationError, require
+from ..study import Study
 from .accuracy import IIA
 from .causal_model import CausalModel
 from .cells import Sites
@@ -22,7 +23,6 @@ from .measuring import iia, judged, outputs_of
 
 if TYPE_CHECKING:
     from ..lm import LM
-    from ..study import Study
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +137,8 @@ def controls(  # noqa: PLR0913 - all but the first five are named
     there = sites if isinstance(sites, Mapping) else [cell or {}]
     known: Any = getattr(lm, "lm", lm)
     twin = random_weights(known, seed) if random_lm is None else random_lm
-    in_twin = interchange(twin, pairs, render, sites, outputs=outputs, **asked)
+    read = Study(twin, lm.contrast, readout=lm.readout) if isinstance(lm, Study) else twin
+    in_twin = interchange(read, pairs, render, sites, outputs=outputs, **asked)
     again = {"pairs": others, "answer": answer, "own_sources": own, **more}
     return Controls(
         swept=swept,

@@ -268,6 +268,14 @@ def test_an_arbitrary_variable_is_a_function_of_its_parents() -> None:
     assert any(MODEL.run(inputs)["pointer"] != value for inputs, value in values)
 
 
+def test_the_random_network_is_read_where_the_network_is() -> None:
+    pairs = ab.counterfactuals(MODEL, "pointer", 1)
+    study = mw.Study(LM, [ab.prompt_pair(pairs[0], RENDER)], readout=mw.Readout(6))
+    found = ab.controls(study, MODEL, "pointer", RENDER, n=8, draws=1, random_lm=LM)
+    np.testing.assert_array_equal(found.random.hits, found.swept.hits)
+    np.testing.assert_array_equal(found.random.stays, found.swept.stays)
+
+
 @pytest.mark.parametrize(
     ("call", "word"),
     [

@@ -23,8 +23,9 @@ variable is one known direction (G4). Subspaces are of the residual stream at on
 token before block {LAYER} of the teaching model, behind the noise of the gate. Heads and neurons
 are of all layers and positions.
 
-- Every mediator is found on one half of the pairs and patched on the other; where pairs have
-  templates a template is in one half alone, so that `PIE` beside `on fit` is generality.
+- Every mediator is found on one half of the pairs and patched on the other, of the gate on two
+  draws; where pairs have templates a template is in one half alone, so that `PIE` beside `on fit`
+  is generality, as far as prompts are not in both.
 - k: units, of so many that there are (heads, neurons, features, dimensions of the site): sparsity.
 - PIE, TIE: shares of TE, ratios of means over pairs; PIE with its 95% interval over pairs.
 - Read: how much of the subspace lies in the row space, the directions along which the metric
@@ -58,15 +59,20 @@ def text(tables: Sequence[tuple[Subject, Sequence[Row]]]) -> str:
 
 def section(subject: Subject, rows: Sequence[Row]) -> list[str]:
     """One subject."""
-    n = (len(subject.fit), len(subject.test))
-    which = "other templates" if subject.templates else "other pairs"
-    return [
-        f"## {subject.name}",
-        "",
-        f"Found on {n[0]} pairs, judged on {n[1]} {which}; {subject.site.label()}.",
-        "",
-        *_table(rows),
-    ]
+    return [f"## {subject.name}", "", told(subject), "", *_table(rows)]
+
+
+def told(subject: Subject) -> str:
+    """On what mediators are found and judged, and what of it is the same."""
+    fit, test = ([(p.clean, p.corrupt) for p in some] for some in (subject.fit, subject.test))
+    pairs = sum(pair in fit for pair in test)
+    prompts = sum(any(prompt in pair for pair in fit) for both in test for prompt in both)
+    which = "of other templates" if subject.templates else "drawn apart"
+    same = f"{pairs} of these and {prompts} of their {2 * len(test)} prompts are"
+    return (
+        f"Found on {len(fit)} pairs, judged on {len(test)} {which}; "
+        f"{same if prompts else 'no prompt is'} in both; {subject.site.label()}."
+    )
 
 
 def frame(rows: Sequence[Row]) -> pd.DataFrame:
@@ -87,7 +93,7 @@ def chart(rows: Sequence[Row]) -> Any:
     return marks.properties(width=260, height=180).facet(
         facet=alt.Facet("subject:N", sort=list(dict.fromkeys(table["subject"])), title=None),
         columns=2,
-        title="Share of TE by kind of mediator and size, on pairs that it was not found on",
+        title="Share of TE by kind of mediator and size, on pairs drawn apart",
     )
 
 

@@ -81,7 +81,7 @@ class Placebos:
     def __repr__(self) -> str:
         pie, unit = self.effect["PIE"], self.effect.metric.unit
         return (
-            f"Placebos({self.label}, k={self.k}: PIE {pie[0]:+.3f} {unit}, above "
+            f"Placebos({self.label}, k={self.k}: PIE {pie[0]:+.3f} {unit}, in size above "
             f"{self.percentile():.0%} of {self.n} random subspaces of the same displacement "
             f"({self.displacement.mean():.3g}), which have {pie[1:].mean():+.3f} in the mean; "
             f"n={self.effect.n_pairs})"

@@ -207,7 +207,7 @@ def test_the_known_block_stands_out_of_its_placebos() -> None:
     table = one.to_dataframe()
     np.testing.assert_allclose(table["PIE per unit"] * table["displacement"], table["PIE"])
     assert table.loc[0, "subspace"] == "true"
-    assert "above 100% of 6 random subspaces" in repr(one)
+    assert "in size above 100% of 6 random subspaces" in repr(one)
 
 
 def test_placebos_are_drawn() -> None:

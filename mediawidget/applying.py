@@ -238,8 +238,10 @@ def written(rows: Tensor, write: Write) -> Tensor:
     if w.added is not None:
         new = new + w.added
     for entries, moved, arrays in w.within:
-        part = moved(old[entries], new[entries], arrays)
-        new = new.index_copy(0, entries, old[entries] + part)
+        own = old[entries]
+        # Mamba's stream is in single precision in a model of half precision.
+        alike = {n: a.to(own.dtype) if a.is_floating_point() else a for n, a in arrays.items()}
+        new = new.index_copy(0, entries, own + moved(own, new[entries], alike))
     # A pattern is in single precision whatever the model is in.
     new = new.to(units.dtype)
     units[w.row, w.position, w.unit] = new

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .edits import Edit, Mean, Patch
+from .edits import Edit, Mean, Patch, Within
 from .edits.base import BASES
 from .effects import Effect, Status
 from .engine import Engine, widened
@@ -84,7 +84,8 @@ def broken(effect: Effect, why: str) -> list[Check]:
 
 def refused_plainly(edits: Iterable[Edit], n_pairs: int) -> str:
     """Why a plain pass is not compared with; empty where it is."""
-    if n_pairs <= MANY or not any(isinstance(edit, Mean) for edit in edits):
+    inner = [edit.edit if isinstance(edit, Within) else edit for edit in edits]
+    if n_pairs <= MANY or not any(isinstance(edit, Mean) for edit in inner):
         return ""
     return f"Not compared: a plain pass would first average {n_pairs} prompts singly."
 

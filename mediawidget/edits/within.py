@@ -85,8 +85,9 @@ class Subspace(Part):
             expected=f"k from 1 to {width}",
             fix="mw.Subspace.random(1, lm.d_model)",
         )
-        check_seed(seed, "seed", "Subspace.random")
-        return cls.spanned(np.random.default_rng(seed).standard_normal((k, width)))
+        drawn = int(seed) if isinstance(seed, np.integer) else seed
+        check_seed(drawn, "seed", "Subspace.random")
+        return cls.spanned(np.random.default_rng(drawn).standard_normal((k, width)))
 
     @property
     def basis(self) -> NDArray[np.float64]:

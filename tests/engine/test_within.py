@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mediawidget as mw
+from mediawidget.checks import refused_plainly
 from mediawidget.edits.base import BASES, edit_from_json
 from tests.engine.cases import Case, lm_of
 from tests.engine.judging import Judge, compare, judge, pairs_of
@@ -128,6 +129,18 @@ def test_what_is_no_basis_is_refused(wrong: Any) -> None:
         mw.Subspace(wrong)
 
 
+def test_a_stream_in_another_precision_than_the_weights() -> None:
+    lm = lm_of("mamba", torch.bfloat16)
+    study = mw.Study(lm, pairs_of("mamba", 1))
+    part = mw.Subspace.random(lm.d_model, lm.d_model)
+    whole = [
+        study.engine.evaluate([mw.Run("corrupt", {mw.Site("residual", 2, position=4): edit})])
+        for edit in (mw.Within(part), mw.Patch())
+    ]
+    np.testing.assert_allclose(whole[0].kept, whole[1].kept, atol=0.3)
+    assert np.isfinite(whole[0].kept).all()
+
+
 def test_zeros_span_nothing() -> None:
     with pytest.raises(mw.MediationError, match="span nothing"):
         mw.Subspace.spanned(np.zeros((2, 4)))
@@ -139,6 +152,8 @@ def test_tensors_and_more_vectors_than_dimensions_span_a_space() -> None:
     row = torch.tensor([1.0, 2.0, 0.0], dtype=torch.bfloat16, requires_grad=True)
     assert mw.Subspace.spanned(row) == mw.Subspace.spanned([1.0, 2.0, 0.0])
     assert mw.Subspace(torch.eye(3, dtype=torch.bfloat16)[:2]).k == 2
+    seed: Any = np.int64(2)
+    assert mw.Subspace.random(1, 4, seed) == mw.Subspace.random(1, 4, 2)
 
 
 @pytest.mark.parametrize("wrong", ["ab", [], None, [np.nan, 1.0], np.ones((2, 2, 2))])
@@ -178,3 +193,10 @@ def test_an_estimate_of_a_part_is_refused() -> None:
     part = mw.Within(mw.Subspace.random(1, case.lm.d_head))
     with pytest.raises(mw.MediationError):
         study.estimate("head", edit=part)
+
+
+def test_a_mean_of_many_prompts_within_a_part_is_not_averaged_singly() -> None:
+    part = mw.Subspace.random(1, 4)
+    assert refused_plainly([mw.Within(part, mw.Mean())], 65)
+    assert not refused_plainly([mw.Within(part, mw.Mean())], 64)
+    assert not refused_plainly([mw.Within(part)], 65)

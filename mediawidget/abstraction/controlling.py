@@ -103,7 +103,8 @@ def controls(  # noqa: PLR0913 - all but the first five are named
 
     A high accuracy at the best of many cells, or of a learned map, need not mean that the network
     has the variable: on other pairs, for a variable that means nothing, and in a network that
-    learned nothing it must fall.
+    learned nothing it must fall. A map given as ``within`` is taken as it is:
+    ``mw.alignment.controls`` learns one anew on arbitrary labels.
 
     Args:
         lm: the network; of a study its model and readout.

@@ -250,7 +250,8 @@ def planted_counterfactuals(
         >>> import mediawidget as mw
         >>> network = mw.load(mw.models.planted("XOR"), points={"hidden": "turn"})
         >>> study = mw.Study(network, mw.models.planted_counterfactuals("XOR"))
-        >>> found = mw.alignment.das(study, network.site("layer", "hidden"), k=1)
+        >>> site = network.site("layer", "hidden")
+        >>> found = mw.alignment.das(study, site, k=1, progress=False)
     """
     from ._planted import counterfactuals
 

@@ -10,7 +10,6 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from . import subsets
@@ -22,6 +21,8 @@ from .statistics import mean_interval
 from .validity import PREMISES, Check
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .study import Study
 
 Array = NDArray[np.float64]
@@ -173,6 +174,8 @@ class Interactions:
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row per pair of players: both alone, together, the sum, INT; the largest first."""
+        import pandas as pd
+
         matrix, alone = self.matrix, [self.worth((i,)).mean() for i in range(len(self.players))]
         rows = [
             {
@@ -214,6 +217,8 @@ class Interactions:
 
     def dividends(self, level: float = 0.95) -> pd.DataFrame:
         """A row per set: its players, how many, the mean dividend and its interval."""
+        import pandas as pd
+
         found = self.dividends_pairs[1:]
         low, high = mean_interval(found.T, self.effect.clusters, level)
         sets = [subsets.members(mask) for mask in range(1, len(found) + 1)]
@@ -236,6 +241,8 @@ class Interactions:
         Raises:
             MediationError: sets of up to two players alone were run.
         """
+        import pandas as pd
+
         shares, error = self._shapley_pairs()
         low, high = mean_interval(shares.T, self.effect.clusters, level)
         columns = {"shapley": shares.mean(axis=1), "low": low, "high": high, "error": error}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from .effects import SHOWN, Effect
 from .errors import MediationError, require
 from .statistics import mean_interval
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .history import History
 
 _CORNERS = ("Y01", "Y10", "PIE", "TIE", "INT")
@@ -36,6 +37,8 @@ def compare(history: History, first: int, second: int, level: float = 0.95) -> p
         MediationError: no such entry, a cleared one, one without numbers, or two without a
             quantity in common.
     """
+    import pandas as pd
+
     one, two = _effect(history, first), _effect(history, second)
     keys = shared(one, two)
     a, b = (np.stack([effect.pairs(key) for key in keys], axis=1) for effect in (one, two))

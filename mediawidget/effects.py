@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from .edits import Edit, Mixed, Patch
@@ -23,6 +22,9 @@ from .sites import Site
 from .statistics import refuse_no_names
 from .status import SHOWN, Status
 from .validity import PREMISES, Check, premises
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["SHOWN", "Effect", "Status"]
 
@@ -238,6 +240,8 @@ class Effect(Samples, Scales, Diagnostics):
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row per cell: its coordinates, label, status and every quantity's mean over pairs."""
+        import pandas as pd
+
         columns = cell_columns(self)
         columns["status"] = [Status(int(code)).name.lower() for code in self.status.flat]
         for key in self.quantities():

@@ -9,7 +9,6 @@ from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from .errors import MediationError, require
@@ -18,6 +17,8 @@ from .statistics import mean_interval
 from .validity import PREMISES, Check, premises
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .study import Study
 
 Array = NDArray[np.float64]
@@ -159,6 +160,8 @@ class Tracing:
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row per kind, layer and position: restored metric and indirect effect."""
+        import pandas as pd
+
         rows = []
         for kind in self.kinds:
             restored, effect = self.restored(kind), self.indirect(kind)

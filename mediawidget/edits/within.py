@@ -77,7 +77,8 @@ class Subspace(Part):
     @classmethod
     def random(cls, k: int, width: int, seed: int = 0) -> Subspace:
         """A random subspace, uniform over all of its size: the control."""
-        whole = isinstance(k, int | np.integer) and isinstance(width, int | np.integer)
+        given: tuple[object, ...] = (k, width)
+        whole = all(isinstance(number, int | np.integer) for number in given)
         require(
             whole and 0 < k <= width,
             "A subspace has at least one direction and no more than its space.",
@@ -85,7 +86,8 @@ class Subspace(Part):
             expected=f"k from 1 to {width}",
             fix="mw.Subspace.random(1, lm.d_model)",
         )
-        drawn = int(seed) if isinstance(seed, np.integer) else seed
+        drawn: Any = seed
+        drawn = int(drawn) if isinstance(drawn, np.integer) else drawn
         check_seed(drawn, "seed", "Subspace.random")
         return cls.spanned(np.random.default_rng(drawn).standard_normal((k, width)))
 

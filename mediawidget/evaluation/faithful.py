@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from ..circuit import NODES, Circuit
 from ..statistics import mean_interval
@@ -14,6 +14,9 @@ from ..study import Study
 from .shares import ratio_interval, refuse, refused
 from .values import Ablation, Array, CircuitValues, Terms
 from .ways import values_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +71,8 @@ class Faithfulness:
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row per pair: m(C), m(M), m(empty)."""
+        import pandas as pd
+
         columns = {"kept": self.kept, "model": self.model, "empty": self.empty}
         return pd.DataFrame(columns | {"gap": np.abs(self.model - self.kept)})
 

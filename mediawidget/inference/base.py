@@ -5,10 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from itertools import product
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ..edits import Edit
@@ -16,6 +15,9 @@ from ..errors import require
 from ..metrics import Metric
 from ..statistics import bootstrap_ratio, cluster_codes, cluster_sums
 from ..statistics.clusters import Codes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[np.float64]
 
@@ -114,6 +116,8 @@ class OnPairs(ABC):
 
     def _table(self, **columns: Any) -> pd.DataFrame:
         """A row per cell: its coordinates and label, then ``columns``, (cell,) or one for all."""
+        import pandas as pd
+
         n = self.status.size
         cells = {name: np.broadcast_to(values, n) for name, values in columns.items()}
         return pd.DataFrame({**cell_columns(self), **cells})

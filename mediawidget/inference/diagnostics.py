@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from ..errors import MediationError
 from ..statistics import cluster_sums, overlap, rank_correlations, resample_weights, same_sign
 from .base import Array, OnPairs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LARGE_SHARE = 0.5
 """An interaction above this share of the larger of TIE and PIE is flagged: a rule of thumb."""
@@ -76,6 +80,8 @@ class Diagnostics(OnPairs):
             MediationError: edits to a constant; fewer than three pairs or clusters; fewer than
                 three cells whose effect can be told from 0.
         """
+        import pandas as pd
+
         pie, tie = self._flat("PIE"), self._flat("TIE")
         sure = np.zeros(pie.shape[1], dtype=bool)
         for values in (pie, tie):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ..errors import MediationError
 from ..statistics import (
@@ -20,6 +19,9 @@ from ..statistics import (
 from ..status import Status
 from ..validity import too_near_zero
 from .base import Array, OnPairs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Intervals(OnPairs):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pandas as pd
 
 from ..errors import MediationError, require
 from ..statistics import (
@@ -17,6 +16,9 @@ from ..statistics import (
 )
 from .base import OnPairs, count
 from .intervals import Intervals
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NO_GROUP = "no group"
 
@@ -146,6 +148,8 @@ class Samples(Intervals, OnPairs):
         Raises:
             MediationError: the pairs have no groups.
         """
+        import pandas as pd
+
         if not self.groups:
             raise MediationError(
                 "These pairs have no groups.",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ..errors import MediationError, require
 from ..metrics import Logit, LogitDiff, LogOdds, LogProb, Metric, Prob, ProbDiff
 from .base import Array, OnPairs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCALES: tuple[Metric, ...] = (LogitDiff(), LogOdds(), LogProb(), Logit(), Prob(), ProbDiff())
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ..circuit import Circuit
@@ -15,6 +14,9 @@ from ..edits.base import Base
 from ..errors import MediationError, require
 from ..sites import Position, Site
 from ..wiring import Edge, Wiring, at
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[np.float64]
 By = Literal["absolute", "signed"]
@@ -143,6 +145,8 @@ class EdgeScores:
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row per edge: its names, the mean over pairs and their standard deviation."""
+        import pandas as pd
+
         several = len(self.values) > 1
         spread = self.values.std(axis=0, ddof=1) if several else np.nan * self.mean
         index = pd.MultiIndex.from_product(list(self.axes.values()), names=list(self.axes))
@@ -151,6 +155,8 @@ class EdgeScores:
 
     def top(self, n: int = 10, by: By = "absolute") -> pd.DataFrame:
         """The largest edges."""
+        import pandas as pd
+
         rows = [(edge.label(), value) for edge, value in self.edges(by)[:n]]
         return pd.DataFrame(rows, columns=["edge", "score"])
 

@@ -6,15 +6,18 @@ Source: the check that Kramar et al. 2024 ask for, of a sample of what an estima
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ..asking import Asked
 from ..effects import Effect, Status
 from ..errors import MediationError, require
 from ..questions import Question
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Ints = NDArray[np.int64]
 
@@ -176,6 +179,8 @@ def asked_of(question: Question, estimate: Effect, kept: Chosen) -> Asked:
 
 def judged(estimate: Effect, exact: Effect, kept: Chosen) -> Judged:
     """The estimate beside what was run."""
+    import pandas as pd
+
     guessed = np.broadcast_to(estimate[kept.quantity], estimate.shape).reshape(-1)[kept.cells]
     ran = np.asarray(exact[kept.quantity], dtype=np.float64)
     table = pd.DataFrame(

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from ..abstraction.drawing import (
     Counterfactual,
     Render,
@@ -25,6 +23,8 @@ from ._designing import SIDES, pair_payload, said_by, static_html, tokens_of
 from ._parts import Written, running_loop
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..lm import LM
     from ..study import Study
     from .exports.snapshot import Snapshot
@@ -195,6 +195,8 @@ class CounterfactualDesigner(Page):
         Returns:
             Both prompts, the site, what was ``said``, and what each hypothesis predicts.
         """
+        import pandas as pd
+
         rows = [
             {
                 "original": self._render(one.base),

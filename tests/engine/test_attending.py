@@ -202,7 +202,8 @@ def test_the_parts_of_a_config_keep_their_own_attention() -> None:
     config: Any = Gemma3Config()
     config._attn_implementation = "sdpa"
     config.vision_config._attn_implementation = "eager"
-    lm: Any = SimpleNamespace(hf=SimpleNamespace(config=config), dtype=torch.float32)
+    hf = SimpleNamespace(config=config)
+    lm: Any = SimpleNamespace(hf=hf, dtype=torch.float32, encodes=False)
     with attention(lm, attending.NAME):
         assert config.text_config._attn_implementation == attending.NAME
     assert config._attn_implementation == config.text_config._attn_implementation == "sdpa"

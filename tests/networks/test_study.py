@@ -175,7 +175,8 @@ def test_modules_of_another_size_are_looked_at_anew() -> None:
     assert (again.status == Status.EXACT).all()
     assert again["PIE"].shape == (1, 12)
     net[2].weight = torch.nn.Parameter(torch.ones(3, 5))
-    net[0].weight, net[0].bias = (torch.nn.Parameter(torch.ones(5, 4)), None)
+    net[0].weight = torch.nn.Parameter(torch.ones(5, 4))
+    net[0].bias = None  # type: ignore[assignment]
     assert mw.Study(model, [pair]).sweep("unit")["PIE"].shape == (1, 5)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import pandas as pd
 
 from ...pictures import signed
 from ...sites import Site
@@ -14,9 +13,14 @@ from ..drawing.text import count
 from .sizes import Sizes
 from .worth import BoardResult
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def board_rows(result: BoardResult, sizes: Sizes | None, wiring: Any) -> pd.DataFrame:
     """A row per node and per edge: its class, its score, and the circuit without it."""
+    import pandas as pd
+
     from .graph import links
 
     f, unit = result.faithfulness, result.faithfulness.terms.unit

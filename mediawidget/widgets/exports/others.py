@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ...drafts import Draft, read_draft
 from ...estimands import estimand
@@ -17,6 +16,8 @@ from .facts import VERSION, edit_words, study_facts
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..drawing.reading import Sheet
     from ..gate_playground import GatePlayground
     from ..prompt_editor import PromptEditor
@@ -49,6 +50,8 @@ def gate_picture(page: GatePlayground, palette: str) -> Snapshot:
 
 def gate_rows(page: GatePlayground) -> pd.DataFrame:
     """A row per gate: its four runs, what was predicted of each, and what they come to."""
+    import pandas as pd
+
     rows = []
     for gate in page.gates:
         guesses = _guesses(page, gate)
@@ -97,6 +100,8 @@ def pair_picture(page: PromptEditor, sheet: Sheet) -> Snapshot:
 
 def pair_rows(page: PromptEditor) -> pd.DataFrame:
     """A row per pair of the study: its texts, and the metric on both prompts."""
+    import pandas as pd
+
     study = page.study
     total = study.known_total
     drafts = [Draft.of(pair) for pair in study.contrast]

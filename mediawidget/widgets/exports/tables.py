@@ -8,7 +8,6 @@ from csv import QUOTE_NONNUMERIC
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ...effects import Effect, Status
 from ..boards.table import board_rows
@@ -19,6 +18,8 @@ from .others import gate_rows, pair_rows
 from .pictures import Look, picture, sheet_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .._base import Page, View
     from ..causal_trace import CausalTrace
 
@@ -35,6 +36,8 @@ def rows_of(page: Page) -> pd.DataFrame:
     under the edit (PIE, TIE, INT; or clean, corrupt, difference), n, unit. What is selected stands
     first, as the panel "selected". Numbers are empty where a cell was not run or failed a check.
     """
+    import pandas as pd
+
     from .._base import View
     from ..causal_trace import CausalTrace
     from ..circuit_board import CircuitBoard
@@ -94,6 +97,8 @@ def json_of(page: Page, look: Look) -> str:
 
 def _panel_rows(view: View, panel: Panel, sheet: Sheet, cells: Cells) -> pd.DataFrame:
     """A row per cell of a panel, in full precision; where it was not run, of its estimate."""
+    import pandas as pd
+
     effects = [e for e in view.study.held(panel.sweep(view.study)) if e is not None]
     held = [pd.DataFrame(_numbers(_shown(view, effect))) for effect in effects]
     if not held:
@@ -136,6 +141,8 @@ def _read(sheet: Sheet, cells: Cells) -> dict[str, Any]:
 
 def _selected(view: View) -> pd.DataFrame | None:
     """What is selected, in a row."""
+    import pandas as pd
+
     entry = view.study.history.current
     if entry is None:
         return None
@@ -164,6 +171,8 @@ def _flat(status: Any, found: Mapping[str, Any], n: int, unit: str) -> dict[str,
 
 def _trace_rows(page: CausalTrace) -> pd.DataFrame:
     """Every kind of state of a causal trace: a row per layer and token."""
+    import pandas as pd
+
     tracing, tables = page.tracing, []
     for kind in tracing.kinds:
         restored, indirect = tracing.restored(kind), tracing.indirect(kind)

@@ -11,14 +11,16 @@ import torch
 from torch import Tensor
 
 from .applying import Confined
-from .edits import Part, Values
+from .edits import Values
 from .edits.base import MeanOf, NoiseOf, Vector
-from .edits.part import stacked
+from .edits.part import refuse_another_width, stacked
 from .errors import MediationError
 from .lm import LM
 from .mediators import POINTS, mediator_named
 from .plan import Frame, Step, Template
 from .plan.frame import OtherPrompt
+
+WIDTHS = "lm.d_model for residual, attn_out and mlp_out; lm.d_head for a head"
 
 Place = tuple[int, str]
 Captured = Mapping[tuple[int, str, str], Tensor]
@@ -63,8 +65,7 @@ class Bank:
         families: dict[Any, list[int]] = {}
         for index in np.unique(step.within[step.within >= 0]).tolist():
             part = self.template.parts[index]
-            if part.width != width:
-                raise _another_width(part, width, step.point)
+            refuse_another_width(part, width, step.point, WIDTHS)
             families.setdefault(part.family, []).append(index)
         return tuple(self._confined(step, members) for members in families.values())
 
@@ -115,15 +116,6 @@ def tensors(
         name: value.to(device, dtype if value.is_floating_point() else value.dtype)
         for name, value in found.items()
     }
-
-
-def _another_width(part: Part, width: int, point: str) -> MediationError:
-    return MediationError(
-        "The part is of another space than the site.",
-        value=f"{part!r} at {point}",
-        expected=f"values of {width} numbers",
-        fix="lm.d_model for residual, attn_out and mlp_out; lm.d_head for a head",
-    )
 
 
 def steering_vector(constant: Vector, width: int, point: str) -> Tensor:

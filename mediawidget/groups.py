@@ -13,10 +13,10 @@ from torch import Tensor
 from .edits.base import BASES, Base
 from .encoding import Strand, TokenPair
 from .errors import MediationError
+from .inputs import refuse_no_roles
 from .lm import LM
 from .plan import Frame
 from .plan.frame import Ints
-from .prompts import refuse_no_roles
 from .reading import Reading, make_reading
 from .two_texts import rows_of
 

@@ -70,6 +70,7 @@ class InputPair:
             expected="two different classes",
             fix="let `wrong` be what the network should say of the corrupt input",
         )
+        refuse_no_roles(self.roles)
         for name in ("template", "group"):
             require(
                 isinstance(getattr(self, name), str),
@@ -134,6 +135,25 @@ class InputPair:
         arrays = (self.clean.tobytes(), self.corrupt.tobytes(), self.shape, str(self.clean.dtype))
         named = (tuple(sorted(self.roles.items())), self.template, self.group)
         return (*arrays, self.answer, self.wrong, *named)
+
+
+def refuse_no_roles(roles: object) -> None:
+    """Raise unless roles are names, each of a position or of several."""
+
+    def places(at: object) -> bool:
+        several = at if isinstance(at, list | tuple) else [at]
+        return bool(several) and all(
+            isinstance(one, int) and not isinstance(one, bool) for one in several
+        )
+
+    require(
+        isinstance(roles, Mapping)
+        and all(isinstance(name, str) and name and places(at) for name, at in roles.items()),
+        "Roles are names of positions.",
+        value=roles,
+        expected="a mapping of name to position, or to several positions",
+        fix="roles={'S2': 9, 'subject': (1, 2)}",
+    )
 
 
 def _as_input(name: str, given: Any) -> NDArray[Any]:

@@ -75,7 +75,11 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
     """
     _refuse_no_source(source, revision)
     if points is not None:
+        of_text = {"tokenizer": tokenizer, "paths": paths, "revision": revision}
+        _refuse_of_other(of_text, "a language model", "leave it out beside points")
         return _network(source, points, classes, device, dtype)
+    named = None if isinstance(classes, tuple) and not classes else classes
+    _refuse_of_other({"classes": named}, "a network with points", "points={'a': 'conv1'}")
     if isinstance(source, nn.Module):
         module = _moved(source, device, dtype)
         use_cpu_share()
@@ -107,6 +111,18 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
     if own:
         lm.set_origin(str(place), revision)
     return lm
+
+
+def _refuse_of_other(options: Mapping[str, object], kind: str, fix: str) -> None:
+    """Raise where an option is of another kind of model, and would be read by nobody."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if given:
+        raise MediationError(
+            f"This is an option of {kind}.",
+            value=", ".join(f"{name}={value!r}"[:80] for name, value in given.items()),
+            expected="None",
+            fix=fix,
+        )
 
 
 def _network(source: object, points: Any, classes: Any, device: Any, dtype: Any) -> Network:

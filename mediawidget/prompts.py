@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 from .errors import MediationError, reading, require
-from .inputs import InputPair
+from .inputs import InputPair, refuse_no_roles
 
 LONGEST_SET = 4
 """Members that a label shows of a set before it shortens it."""
@@ -178,25 +178,6 @@ def _refuse_no_text(name: str, value: object) -> None:
             expected="a string that is not empty",
             fix=f"pass {name}='...'",
         )
-
-
-def refuse_no_roles(roles: object) -> None:
-    """Raise unless roles are names, each of a position or of several."""
-
-    def places(at: object) -> bool:
-        several = at if isinstance(at, list | tuple) else [at]
-        return bool(several) and all(
-            isinstance(one, int) and not isinstance(one, bool) for one in several
-        )
-
-    require(
-        isinstance(roles, Mapping)
-        and all(isinstance(name, str) and name and places(at) for name, at in roles.items()),
-        "Roles are names of token positions.",
-        value=roles,
-        expected="a mapping of name to position, or to several positions",
-        fix="roles={'S2': 9, 'subject': (1, 2)}",
-    )
 
 
 def _as_answer(name: str, value: object) -> str | tuple[str, ...]:

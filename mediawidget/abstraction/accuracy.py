@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..errors import require
 from ..results import Axes
 from .cells import Cell
 from .drawing import Counterfactual
@@ -87,8 +88,24 @@ class IIA:
 
     @property
     def best(self) -> int:
-        """Which cell is the most accurate, the first of equal ones; an index into ``labels``."""
+        """Which cell is the most accurate, the first of equal ones; an index into ``labels``.
+
+        Raises:
+            MediationError: no cell was run.
+        """
+        require(
+            self._ran,
+            "No cell was run, so none is the best.",
+            value=", ".join(self.labels[:8]),
+            expected="a site that the network has and whose value differs between the prompts",
+            fix="other sites, layers or roles",
+        )
         return int(np.nanargmax(np.reshape(self.iia, -1)))
+
+    @property
+    def _ran(self) -> bool:
+        """Whether any cell was run."""
+        return not bool(np.isnan(self.iia).all())
 
     def at(self, index: int) -> IIA:
         """One cell alone, under the axis ``site``."""
@@ -135,7 +152,16 @@ class IIA:
             follows=self.follows.mean(axis=0).reshape(-1),
         )
 
+    @property
+    def best_words(self) -> str:
+        """The best cell's accuracy and where it is, for people."""
+        if not self._ran:
+            return "no cell was run"
+        return f"{self.iia.reshape(-1)[self.best]:.2f} at {self.labels[self.best]}"
+
     def __repr__(self) -> str:
+        if not self._ran:
+            return f"IIA({self.name}: no cell was run; n={self.n} pairs)"
         best = self.best
         low, high = self.ci().reshape(2, -1)[:, best]
         of = "of the vocabulary" if self.among == "vocabulary" else "among the outputs"
@@ -175,10 +201,7 @@ class Rivals:
 
     def __repr__(self) -> str:
         first = next(iter(self.results.values()))
-        each = "; ".join(
-            f"{name} {one.iia.reshape(-1)[one.best]:.2f} at {one.labels[one.best]}"
-            for name, one in self.results.items()
-        )
+        each = "; ".join(f"{name} {one.best_words}" for name, one in self.results.items())
         return (
             f"Rivals(best cells: {each}; n={first.n} pairs, {self.told_apart} tell all apart, "
             f"{int(first.solved.sum())} solved by {first.network} itself)"

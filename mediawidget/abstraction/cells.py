@@ -66,7 +66,17 @@ def _refuse_overlap(sites: Mapping[str, Site], parts: Mapping[str, Any]) -> None
 
 def _edit(edit: Edit | None, within: Any) -> Edit:
     inner = Patch() if edit is None else edit
-    return inner if within is None else Within(within, inner)
+    if within is None:
+        return inner
+    found = Within(within, inner)
+    require(
+        not found.part.fixed,
+        "An interchange takes a part's value from the source, and this part says its own numbers.",
+        value=repr(within)[:200],
+        expected="a part whose value is read, as mw.Subspace(basis) or Features(sae, units)",
+        fix="iia(..., sites=[{site: mw.Within(part)}]) clamps it",
+    )
+    return found
 
 
 def from_own(

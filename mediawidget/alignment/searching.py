@@ -106,7 +106,11 @@ class Searching:
 
 
 def held_aside(train: Numbers, seed: int) -> tuple[Numbers, Numbers]:
-    """The pairs that train, and one of four that ends it; all and none where there are under 8."""
+    """The pairs that train, and one of four that ends it; all and none where there are under 8.
+
+    By pairs, of whatever template: these only end the training, and a few templates could not be
+    parted. What is reported is of other templates yet.
+    """
     if len(train) < 2 * ASIDE:
         return train, ()
     drawn = np.random.default_rng(seed).permutation(train)

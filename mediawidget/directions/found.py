@@ -97,6 +97,6 @@ class Direction:
             told = f"; tells {self.accuracy:.0%} of held-out prompts, chance {self.chance:.0%}"
         return (
             f"Direction({self.label}: {self.k} of {self.subspace.width} dimensions by "
-            f"{self.made}{on}; clean and corrupt means {self.gap:.3g} apart in it, activations "
-            f"of length {self.norm:.3g}{told})"
+            f"{self.made}{on}; the mean of clean - corrupt is {self.gap:.3g} long in it, "
+            f"activations {self.norm:.3g}{told})"
         )

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MediationError, reading
+from ..errors import MediationError, reading, require
 
 Arrays = Mapping[str, Any]
 """By name: numpy arrays, or the same as tensors of torch."""
@@ -88,6 +88,17 @@ def part_from_json(data: Mapping[str, Any]) -> Part:
         value=repr(data.get("kind")),
         expected="one of " + ", ".join(sorted(_KINDS)),
         fix="mw.Within(mw.Subspace.spanned(direction), mw.Patch())",
+    )
+
+
+def refuse_another_width(part: Part, width: int, where: str, fix: str) -> None:
+    """Raise unless a part is of a space as wide as the values it is to be a part of."""
+    require(
+        part.width == width,
+        "The part is of another space than the site.",
+        value=f"{part!r} at {where}",
+        expected=f"values of {width} numbers",
+        fix=fix,
     )
 
 

@@ -163,7 +163,7 @@ class Amnesic:
         if self.back is not None:
             back = f"; with the property given back {self.pairs(BACK).mean():+.3g}"
         return (
-            f"Amnesic({self.eraser.method} of {self.eraser.k} directions at {self.site.label()}: "
+            f"Amnesic({self.eraser.words} at {self.site.label()}: "
             f"{words} ({gone:+.3g}), with as many random ones {chance:+.3g} "
             f"(p {self.against():.2g}), moved as far at random {far:+.3g} "
             f"(p {self.against(MOVED):.2g}), {len(self.random)} draws{back}; n={self.n} pairs, "

@@ -71,6 +71,11 @@ class Eraser:
         )
         return np.asarray(old + self.part.moved(old, self.mean, self.part.shared()))
 
+    @property
+    def words(self) -> str:
+        """The method and how much it erases: "LEACE of 1 direction"."""
+        return f"{self.method} of {self.k} direction" + "s" * (self.k != 1)
+
     def seen(self, prompts: Any) -> int:
         """How many of these prompts it was fitted on."""
         known = set(map(mark, self.prompts))
@@ -80,8 +85,8 @@ class Eraser:
         where = f" at {self.site.label()}" if self.site else ""
         some = ", ".join(self.classes[:4]) + (", ..." if len(self.classes) > 4 else "")
         return (
-            f"{type(self).__name__}({self.method}{where}: {self.k} of {self.width} directions tell "
-            f"{some} apart no more, fitted on {self.n} values)"
+            f"{type(self).__name__}({self.method}{where} erases {self.k} of {self.width} "
+            f"directions, which tell {some} apart, fitted on {self.n} values)"
         )
 
 

@@ -72,8 +72,9 @@ class Inlp(Eraser):
         first, last = self.rounds[0], self.rounds[-1]
         end = "at chance" if self.done else "NOT at chance"
         return (
-            f"{super().__repr__()[:-1]}; held-out accuracy {first.held_out:.2f} before, "
-            f"{last.held_out:.2f} after {len(self.rounds) - 1} rounds, {end} {last.chance:.2f})"
+            f"{super().__repr__()[:-1]}; accuracy on the values held out to end it "
+            f"{first.held_out:.2f} before, {last.held_out:.2f} after {len(self.rounds) - 1} "
+            f"rounds, {end} {last.chance:.2f})"
         )
 
 
@@ -89,7 +90,8 @@ def inlp(
 ) -> Inlp:
     """Iterative null-space projection: fit a linear probe, remove its directions, again.
 
-    Until a probe is at chance on held-out values. That no such probe does better is of this
+    Until a probe is at chance on held-out values, which are those that end it: what fresh probes
+    tell on other prompts, ``probed`` says. That no such probe does better is of this
     probe, these values: few values beside their width end it early, and a non-linear reader may
     still tell. It removes more directions than LEACE and so more besides.
 

@@ -25,7 +25,8 @@ class Probed:
         site: where the values were read.
         eraser: what was erased.
         scores: (before or after, linear or radial) -> held-out accuracy, AUC, chance, n.
-        groups: how many groups of prompts that share nothing.
+        groups: how many groups of values that were kept on one side of every split: prompts that
+            share something, or, where that would chain too many together, equal values alone.
         seen: how many of these prompts the eraser was fitted on.
     """
 
@@ -58,11 +59,11 @@ class Probed:
         before, after = self["before", "linear"], self["after", "linear"]
         bent = self["after", "radial"]
         return (
-            f"Probed({self.site.label()} with {self.eraser.method} of {self.eraser.k} directions: "
+            f"Probed({self.site.label()} with {self.eraser.words}: "
             f"a fresh linear probe has AUC {before.auc:.2f} before and {after.auc:.2f} "
             f"[{after.low:.2f}, {after.high:.2f}] after, a radial one {bent.auc:.2f} "
             f"[{bent.low:.2f}, {bent.high:.2f}] after; chance 0.50, n={after.n} values in "
-            f"{self.groups} groups of prompts, {self.seen} prompts fitted on)"
+            f"{self.groups} groups, {self.seen} prompts fitted on)"
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..checks import agreement, check_runs
-from ..edits import Mean
+from ..edits import Edit, Mean, Within
 from ..engine import Engine
 from ..errors import MediationError
 from ..outcomes import Outcomes
@@ -29,7 +29,7 @@ def once_runs(engine: Engine, runs: Sequence[Run]) -> list[Run]:
     if not edits:
         return []
     sites = list(edits)
-    prompts = len(engine.pairs) if isinstance(edits[sites[0]], Mean) else 1
+    prompts = len(engine.pairs) if _is_mean(edits[sites[0]]) else 1
     several = max(1, min(MOST_SITES, MOST_PROMPTS // prompts, len(sites)))
     picked = [sites[i] for i in np.linspace(0, len(sites) - 1, several).astype(int)]
     part = Run("clean", {site: edits[site] for site in picked})
@@ -66,5 +66,9 @@ def _size(gap: np.ndarray) -> float:
 
 def _too_many(engine: Engine, run: Run) -> bool:
     """Whether a plain pass would have to average too many prompts one by one."""
-    means = any(isinstance(edit, Mean) for _, edit in run.edits)
+    means = any(_is_mean(edit) for _, edit in run.edits)
     return means and len(engine.pairs) > MOST_PROMPTS
+
+
+def _is_mean(edit: Edit) -> bool:
+    return isinstance(edit.edit if isinstance(edit, Within) else edit, Mean)

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from ..errors import MediationError
 from ..statistics import FEWEST, bootstrap_ratio, cluster_codes, cluster_sums, mean_interval
 from ..validity import too_near_zero
-from .values import Array, Terms
+from .values import Array
 
 
-def refused(model: Array, empty: Array, terms: Terms) -> str:
+class Measured(Protocol):
+    """What numbers of circuits are in, and which pairs belong together."""
+
+    @property
+    def unit(self) -> str: ...
+    @property
+    def clusters(self) -> tuple[str, ...]: ...
+
+
+def refused(model: Array, empty: Array, terms: Measured) -> str:
     """Why m(M) - m(empty), each (pair,), is nothing to divide by; empty where it is."""
     high, low = float(model.mean()), float(empty.mean())
     words = f"m(M) - m(empty) = {high - low:.3g} {terms.unit}"
@@ -24,7 +34,7 @@ def refused(model: Array, empty: Array, terms: Terms) -> str:
     return ""
 
 
-def refuse(model: Array, empty: Array, terms: Terms) -> None:
+def refuse(model: Array, empty: Array, terms: Measured) -> None:
     """Raise where ``refused`` has a reason."""
     words = refused(model, empty, terms)
     if words:

@@ -21,7 +21,7 @@ from ..edits.features import clamp
 from ..edits.sparse import SAE
 from ..effects import SHOWN, Effect
 from ..errors import MediationError, require
-from ..evaluation.shares import ratio_interval
+from ..evaluation.shares import ratio_interval, refused
 from ..runs import Run
 from ..statistics import clusters_of
 from ..study import Study
@@ -103,16 +103,22 @@ class FeatureCircuit:
 
     @property
     def faithfulness(self) -> float:
-        """(F(C) - F(0)) / (F(M) - F(0)), of means over pairs: 1 where the circuit does it all."""
+        """(F(C) - F(0)) / (F(M) - F(0)), of means over pairs: 1 where the circuit does it all.
+
+        NaN where F(M) - F(0) is too near 0 to divide by, or its interval holds 0: see ``refused``.
+        """
         return self._share(self.circuit)
 
     @property
     def completeness(self) -> float:
-        """The same of everything but the circuit: 0 where nothing was missed."""
+        """The same of everything but the circuit: 0 where nothing was missed, NaN as there."""
         return self._share(self.complement)
 
     def ci(self, which: str = "faithfulness", level: float = 0.95) -> tuple[float, float]:
-        """A bootstrap interval over pairs, of "faithfulness" or "completeness"; NaN for few."""
+        """A bootstrap interval over pairs, of "faithfulness" or "completeness".
+
+        NaN below three pairs (or clusters), or without a share.
+        """
         kept = {"faithfulness": self.circuit, "completeness": self.complement}
         require(
             which in kept,
@@ -121,6 +127,8 @@ class FeatureCircuit:
             expected="'faithfulness' or 'completeness'",
             fix="circuit.ci('faithfulness')",
         )
+        if self.refused:
+            return float("nan"), float("nan")
         bottom = self.model - self.empty
         low, high = ratio_interval(kept[which] - self.empty, bottom, self.clusters, level)
         return float(low), float(high)
@@ -130,16 +138,32 @@ class FeatureCircuit:
         rows = [(node.label(), node.sae.name, node.unit, node.position) for node in self.nodes]
         return pd.DataFrame(rows, columns=["node", "autoencoder", "feature", "position"])
 
+    @property
+    def refused(self) -> str:
+        """Why there are no shares; empty where there are."""
+        return refused(self.model, self.empty, self)
+
     def _share(self, kept: Array) -> float:
-        whole = float((self.model - self.empty).mean())
-        return float((kept - self.empty).mean()) / whole if whole else float("nan")
+        if self.refused:
+            return float("nan")
+        return float((kept - self.empty).mean() / (self.model - self.empty).mean())
+
+    def _said(self, which: str) -> str:
+        low, high = self.ci(which)
+        ends = f" [{low:.2f}, {high:.2f}]" if np.isfinite(low) else ""
+        return f"{which} {getattr(self, which):.2f}{ends}"
 
     def __repr__(self) -> str:
+        shares = f"{self._said('faithfulness')}, {self._said('completeness')}"
+        if self.refused:
+            shares = (
+                f"no shares, as {self.refused}; the circuit alone {self.circuit.mean():+.2f}, "
+                f"all but it {self.complement.mean():+.2f}"
+            )
         return (
-            f"FeatureCircuit({len(self.nodes)} of {self.n_nodes} nodes: faithfulness "
-            f"{self.faithfulness:.2f}, completeness {self.completeness:.2f}; the model "
+            f"FeatureCircuit({len(self.nodes)} of {self.n_nodes} nodes: {shares}; the model "
             f"{self.model.mean():+.2f} {self.unit}, all nodes at their mean "
-            f"{self.empty.mean():+.2f}; n={len(self.model)})"
+            f"{self.empty.mean():+.2f}; n={len(self.model)} pairs)"
         )
 
 

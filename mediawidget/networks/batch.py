@@ -16,11 +16,13 @@ from ..applying import Confined, Write
 from ..constants import noise_draw, steering_vector, tensors
 from ..edits import Part, Values
 from ..edits.base import BASES, Donor, MeanOf, NoiseOf, Vector
-from ..edits.part import stacked
+from ..edits.part import refuse_another_width, stacked
 from ..errors import MediationError
 from ..plan.frame import Ints
 from .network import Network
 from .recording import Record, Recorded, Roles, checked_spot, positions_at
+
+WIDTHS = "network.describe() says how wide each point is"
 
 Known = Mapping[tuple[int, str], Tensor]
 """(tap, base) -> what every pair's input is there, (pair, position, column)."""
@@ -202,7 +204,8 @@ class Batch:
         for index, record in enumerate(records):
             part = record.recipe.within
             if part is not None:
-                _refuse_another_width(part, self._width(record), self.network.label(record.site))
+                label = self.network.label(record.site)
+                refuse_another_width(part, self._width(record), label, WIDTHS)
                 families.setdefault(part.family, []).append(index)
         found = []
         for members in families.values():
@@ -218,13 +221,3 @@ class Batch:
 
     def _weight(self, weights: Tensor) -> Tensor:
         return weights[:, None].to(self.network.dtype)
-
-
-def _refuse_another_width(part: Part, width: int, where: str) -> None:
-    if part.width != width:
-        raise MediationError(
-            "The part is of another space than the site.",
-            value=f"{part!r} at {where}",
-            expected=f"values of {width} numbers",
-            fix="network.describe() says how wide each point is",
-        )

@@ -18,6 +18,7 @@ from ..mediators import PointShape
 from ..readouts import Readout
 from ..sites import Position, Site
 from .anatomy import Anatomy, Spot
+from .classes import Classes
 from .points import RECURRENT, as_points
 from .probing import anatomy_of
 from .unrolled import unrolled
@@ -40,17 +41,6 @@ def refuse_network(model: object, what: str) -> None:
     """Raise where ``what`` is asked of a network that is no language model."""
     if isinstance(model, Network):
         raise LanguageModelsOnlyError(what, model)
-
-
-class Classes:
-    """The names of a network's classes, where a language model has tokens."""
-
-    def __init__(self, names: Sequence[str] = ()) -> None:
-        self.names = tuple(names)
-
-    def token(self, index: int) -> str:
-        """A class by name, or as its number."""
-        return self.names[index] if index < len(self.names) else str(index)
 
 
 class Network:
@@ -229,10 +219,7 @@ class Network:
             expected="inputs of one shape",
             fix="a study of its own for each shape",
         )
-        try:
-            n = self.anatomy(self.tensor(pairs[0].clean[None])).n_classes
-        except (RuntimeError, IndexError, TypeError) as error:
-            raise _unreadable(pairs[0], error) from error
+        n = self._n_classes(pairs)
         for pair in pairs:
             if max(pair.answer, pair.wrong) >= n:
                 raise MediationError(
@@ -274,6 +261,20 @@ class Network:
             self._traced = NNsight(self.hf)
             self._known.clear()
         return self._contents.version()
+
+    def _n_classes(self, pairs: Sequence[InputPair]) -> int:
+        """Numbers in a row of the output, after every input that may be refused was read."""
+        one = pairs[0]
+        try:
+            n = self.anatomy(self.tensor(one.clean[None])).n_classes
+            # Whole numbers are looked up in a table, which may not have all of them.
+            whole = pairs if one.clean.dtype.kind in "iu" else ()
+            for one in whole:
+                with self.lock, torch.no_grad():
+                    self.hf(self.tensor(np.stack([one.clean, one.corrupt])))
+        except (RuntimeError, IndexError, TypeError) as error:
+            raise _unreadable(one, error) from error
+        return n
 
     def _probed(self, rows: Tensor) -> Anatomy:
         return anatomy_of(self.hf, self.points, rows)

@@ -43,10 +43,10 @@ class Point:
 
     def __post_init__(self) -> None:
         require(
-            isinstance(self.path, str),
+            isinstance(self.path, str) and bool(self.path),
             "A point names a module by its path.",
             value=self.path,
-            expected="a path as named_modules() gives it",
+            expected="a path as named_modules() gives it, not that of the whole network",
             fix="Point('features.0')",
         )
         require(

@@ -15,6 +15,7 @@ from ..mediators import OF_NETWORKS, mediator_named
 from ..mediators.base import positions_of
 from ..plan import with_lenders
 from ..plan.frame import Ints
+from ..plan.template import clashing
 from ..runs import Run
 from ..sites import Site
 from .anatomy import Anatomy, Spot, not_here
@@ -133,7 +134,7 @@ def _records(index: int, run: Run, anatomy: Anatomy, roles: Roles) -> Iterator[R
     for site, edit in run.edits:
         for record in _edited(index, run, site, edit, anatomy, roles):
             if _marked(taken, record, anatomy):
-                raise _clashing(run)
+                raise clashing(run)
             yield record
     if run.edits and run.freeze:
         yield from _frozen(index, run, anatomy, roles, taken)
@@ -253,12 +254,3 @@ def _refuse_elsewhere(values: Values, site: Site, anatomy: Anatomy, roles: Roles
             expected=f"positions among {sorted(held)}",
             fix="capture the values at all positions: Site(..., position=None)",
         )
-
-
-def _clashing(run: Run) -> MediationError:
-    return MediationError(
-        "Two edits of one run set the same place.",
-        value=", ".join(site.label() for site, _ in run.edits),
-        expected="sites that do not overlap",
-        fix="drop one of the sites, or name their positions apart",
-    )

@@ -82,7 +82,7 @@ def make_template(runs: Sequence[Run], frame: Frame) -> Template:
     entries = table(recorder.records)
     clash = first_clash(entries)
     if clash is not None:
-        raise _clashing(everything[clash])
+        raise clashing(everything[clash])
     entries = entries.take_rows(np.lexsort((entries.run, entries.point, entries.stage)))
     n = len(everything)
     first = np.full(n, frame.n_positions, dtype=np.int64)
@@ -154,7 +154,8 @@ def _elsewhere(run: Run) -> MediationError:
     )
 
 
-def _clashing(run: Run) -> MediationError:
+def clashing(run: Run) -> MediationError:
+    """What is said of a run whose edits would overwrite each other."""
     return MediationError(
         "Two edits of one run set the same place.",
         value=", ".join(site.label() for site, _ in run.edits),

@@ -1,5 +1,6 @@
 """Interchange accuracies: how they are read, what is refused, and their controls."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.stats import binomtest
 import mediawidget as mw
 from mediawidget import abstraction as ab
 from tests.asking import raised
+from tests.features.made import made
 
 LM = mw.models.lookback()
 MODEL = ab.lookback()
@@ -45,6 +47,21 @@ def test_a_tie_says_nothing() -> None:
     for among in ("vocabulary", "outputs"):
         found = asked(mw.Site("residual", 0, position=6), pairs=[pair], among=among)
         assert found.hits.tolist() == found.stays.tolist() == found.follows.tolist() == [[0]]
+
+
+def test_no_cell_is_the_best_where_none_was_run() -> None:
+    found = asked()
+    nothing = replace(found, hits=found.hits * np.nan)
+    assert "no cell was run" in repr(nothing)
+    assert "pointer no cell was run" in repr(ab.Rivals({"pointer": nothing}))
+    assert "none is the best" in str(raised(lambda: nothing.best))
+
+
+def test_a_part_that_says_its_own_numbers_is_no_interchange() -> None:
+    sae = made("relu", LM.d_model, 5, mw.Site("residual", 2))
+    read, fixed = mw.features.Features(sae, 3), mw.features.Features(sae, 3, codes=[1.0])
+    assert asked(within=read).n == 16
+    assert "says its own numbers" in str(raised(lambda: asked(within=fixed)))
 
 
 def test_intervals_are_wilsons() -> None:

@@ -257,6 +257,27 @@ def test_an_engine_that_is_wrong_is_not_believed(monkeypatch: pytest.MonkeyPatch
     assert "plain forward" in str(raised(lambda: NodeValues(asked)([mw.Circuit([])])))
 
 
+def test_means_within_a_part_are_not_compared_where_they_would_be_too_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = case("gpt2", [random_pair("gpt2", seed) for seed in range(3)])
+    compared: list[mw.Run] = []
+    plain = plain_run
+
+    def counted(engine: Any, run: mw.Run) -> Any:
+        compared.append(run)
+        return plain(engine, run)
+
+    monkeypatch.setattr(proving, "plain_run", counted)
+    part = mw.Subspace.random(2, known.study.lm.d_model)
+    for edit in (mw.Mean(), mw.Within(part, mw.Mean())):
+        for most, expected in ((3, 1), (2, 0)):
+            monkeypatch.setattr(proving, "MOST_PROMPTS", most)
+            compared.clear()
+            NodeValues(known.study, edit, over=("mlp_out",))([mw.Circuit([])])
+            assert len(compared) == expected, (edit, most)
+
+
 def test_terms_say_what_moves_the_numbers() -> None:
     words = repr(NodeValues(study(), "zero", ("head",)))
     for said in ("node mode", "zero ablation", "over head;", "n=1 pair"):

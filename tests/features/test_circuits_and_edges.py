@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -23,10 +24,17 @@ LENGTH, N = 6, 11
 
 @lru_cache
 def of() -> tuple[Case, Judge, features.SAE, features.SAE]:
-    case, oracle = judge("gpt2", pairs_of("gpt2", 3, LENGTH))
     width = lm_of("gpt2").d_model
     low = made("topk", width, N, mw.Site("residual", 1), centred=True)
-    return case, oracle, low, made("relu", width, N, mw.Site("mlp_out", 2), seed=1)
+    high = made("relu", width, N, mw.Site("mlp_out", 2), seed=1)
+    pairs = pairs_of("gpt2", 3, LENGTH)
+    lost = features.circuit(judge("gpt2", pairs)[0].study, [Node(low, 3, 4), Node(high, 2, 5)])
+    # Of a random network it may be less than nothing, and then nothing to give shares of.
+    turned = [
+        pair if gained else replace(pair, answer=pair.wrong, wrong=pair.answer)
+        for pair, gained in zip(pairs, lost.model > lost.empty, strict=True)
+    ]
+    return *judge("gpt2", turned), low, high
 
 
 def means(oracle: Judge, sae: features.SAE) -> tuple[np.ndarray, np.ndarray]:
@@ -78,12 +86,34 @@ def test_a_circuit_its_complement_and_nothing_are_what_hooks_do() -> None:
 
 
 def test_all_nodes_are_the_model_and_none_of_them_is_left() -> None:
-    case, _, low, _ = of()
-    every = [Node(low, unit, at) for at in range(LENGTH) for unit in (*range(N), None)]
+    case, _, *both = of()
+    units = (*range(N), None)
+    every = [Node(sae, unit, at) for sae in both for at in range(LENGTH) for unit in units]
     found = features.circuit(case.study, every)
     assert found.faithfulness == pytest.approx(1)
     assert found.completeness == pytest.approx(0)
     np.testing.assert_allclose(found.complement, found.empty, atol=1e-9)
+
+
+def test_no_share_is_given_of_what_may_be_nothing() -> None:
+    _, _, low, _ = of()
+    empty, model = np.zeros(4), np.array([2.0, -1.5, 1.0, -1.0])
+    kept = features.FeatureCircuit(
+        (Node(low, 3, 4),),
+        9,
+        circuit=model / 2,
+        empty=empty,
+        model=model,
+        complement=empty,
+        unit="",
+    )
+    assert np.isnan(
+        [kept.faithfulness, kept.completeness, *kept.ci(), *kept.ci("completeness")]
+    ).all()
+    assert "no shares, as m(M) - m(empty) = 0.125" in repr(kept)
+    sure = replace(kept, model=model + 3, circuit=(model + 3) / 2)
+    assert sure.faithfulness == pytest.approx(0.5)
+    assert "faithfulness 0.50 [0.50, 0.50], completeness 0.00" in repr(sure)
 
 
 def test_nodes_above_a_threshold() -> None:

@@ -45,6 +45,8 @@ PAIRS: dict[str, Callable[[], object]] = {
     "negative class": lambda: mw.InputPair(X, Y, -1, 1),
     "no number": lambda: mw.InputPair(X * np.nan, Y, 0, 1),
     "text": lambda: mw.InputPair("a", "b", 0, 1),
+    "roles that are a number": lambda: mw.InputPair(X, Y, 0, 1, roles=3),  # type: ignore[arg-type]
+    "a role without a place": lambda: mw.InputPair(X, Y, 0, 1, roles={"cue": "here"}),  # type: ignore[dict-item]
     "among prompts": lambda: mw.Contrast(
         [mw.PromptPair("a", "b", "c", "d"), mw.InputPair(X, Y, 0, 1)]  # type: ignore[arg-type]
     ),
@@ -57,7 +59,15 @@ LOADS: dict[str, Callable[[], object]] = {
     "unknown layout": lambda: Point("last", "long"),  # type: ignore[arg-type]
     "unknown side": lambda: Point("last", side="middle"),  # type: ignore[arg-type]
     "half precision": lambda: mw.load(Unruly().half(), points=["last"]),
-    "both directions": lambda: mw.load(nn.GRU(3, 3, bidirectional=True), points=[""]),
+    "both directions": lambda: mw.load(
+        nn.Sequential(nn.GRU(3, 3, bidirectional=True)), points=["0"]
+    ),
+    "the whole network": lambda: mw.load(Unruly(), points={"all": ""}),
+    "classes that are a number": lambda: mw.load(Unruly(), points=["last"], classes=5),  # type: ignore[call-overload]
+    "classes in one text": lambda: mw.load(Unruly(), points=["last"], classes="ab"),
+    "classes of a language model": lambda: mw.load(classes=["a", "b"]),  # type: ignore[call-overload]
+    "a tokenizer": lambda: mw.load(Unruly(), points=["last"], tokenizer=str),  # type: ignore[call-overload]
+    "a revision": lambda: mw.load(Unruly(), points=["last"], revision="main"),  # type: ignore[call-overload]
     "not a module": lambda: mw.load("gpt2", points=["a"]),  # type: ignore[call-overload]
 }
 
@@ -67,9 +77,15 @@ STUDIES: dict[str, Callable[[], object]] = {
     "another layout": lambda: study(Unruly(), {"a": Point("last", "time")}),
     "answer out of range": lambda: study(Unruly(), ["last"], mw.InputPair(X, Y, 0, 2)),
     "input it cannot read": lambda: study(Unruly(), ["last"], mw.InputPair([0.0], [1.0], 0, 1)),
+    "a word that it does not know": lambda: study(
+        nn.Sequential(nn.Embedding(3, 4), nn.Flatten(), nn.Linear(8, 2)),
+        ["2"],
+        mw.InputPair([0, 1], [1, 2], 0, 1),
+        mw.InputPair([0, 1], [1, 3], 0, 1),
+    ),
     "no classes": lambda: study(nn.Sequential(nn.Identity(), nn.Linear(4, 1)), ["0"]),
     "several shapes": lambda: study(
-        nn.Linear(4, 2), [""], mw.InputPair(X, Y, 0, 1), mw.InputPair([0.0], [1.0], 0, 1)
+        Unruly(), ["last"], mw.InputPair(X, Y, 0, 1), mw.InputPair([0.0], [1.0], 0, 1)
     ),
     "prompts": lambda: study(Unruly(), ["last"], mw.PromptPair("a", "b", "c", "d")),  # type: ignore[arg-type]
     "inputs of a language model": lambda: mw.Study(mw.load(), mw.InputPair(X, Y, 0, 1)),

@@ -48,6 +48,11 @@ class Aligned:
         return self.oracle.run(base, found)
 
     def _edit(self, base: Base, site: mw.Site, edit: mw.Edit) -> list[tuple[Any, Any]]:
+        if isinstance(edit, mw.Within):
+            assert isinstance(edit.part, mw.Subspace)
+            basis = torch.from_numpy(edit.part.basis)
+            inner = self._edit(base, site, edit.edit)
+            return [(place, ("within", basis, how)) for place, how in inner]
         n_clean = len(self.oracle.ids(self.oracle.pairs[0].clean))
         n_own = len(self.oracle.ids(getattr(self.oracle.pairs[0], base)))
         named = range(n_clean) if site.position is None else np.atleast_1d(site.position).tolist()
@@ -102,6 +107,13 @@ def test_runs_are_the_oracles_with_positions_aligned_by_hand(kind: str) -> None:
         {site: edit} for site in sites for edit in (mw.Patch(), mw.Zero())
     ]
     edits.append({sites[1]: mw.Patch(), sites[2]: mw.Patch(), sites[5]: mw.Zero()})
+    lm = study.lm
+    width = {"head": lm.d_head, "value": lm.d_head}
+    edits += [
+        {site: mw.Within(mw.Subspace.random(2, width.get(site.mediator, lm.d_model)), edit)}
+        for site in sites
+        for edit in (mw.Patch(), mw.Zero())
+    ]
     runs = [mw.Run(base, edit) for edit in edits for base in BASES]
     outcomes = study.engine.evaluate(runs)
     np.testing.assert_allclose(

@@ -45,7 +45,7 @@ class Contents:
         """Changes when any weight, or any setting of a module or of the config, does.
 
         None where that cannot be told: a hook or a ``forward`` of the user's may compute anything,
-        and a packed weight does not lie where it can be read.
+        and a packed weight, or one on a server, does not lie where it can be read.
         """
         weights = self.weights()
         if weights is None:
@@ -57,7 +57,8 @@ class Contents:
     def weights(self) -> int | None:
         """The same without the settings: changes when any weight does; None as in ``state``."""
         tensors = list({id(tensor): tensor for tensor in self._tensors()}.values())
-        if self._rewritten() or not all(map(lies_plain, tensors)):
+        here = all(lies_plain(tensor) and not tensor.is_meta for tensor in tensors)
+        if self._rewritten() or not here:
             return None
         return hash(_read(tensors))
 

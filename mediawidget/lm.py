@@ -21,6 +21,7 @@ from .errors import MediationError, require
 from .identity import Contents
 from .mediators import Point
 from .readouts import Readout
+from .remote_traces import only_logits, passed
 from .sparing import leave_optimisers
 from .taps import Tap, elsewhere, tap
 from .two_texts import blank, n_positions, rows_of
@@ -28,6 +29,8 @@ from .wiring import Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .validity import Check
 
 # Before a model of transformers is read, with which it would come.
 leave_optimisers()
@@ -70,7 +73,9 @@ class LM(Capabilities):
             its tokenizer; None where the model or the tokenizer was given.
         n_layers, n_heads, n_kv_heads, d_model, d_head: its sizes; no heads without attention.
         d_mixer: channels of a block that has a scan instead of attention.
-        device, dtype: of its weights.
+        device, dtype: of its weights; the processor, where these are on a server.
+        proven: the version of the model and the checks of its first contact, on a server.
+        unembeds_some: whether its forward may be told which positions' logits are wanted.
     """
 
     def __init__(
@@ -107,6 +112,7 @@ class LM(Capabilities):
         self._contents = Contents(module)
         self.traced = _traced(module)
         self.backend: Callable[[], Any] | None = None
+        self.proven: tuple[tuple[int, ...], list[Check]] | None = None
         config: Any = getattr(module, "config", None)
         self._config = config
         size = sizes(module, self.paths)
@@ -115,11 +121,13 @@ class LM(Capabilities):
         self.vocabulary, self.d_mixer = size.vocabulary, size.d_mixer
         # Quantised weights are whole numbers; what is computed with is not.
         weight = next(p for p in module.parameters() if p.is_floating_point())
-        self.device, self.dtype = weight.device, weight.dtype
+        self.dtype = weight.dtype
+        # What is sent to where the weights are lies here.
+        self.device = torch.device("cpu") if weight.is_meta else weight.device
         self.d_state = int(getattr(config, "state_size", 0) or 0) if size.d_mixer else 0
         # What another's forward means by that keyword nobody knows.
         told = "logits_to_keep" in signature(module.forward).parameters
-        self._unembeds_some = told and type(module).__module__.startswith("transformers.")
+        self.unembeds_some = told and type(module).__module__.startswith("transformers.")
         limit = getattr(config, "max_position_embeddings", None)
         labels = getattr(config, "label2id", None) if self.classifies else None
         reads: Reads = "mask" if self.fills_mask else "last" if self.causal else "first"
@@ -201,18 +209,20 @@ class LM(Capabilities):
         """Logits (row, read, vocabulary) of prompts (row, position), by a plain forward pass.
 
         A classifier reads its last token, whatever the positions. ``gradients`` keeps what a
-        backward pass needs.
+        backward pass needs. On a server this is one request, without gradients.
         """
+        if self.backend is not None:
+            return passed(self, ids, positions, only_logits)
         some = {"logits_to_keep": torch.tensor(positions, device=self.device)}
         call = {"input_ids": ids, "use_cache": False}
         if self.encodes:
             call = forward_arguments(self, ids, 0, n_positions(ids))
         with self.lock, torch.set_grad_enabled(gradients):
-            out: Any = self.hf(**call, **(some if self._unembeds_some else {}))
+            out: Any = self.hf(**call, **(some if self.unembeds_some else {}))
         logits = out.logits.to(torch.promote_types(out.logits.dtype, self.dtype))
         if self.classifies:
             return logits[:, None].expand(-1, len(positions), -1)
-        return logits if self._unembeds_some else logits[:, list(positions)]
+        return logits if self.unembeds_some else logits[:, list(positions)]
 
     def tap(self, stage: int, point: Point) -> Tap:
         """The traced place behind a point."""

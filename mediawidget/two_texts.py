@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .errors import MediationError
+
 if TYPE_CHECKING:
     from .lm import LM
 
@@ -63,7 +65,17 @@ def encoded(lm: LM, sources: Tensor) -> tuple[Tensor, Tensor]:
 
     Sources of one length are encoded together, and none is ever padded: what is filled up
     afterwards is hidden by the mask, (row, 1, 1, source), additive, so it counts for nothing.
+
+    Raises:
+        MediationError: the encoder is on a server.
     """
+    if lm.backend is not None:
+        raise MediationError(
+            "A model that reads one text and writes another is not run on a server.",
+            value=lm.name,
+            expected="a decoder, whose prompts are all that it reads",
+            fix="mw.load(name) without remote=, or a decoder on the server",
+        )
     encoder = lm.hf.get_encoder()  # type: ignore[operator]
     there = sources >= 0
     lengths = there.sum(1)

@@ -87,7 +87,7 @@ class Pass:
             for handle in self._hooks():
                 hooks.callback(handle.remove)
             some = {"logits_to_keep": torch.tensor(list(reads), device=lm.device)}
-            told = lm.trims_head and lm._unembeds_some  # noqa: SLF001
+            told = lm.trims_head and lm.unembeds_some
             out = lm.hf(**arguments, **(some if told else {}))
         if lm.classifies:  # it reads its last token, whatever the positions
             return out.logits[:, None].expand(-1, len(reads), -1)  # type: ignore[no-any-return]

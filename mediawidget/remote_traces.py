@@ -1,0 +1,238 @@
+"""Plain passes over prompts of a model that is on a server: one request each.
+
+Here a row is a prompt and stays one: nothing grows and nothing is planned. Activations are set and
+looked at where a forward pass comes to them, which is another way to a number than the engine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from nnsight import save
+from torch import Tensor
+
+from .calls import attention
+from .edits.part import Moved
+from .mediators import Point
+from .shipping import by_value, shipped
+
+if TYPE_CHECKING:
+    from .lm import LM
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What some positions and columns of a row are set to at one place.
+
+    It becomes keep * (as it came) + take * (the source's) + add * (what is added).
+
+    Attributes:
+        row: whose.
+        positions, columns: which numbers of the activation.
+        keep, take, add: how much of each.
+        source: the row that the value is taken from, as it leaves this place.
+        seen: (position, column) in the place of a source, from a prompt of another length.
+        added: (position, column), or what broadcasts to it.
+        mean_of: rows whose mean is added instead.
+        spread_of: the row whose standard deviation there ``added`` is multiplied with.
+        within: how much of the change counts, and the tensors that says it.
+    """
+
+    row: int
+    positions: Tensor
+    columns: Tensor
+    keep: float = 0.0
+    take: float = 0.0
+    add: float = 0.0
+    source: int | None = None
+    seen: Tensor | None = None
+    added: Tensor | None = None
+    mean_of: Tensor | None = None
+    spread_of: int | None = None
+    within: tuple[Moved, Mapping[str, Tensor]] | None = None
+
+
+@dataclass(frozen=True)
+class Act:
+    """What is done at one place, in this order.
+
+    Attributes:
+        envoy, side, source, flat: of the place, as a ``Tap`` has them.
+        point: its name.
+        n_rows: of the batch.
+        enters: what comes in instead, (row, position, column).
+        settings: those of a row behind those of the rows that it takes from.
+        look: rows whose activation is wanted, as it leaves.
+        piled: whether all that was looked at so far goes on instead, a row each.
+    """
+
+    envoy: Any
+    side: str
+    source: tuple[str, ...]
+    flat: bool
+    point: Point
+    n_rows: int
+    enters: Tensor | None = None
+    settings: tuple[Setting, ...] = ()
+    look: tuple[int, ...] = ()
+    piled: bool = False
+
+
+def act_at(lm: LM, stage: int, point: Point, n_rows: int = 1, **what: Any) -> Act:
+    """An act at a point; a mask is set where a softmax takes its scores."""
+    place = lm.tap(stage, "pattern" if point == "mask" else point)
+    return Act(place.envoy, place.side, place.source, place.flat, point, n_rows, **what)
+
+
+def passed(
+    lm: LM,
+    ids: Tensor,
+    reads: Sequence[int],
+    finish: Callable[..., Any],
+    given: Sequence[Any] = (),
+    acts: Sequence[Act] = (),
+) -> Any:
+    """One request: a plain forward pass over prompts.
+
+    Args:
+        lm: a model that is on a server.
+        ids: (row, position) token ids.
+        reads: positions whose logits are read.
+        finish: what to make of it there, so that little comes back: (logits, seen, *given) to
+            a tensor or a list of them. ``logits`` are (row, read, vocabulary), ``seen`` is what
+            the acts looked at, in their order.
+        given: its further arguments.
+        acts: in the order in which a forward pass comes to them.
+
+    Raises:
+        MediationError: a model in training mode, and what the server answers.
+    """
+    lm.refuse_training_mode()
+    assert lm.backend is not None, "a model that is here runs here"
+    for act in acts:
+        if act.source:
+            # The first look inside a module must come before its forward begins.
+            _ = act.envoy.source
+    call = {"input_ids": ids, "use_cache": False}
+    if lm.unembeds_some:
+        call["logits_to_keep"] = torch.tensor(list(reads))
+    outer, inner = lm.trace_arguments(call)
+    eager = any(act.point in ("mask", "pattern") for act in acts)
+    # The body runs on the server: it names functions, tensors and envoys, never ``lm``.
+    root, own, positions, whole = lm.traced, lm.dtype, list(reads), not lm.unembeds_some
+    acts, given = shipped(list(acts)), shipped(list(given))
+    with (  # noqa: SIM117 - nnsight captures either body by the line of its own `with`
+        lm.lock,
+        torch.no_grad(),
+        attention(lm, "eager") if eager else nullcontext(),
+        by_value(),
+        root.trace(**outer, backend=lm.backend()) as tracer,
+    ):
+        with tracer.invoke(**inner):
+            seen: list[Tensor] = []
+            for act in acts:
+                opened(act)
+            for act in acts:
+                done(act, seen)
+            logits = read_at(root.output.logits, positions, whole, own)
+            found = save(finish(logits, seen, *given))
+    return found
+
+
+def read_at(logits: Tensor, positions: list[int], whole: bool, own: torch.dtype) -> Tensor:  # noqa: FBT001
+    """Inside a trace: (row, read, logit), at least in the model's own precision."""
+    logits = logits.to(torch.promote_types(logits.dtype, own))
+    if logits.ndim == 2:
+        # Of a position that the model chose by itself.
+        return logits[:, None].expand(-1, len(positions), -1)
+    return logits[:, positions] if whole else logits
+
+
+def only_logits(logits: Tensor, seen: list[Tensor]) -> Tensor:  # noqa: ARG001
+    """Inside a trace: the logits that were read."""
+    return logits.clone()
+
+
+def only_seen(logits: Tensor, seen: list[Tensor]) -> list[Tensor]:  # noqa: ARG001
+    """Inside a trace: what the acts looked at."""
+    return seen
+
+
+# --- inside a trace -------------------------------------------------------------------------
+
+
+def opened(act: Act) -> None:
+    """Make the values inside a module's forward known before the model runs."""
+    if act.source:
+        assert act.envoy.source is not None
+
+
+def done(act: Act, seen: list[Tensor]) -> None:
+    """Set and look at what a place has."""
+    if act.side != "source":
+        inner = act.envoy
+        side = act.side
+        if side == "assigned":
+            inner, side = getattr(act.envoy.source, act.source[0]), "output"
+        value = getattr(inner, side)
+        new = changed(act, value, seen)
+        if new is not value:
+            setattr(inner, side, new)
+        return
+    inner = act.envoy
+    for name in act.source:
+        inner = getattr(inner.source, name)
+    if act.point == "mask":
+        (scores, *rest), named = inner.inputs
+        inner.inputs = ((by_query(act, scores, seen), *rest), named)
+    else:
+        inner.output = by_query(act, inner.output, seen)
+
+
+def by_query(act: Act, value: Tensor, seen: list[Tensor]) -> Tensor:
+    """The same of (row, head, query, key), where a query is a position."""
+    rows = value.transpose(1, 2)
+    new = changed(act, rows.flatten(2), seen)
+    return new.reshape(rows.shape).transpose(1, 2).contiguous()
+
+
+def changed(act: Act, value: Tensor, seen: list[Tensor]) -> Tensor:
+    """The value (row, position, column) after all that is done to it; itself if nothing is."""
+    if act.enters is not None:
+        value = act.enters.to(value)
+    rows = value.reshape(act.n_rows, -1, value.shape[-1]) if act.flat else value
+    if act.settings:
+        old, rows = rows, rows.clone()
+        for one in act.settings:
+            here = (one.row, one.positions[:, None], one.columns)
+            rows[here] = set_to(one, old[here], rows).to(rows.dtype)
+        value = rows.reshape(value.shape)
+    seen.extend(rows[at : at + 1].clone() for at in act.look)
+    return torch.cat(seen) if act.piled else value
+
+
+def set_to(one: Setting, old: Tensor, rows: Tensor) -> Tensor:
+    """The new value (position, column): from the old one, and the rows that were set before."""
+    new = old * one.keep if one.keep else torch.zeros_like(old)
+    if one.source is not None:
+        new = new + one.take * rows[one.source, one.positions[:, None], one.columns]
+    if one.seen is not None:
+        new = new + one.take * one.seen.to(old)
+    if one.mean_of is not None:
+        several = rows[one.mean_of][:, one.positions][..., one.columns]
+        new = new + one.add * several.mean(0)
+    if one.added is not None:
+        more = one.added
+        if one.spread_of is not None:
+            own = rows[one.spread_of, one.positions[:, None], one.columns]
+            more = own.double().std(correction=0) * more
+        new = new + one.add * more.to(old.dtype)
+    if one.within is not None:
+        moved, arrays = one.within
+        alike = {n: a.to(old.dtype) if a.is_floating_point() else a for n, a in arrays.items()}
+        new = old + moved(old, new.expand_as(old), alike)
+    return new

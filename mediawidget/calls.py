@@ -125,7 +125,7 @@ def attention(lm: LM, implementation: str) -> Iterator[None]:
     for part in (config, *(parts if lm.encodes else ())):
         part._attn_implementation = implementation  # noqa: SLF001
     try:
-        with _DoubleSoftmax() if double else nullcontext():
+        with DoubleSoftmax() if double else nullcontext():
             yield
     finally:
         config._attn_implementation = before  # noqa: SLF001
@@ -133,7 +133,7 @@ def attention(lm: LM, implementation: str) -> Iterator[None]:
             part._attn_implementation = value  # noqa: SLF001
 
 
-class _DoubleSoftmax(TorchFunctionMode):
+class DoubleSoftmax(TorchFunctionMode):
     """Takes a softmax of double precision numbers in double precision."""
 
     def __torch_function__(

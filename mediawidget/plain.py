@@ -1,5 +1,7 @@
 """One run by the slow road: no trace, no grown batch, no cache, one prompt at a time.
 
+A model on a server is asked for the run and all that it takes from in one request (plain_remote).
+
 It shares with the engine the table of module paths, how a model is called as it is, and what is
 drawn at random, and nothing of how runs are laid out in a batch, so that it can contradict it.
 """
@@ -26,6 +28,7 @@ from .groups import Group, drawn_prompts
 from .mediators import Place, Point, mediator_named
 from .outcomes import filed
 from .plain_hooks import at_point
+from .plain_remote import held_sites, run_there
 from .reading import read
 from .readouts import KL_CLEAN, KL_CORRUPT
 from .runs import Run, roles_named
@@ -49,7 +52,9 @@ def plain_run(engine: Engine, run: Run, pair: int = 0) -> NDArray[np.float64]:
         for at in np.flatnonzero(group.members == pair):
             if run.base in group.frame.bases:
                 here, there = filed(group.gives, len(kept))
-                kept[here] = _Plain(engine, group, int(at)).run(run)[there]
+                strand = PlainStrand(engine, group, int(at))
+                far = engine.lm.backend is not None
+                kept[here] = (run_there(strand, run) if far else strand.run(run))[there]
     return kept
 
 
@@ -72,7 +77,7 @@ def within(part: Part, old: Tensor, new: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Plain:
+class PlainStrand:
     """Runs on one strand of one group."""
 
     engine: Engine
@@ -82,25 +87,26 @@ class _Plain:
     def run(self, run: Run) -> NDArray[np.float64]:
         """What the run keeps: (K,)."""
         reads = list(self.group.frame.read_at)
-        logits = self._logits(run, self._ids(run.base), reads)[None]
+        logits = self._logits(run, self.ids(run.base), reads)[None]
         references = None
         if {KL_CLEAN, KL_CORRUPT} & set(self.group.reading.columns):
-            references = (self._reference("clean"), self._reference("corrupt"))
+            references = (self.reference("clean"), self.reference("corrupt"))
         one = torch.zeros(1, dtype=torch.int64, device=logits.device)
         reading = self.group.reading.of(torch.tensor([self.at], device=logits.device))
         kept = read(logits, reading, one, (one, one), references)
         return kept[0].double().cpu().numpy()
 
-    def _reference(self, base: Base) -> Tensor:
+    def reference(self, base: Base) -> Tensor:
         """(1, vocabulary): the logits of a prompt as it is, where it is read first."""
         frame = self.group.frame
         first = frame.read_at[0]
         at = first if base in frame.bases else frame.partners[first]
-        return self._logits(Run(base), self._ids(base), [at])
+        return self._logits(Run(base), self.ids(base), [at])
 
     # --- forward passes ---------------------------------------------------------------------
 
-    def _ids(self, base: Base) -> Tensor:
+    def ids(self, base: Base) -> Tensor:
+        """Of a prompt of the pair: (position,)."""
         if base in self.group.frame.bases:
             return self.group.ids[self.group.frame.bases.index(base), self.at]
         assert self.group.others is not None
@@ -140,25 +146,25 @@ class _Plain:
     def _sets(self, run: Run, n: int) -> dict[tuple[int, Point], list[_Set]]:
         frame = self.group.frame
         found: dict[tuple[int, Point], list[_Set]] = {}
-        frozen = [self._frozen(site, run, n) for site in _held(run, frame.shape)]
+        frozen = [self._frozen(site, run, n) for site in held_sites(run, frame.shape)]
         for one in [*frozen, *(self._edited(site, edit, run, n) for site, edit in run.edits)]:
             found.setdefault((one.place.stage, one.place.point), []).append(one)
         return found
 
     def _frozen(self, site: Site, run: Run, n: int) -> _Set:
-        place, columns = self._where(site, n)
-        own = self._seen(Run(run.base), place, self._ids(run.base))
-        positions = self._positions(site)
+        place, columns = self.where(site, n)
+        own = self._seen(Run(run.base), place, self.ids(run.base))
+        positions = self.positions(site)
         value = own[list(positions)][:, columns]
         return _Set(place, positions, columns, lambda _: value)
 
     def _edited(self, site: Site, edit: Edit, run: Run, n: int) -> _Set:
-        place, columns = self._where(site, n)
+        place, columns = self.where(site, n)
         if isinstance(edit, Knockout):
             place = replace(place, point="mask")
-            return _Set(place, self._positions(site), columns, lambda _: -torch.inf)
+            return _Set(place, self.positions(site), columns, lambda _: -torch.inf)
         recipe = edit.recipe(run.base, site)
-        positions = self._positions(site)
+        positions = self.positions(site)
         if isinstance(recipe.constant, Values):
             positions = self.group.frame.captured(site.position)
         other = isinstance(recipe.source, str) and recipe.source not in self.group.frame.bases
@@ -191,9 +197,9 @@ class _Plain:
             ids = self.group.pools[source.base].ids[drawn]
             seen = self._seen(Run(source.base), place, ids)
         elif isinstance(source, Run):
-            seen = self._seen(source, place, self._ids(source.base))
+            seen = self._seen(source, place, self.ids(source.base))
         else:
-            seen = self._seen(Run(source), place, self._ids(source))  # type: ignore[arg-type]
+            seen = self._seen(Run(source), place, self.ids(source))  # type: ignore[arg-type]
         return seen[positions][:, columns]
 
     def _constant(
@@ -209,7 +215,7 @@ class _Plain:
             mean = torch.stack(seen).mean(dim=0)[rows][:, columns]
             return lambda _: mean
         if isinstance(constant, NoiseOf):
-            own = self._seen(Run(constant.base), place, self._ids(constant.base))
+            own = self._seen(Run(constant.base), place, self.ids(constant.base))
             spread = own[rows][:, columns].double().std(correction=0)
             drawn = noise_draw(constant, np.array(rows), len(columns))
             return lambda old: (spread * drawn.to(lm.device)).to(old.dtype)
@@ -217,20 +223,23 @@ class _Plain:
             # As exact as the numbers are; single precision would fail checks of double.
             vector = torch.tensor(constant.numbers, dtype=torch.float64, device=lm.device)
             return lambda old: vector.to(old.dtype).expand_as(old)
-        return self._given(constant, rows)
+        given = self.given(constant, rows)
+        return given.to
 
-    def _given(self, values: Values, rows: list[int]) -> Callable[[Tensor], Tensor]:
+    def given(self, values: Values, rows: list[int]) -> Tensor:
+        """What was captured at these positions: (position, column)."""
         frame = self.group.frame
         held = frame.captured(values.site.position)
         part = values.array[self.group.members[self.at], [held.index(p) for p in rows]]
-        return lambda old: torch.from_numpy(part).to(old)
+        return torch.from_numpy(np.asarray(part))
 
     # --- where --------------------------------------------------------------------------------
 
-    def _positions(self, site: Site) -> tuple[int, ...]:
+    def positions(self, site: Site) -> tuple[int, ...]:
+        """Those that a site has on this prompt."""
         return self.group.frame.positions(site.position)
 
-    def _where(self, site: Site, n: int) -> tuple[Place, NDArray[np.int64]]:
+    def where(self, site: Site, n: int) -> tuple[Place, NDArray[np.int64]]:
         """The place of a site and its columns there."""
         lm, frame = self.engine.lm, self.group.frame
         mediator = mediator_named(site.mediator)
@@ -254,18 +263,3 @@ def _setter(sets: list[_Set]) -> Callable[[Tensor], Tensor]:
         return new
 
     return change
-
-
-def _held(run: Run, shape: Any) -> list[Site]:
-    """Every frozen site, one by one."""
-    found = []
-    for held in run.freeze:
-        if isinstance(held, Site):
-            found.append(held)
-            continue
-        mediator = mediator_named(held)
-        for layer in range(mediator.n_layers(shape)):
-            for unit in range(mediator.units(shape)):
-                where = {mediator.index: unit} if mediator.index else {}
-                found.append(Site(held, layer, **where))
-    return found

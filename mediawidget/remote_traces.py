@@ -143,7 +143,7 @@ def passed(
     return found
 
 
-def read_at(logits: Tensor, positions: list[int], whole: bool, own: torch.dtype) -> Tensor:  # noqa: FBT001
+def read_at(logits: Tensor, positions: list[int], whole: bool, own: torch.dtype) -> Tensor:
     """Inside a trace: (row, read, logit), at least in the model's own precision."""
     logits = logits.to(torch.promote_types(logits.dtype, own))
     if logits.ndim == 2:

@@ -111,7 +111,7 @@ class Engine:
         groups = self.groups_of(roles_named(everything))
         work = [self._work(group, everything, len(runs), outcomes) for group in groups]
         done = self._chunks(work, Filing(self.lm, outcomes, top))
-        return Job(done, len(runs) * len(self.pairs), lambda: outcomes)
+        return Job(done, len(runs) * len(self.pairs), lambda: outcomes, self.lm.worker)
 
     def recall(self, runs: Sequence[Run], *, top: int = 0) -> Outcomes:
         """The same as ``evaluate``, for few runs asked one after another: a click.

@@ -7,9 +7,11 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from tqdm import tqdm
+
+from .turns import Turn, Worker, in_kernel
 
 _log = logging.getLogger(__name__)
 
@@ -31,12 +33,19 @@ class Job(Generic[T]):
         chunks: does one chunk a step and yields how many runs it finished.
         total: how many runs there are, each on each pair.
         finish: makes the result from what was finished, all of it or, after ``cancel``, a part.
+        worker: where its chunks wait for a server; None where they wait for nobody.
 
     A job started inside a running event loop (a notebook) goes on by itself between cells; else
-    it runs when its ``result`` is asked for.
+    it runs when its ``result`` is asked for. Cells run also while a chunk waits for a server.
     """
 
-    def __init__(self, chunks: Iterator[int], total: int, finish: Callable[[], T]) -> None:
+    def __init__(
+        self,
+        chunks: Iterator[int],
+        total: int,
+        finish: Callable[[], T],
+        worker: Worker | None = None,
+    ) -> None:
         self.total = total
         self.done = 0
         self.state: State = "waiting"
@@ -47,6 +56,8 @@ class Job(Generic[T]):
         self._result: T | None = None
         self._watchers: list[Callable[[Job[T]], None]] = []
         self._task: asyncio.Task[None] | None = None
+        self._worker = worker
+        self._turn: Turn | None = None
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -65,7 +76,7 @@ class Job(Generic[T]):
 
     def then(self, change: Callable[[T], U]) -> Job[U]:
         """The same work with another result; step the new job, not this one."""
-        return Job(self._chunks, self.total, lambda: change(self._finish()))
+        return Job(self._chunks, self.total, lambda: change(self._finish()), self._worker)
 
     def so_far(self) -> T:
         """The result as far as it has come; the work goes on."""
@@ -76,9 +87,16 @@ class Job(Generic[T]):
         self._watchers.append(callback)
 
     def cancel(self) -> None:
-        """Stop after the chunk that is running. What was finished stays in the result."""
-        if not self.finished:
-            self._end("cancelled")
+        """Stop after the chunk that is running. What was finished stays in the result.
+
+        A chunk that waits for a server is not waited for: what it brings is not in the result.
+        """
+        if self.finished:
+            return
+        turn = self._turn
+        self._end("cancelled")
+        if turn is not None:
+            turn.abandon()
 
     def step(self) -> bool:
         """Run one chunk; False when there was nothing left to do."""
@@ -89,6 +107,8 @@ class Job(Generic[T]):
         try:
             finished = next(self._chunks, None)
         except BaseException as error:
+            if self.finished:
+                return False  # it was cancelled while this chunk waited
             self.error = error
             self._end("failed")
             raise
@@ -115,9 +135,15 @@ class Job(Generic[T]):
             file=sys.stdout,
             disable=not progress,
         ) as bar:
-            bar.update(self.done)
-            while self.step():
-                bar.update(self.done - bar.n)
+            stop = self._show_status(bar)
+            try:
+                if self._turn is not None:
+                    self._turn.join()
+                bar.update(self.done)
+                while self.step():
+                    bar.update(self.done - bar.n)
+            finally:
+                stop()
         if self.error is not None:
             raise self.error
         assert self._result is not None
@@ -125,6 +151,9 @@ class Job(Generic[T]):
 
     def start(self) -> Job[T]:
         """Go on between cells, where an event loop runs; else wait for ``result``."""
+        return in_kernel(self._start)
+
+    def _start(self) -> Job[T]:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -134,11 +163,32 @@ class Job(Generic[T]):
 
     async def _run(self) -> None:
         try:
-            while self.step():
+            while await self._step():
                 await asyncio.sleep(BREATH)
         except Exception:  # noqa: BLE001
             # The watchers were told, and result() raises it again; there may be neither.
             _log.warning("a job failed", exc_info=True)
+
+    def _show_status(self, bar: tqdm[Any]) -> Callable[[], None]:
+        """Let the bar say what a server that is waited for says. Returns how to stop it."""
+        if self._worker is None or bar.disable:
+            return lambda: None
+        began = time.perf_counter()
+
+        def show(words: str) -> None:
+            bar.set_postfix_str(words, refresh=time.perf_counter() - began >= BAR_AFTER)
+
+        return self._worker.listen(show)
+
+    async def _step(self) -> bool:
+        if self._worker is None or self.finished:
+            return self.step()
+        self._turn = self._worker.do(self.step, asyncio.get_running_loop())
+        try:
+            # None where a cell took the chunk over before its turn came.
+            return await self._turn.future is not False
+        finally:
+            self._turn = None
 
     def _end(self, state: State) -> None:
         if state != "failed":

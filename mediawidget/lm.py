@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Sequence
 from inspect import signature
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from .readouts import Readout
 from .remote_traces import only_logits, passed
 from .sparing import leave_optimisers
 from .taps import Tap, elsewhere, tap
+from .turns import Lock, Worker
 from .two_texts import blank, n_positions, rows_of
 from .wiring import Wiring
 
@@ -108,10 +109,11 @@ class LM(Capabilities):
         self.origin: tuple[str, str | None] | None = None
         self._loaded: int | None = None
         self.paths = module_paths(module, paths)
-        self.lock = threading.RLock()
+        self.lock = Lock()
         self._contents = Contents(module)
         self.traced = _traced(module)
         self.backend: Callable[[], Any] | None = None
+        self._worker: Worker | None = None
         self.proven: tuple[tuple[int, ...], list[Check]] | None = None
         config: Any = getattr(module, "config", None)
         self._config = config
@@ -138,6 +140,20 @@ class LM(Capabilities):
     def blank(self) -> torch.Tensor:
         """Ids (1, position) of a prompt for a pass in which the prompt does not matter."""
         return torch.tensor(blank(encodes=self.encodes), device=self.device)
+
+    @property
+    def worker(self) -> Worker | None:
+        """Where a kernel lets its server be waited for; None of a model that is here."""
+        if self.backend is None:
+            return None
+        if self._worker is None:
+            here = ref(self)  # a thread that waits keeps no model
+
+            def remote() -> Any:
+                return getattr(here(), "remote", None)
+
+            self._worker = Worker(remote)
+        return self._worker
 
     # --- text -------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -170,7 +171,9 @@ class Study(Logbook, Estimates):
         They are run anew whenever they are asked for, one pass of two rows a pair, for no cheaper
         way sees every change of a weight.
         """
-        self.admit(self.engine.evaluate([]).bases)
+        with self.unmoved():
+            bases = self.engine.evaluate([]).bases
+        self.admit(bases)
         return self.known_total
 
     @property
@@ -267,16 +270,18 @@ class Study(Logbook, Estimates):
         proven = self._proven.get(kinds)
         name, edit = " + ".join(self.labels(tuple(edits))), common_edit(edits)
         asked = Asked({}, (name,), [edits], [held], edit, facts=frozen_facts(held))
-        if proven:
-            outcomes = self.engine.recall(asked.runs, top=TOP)
-        else:
-            once = asked.checks(self.engine)
-            outcomes = self.engine.job(asked.runs, once=once, top=TOP).result()
+        with self.unmoved():
+            if proven:
+                outcomes = self.engine.recall(asked.runs, top=TOP)
+            else:
+                once = asked.checks(self.engine)
+                outcomes = self.engine.job(asked.runs, once=once, top=TOP).result()
         if self.admit(outcomes.bases) and proven:
             return self.intervene(edits, held)  # what was proven is of weights that are no more
         effect = asked.unproven(self.engine, self.contrast, self._metric, outcomes)
         if not proven:
-            proven = proofs(self.engine, effect, outcomes, [edits], [held])
+            with self.unmoved():
+                proven = proofs(self.engine, effect, outcomes, [edits], [held])
             # Only what was really compared, and held, goes for the next ones too.
             if int(effect.status) == Status.EXACT and all(
                 check.ok is not False or check.name == "precision" for check in proven
@@ -348,6 +353,25 @@ class Study(Logbook, Estimates):
 
     def _no_history(self) -> History:
         return History(renamed=lambda: self._watchers.tell("name"))
+
+    @contextmanager
+    def unmoved(self) -> Iterator[None]:
+        """For what is run in it: nobody asks this study something else meanwhile.
+
+        A cell may, while a click waits for a server.
+
+        Raises:
+            MediationError: somebody did, so what was run is no answer any more.
+        """
+        before = self.engine, self.revision
+        yield
+        require(
+            before == (self.engine, self.revision),
+            "The prompts or the edit changed while this was run.",
+            value=f"revision {before[1]}",
+            expected=f"revision {self.revision}",
+            fix="ask it again of what the study asks now",
+        )
 
     def admit(self, bases: Any) -> bool:
         """Take new base runs as the present truth; if they moved, forget what is older.

@@ -71,7 +71,8 @@ def top_k(  # noqa: PLR0913 - all but the first two are named
         ('L0H0', 'L1H0', 'L2H0')
     """
     chooser = _chooser(study, k, mediator, direction, by, split(study, select_on, report_on, seed))
-    return Job(chooser.by_single(), chooser.total_single, chooser.result).result(progress)
+    job = Job(chooser.by_single(), chooser.total_single, chooser.result, study.lm.worker)
+    return job.result(progress)
 
 
 def greedy(  # noqa: PLR0913 - all but the first two are named
@@ -121,7 +122,7 @@ def greedy_job(  # noqa: PLR0913 - all but the first two are named
 ) -> Job[Selection]:
     """The same, not yet started; cancelled, it has the sites of the steps that were finished."""
     chooser = _chooser(study, k, mediator, direction, by, split(study, select_on, report_on, seed))
-    return Job(chooser.greedily(), chooser.total_greedy, chooser.result)
+    return Job(chooser.greedily(), chooser.total_greedy, chooser.result, study.lm.worker)
 
 
 # --- inside ---------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from IPython.display import display
 from ..errors import MediationError
 from ..mediators import mediator_named
 from ..statistics import FEWEST
+from ..turns import in_kernel
 from ._desk import Desk
 from ._parts import Cells, Later, Part, Written
 from ._saved import SavedPicture, in_notebook
@@ -55,6 +56,14 @@ class Page(anywidget.AnyWidget, Leaving):
     def _html(self) -> str:
         """The same numbers as plain HTML, every text escaped."""
         raise NotImplementedError
+
+    def notify_change(self, change: Any) -> None:
+        """Tell of a trait on the kernel's own thread, where those who observe it live."""
+        in_kernel(lambda: super(Page, self).notify_change(change))
+
+    def send(self, content: Any, buffers: Any = None) -> None:
+        """Send a message from the kernel's own thread, in order with the traits."""
+        in_kernel(lambda: super(Page, self).send(content, buffers))
 
     def close(self) -> None:
         """Let go of the page."""
@@ -233,7 +242,8 @@ class View(Page):
     def _refresh_view(self) -> None:
         # The first pass of a model is slow; it should not be the one that is timed.
         self.study.known_total  # noqa: B018
-        payload = view_payload(self.study, self.panels, self._pair, self._base_tokens())
+        tokens = self._base_tokens()
+        payload = view_payload(self.study, self.panels, self._pair, tokens)
         self.write("view", payload)
 
     def _keep_clicked_cell(self) -> None:
@@ -276,7 +286,9 @@ class View(Page):
         # The revision sees what the weights' version does not: numbers written behind its back.
         question = (self.study.engine, self.study.revision, self.study.lm.version())
         if self._tokens is None or self._tokens[0] != question:
-            self._tokens = (question, BaseTokens(self.study))
+            with self.study.unmoved():
+                tokens = BaseTokens(self.study)
+            self._tokens = (question, tokens)
         return self._tokens[1]
 
     def write(self, name: str, value: dict[str, Any]) -> None:

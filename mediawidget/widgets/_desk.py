@@ -2,14 +2,17 @@
 
 Which thread runs a comm callback depends on the version of ipykernel, and two traces of one model
 at once go wrong. So a callback only puts its request on the event loop of the kernel's main thread,
-where cells run too, and returns.
+where cells run too, and returns. Where a server must be waited for, the loop hands it on to the
+model's worker, which takes turns with the loop, one request after the other.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..asking import Asked
@@ -20,9 +23,10 @@ from ..jobs import Job
 from ..results import frozen_facts
 from ..runs import common_edit
 from ..sites import Site
+from ..turns import beside, running_loop
 from ._goals import EDITS
 from ._intervals import interval_answer
-from ._parts import Action, Request, running_loop
+from ._parts import Action, Request
 from ._straight import straight
 from ._typed import sites_of
 from .exports.answer import export_answer
@@ -38,6 +42,9 @@ _log = logging.getLogger(__name__)
 PROGRESS_EVERY = 0.05
 """Seconds between progress messages: a page draws no more than 20 a second."""
 
+AT_ONCE = ("cancel", "intervals")
+"""What runs nothing and waits for nobody."""
+
 
 class Desk:
     """Takes a view's requests, does them in order, and answers each."""
@@ -46,6 +53,8 @@ class Desk:
         self._view = view
         self._sweep: Sweeping | None = None
         self._loop = running_loop()
+        self._thread = threading.get_ident()
+        self._waiting: deque[Request] = deque()
         self._rests: tuple[object, dict[int, Any]] = (None, {})
         self._actions: dict[str, Action] = {
             "intervene": self._intervene,
@@ -69,6 +78,7 @@ class Desk:
         for part in view.parts.values():
             self._actions |= part.actions()
         view.on_msg(self._receive)
+        self._unheard = self._listen()
 
     @property
     def _study(self) -> Study:
@@ -76,6 +86,8 @@ class Desk:
 
     def close(self) -> None:
         """Stop what a click runs; what was finished is kept."""
+        self._unheard()
+        self._waiting.clear()
         self._cancel({})
 
     def _receive(self, _view: object, content: object, _buffers: object) -> None:
@@ -83,9 +95,46 @@ class Desk:
         if not isinstance(content, Mapping) or content.get("kind") != "request":
             return
         if self._loop is not None and self._loop.is_running():
-            self._loop.call_soon_threadsafe(self.do, content)
+            self._loop.call_soon_threadsafe(self._take, content)
         else:
             self.do(content)
+
+    def _take(self, request: Request) -> None:
+        """On the kernel's loop: do it, or where it would hold up the kernel hand it on."""
+        worker = self._study.lm.worker
+        if worker is None or request.get("action") in AT_ONCE:
+            self.do(request)
+            return
+        self._waiting.append(request)
+        beside(worker, self._next)
+
+    def _next(self) -> None:
+        """Do the request that has waited longest, unless a newer click says all that it says."""
+        if not self._waiting:
+            return  # the view was closed
+        request = self._waiting.popleft()
+        newer = self._waiting[0].get("action") if self._waiting else None
+        if request.get("action") == newer == "intervene":
+            self._view.send({"kind": "reply", "id": request.get("id", 0), "ok": True})
+        else:
+            self.do(request)
+
+    def _listen(self) -> Callable[[], None]:
+        """Tell the page what a server says of the request that waits. Returns how to stop it."""
+        worker, loop = self._study.lm.worker, self._loop
+        if worker is None or loop is None:
+            return _no_more
+
+        def tell(words: str) -> None:
+            self._view.send({"kind": "waiting", "words": words})
+
+        def hear(words: str) -> None:
+            if threading.get_ident() == self._thread:
+                tell(words)  # a cell waits, and the loop with it
+            elif loop.is_running():
+                loop.call_soon_threadsafe(tell, words)
+
+        return worker.listen(hear)
 
     def do(self, request: Request) -> None:
         """Do one request and answer it. An error is an answer, and changes nothing."""
@@ -194,7 +243,8 @@ class Desk:
         name = " + ".join(study.labels(list(edits)))
         facts = frozen_facts(freeze)
         asked = Asked({}, (name,), [edits], [freeze], common_edit(edits), facts=facts)
-        effect = study.ask(asked).result(progress=False)
+        with study.unmoved():
+            effect = study.ask(asked).result(progress=False)
         if study.admit(effect.bases):
             raise MediationError(
                 "The weights have changed since this was selected.",
@@ -347,6 +397,10 @@ class Sweeping:
             "state": state,
         }
         self._view.send(message)
+
+
+def _no_more() -> None:
+    """Nobody listens."""
 
 
 def void(_value: object) -> None:

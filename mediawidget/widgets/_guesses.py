@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import MediationError
 from ..status import Status
-from ._parts import running_loop
+from ..turns import beside, in_kernel, running_loop
 
 if TYPE_CHECKING:
     from ._base import View
@@ -47,6 +47,9 @@ class Guesses:
 
     def soon(self) -> None:
         """Look on the kernel's loop, once what runs now is done."""
+        in_kernel(self._soon)
+
+    def _soon(self) -> None:
         loop = running_loop()
         if loop is not None and not self._waiting:
             self._waiting = True
@@ -79,8 +82,13 @@ class Guesses:
         study = self._view.study
         # Once, whatever comes of it: cells that stay empty would be asked for again and again.
         self._asked.append(self._question(panel))
-        try:
-            study.estimate(panel.mediator, panel.by, edit=panel.sweep(study).edit)
-        except MediationError:
-            _log.debug("no estimate of %s", panel.key, exc_info=True)
-            self.soon()
+        edit = panel.sweep(study).edit
+
+        def estimate() -> None:
+            try:
+                study.estimate(panel.mediator, panel.by, edit=edit)
+            except MediationError:
+                _log.debug("no estimate of %s", panel.key, exc_info=True)
+                self.soon()
+
+        beside(study.lm.worker, estimate)

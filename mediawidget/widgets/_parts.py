@@ -18,6 +18,7 @@ from ..edits import Edit
 from ..errors import MediationError, error_fields
 from ..jobs import BREATH
 from ..sites import Site
+from ..turns import beside, in_kernel, running_loop
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -34,7 +35,8 @@ page hears of its progress."""
 class Written(t.Dict):
     """A trait that the view alone writes; setting it raises.
 
-    A part that waits to be drawn is drawn when its trait is read.
+    A part that waits to be drawn is drawn when its trait is read; of a model on a server, what was
+    drawn last is read.
     """
 
     def get(self, obj: Any, cls: Any = None) -> Any:
@@ -122,7 +124,8 @@ class Part(ABC):
             if not isinstance(error, MediationError):
                 _log.warning("the part %r could not be drawn", self.NAME, exc_info=True)
             payload = {"revision": self.study.revision, "error": error_fields(error)}
-        self.view.write(self.NAME, payload)
+        if not self.view.later.waits(self):  # a newer one is to come, if cells went on meanwhile
+            self.view.write(self.NAME, payload)
 
     def follow(self, event: str) -> None:
         """There is news."""
@@ -152,6 +155,13 @@ class Later:
 
     def draw(self, part: Part) -> None:
         """Draw a part as soon as what runs now is done."""
+        in_kernel(lambda: self._draw(part))
+
+    def waits(self, part: Part) -> bool:
+        """Whether a part is still to be drawn."""
+        return part in self._due
+
+    def _draw(self, part: Part) -> None:
         loop = running_loop()
         if loop is None:
             part.draw()
@@ -163,24 +173,23 @@ class Later:
             loop.call_soon(self._next, loop)
 
     def settle(self, name: str) -> None:
-        """Draw the part of this name now, if it waits."""
+        """Draw the part of this name now, if it waits and no server must be waited for."""
         for part in [part for part in self._due if name == part.NAME]:
-            self._due.remove(part)
-            part.draw()
+            if part.study.lm.worker is None:
+                self._due.remove(part)
+                part.draw()
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._due:
+            beside(self._due[0].study.lm.worker, lambda: self._draw_one(loop))
+        else:
+            self._waiting = False
+
+    def _draw_one(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             if self._due:
                 self._due.pop(0).draw()
         finally:
             self._waiting = bool(self._due)
             if self._waiting:
-                loop.call_later(BREATH, self._next, loop)
-
-
-def running_loop() -> asyncio.AbstractEventLoop | None:
-    """The loop that this runs on, None in a script."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+                in_kernel(lambda: loop.call_later(BREATH, self._next, loop))

@@ -18,9 +18,10 @@ from ..abstraction.hypotheses import Hypotheses, as_hypotheses
 from ..errors import MediationError, error_fields, require
 from ..mediators import mediator_named
 from ..sites import Site
+from ..turns import beside, running_loop
 from ._base import Page, front_end
 from ._designing import SIDES, pair_payload, said_by, static_html, tokens_of
-from ._parts import Written, running_loop
+from ._parts import Written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,6 +160,7 @@ class CounterfactualDesigner(Page):
             expected=f"layers 0 to {len(layers) - 1}, positions 0 to {len(positions) - 1}",
             fix="designer.run() runs all",
         )
+        key = self._key()
         from ..abstraction.interchange import interchange  # with torch
         from ..abstraction.measuring import outputs_of
 
@@ -171,7 +173,7 @@ class CounterfactualDesigner(Page):
             answer=self._answer,
             among=self._among,
         )
-        _, known = self._runs.setdefault(self._key(), (one, {}))
+        _, known = self._runs.setdefault(key, (one, {}))
         known |= {"base": int(said.base[0]), "source": int(said.source[0, 0])}
         for site, after in zip(sites, said.after[:, 0], strict=True):
             known[site.layer, site.position] = int(after)
@@ -220,9 +222,13 @@ class CounterfactualDesigner(Page):
         if not isinstance(content, Mapping) or "do" not in content:
             return
         if self._loop is not None and self._loop.is_running():
-            self._loop.call_soon_threadsafe(self._do, content)
+            self._loop.call_soon_threadsafe(self._take, content)
         else:
             self._do(content)
+
+    def _take(self, content: Mapping[str, Any]) -> None:
+        """On the kernel's loop: do it, or where it would hold up the kernel hand it on."""
+        beside(self._lm.worker, lambda: self._do(content))
 
     def _do(self, content: Mapping[str, Any]) -> None:
         """Do what the page asks. Whatever fails is said on it."""

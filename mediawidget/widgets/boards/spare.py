@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from ...jobs import Job
-from .._parts import running_loop
+from ...turns import in_kernel, running_loop
 
 QUIET = 0.25
 """Seconds after an answer before anything else is run."""
@@ -36,7 +36,7 @@ class Spare:
         if loop is None:
             self._begin().result()
         else:
-            self._timer = loop.call_later(QUIET, lambda: self._begin().start())
+            self._timer = in_kernel(lambda: loop.call_later(QUIET, lambda: self._begin().start()))
 
     def stop(self) -> None:
         """Run no more of it; what was run is kept."""

@@ -146,7 +146,8 @@ class Worth:
         keys = [_key(mode, circuit) for circuit in circuits]
         new = {k: c for k, c in zip(keys, circuits, strict=True) if k not in self._known}
         if new:
-            found = self.values(mode)(list(new.values()))
+            with self.study.unmoved():
+                found = self.values(mode)(list(new.values()))
             self._known.update(zip(new, found, strict=True))
         return np.array([self._known[key] for key in keys])
 
@@ -167,7 +168,7 @@ class Worth:
                 self.of(mode, part)
                 yield len(part)
 
-        return Job(chunks(), len(new), lambda: len(new))
+        return Job(chunks(), len(new), lambda: len(new), self.study.lm.worker)
 
     def job_around(self, circuit: Circuit, mode: Mode) -> Job[int]:
         """The network without a circuit, and the circuit without each of its elements."""

@@ -1,0 +1,308 @@
+"""Work that waits for a server: beside the kernel's thread, and yet never at the same time.
+
+Such work has a thread of its own, for a kernel that waits answers nobody. But a study and its views
+are changed by cells too, and two threads in one study go wrong. So the two take turns: while the
+work computes, the kernel's loop stands still, as if it did the work itself; while the work waits,
+inside a model's ``Lock``, the kernel goes on. What belongs on the kernel's own thread is done there
+meanwhile (``in_kernel``): traits and those who observe them, tasks and timers of the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+IDLE = 60.0
+"""Seconds without work after which the thread ends; the next work starts another."""
+
+LOOK = 0.1
+"""Seconds after which who waits in a cell looks again; an interrupt gets in between."""
+
+
+class _Here(threading.local):
+    turn: Turn | None = None
+
+
+_here = _Here()
+
+
+class Abandoned(Exception):  # noqa: N818 - nothing went wrong
+    """What was waited for is not wanted any more."""
+
+
+class Turn:
+    """A piece of work beside a loop.
+
+    Args:
+        worker: on whose thread.
+        work: what is done; what it returns and raises is that of ``future``.
+        loop: which stands still meanwhile.
+
+    Attributes:
+        future: of the loop; None where the work was abandoned before it began.
+    """
+
+    def __init__(
+        self, worker: Worker, work: Callable[[], Any], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.future: asyncio.Future[Any] = loop.create_future()
+        self.ended = self.holds = False
+        self._worker, self._work, self._loop = worker, work, loop
+        self._began = self._abandoned = False
+        self._depth = 0
+        self._granted = threading.Semaphore(0)
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+
+    # --- on the kernel's thread -------------------------------------------------------------------
+
+    def serve(self) -> None:
+        """Stand still until the work waits or ends, and do what it asks for meanwhile."""
+        interrupt: KeyboardInterrupt | None = None
+        self._granted.release()
+        while True:
+            try:
+                call = self._calls.get()
+            except KeyboardInterrupt as error:  # the work is in the middle of something
+                interrupt = error
+                continue
+            if call is None:
+                break
+            call()
+        if interrupt is not None:
+            raise interrupt
+
+    def abandon(self) -> None:
+        """Nobody wants it any more: it is not begun, or ends at its next wait, that of now too."""
+        self._abandoned = True
+        if self._depth:
+            self._worker.give_up()
+
+    def join(self) -> None:
+        """Wait in a cell until it has ended; what has not begun is abandoned."""
+        if not self._began:
+            self.abandon()
+        elif not self.holds:  # else the kernel does something for this very work
+            while not self.ended:
+                self._worker.serve(LOOK)
+
+    # --- on the worker's thread -------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Take the kernel's turn and do the work."""
+        _here.turn = self
+        value, error = None, None
+        self._take()
+        try:
+            if not self._abandoned:
+                self._began = True
+                value = self._work()
+        except BaseException as caught:  # noqa: BLE001 - whoever awaits it hears of it
+            error = caught
+        self.ended, _here.turn = True, None
+        self._do(lambda: self._settle(value, error))
+        self._leave()
+
+    def wait(self) -> None:
+        """A wait begins: the kernel may go on."""
+        self._depth += 1
+        if self._depth == 1:
+            self._leave()
+
+    def back(self) -> None:
+        """A wait is over.
+
+        Raises:
+            Abandoned: what was waited for is not wanted any more.
+        """
+        self._depth -= 1
+        if self._depth == 0:
+            self._take()
+            if self._abandoned:
+                raise Abandoned
+
+    def ask(self, call: Callable[[], T]) -> T:
+        """Have it done on the kernel's thread, which stands still."""
+        if not self.holds:
+            return call()
+        answer: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+
+        def do() -> None:
+            try:
+                answer.put((call(), None))
+            except BaseException as error:  # noqa: BLE001 - it is the work's
+                answer.put((None, error))
+
+        self._calls.put(do)
+        value, error = answer.get()
+        if error is not None:
+            raise error
+        return value  # type: ignore[no-any-return]
+
+    def _do(self, call: Callable[[], None]) -> None:
+        if self.holds:
+            self._calls.put(call)
+
+    def _take(self) -> None:
+        if self._worker.request(self, self._loop):
+            self._granted.acquire()
+            self.holds = True
+
+    def _leave(self) -> None:
+        # Without a loop there was nobody to stand still.
+        if self.holds:
+            self.holds = False
+            self._calls.put(None)
+
+    def _settle(self, value: Any, error: BaseException | None) -> None:
+        if self.future.done():
+            return
+        if error is None:
+            self.future.set_result(value)
+        else:
+            self.future.set_exception(error)
+
+
+class Server(Protocol):
+    """What is known of what is waited for."""
+
+    @property
+    def status(self) -> str:
+        """What the server said last of the request that waits, as words; empty where none does."""
+
+    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Be told of another status, on any thread. Returns how to stop it."""
+
+    def cancel(self) -> None:
+        """Make the request that waits give up."""
+
+
+class Worker:
+    """The thread for what waits for one server: one piece of work after the other.
+
+    Args:
+        server: gives what is known of it; None where nothing is.
+    """
+
+    def __init__(self, server: Callable[[], Server | None]) -> None:
+        self._server = server
+        self._turns: queue.SimpleQueue[Turn] = queue.SimpleQueue()
+        self._asking: queue.SimpleQueue[Turn] = queue.SimpleQueue()
+        self._guard = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def status(self) -> str:
+        """What the request that waits now waits for, as words; empty where none does."""
+        server = self._server()
+        return "" if server is None else server.status
+
+    def listen(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        """Be told of every other status, on any thread. Returns how to stop it."""
+        server = self._server()
+        if server is None:
+            return lambda: None
+        return server.listen(lambda *_: callback(self.status))
+
+    def give_up(self) -> None:
+        """Make the request that waits now give up."""
+        server = self._server()
+        if server is not None:
+            server.cancel()
+
+    def do(self, work: Callable[[], Any], loop: asyncio.AbstractEventLoop) -> Turn:
+        """Do it after all that was given before; from the loop's thread."""
+        turn = Turn(self, work, loop)
+        with self._guard:
+            self._turns.put(turn)
+            if self._thread is None:
+                # A kernel that ends does not wait for a server.
+                self._thread = threading.Thread(target=self._run, daemon=True, name="mediawidget")
+                self._thread.start()
+        return turn
+
+    def request(self, turn: Turn, loop: asyncio.AbstractEventLoop) -> bool:
+        """Ask the kernel to stand still; False where there is none any more."""
+        self._asking.put(turn)
+        try:
+            loop.call_soon_threadsafe(self.serve)
+        except RuntimeError:
+            self._asking.get_nowait()
+            return False
+        return True
+
+    def serve(self, timeout: float = 0.0) -> None:
+        """On the kernel's thread: stand still for the work that asked for it."""
+        try:
+            turn = self._asking.get(timeout=timeout) if timeout else self._asking.get_nowait()
+        except queue.Empty:
+            return  # it was served in a cell
+        turn.serve()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                turn = self._turns.get(timeout=IDLE)
+            except queue.Empty:
+                with self._guard:
+                    if self._turns.empty():
+                        self._thread = None
+                        return
+                continue
+            turn.run()
+            del turn
+
+
+class Lock:
+    """One trace of a model at a time. Who waits in it beside the kernel gives it its turn back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        if _here.turn is not None:
+            _here.turn.wait()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        if _here.turn is not None:
+            _here.turn.back()
+
+
+def in_kernel(call: Callable[[], T]) -> T:
+    """Do it on the kernel's thread, where this is work beside it; else here."""
+    return call() if _here.turn is None else _here.turn.ask(call)
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that this runs on, or beside; None in a script."""
+    try:
+        return in_kernel(asyncio.get_running_loop)
+    except RuntimeError:
+        return None
+
+
+def beside(worker: Worker | None, work: Callable[[], Any]) -> None:
+    """Do it on the worker, where there is one and a loop that would wait; else here and now."""
+    loop = running_loop()
+    if worker is None or loop is None or _here.turn is not None:
+        work()
+        return
+    worker.do(work, loop).future.add_done_callback(_log_failure)
+
+
+def _log_failure(future: asyncio.Future[Any]) -> None:
+    error = None if future.cancelled() else future.exception()
+    if error is not None:
+        _log.warning("work beside the kernel failed", exc_info=error)
+
+
+__all__ = ["Abandoned", "Lock", "Turn", "Worker", "beside", "in_kernel", "running_loop"]

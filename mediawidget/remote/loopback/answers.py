@@ -177,7 +177,7 @@ class Answers(BaseHTTPRequestHandler):
         except ValueError:
             raise Refusal(
                 400,
-                "Invalid API key format. API keys must be in the format: "
+                f"Invalid API key format: '{key}'. API keys must be in the format: "
                 "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx.",
             ) from None
         if not hmac.compare_digest(key.encode(), self.loopback.key.encode()):

@@ -45,7 +45,7 @@ class Deployed:
 
     def __init__(self, lm: LM, name: str) -> None:
         self.name = name
-        self.revision = (lm.origin or ("", None))[1] or "main"
+        self.revision = (lm.origin or ("", None))[1]
         with lm.lock:
             module = _apart(lm.hf)
         self._double = lm.dtype == torch.float64
@@ -67,14 +67,14 @@ class Deployed:
         """
         try:
             asked = json.loads(key.partition(":")[2])
-            name, revision = str(asked["repo_id"]), asked.get("revision") or "main"
+            name, revision = str(asked["repo_id"]), asked.get("revision")
         except (KeyError, TypeError, ValueError):
             name, revision = key, self.revision
         same = name == self.name or Path(name).resolve() == Path(self.name).resolve()
-        if not same or revision != self.revision:
+        if not same or (revision or "main") != (self.revision or "main"):
             raise RefusedError(
-                f"Could not deploy this model. {name} ({revision}) is not here: this server has "
-                f"{self.name} ({self.revision}) alone."
+                f"Could not deploy this model. {name} ({revision or 'main'}) is not here: this "
+                f"server has {self.name} ({self.revision or 'main'}) alone."
             )
 
     def run(
@@ -202,8 +202,10 @@ def _forget(label: str) -> None:
     """What nnsight and Python remember of a body's lines."""
     linecache.cache.pop(label, None)
     SOURCES.pop(label, None)
-    for site in [site for site in BLOCKS if site[0] == label]:
-        del BLOCKS[site]
+    # Listed at once, for other threads trace meanwhile.
+    for site in list(BLOCKS):
+        if site[0] == label:
+            del BLOCKS[site]
 
 
 def _plain(blob: bytes) -> bytes:

@@ -49,7 +49,7 @@ def proofs(
         words = "There was nothing to run."
         return [Check(name, None, words) for name in ("self-patch", "full cut", "plain forward")]
     return [
-        *_engine_checks(engine, cells, outcomes),
+        *engine_checks(engine, cells, outcomes),
         *_plain_check(engine, effect, cells, freezes),
     ]
 
@@ -135,6 +135,9 @@ def _plain_check(
 def _precision(engine: Engine, effect: Effect, run: Run, effect_here: float) -> Check:
     """How far the strongest cell's effect is from its value in single precision."""
     lm, name = engine.lm, str(engine.lm.dtype).removeprefix("torch.")
+    if lm.backend is not None:
+        words = f"Not compared: the weights are on a server, in {name} alone."
+        return Check("precision", None, words)
     wide = widened(engine)
     if wide is None:
         words = f"Not compared: this model in float32 does not fit beside itself in {name}."
@@ -179,8 +182,11 @@ def full_cut(lm: LM, equal: bool) -> Site | None:
     return Site("residual", layer=lm.n_layers // 2 if early else lm.n_layers)
 
 
-def _engine_checks(engine: Engine, cells: Sequence[Edits], outcomes: Outcomes) -> list[Check]:
-    """Read the outcome of ``check_runs``, which stand behind both directions of ``cells``."""
+def engine_checks(engine: Engine, cells: Sequence[Edits], outcomes: Outcomes) -> list[Check]:
+    """A self-patch and a full cut: the outcome of ``check_runs``.
+
+    They stand behind both directions of ``cells``.
+    """
     known = outcomes.kept[2 * len(cells) :]
     site = _checked_site(cells)
     done = outcomes.ran[2 * len(cells) :].all(axis=0)

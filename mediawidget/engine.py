@@ -35,6 +35,7 @@ from .runner import Batch, Result
 from .runs import Run, roles_named
 from .sites import Site
 from .sources import Sources, fit_to_keep, sources_of
+from .validity import Check
 
 Axes = Mapping[str, tuple[int | str, ...]]
 """Names of axes -> their coordinates, in order."""
@@ -64,6 +65,9 @@ class Engine:
         budget: bytes a chunk may take; None asks the machine each time.
         roles: per pair the names of its positions.
         columns: what is kept of every run (``readouts.joined``).
+
+    Attributes:
+        proves: whether its model's server is put to the proof before the first number.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Engine:
         self.pairs = tuple(pairs)
         self.budget = budget
         self.columns = joined(columns)
+        self.proves = lm.backend is not None
         self.roles = [spans(named) for named in roles] or [{} for _ in self.pairs]
         self._groups: dict[frozenset[str], list[Group]] = {}
         self._kept: dict[int, Sources] = {}
@@ -171,6 +176,7 @@ class Engine:
         mediator = mediator_named(site.mediator)
         touching = [run, Run(run.base, {site: Zero()})]
         self._refuse_impossible(touching)
+        self.prove()
         found: dict[int, NDArray[Any]] = {}
         for group in self.groups_of(roles_named(touching)):
             if run.base in group.frame.bases and group.gives != "wrong":
@@ -205,6 +211,7 @@ class Engine:
 
     def _chunks(self, work: list[_Work], filing: Filing) -> Iterator[int]:
         """Do one chunk a step; yield how many (run, pair) it finished."""
+        self.prove()
         version, outcomes = self.lm.version(), filing.outcomes
         if self.lm.device.type == "cpu":
             fit_allocator(budget_bytes(self.lm.device) if self.budget is None else self.budget)
@@ -235,6 +242,21 @@ class Engine:
             filing.add(one.group, one.index, part.pairs, runs, result)
 
     # --- parts ------------------------------------------------------------------------------
+
+    def prove(self) -> list[Check]:
+        """Before the first number of a server: see that it computes what it is asked.
+
+        Returns:
+            What was compared; nothing of a model that is here.
+
+        Raises:
+            MediationError: it does not.
+        """
+        if not self.proves:
+            return []
+        from .remote.proving import first_contact
+
+        return first_contact(self)
 
     def cost(self, runs: Sequence[Run], once: Sequence[Run] = ()) -> tuple[int, int]:
         """How many runs on how many passes a job would be, as it would be cut.

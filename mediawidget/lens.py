@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from .architectures import follow
 from .errors import MediationError
+from .lens_remote import lens_numbers, read_there, through_the_end
 from .looking import look
+from .remote_traces import only_logits
 from .runs import Run
 from .sites import Site
 
@@ -54,17 +56,19 @@ def logit_lens(engine: Engine, pair: int, run: Run, top: int = TOP) -> Lens:
     model's own, so after the last block this is the model's own next-token distribution.
 
     Raises:
-        MediationError: the model has no final norm that is known, predicts labels, or is on a
-            server; and what ``Engine.evaluate`` raises for the run.
+        MediationError: the model has no final norm that is known, or predicts labels; and what
+            ``Engine.evaluate`` raises for the run.
     """
     lm = engine.lm
     refuse_no_way_out(lm)
-    layers = [Site("residual", layer) for layer in range(lm.n_layers + 1)]
-    stream = torch.stack(look(engine, pair, run, layers))
-    n_layers, n_positions, width = stream.shape
     answers = engine.pairs[pair].answers
     if engine.pairs[pair].strands[0].forced:
         answers = (answers[0][:1], answers[1][:1])
+    if lm.backend is not None:
+        return Lens(*read_there(engine, pair, run, answers, top))
+    layers = [Site("residual", layer) for layer in range(lm.n_layers + 1)]
+    stream = torch.stack(look(engine, pair, run, layers))
+    n_layers, n_positions, width = stream.shape
     parts = [
         _read(lm, part, answers, top)
         for part in torch.split(stream.reshape(-1, width), max(1, AT_ONCE // lm.vocabulary))
@@ -81,7 +85,12 @@ def logits_of(lm: LM, stream: Tensor, *, gradients: bool = False) -> Tensor:
 
     The model runs on one token, and what its final norm reads is exchanged for ``stream``; so all
     that stands behind is computed by the model's own code. ``gradients``: of the stream.
+
+    On a server this is one request, without gradients.
     """
+    if lm.backend is not None:
+        found: Tensor = through_the_end(lm, stream, only_logits)[:, 0]
+        return found
     norm: nn.Module = follow(lm.hf, lm.paths.final_norm)
 
     def exchange(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -100,22 +109,18 @@ def _read(
     lm: LM, stream: Tensor, answers: tuple[tuple[int, ...], ...], top: int
 ) -> tuple[NDArray[Any], ...]:
     """Of some rows: likeliest tokens, their probabilities, those of the answers."""
-    logits = logits_of(lm, stream)
-    wide = torch.promote_types(logits.dtype, torch.float32)
-    p = logits.softmax(-1, dtype=wide)
-    best = p.topk(min(top, p.shape[-1]))
-    of = [p[:, list(ids)].sum(-1).double().cpu().numpy() for ids in answers]
-    return best.indices.cpu().numpy(), best.values.double().cpu().numpy(), *of
+    numbers = lens_numbers(logits_of(lm, stream), answers, top)
+    tokens, *p = (number.cpu().numpy() for number in numbers)
+    return tokens, *p
 
 
 def refuse_no_way_out(lm: LM) -> None:
     """Raise where intermediate layers cannot be read through the final norm."""
     why = "its logits are of labels, not of next tokens" if lm.classifies else ""
-    why = why or ("its weights are on a server" if lm.backend is not None else "")
     if why:
         raise MediationError(
             "The logit lens cannot be read off this model.",
             value=f"{lm.name}: {why}",
-            expected="a language model on this machine",
+            expected="a language model",
             fix="mw.load('gpt2')",
         )

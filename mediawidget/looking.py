@@ -46,6 +46,7 @@ def look(engine: Engine, pair: int, run: Run, sites: Sequence[Site]) -> list[Ten
     for site in sites:
         engine.lm.refuse_missing(mediator_named(site.mediator))
     engine.cost([run])  # refuses what these pairs cannot be asked
+    engine.prove()
     group = next(
         group
         for group in engine.groups_of(roles_named([run]))

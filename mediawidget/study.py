@@ -256,7 +256,7 @@ class Study(Logbook, Estimates):
         """Edit sites jointly, on both bases; every view of the study shows it.
 
         The first intervention of a kind proves the engine on these prompts and weights; the next
-        ones carry its checks along.
+        ones carry its checks along. On a server the first contact of all does.
 
         Args:
             sites: one site, several (set by the study's edit), or ``{site: edit}``.
@@ -267,7 +267,9 @@ class Study(Logbook, Estimates):
         """
         edits, held = as_edits(sites, self._edit), as_freeze(freeze)
         kinds = (frozenset((site.mediator, edit) for site, edit in edits.items()), held)
-        proven = self._proven.get(kinds)
+        with self.unmoved():
+            # A server was put to the proof at first contact: a click costs no further requests.
+            proven = self._proven.get(kinds) or self.engine.prove()
         name, edit = " + ".join(self.labels(tuple(edits))), common_edit(edits)
         asked = Asked({}, (name,), [edits], [held], edit, facts=frozen_facts(held))
         with self.unmoved():

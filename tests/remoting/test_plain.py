@@ -126,7 +126,9 @@ def test_several_sites_what_is_held_and_runs_of_runs(kind: str) -> None:
         late: mw.Scale(2.0),
     }
     assert_same(kind, mw.Run("corrupt", both))
-    assert_same(kind, mw.Run("corrupt", {head: mw.Patch()}, ("mlp_out", mw.Site("head", 3, head=0))))
+    assert_same(
+        kind, mw.Run("corrupt", {head: mw.Patch()}, ("mlp_out", mw.Site("head", 3, head=0)))
+    )
     edited = mw.Run("clean", {head: mw.Scale(0.2)})
     assert_same(kind, mw.Run("corrupt", {late: mw.Patch(edited)}))
     # One run both before and behind another at one place.

@@ -67,8 +67,10 @@ class Engine:
         columns: what is kept of every run (``readouts.joined``).
 
     Attributes:
-        proves: whether its model's server is put to the proof before the first number.
+        proves: whether a model's server is put to the proof before the first number.
     """
+
+    proves = True
 
     def __init__(
         self,
@@ -84,7 +86,6 @@ class Engine:
         self.pairs = tuple(pairs)
         self.budget = budget
         self.columns = joined(columns)
-        self.proves = lm.backend is not None
         self.roles = [spans(named) for named in roles] or [{} for _ in self.pairs]
         self._groups: dict[frozenset[str], list[Group]] = {}
         self._kept: dict[int, Sources] = {}
@@ -252,7 +253,7 @@ class Engine:
         Raises:
             MediationError: it does not.
         """
-        if not self.proves:
+        if not self.proves or self.lm.backend is None:
             return []
         from .remote.proving import first_contact
 

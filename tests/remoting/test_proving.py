@@ -1,0 +1,149 @@
+"""First contact: a server that does not compute what it is asked is found before any number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import mediawidget as mw
+from mediawidget.lens import logit_lens
+from tests.remoting.elsewhere import Elsewhere
+
+PAIRS = [
+    mw.PromptPair("ant bee cat dog eel", "ant owl cat dog eel", "fox", "gnu"),
+    mw.PromptPair("hen pig cat zebra jay", "hen pig rat zebra jay", "owl", "kite"),
+]
+FIRST = 2
+"""Requests of first contact: the engine's runs, and one of them by the slow road."""
+
+
+@pytest.fixture
+def elsewhere() -> Elsewhere:
+    return Elsewhere("llama")
+
+
+def first(elsewhere: Elsewhere) -> mw.Study:
+    return mw.Study(elsewhere.there(), PAIRS)
+
+
+def shift(saved: dict[str, Any]) -> dict[str, Any]:
+    """Of the last run of a pass of the engine a thousandth is added to what it kept."""
+    if "kept" in saved:
+        saved["kept"][-1] += 1e-3
+    return saved
+
+
+def nothing_edited(saved: dict[str, Any]) -> dict[str, Any]:
+    """Every run of a pass comes to what the first prompt does."""
+    if "kept" in saved:
+        saved["kept"][:] = saved["kept"][:1]
+    return saved
+
+
+def otherwise(saved: dict[str, Any]) -> dict[str, Any]:
+    """What is asked by the slow road comes out otherwise."""
+    if "found" in saved:
+        saved["found"] = saved["found"] * 1.001
+    return saved
+
+
+def no_numbers(saved: dict[str, Any]) -> dict[str, Any]:
+    if "kept" in saved:
+        saved["kept"][:] = torch.nan
+    return saved
+
+
+def test_a_click_is_one_request_after_first_contact(elsewhere: Elsewhere) -> None:
+    study = first(elsewhere)
+    assert elsewhere.requests == 0, "making a study asks nothing"
+    effect = study.intervene(mw.Site("head", 2, head=1))
+    assert elsewhere.requests == FIRST + 1
+    assert {check.name for check in effect.checks} >= {"self-patch", "full cut", "plain forward"}
+    for site in (mw.Site("head", 1, head=0), mw.Site("mlp_out", 3), mw.Site("residual", 1)):
+        before = elsewhere.requests
+        study.intervene(site)
+        assert elsewhere.requests == before + 1
+    here = mw.Study(elsewhere.here(), PAIRS).intervene(mw.Site("head", 2, head=1))
+    np.testing.assert_allclose(effect.edited, here.edited, rtol=0, atol=1e-9)
+
+
+def test_first_contact_is_made_once_per_model(elsewhere: Elsewhere) -> None:
+    study = first(elsewhere)
+    _ = study.total
+    assert elsewhere.requests == FIRST + 1
+    again = mw.Study(study.lm, PAIRS[1:])
+    _ = again.total
+    assert elsewhere.requests == FIRST + 2
+
+
+def test_a_changed_model_is_met_anew(elsewhere: Elsewhere) -> None:
+    study = first(elsewhere)
+    _ = study.total
+    before = elsewhere.requests
+    norm: Any = study.lm.hf.model.norm  # type: ignore[union-attr]
+    norm.weight = torch.nn.Parameter(torch.empty_like(norm.weight))
+    _ = study.total
+    assert elsewhere.requests == before + FIRST + 1
+
+
+def test_a_sweep_has_its_own_checks(elsewhere: Elsewhere) -> None:
+    study = first(elsewhere)
+    _ = study.total
+    before = elsewhere.requests
+    effect = study.sweep("head", progress=False)
+    plain = next(check for check in effect.checks if check.name == "plain forward")
+    assert plain.ok
+    assert elsewhere.requests == before + 2, "its runs, and one of them by the slow road"
+
+
+@pytest.mark.parametrize("lie", [shift, nothing_edited, otherwise, no_numbers])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda study: study.total,
+        lambda study: study.intervene(mw.Site("head", 2, head=1)),
+        lambda study: study.sweep("head", progress=False),
+        lambda study: study.activations(mw.Site("head", 2, head=1)),
+        lambda study: logit_lens(study.engine, 0, mw.Run("clean")),
+        lambda study: mw.lenses.logit_lens(study),
+    ],
+    ids=["total", "click", "sweep", "activations", "lens", "lens of a metric"],
+)
+def test_a_server_that_lies_is_found_before_any_number(
+    elsewhere: Elsewhere, ask: Callable[[mw.Study], Any], lie: Any
+) -> None:
+    study = first(elsewhere)
+    elsewhere.change = lie
+    for _ in range(2):  # also when it is asked again
+        with pytest.raises(mw.MediationError, match="does not compute what it is asked") as raised:
+            ask(study)
+        assert "off by" in str(raised.value)
+    assert not study.grids
+    assert study.history.current is None
+    elsewhere.change = lambda saved: saved
+    ask(study)
+
+
+def test_a_job_that_is_stepped_fails_too(elsewhere: Elsewhere) -> None:
+    elsewhere.change = shift
+    job = first(elsewhere).job("head")
+    with pytest.raises(mw.MediationError, match="does not compute"):
+        job.step()
+    assert job.state == "failed"
+
+
+def test_a_lie_that_begins_later_is_the_sweeps_own_to_find(elsewhere: Elsewhere) -> None:
+    study = first(elsewhere)
+    _ = study.total
+    elsewhere.change = nothing_edited
+    effect = study.sweep("head", progress=False)
+    assert np.isnan(effect.edited).all()
+
+
+def test_a_model_that_is_here_is_asked_nothing(elsewhere: Elsewhere) -> None:
+    study = mw.Study(elsewhere.here(), PAIRS)
+    assert study.engine.prove() == []

@@ -136,10 +136,11 @@ def _read(tensors: list[torch.Tensor]) -> tuple[bytes, ...]:
     # Elsewhere it is added up on the spot, for it would take a second to fetch.
     sums: dict[torch.device, list[torch.Tensor]] = {}
     for raw in raws:
-        if raw.device.type != "cpu":
+        if raw.device.type not in ("cpu", "meta"):
             sums.setdefault(raw.device, []).append(_sums(raw))
+    nowhere = repr([(t.shape, t.dtype) for t in tensors if t.is_meta]).encode()
     far = (torch.cat(some).cpu().numpy().tobytes() for some in sums.values())
-    return *far, *(xxhash.xxh3_128_digest(raw.numpy().data) for raw in here)
+    return nowhere, *far, *(xxhash.xxh3_128_digest(raw.numpy().data) for raw in here)
 
 
 def _sums(raw: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,7 @@ from .calls import forward_arguments
 from .capabilities import Capabilities
 from .encoding import Encoder, Reads, TokenPair
 from .errors import MediationError, require
-from .identity import Contents
+from .identity import Contents, digest
 from .mediators import Point
 from .readouts import Readout
 from .remote_traces import only_logits, passed
@@ -31,6 +31,7 @@ from .wiring import Wiring
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .remote.connection import Remote
     from .validity import Check
 
 # Before a model of transformers is read, with which it would come.
@@ -76,11 +77,19 @@ class LM(Capabilities):
         d_mixer: channels of a block that has a scan instead of attention.
         device, dtype: of its weights; the processor, where these are on a server.
         proven: the version of the model and the checks of its first contact, on a server.
+        remote: who runs it, where the weights are on a server; else None.
+        backend: makes what a trace is handed to; None where it runs here, as it is.
         unembeds_some: whether its forward may be told which positions' logits are wanted.
     """
 
     def __init__(
-        self, module: nn.Module, tokenizer: Any, *, name: str, paths: ModulePaths | None = None
+        self,
+        module: nn.Module,
+        tokenizer: Any,
+        *,
+        name: str,
+        paths: ModulePaths | None = None,
+        remote: Remote | None = None,
     ) -> None:
         if tokenizer is None:
             raise MediationError(
@@ -111,8 +120,9 @@ class LM(Capabilities):
         self.paths = module_paths(module, paths)
         self.lock = Lock()
         self._contents = Contents(module)
-        self.traced = _traced(module)
-        self.backend: Callable[[], Any] | None = None
+        self.traced = _traced(module) if remote is None else remote.model
+        self.remote = remote
+        self.backend: Callable[[], Any] | None = None if remote is None else remote.backend
         self._worker: Worker | None = None
         self.proven: tuple[tuple[int, ...], list[Check]] | None = None
         config: Any = getattr(module, "config", None)
@@ -251,18 +261,27 @@ class LM(Capabilities):
         """Changes when a module, parameter or buffer is replaced, moved or written in place."""
         if self._contents.moved():
             self._contents = Contents(self.hf)
-            self.traced = _traced(self.hf)
+            if self.backend is None:
+                self.traced = _traced(self.hf)
         return self._contents.version()
 
     def fingerprint(self) -> tuple[Any, ...] | None:
         """Changes also when a weight is written behind its version counter, or a setting is.
 
         None where nobody can tell: the model has hooks, a ``forward`` of the user's, or weights
-        that are packed. It reads every weight once, about a quarter of a forward pass over a short
-        prompt on a CPU.
+        that are packed or on a server. It reads every weight once, about a quarter of a forward
+        pass over a short prompt on a CPU.
         """
-        version, state = self.version(), self._contents.state()
+        version = self.version()
+        state = self._contents.state() if self.remote is None else None
         return None if state is None else (version, *state)
+
+    def identity(self) -> str | None:
+        """The same for the same weights in every process; of a server's model what it is asked by.
+
+        None where nobody can tell.
+        """
+        return digest(self.hf) if self.remote is None else self.remote.model_key
 
     def set_origin(self, place: str, revision: str | None) -> None:
         """Keep where the model was loaded from, and what its weights are now."""
@@ -286,7 +305,8 @@ class LM(Capabilities):
         return (
             f"{self.name}: {type(self.hf).__name__}, {count:,} parameters\n"
             f"{self.n_layers} layers x {inside}, residual width {self.d_model}\n"
-            f"{self.tokenizer.vocab_size:,} tokens, {self.dtype} on {self.device}"
+            f"{self.tokenizer.vocab_size:,} tokens, {self.dtype} on "
+            f"{self.device if self.remote is None else self.remote.server.host}"
         )
 
     def __repr__(self) -> str:

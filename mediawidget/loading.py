@@ -17,6 +17,8 @@ from .memory import use_cpu_share
 from .model_classes import model_class
 from .networks.network import Network
 from .networks.points import Point
+from .remote.server import Server
+from .remote.where import refuse_of_here, where
 
 TEACHING_MODEL = Path(__file__).parent / "models" / "teaching"
 
@@ -31,6 +33,8 @@ def load(
     dtype: torch.dtype | None = None,
     revision: str | None = None,
     points: None = None,
+    remote: bool | str | Server = False,
+    cache: str | Path | None = None,
 ) -> LM: ...
 @overload
 def load(
@@ -51,6 +55,8 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
     revision: str | None = None,
     points: Any = None,
     classes: Sequence[str] = (),
+    remote: bool | str | Server = False,
+    cache: str | Path | None = None,
 ) -> LM | Network:
     """Load a model for interventions.
 
@@ -65,6 +71,10 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
         points: of an instantiated network that is no language model: {name: path of a module},
             where it can be edited; ``networks.Point(path, layout, side)`` says more.
         classes: of such a network, the names of what it tells apart, for people.
+        remote: True for a model whose weights are on NDIF, with the key of NDIF_API_KEY or of
+            nnsight's login; the address of another such server, or an ``mw.remote.Server``.
+            "local" runs it here, every request written and read as for a server: a dry run.
+        cache: a folder for what a server answers, so that it is not asked again.
 
     Returns:
         An ``LM``; with ``points`` a ``Network``, in evaluation mode.
@@ -72,30 +82,93 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
     Raises:
         MediationError: no tokenizer, no such model, or an architecture whose modules are not
             known.
+
+    Example:
+        >>> lm = mw.load("meta-llama/Llama-3.1-70B", remote=True)
+        >>> study = mw.Study(lm, pair)
+        >>> lm.remote.status
+        'queued, place 3'
     """
     _refuse_no_source(source, revision)
+    runs, folder = where(remote, cache)
     if points is not None:
-        of_text = {"tokenizer": tokenizer, "paths": paths, "revision": revision}
+        of_text = {"tokenizer": tokenizer, "paths": paths, "revision": revision, "remote": runs}
         _refuse_of_other(of_text, "a language model", "leave it out beside points")
         return _network(source, points, classes, device, dtype)
     named = None if isinstance(classes, tuple) and not classes else classes
     _refuse_of_other({"classes": named}, "a network with points", "points={'a': 'conv1'}")
-    if isinstance(source, nn.Module):
+    if isinstance(runs, Server):
+        refuse_of_here(source, device)
+        lm = _on_server(source, tokenizer, paths, dtype, revision, (runs, folder))
+    elif isinstance(source, nn.Module):
         module = _moved(source, device, dtype)
         use_cpu_share()
-        return LM(module, tokenizer, name=_module_name(module), paths=paths)
-    from transformers import AutoTokenizer
+        lm = LM(module, tokenizer, name=_module_name(module), paths=paths)
+    else:
+        lm = _here(source, tokenizer, paths, (device, dtype), revision)
+    if runs == "local":
+        from .remote.meta import written_for_a_server
 
+        written_for_a_server(lm)
+    return lm
+
+
+def _here(
+    source: Any, tokenizer: Any, paths: Any, kind: tuple[Any, Any], revision: str | None
+) -> LM:
+    """A saved model with its weights."""
+    device, dtype = kind
+    dtype = _floating(dtype) or torch.float32
+    with _reading(source, revision) as (place, options):
+        loader: Callable[..., Any] = model_class(place, **options).from_pretrained
+        module = loader(place, dtype=dtype, **options)
+        read = _tokenizer(place, tokenizer, options)
+    # The teaching model answers sooner on a CPU than a kernel launch takes.
+    default = "cuda" if source is not None and torch.cuda.is_available() else "cpu"
+    module = _moved(module, default if device is None else device, None)
+    use_cpu_share()
+    lm = LM(module, read, name=_saved_name(source), paths=paths)
+    if tokenizer is None:
+        lm.set_origin(str(place), revision)
+    return lm
+
+
+def _on_server(
+    source: Any,
+    tokenizer: Any,
+    paths: Any,
+    dtype: Any,
+    revision: str | None,
+    runs: tuple[Server, Path | None],
+) -> LM:
+    """A saved model without its weights, which a server has."""
+    from .remote.connection import Remote
+    from .remote.meta import weightless
+
+    kind = _floating(dtype)
+    with _reading(source, revision) as (place, options):
+        loader = model_class(place, **options)
+        read = _tokenizer(place, tokenizer, options)
+        model = weightless(place, loader, read, revision=revision, dtype=kind)
+    server, folder = runs
+    module: nn.Module = model._module  # noqa: SLF001 - nnsight has no public name for it
+    remote = Remote(server, model, folder)
+    lm = LM(module, read, name=_saved_name(source), paths=paths, remote=remote)
+    if tokenizer is None:
+        lm.set_origin(str(place), revision)
+    return lm
+
+
+@contextmanager
+def _reading(source: Any, revision: str | None) -> Iterator[tuple[str | Path, dict[str, Any]]]:
+    """While a saved model is read: where it is, and what is said to transformers' loaders."""
     place = TEACHING_MODEL if source is None else source
     options: dict[str, Any] = {"revision": revision}
     if Path(place).exists():
         options["local_files_only"] = True
     try:
         with _quiet_loading():
-            loader: Callable[..., Any] = model_class(place, **options).from_pretrained
-            module = loader(place, dtype=_floating(dtype) or torch.float32, **options)
-            own = tokenizer is None
-            tokenizer = tokenizer or AutoTokenizer.from_pretrained(place, **options)
+            yield place, options
     except OSError as error:
         raise MediationError(
             "The model could not be loaded.",
@@ -103,14 +176,16 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
             expected="a folder with a transformers model, or the name of one on the hub",
             fix="check the name and the network; mw.load() needs neither",
         ) from error
-    # The teaching model answers sooner on a CPU than a kernel launch takes.
-    default = "cuda" if source is not None and torch.cuda.is_available() else "cpu"
-    module = _moved(module, default if device is None else device, None)
-    use_cpu_share()
-    lm = LM(module, tokenizer, name=str(source) if source else "teaching model", paths=paths)
-    if own:
-        lm.set_origin(str(place), revision)
-    return lm
+
+
+def _tokenizer(place: str | Path, given: Any, options: Mapping[str, Any]) -> Any:
+    from transformers import AutoTokenizer
+
+    return given or AutoTokenizer.from_pretrained(place, **options)
+
+
+def _saved_name(source: object) -> str:
+    return str(source) if source else "teaching model"
 
 
 def _refuse_of_other(options: Mapping[str, object], kind: str, fix: str) -> None:

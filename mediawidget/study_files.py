@@ -19,7 +19,6 @@ import xxhash
 from .edits import Edit, edit_from_json
 from .effect_files import BROKEN
 from .errors import MediationError, require
-from .identity import digest
 from .lm import LM
 from .metrics import Metric, SavedFunction, metric_from_json
 from .precision import tolerance
@@ -92,7 +91,7 @@ def _model(study: Study) -> dict[str, Any]:
     return {
         "name": study.lm.name,
         "class": type(study.lm.hf).__name__,
-        "weights": digest(study.lm.hf),
+        "weights": study.lm.identity(),
         "tokens": tokens.hexdigest(),
     }
 

@@ -1,0 +1,39 @@
+"""Models whose weights are on a server: what is asked of it, and how it is waited for.
+
+>>> lm = mw.load("meta-llama/Llama-3.1-70B", remote=True)
+>>> lm.remote.status
+'queued, place 3'
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .connection import Remote
+    from .ledger import Ledger
+    from .server import Patience, Server
+    from .trouble import GaveUp, ServerError
+
+_HOMES = {
+    "GaveUp": "trouble",
+    "Ledger": "ledger",
+    "Patience": "server",
+    "Remote": "connection",
+    "ServerError": "trouble",
+    "Server": "server",
+}
+
+__all__ = ["GaveUp", "Ledger", "Patience", "Remote", "Server", "ServerError"]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{home}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

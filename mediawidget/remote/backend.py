@@ -1,0 +1,144 @@
+"""One trace as one request: handed in, waited for by its id, its values pushed where they go."""
+
+from __future__ import annotations
+
+import ast
+import io
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+from nnsight.intervention.backends.remote import RemoteBackend
+from nnsight.schema.request import RequestModel
+from nnsight.schema.response import Status
+
+from . import trouble
+from .digests import digest_of
+from .statuses import FETCHING, SENDING, words_of
+from .wire import Wire
+
+if TYPE_CHECKING:
+    from .connection import Remote
+
+_PLAIN = [torch.return_types.topk]  # type: ignore[attr-defined]
+"""What a result may hold beside tensors and plain values. Nothing that it brings is run."""
+
+
+class Submitting(RemoteBackend):  # type: ignore[misc]
+    """Runs one trace on a server. What was asked already is not asked again, but waited for."""
+
+    def __init__(self, remote: Remote) -> None:
+        env = remote.model._remoteable_get_env()  # noqa: SLF001 - as nnsight calls it
+        super().__init__(remote.model_key, host=remote.server.host, env=env, blocking=False)
+        # The key is looked up when something is sent, and is kept by nobody.
+        self.api_key = ""
+        self.display.enabled = False
+        self.remote = remote
+
+    def __call__(self, tracer: Any = None) -> Any:
+        """Called by nnsight where the body of a trace ends."""
+        remote = self.remote
+        with remote.waiting() as stop:
+            remote.statuses.tell(SENDING)
+            names = _saved_names(tracer.node)
+            digest = digest_of(tracer, self.model_key, self.env)
+            with Wire(remote.server, remote.statuses.tell, stop) as wire:
+                saved = self._result(wire, tracer, digest, names)
+        self._push(saved, tracer)
+        return saved
+
+    def _result(
+        self, wire: Wire, tracer: Any, digest: str | None, names: frozenset[str]
+    ) -> dict[str, Any]:
+        ledger = self.remote.ledger
+        known = ledger.find(digest) if digest is not None else None
+        if known is not None and digest is not None:
+            try:
+                return self._values(wire, known, digest, names, old=True)
+            except (trouble.JobLostError, trouble.JobFailedError):
+                # What became of it while nobody looked is no answer to who asks now.
+                wire.say(SENDING)
+        request = RequestModel(model_key=self.model_key, compress=self.compress, env=self.env)
+        job = wire.submit(request, self._serialize(tracer))
+        mark = digest or f"unnamed-{job}"
+        ledger.add(mark, job)
+        return self._values(wire, job, mark, names, old=False)
+
+    def _values(
+        self, wire: Wire, job: str, mark: str, names: frozenset[str], *, old: bool
+    ) -> dict[str, Any]:
+        """Wait for a job. It is forgotten once it came to an end, good or bad."""
+        try:
+            content = wire.fetch(_finished(wire, job, self.model_key, old=old), job)
+            saved = _opened(wire, content, job, compressed=self.compress)
+            if not names <= saved.keys():
+                missing = ", ".join(sorted(names - saved.keys()))
+                raise trouble.unreadable(self.host, job, f"{missing} is not in it")
+        except (trouble.JobLostError, trouble.JobFailedError):
+            self.remote.ledger.forget(mark)
+            raise
+        self.remote.ledger.forget(mark)
+        # Nothing else of the caller's is set, whatever the server sent.
+        return {name: saved[name] for name in names}
+
+
+def _finished(wire: Wire, job: str, model: str, *, old: bool) -> object:
+    """Look at a job until it is done; where its result lies."""
+    patience, began = wire.server.patience, time.monotonic()
+    pause, words = patience.least, ""
+    while True:
+        response = wire.look(job)
+        seconds = time.monotonic() - began
+        if response is None:
+            if old and seconds >= patience.connect:
+                raise trouble.lost(wire.server.host, job, "it does not know the id")
+        else:
+            words = words_of(response.status.value, response.description)
+            if response.status == Status.COMPLETED:
+                wire.say(FETCHING)
+                return response.data
+            if response.status == Status.ERROR:
+                said = wire.server.without_key(response.description)
+                raise trouble.failed(wire.server.host, model, job, said)
+            wire.say(words)
+        if seconds >= patience.job:
+            raise trouble.too_late(wire.server.host, job, seconds, words)
+        if wire.stop.wait(pause):
+            raise trouble.gave_up(job)
+        pause = min(pause * 1.5, patience.most)
+
+
+def _opened(wire: Wire, content: bytes, job: str, *, compressed: bool) -> dict[str, Any]:
+    """The values in a result, by name."""
+    import zstandard
+
+    why = "it is no table of values"
+    try:
+        if compressed:
+            content = zstandard.ZstdDecompressor().decompress(content)
+        with torch.serialization.safe_globals(_PLAIN):
+            found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001 - a file that was cut or changed raises anything
+        found, why = None, f"{len(content)} bytes: {type(error).__name__}"
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise trouble.unreadable(wire.server.host, job, why)
+    return found
+
+
+def _saved_names(node: ast.AST) -> frozenset[str]:
+    """The names that a body gives to what it saves."""
+    found = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Assign | ast.AnnAssign) and _saves(part.value):
+            targets = part.targets if isinstance(part, ast.Assign) else [part.target]
+            found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return frozenset(found)
+
+
+def _saves(value: ast.expr | None) -> bool:
+    if not isinstance(value, ast.Call):
+        return False
+    name = value.func
+    return (isinstance(name, ast.Name) and name.id == "save") or (
+        isinstance(name, ast.Attribute) and name.attr == "save"
+    )

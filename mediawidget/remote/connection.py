@@ -1,0 +1,90 @@
+"""A model that is on a server: who is asked, what is open there, and what was said last."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .ledger import Ledger
+from .server import Server
+from .statuses import Listener, Statuses
+
+if TYPE_CHECKING:
+    from .backend import Submitting
+
+
+class Remote:
+    """What ``lm.remote`` is, where the weights are on a server; else that is None.
+
+    Attributes:
+        server: who is asked, and how long it is waited for.
+        name, revision: what the server knows the model by.
+        model: the model as nnsight sees it, without its weights.
+        model_key: name, revision and task, in the words of the server.
+        ledger: the jobs that are open.
+        statuses: what the server said last.
+        cache: a folder for what outlives the kernel, or None.
+    """
+
+    def __init__(self, server: Server, model: Any, cache: Path | None = None) -> None:
+        self.server, self.model, self.cache = server, model, cache
+        self.model_key: str = model.to_model_key()
+        known = json.loads(self.model_key.partition(":")[2])
+        self.name: str = known["repo_id"]
+        self.revision: str | None = known["revision"]
+        self.ledger = Ledger(server.host, cache)
+        self.statuses = Statuses()
+        self._waiting: set[threading.Event] = set()
+        self._lock = threading.Lock()
+
+    @property
+    def status(self) -> str:
+        """What the server said last, in words; empty where nothing is asked."""
+        return self.statuses.now
+
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """The ids of the open jobs: accepted by the server, and nobody has read the result."""
+        return tuple(self.ledger.jobs.values())
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call a function with all new words, from whatever thread; returns what ends that.
+
+        Example:
+            >>> remove = lm.remote.listen(print)
+            >>> remove()
+        """
+        return self.statuses.listen(listener)
+
+    def cancel(self) -> None:
+        """Give up waiting: who waits gets a ``GaveUp``. The job goes on, and its id is kept."""
+        with self._lock:
+            for stop in self._waiting:
+                stop.set()
+
+    @contextmanager
+    def waiting(self) -> Iterator[threading.Event]:
+        """While a request is waited for: what is set where the waiting is given up."""
+        stop = threading.Event()
+        with self._lock:
+            self._waiting.add(stop)
+        try:
+            yield stop
+        finally:
+            with self._lock:
+                self._waiting.discard(stop)
+            self.statuses.tell("")
+
+    def backend(self) -> Submitting:
+        """For one trace."""
+        from .backend import Submitting
+
+        return Submitting(self)
+
+    def __repr__(self) -> str:
+        at = f" at {self.revision}" if self.revision else ""
+        return f"Remote({self.name!r}{at} on {self.server.host}, {len(self.jobs)} jobs open)"

@@ -1,0 +1,103 @@
+"""Which questions a server is working on: what asks the same goes on with the job there is."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import reading
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+"""Of a job. It becomes a part of an address, so there is nothing else in it."""
+
+FOLDER = "jobs"
+
+
+def is_id(text: object) -> bool:
+    """Whether something may be the id of a job."""
+    return isinstance(text, str) and _ID.fullmatch(text) is not None and set(text) != {"."}
+
+
+class Ledger:
+    """The open jobs of one server: digest of the question -> id.
+
+    With a folder every entry is a small file too, from the moment that the id is known, so that a
+    kernel that dies does not take it along. Ids are no keys, but whoever has one may read what
+    came of the job.
+    """
+
+    def __init__(self, host: str, folder: Path | None = None) -> None:
+        self.host = host
+        self._open: dict[str, str] = {}
+        self._folder = None if folder is None else folder / FOLDER
+        self._lock = threading.Lock()
+
+    @property
+    def jobs(self) -> dict[str, str]:
+        """The open jobs, digest -> id."""
+        with self._lock:
+            return dict(self._open)
+
+    def find(self, digest: str) -> str | None:
+        """The id of the job that works on a question."""
+        with self._lock:
+            found = self._open.get(digest)
+        if found is not None or self._folder is None:
+            return found
+        return _read(self._folder / f"{digest}.json", self.host)
+
+    def add(self, digest: str, job: str) -> None:
+        """Note that a job was accepted."""
+        with self._lock:
+            self._open[digest] = job
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            _write(self._folder / f"{digest}.json", {"host": self.host, "job": job})
+
+    def forget(self, digest: str) -> None:
+        """Note that nobody needs to ask for a job again."""
+        with self._lock:
+            self._open.pop(digest, None)
+        if self._folder is not None:
+            (self._folder / f"{digest}.json").unlink(missing_ok=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """The open jobs, for a file."""
+        return {"host": self.host, "jobs": self.jobs}
+
+    def take(self, data: Mapping[str, Any]) -> None:
+        """Take over the open jobs of a file; those of another server are left.
+
+        Raises:
+            MediationError: no saved jobs.
+        """
+        with reading("list of jobs", data):
+            host, jobs = data["host"], dict(data["jobs"])
+            if not all(is_id(digest) and is_id(job) for digest, job in jobs.items()):
+                raise ValueError("not all of it is ids")
+        if host != self.host:
+            return
+        with self._lock:
+            for digest, job in jobs.items():
+                self._open.setdefault(digest, job)
+
+
+def _read(path: Path, host: str) -> str | None:
+    """The id in a file; None where there is none, or it is broken, or of another server."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(data, dict) and data.get("host") == host and is_id(data.get("job"))
+    return str(data["job"]) if whole else None
+
+
+def _write(path: Path, data: Mapping[str, str]) -> None:
+    """In one step, for another process may read it."""
+    new = path.with_suffix(f".{threading.get_ident()}.new")
+    new.write_text(json.dumps(data), encoding="utf-8")
+    new.replace(path)

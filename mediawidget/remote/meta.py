@@ -1,0 +1,107 @@
+"""A model without its weights: its modules, its tokenizer, and what names it on a server."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from ..errors import MediationError
+
+if TYPE_CHECKING:
+    from ..lm import LM
+
+_TASKS = {
+    "AutoModelForCausalLM": "text-generation",
+    "AutoModelForMaskedLM": "fill-mask",
+    "AutoModelForSequenceClassification": "text-classification",
+}
+"""What a server calls a model that is loaded as this class."""
+
+
+def weightless(
+    place: str | Path,
+    loader: type,
+    tokenizer: Any,
+    *,
+    revision: str | None,
+    dtype: torch.dtype | None,
+) -> Any:
+    """The modules of a model on torch's meta device, as nnsight sees them, with a model key.
+
+    Args:
+        place: a folder, or the name on the hub.
+        loader: the class of transformers that loads it.
+        tokenizer: the model's.
+        revision: of a hub name.
+        dtype: default what its config says.
+
+    Raises:
+        MediationError: a model that runs here alone.
+        OSError: no config there.
+    """
+    from nnsight.modeling.transformers import TransformersModel
+
+    task = _TASKS.get(loader.__name__)
+    if task is None:
+        raise _of_two_texts(str(place))
+    options = {} if dtype is None else {"dtype": dtype}
+    model = TransformersModel(
+        str(place),
+        revision=revision,
+        task=task,
+        # Its own copy: nnsight pads on the left with it, and sets a token for that.
+        tokenizer=copy.deepcopy(tokenizer),
+        **options,
+    )
+    _name(model, str(place))
+    module: nn.Module = model._module  # noqa: SLF001 - as its backends do
+    module.eval().requires_grad_(requires_grad=False)
+    return model
+
+
+def written_for_a_server(lm: LM) -> None:
+    """Run every request of a model here as a server would: written down, and read again."""
+    from nnsight.intervention.backends.local import LocalSimulationBackend
+    from nnsight.modeling.transformers import TransformersModel
+
+    if lm.encodes:
+        raise _of_two_texts(lm.name)
+    task = "text-classification" if lm.classifies else "fill-mask" if lm.fills_mask else None
+    model = TransformersModel(
+        lm.hf,
+        tokenizer=copy.deepcopy(lm.tokenizer),
+        task=task or "text-generation",
+        device=lm.device,
+    )
+    lm.traced, lm.backend = model, lambda: LocalSimulationBackend(model)
+
+
+def _of_two_texts(name: str) -> MediationError:
+    return MediationError(
+        "A model that reads one text and writes another runs here alone.",
+        value=name,
+        expected="a decoder, or a model that fills a mask or classifies a text",
+        fix="mw.load(name), without remote",
+    )
+
+
+def _name(model: Any, place: str) -> None:
+    """Find out how the hub spells a name, for the server goes by that."""
+    from httpx import HTTPError
+    from nnsight.modeling import huggingface
+
+    known: dict[str, str] = huggingface._ID_CACHE  # noqa: SLF001 - else a folder is looked up
+    if Path(place).is_dir():
+        known[place] = place
+    try:
+        model.to_model_key()
+    except (OSError, HTTPError):
+        # The hub is away, and the config was here: the name as it was given will do.
+        known[place] = place
+
+
+__all__ = ["weightless", "written_for_a_server"]

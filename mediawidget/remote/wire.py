@@ -1,0 +1,213 @@
+"""Questions over HTTP: what is repeated, and what must not be."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+from nnsight.schema.request import RequestModel
+from nnsight.schema.response import ResponseModel
+
+from . import trouble
+from .ledger import is_id
+from .server import Server
+from .statuses import AWAY
+
+_NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_BUSY = (429, 503)
+"""The server says that it took nothing."""
+_BETWEEN = (502, 504)
+"""Something between us and the server says that it knows nothing of it."""
+_GONE = (403, 404, 410)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What came of one question: a response, or in words why there is none."""
+
+    response: httpx.Response | None
+    why: str = ""
+    sent: bool = True
+
+    @property
+    def code(self) -> int:
+        return 0 if self.response is None else self.response.status_code
+
+
+class Wire:
+    """A connection to a server, for one request.
+
+    Args:
+        server: which, and its key.
+        say: what is told of what goes on.
+        stop: set where nobody waits any more.
+    """
+
+    def __init__(self, server: Server, say: Say, stop: threading.Event) -> None:
+        self.server, self.say, self.stop = server, say, stop
+
+    def __enter__(self) -> Self:
+        patience = self.server.patience
+        timeout = httpx.Timeout(patience.answer, connect=patience.connect)
+        # What is on this machine is asked without anybody's proxy.
+        self._client = httpx.Client(timeout=timeout, trust_env=not self.server.near)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    # --- questions ----------------------------------------------------------------------------
+
+    def submit(self, request: RequestModel, blob: bytes) -> str:
+        """Hand in a job; its id. Repeated only where it certainly was not accepted.
+
+        Raises:
+            ServerError: nobody there, turned away, or nobody knows whether it was accepted.
+        """
+        host, patience = self.server.host, self.server.patience
+        data = {"data": request.metadata()}
+        files = {"blob": ("request", blob, "application/octet-stream")}
+        for seconds in self._tries(None):
+            headers = {**self._headers(), "ndif-timestamp": repr(time.time())}
+            answer = self._once("POST", "/request", data=data, files=files, headers=headers)
+            if answer.response is None and answer.sent:
+                raise trouble.uncertain(host, answer.why)
+            if answer.response is None:
+                if seconds >= patience.connect:
+                    raise trouble.unreachable(host, answer.why, seconds)
+                continue
+            if answer.code in _BETWEEN:
+                raise trouble.uncertain(host, f"{answer.code} {answer.response.reason_phrase}")
+            if answer.code in _BUSY and seconds < patience.away:
+                continue
+            return self._accepted(answer.response)
+        raise AssertionError  # tries do not end
+
+    def _accepted(self, response: httpx.Response) -> str:
+        if not response.is_success:
+            raise self._turned_away(response, None)
+        found = _read(response)
+        if found is None or not is_id(found.id):
+            raise trouble.unreadable(self.server.host, None, "its answer has no id of a job")
+        return found.id
+
+    def look(self, job: str) -> ResponseModel | None:
+        """What the server said last of a job; None while it knows nothing of it."""
+        response = self._patiently(f"/response/{job}", job, key=True)
+        if response.status_code == 404:
+            return None
+        if not response.is_success:
+            raise self._turned_away(response, job)
+        found = _read(response)
+        if found is None:
+            raise trouble.unreadable(self.server.host, job, "its answer is no status of a job")
+        return found
+
+    def fetch(self, url: object, job: str) -> bytes:
+        """What came of a job, from where the server says that it lies."""
+        place = urljoin(f"{self.server.host}/", url) if isinstance(url, str) else ""
+        if urlsplit(place).scheme not in ("http", "https"):
+            raise trouble.unreadable(self.server.host, job, "the result has no address")
+        # The address opens what lies there, and is another's perhaps: it gets no key.
+        response = self._patiently(place, job, key=False)
+        if response.status_code in _GONE:
+            raise trouble.lost(self.server.host, job, f"its result is gone, {response.status_code}")
+        if not response.is_success:
+            raise self._turned_away(response, job)
+        return response.content
+
+    def ask(self, path: str) -> Any:
+        """What stands at a path of the server, read as JSON.
+
+        Raises:
+            ServerError: it does not answer, or not in JSON.
+        """
+        response = self._patiently(path, None, key=True)
+        if not response.is_success:
+            raise self._turned_away(response, None)
+        try:
+            return response.json()
+        except ValueError:
+            pass
+        raise trouble.unreadable(self.server.host, None, f"{path} is no JSON")
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _patiently(self, place: str, job: str | None, *, key: bool) -> httpx.Response:
+        """Read a place, again and again until there is an answer."""
+        host, patience = self.server.host, self.server.patience
+        for seconds in self._tries(job):
+            answer = self._once("GET", place, headers=self._headers() if key else {})
+            again = answer.code in (*_BUSY, *_BETWEEN)
+            if answer.response is not None and not again:
+                return answer.response
+            if seconds >= patience.away:
+                why = answer.why or f"it answers {answer.code}"
+                raise trouble.unreachable(host, why, seconds, job)
+            self.say(AWAY)
+        raise AssertionError  # tries do not end
+
+    def _once(self, method: str, place: str, **options: Any) -> _Answer:
+        url = place if "://" in place else self.server.host + place
+        try:
+            return _Answer(self._client.request(method, url, **options))
+        except _NOTHING_SENT as error:
+            return _Answer(None, self._said(error), sent=False)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            # What is raised of it later on does not hold it: its request holds the key.
+            return _Answer(None, self._said(error))
+
+    def _said(self, error: Exception) -> str:
+        return self.server.without_key(f"{type(error).__name__} {error}".strip())
+
+    def _tries(self, job: str | None) -> Iterator[float]:
+        """The seconds since the first try, with pauses in between that grow."""
+        began, pause = time.monotonic(), 0.2
+        yield 0.0
+        while True:
+            # Not all who wait ask again at the same moment.
+            if self.stop.wait(pause * random.uniform(0.5, 1.0)):
+                raise trouble.gave_up(job)
+            yield time.monotonic() - began
+            pause = min(pause * 2, 5.0)
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"nnsight-version": version("nnsight"), "python-version": sys.version}
+        key = self.server.key()
+        return {**headers, "ndif-api-key": key} if key else headers
+
+    def _turned_away(self, response: httpx.Response, job: str | None) -> trouble.ServerError:
+        text = response.text
+        try:
+            body = response.json()
+        except ValueError:
+            body = None
+        if isinstance(body, dict) and "detail" in body:
+            text = str(body["detail"])
+        elif "<html" in text.lower():
+            text = response.reason_phrase
+        said = self.server.without_key(text)
+        return trouble.turned_away(self.server.host, response.status_code, said, job)
+
+
+def _read(response: httpx.Response) -> ResponseModel | None:
+    try:
+        return ResponseModel.model_validate_json(response.content)
+    except ValueError:
+        return None

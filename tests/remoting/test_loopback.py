@@ -15,7 +15,7 @@ from nnsight import save
 from nnsight.intervention.backends.remote import AsyncRemoteBackend, RemoteBackend, RemoteError
 from nnsight.modeling import huggingface
 from nnsight.modeling.transformers import TransformersModel
-from nnsight.schema.response import Status
+from nnsight.schema.response import ResponseModel, Status
 from torch import Tensor
 
 import mediawidget as mw
@@ -198,7 +198,13 @@ def test_a_job_may_take_longer(lm: mw.LM) -> None:
 def test_what_a_body_prints_is_logged(client: Client) -> None:
     model = client.model
     backend, said = client.backend(), []
-    backend.note = lambda response: said.append(response) or response.status == Status.COMPLETED
+    note = backend.note
+
+    def heard(response: ResponseModel) -> Any:
+        said.append(response)
+        return note(response)
+
+    backend.note = heard
     with client.model.trace(IDS, backend=backend):
         print("half", "way")
         logits = save(model.output.logits)

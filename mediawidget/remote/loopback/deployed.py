@@ -152,7 +152,7 @@ def in_words(error: BaseException) -> str:
     return "".join(traceback.format_exception(type(error), error, trace))
 
 
-class _Elsewhere(CustomCloudUnpickler):
+class _Elsewhere(CustomCloudUnpickler):  # type: ignore[misc]
     """As in another process, where this package is not installed."""
 
     def find_class(self, module: str, name: str) -> Any:

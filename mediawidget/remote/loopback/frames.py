@@ -6,7 +6,7 @@ import base64
 import hashlib
 import struct
 import threading
-from typing import BinaryIO
+from io import BufferedIOBase
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -21,7 +21,7 @@ def accepted(key: str) -> str:
 class Socket:
     """Sends whole messages from any thread; reads only to know when the other end leaves."""
 
-    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+    def __init__(self, incoming: BufferedIOBase, outgoing: BufferedIOBase) -> None:
         self._incoming, self._outgoing = incoming, outgoing
         self._lock = threading.Lock()
 

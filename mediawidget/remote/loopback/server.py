@@ -19,6 +19,7 @@ from nnsight.schema.response import ResponseModel, Status
 
 from ...errors import MediationError, require
 from ...lm import LM
+from ..server import Server
 from .answers import Answers
 from .deployed import Deployed, in_words
 from .frames import Socket
@@ -57,8 +58,8 @@ class Loopback:
 
     For trying out a remote study without a key, and for tests:
 
-        with mw.remote.Loopback(mw.load()) as server:
-            lm = mw.load(server.model, remote=server)
+        with mw.remote.Loopback(mw.load()) as loopback:
+            lm = mw.load(loopback.model, remote=loopback.server)
 
     One job runs at a time, on a thread of this process, and on modules of its own around the
     model's weights. Results and the statuses of jobs are kept until it is closed.
@@ -67,7 +68,7 @@ class Loopback:
     its key. That code is kept apart from nothing: not from this process, nor from its files.
 
     Args:
-        lm: the model, as loaded on this machine.
+        lm: an ``LM``, as loaded on this machine.
         key: what a client shows; default a random one.
         delay: seconds that every job takes longer, so that its statuses can be watched.
 
@@ -89,7 +90,7 @@ class Loopback:
     ready = True
     oldest_client: str | None = None
 
-    def __init__(self, lm: LM, *, key: str | None = None, delay: float = 0.0) -> None:
+    def __init__(self, lm: Any, *, key: str | None = None, delay: Any = 0.0) -> None:
         require(
             isinstance(lm, LM) and lm.backend is None,
             "A loopback server needs a model with its weights.",
@@ -117,7 +118,7 @@ class Loopback:
         self._folder = tempfile.TemporaryDirectory(prefix="loopback-")
         if not self.model:
             self.model = str(Path(self._folder.name) / "model")
-            self._lm.hf.config.save_pretrained(self.model)  # type: ignore[union-attr,operator]
+            self._lm.hf.config.save_pretrained(self.model)
             self._lm.tokenizer.save_pretrained(self.model)
         self._deployed = Deployed(self._lm, self.model)
         self._line = Line(self._run, self.say, self._delay)
@@ -137,6 +138,11 @@ class Loopback:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def server(self) -> Server:
+        """Its address and its key together, as ``load(remote=...)`` takes them."""
+        return Server(self.host, self.key)
 
     def close(self) -> None:
         """Stop listening, end with the job that runs, forget the results."""

@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .connection import Remote
     from .ledger import Ledger
+    from .loopback import Loopback
     from .server import Patience, Server
     from .trouble import GaveUp, ServerError
 
 _HOMES = {
     "GaveUp": "trouble",
     "Ledger": "ledger",
+    "Loopback": "loopback",
     "Patience": "server",
     "Remote": "connection",
     "ServerError": "trouble",
     "Server": "server",
 }
 
-__all__ = ["GaveUp", "Ledger", "Patience", "Remote", "Server", "ServerError"]
+__all__ = ["GaveUp", "Ledger", "Loopback", "Patience", "Remote", "Server", "ServerError"]
 
 
 def __getattr__(name: str) -> Any:

@@ -162,6 +162,12 @@ def only_seen(logits: Tensor, seen: list[Tensor]) -> list[Tensor]:  # noqa: ARG0
     return seen
 
 
+def likeliest(logits: Tensor, seen: list[Tensor], k: int) -> list[Tensor]:  # noqa: ARG001
+    """Inside a trace: of every row the tokens that come next, and their probabilities."""
+    best = logits[:, 0].double().softmax(-1).topk(min(k, logits.shape[-1]))
+    return [best.indices, best.values]
+
+
 # --- inside a trace -------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from ..errors import require
 from ..lm import LM
 from ..mediators import mediator_named
 from ..plain_hooks import at_point
+from ..remote_traces import act_at, only_seen, passed
 
 BEFORE, AFTER = 5, 2
 """Tokens of a context on either side."""
@@ -41,7 +42,7 @@ def contexts(lm: LM, sae: SAE, texts: Any, k: Any = 5) -> tuple[tuple[Context, .
     Args:
         lm: the model.
         sae: of one of its sites.
-        texts: prompts; each is one pass.
+        texts: prompts; each is one pass, on a server all of one length are.
         k: how many a feature.
 
     Raises:
@@ -70,7 +71,10 @@ def contexts(lm: LM, sae: SAE, texts: Any, k: Any = 5) -> tuple[tuple[Context, .
     )
     several = list(dict.fromkeys(texts))
     tokens = [lm.encoder.tokens(text) for text in several]
-    codes = [sae.encode(_values(lm, sae, text)) for text in several]
+    values = _values_there(lm, sae, several) if lm.backend is not None else None
+    codes = [
+        sae.encode(_values(lm, sae, text) if values is None else values[text]) for text in several
+    ]
     largest = np.array([one.max(axis=0) for one in codes])
     where = np.array([one.argmax(axis=0) for one in codes])
     order = np.argsort(-largest, axis=0, kind="stable")[:k]
@@ -93,6 +97,24 @@ def _values(lm: LM, sae: SAE, text: str) -> NDArray[np.float64]:
         lm.logits_at(ids, [-1])
     columns = slice(place.unit * sae.width, (place.unit + 1) * sae.width)
     return seen[0][:, columns].double().cpu().numpy()
+
+
+def _values_there(lm: LM, sae: SAE, texts: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """The same of all texts on a server: a request for those of one length."""
+    place = mediator_named(sae.site.mediator).place(sae.site, lm.shape)
+    columns = slice(place.unit * sae.width, (place.unit + 1) * sae.width)
+    alike: dict[int, dict[str, list[int]]] = {}
+    for text in texts:
+        ids = lm.encoder.ids(text)
+        alike.setdefault(len(ids), {})[text] = ids
+    found = {}
+    for some in alike.values():
+        rows = range(len(some))
+        act = act_at(lm, place.stage, place.point, len(some), look=tuple(rows))
+        seen = passed(lm, torch.tensor(list(some.values())), [-1], only_seen, (), [act])
+        for text, value in zip(some, seen, strict=True):
+            found[text] = value[0][:, columns].double().cpu().numpy()
+    return found
 
 
 def _context(tokens: Sequence[str], at: int, code: float) -> Context:

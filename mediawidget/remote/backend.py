@@ -41,7 +41,7 @@ class Submitting(RemoteBackend):  # type: ignore[misc]
         with remote.waiting() as stop:
             remote.statuses.tell(SENDING)
             names = _saved_names(tracer.node)
-            digest = digest_of(tracer, self.model_key, self.env)
+            digest = digest_of(tracer, remote.whose, self.env)
             with Wire(remote.server, remote.statuses.tell, stop) as wire:
                 saved = self._result(wire, tracer, digest, names)
         self._push(saved, tracer)

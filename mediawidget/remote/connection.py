@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .ledger import Ledger
+from .meta import stamp
 from .server import Server
 from .statuses import Listener, Statuses
 
@@ -25,6 +26,7 @@ class Remote:
         name, revision: what the server knows the model by.
         model: the model as nnsight sees it, without its weights.
         model_key: name, revision and task, in the words of the server.
+        whose: all that tells its weights from others, in the digests of questions.
         ledger: the jobs that are open.
         statuses: what the server said last.
         cache: a folder for what outlives the kernel, or None.
@@ -36,6 +38,7 @@ class Remote:
         known = json.loads(self.model_key.partition(":")[2])
         self.name: str = known["repo_id"]
         self.revision: str | None = known["revision"]
+        self.whose = (self.model_key, *stamp(model))
         self.ledger = Ledger(server.host, cache)
         self.statuses = Statuses()
         self._waiting: set[threading.Event] = set()

@@ -34,12 +34,12 @@ class _NoDigestError(Exception):
     """Something of which nobody can say that it is the same as before."""
 
 
-def digest_of(tracer: Any, model_key: str, env: Mapping[str, Any]) -> str | None:
+def digest_of(tracer: Any, whose: tuple[str, ...], env: Mapping[str, Any]) -> str | None:
     """Of what a trace asks of a model; None where that cannot be told.
 
     Args:
         tracer: of nnsight, whose body was not run yet.
-        model_key: what names the model on the server, with its revision.
+        whose: what tells the model from others.
         env: how the model is to be set there.
     """
     frame = tracer.info.frame
@@ -47,7 +47,7 @@ def digest_of(tracer: Any, model_key: str, env: Mapping[str, Any]) -> str | None
     state = {name: value for name, value in vars(tracer).items() if name not in _APART}
     reader = _Reader(tracer)
     try:
-        for part in (_versions(), model_key, source.strip()):
+        for part in (_versions(), whose, source.strip()):
             reader.read(part)
         for names in (env, globals_, locals_, state):
             reader.named(names)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,14 +52,15 @@ def weightless(
     if task is None:
         raise _of_two_texts(str(place))
     options = {} if dtype is None else {"dtype": dtype}
-    model = TransformersModel(
-        str(place),
-        revision=revision,
-        task=task,
-        # Its own copy: nnsight pads on the left with it, and sets a token for that.
-        tokenizer=copy.deepcopy(tokenizer),
-        **options,
-    )
+    with _quiet():
+        model = TransformersModel(
+            str(place),
+            revision=revision,
+            task=task,
+            # Its own copy: nnsight pads on the left with it, and sets a token for that.
+            tokenizer=copy.deepcopy(tokenizer),
+            **options,
+        )
     _name(model, str(place))
     module: nn.Module = model._module  # noqa: SLF001 - as its backends do
     module.eval().requires_grad_(requires_grad=False)
@@ -71,13 +75,35 @@ def written_for_a_server(lm: LM) -> None:
     if lm.encodes:
         raise _of_two_texts(lm.name)
     task = "text-classification" if lm.classifies else "fill-mask" if lm.fills_mask else None
-    model = TransformersModel(
-        lm.hf,
-        tokenizer=copy.deepcopy(lm.tokenizer),
-        task=task or "text-generation",
-        device=lm.device,
-    )
+    with _quiet():
+        model = TransformersModel(
+            lm.hf,
+            tokenizer=copy.deepcopy(lm.tokenizer),
+            task=task or "text-generation",
+            device=lm.device,
+        )
     lm.traced, lm.backend = model, lambda: LocalSimulationBackend(model)
+
+
+def stamp(model: Any) -> tuple[str, ...]:
+    """What tells a model's weights from those that went by its name before, as far as one sees.
+
+    The commit that the hub gave its config from; of a folder the size and the time of its files.
+    """
+    place = Path(model.repo_id)
+    if not place.is_dir():
+        module: Any = model._module  # noqa: SLF001 - as its backends do
+        return (str(getattr(module.config, "_commit_hash", None)),)
+    found = ((path.name, path.stat()) for path in sorted(place.iterdir()) if path.is_file())
+    return tuple(f"{name} {file.st_size} {file.st_mtime_ns}" for name, file in found)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """That nnsight renames a module called "output" is no news here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Module .* has a submodule named")
+        yield
 
 
 def _of_two_texts(name: str) -> MediationError:
@@ -104,4 +130,4 @@ def _name(model: Any, place: str) -> None:
         known[place] = place
 
 
-__all__ = ["weightless", "written_for_a_server"]
+__all__ = ["stamp", "weightless", "written_for_a_server"]

@@ -133,7 +133,7 @@ def refuse_no_estimate(question: Question, metric: Metric, method: Method) -> No
             expected="Patch() between the two prompts, Zero(), Mean(), Steer(...) or Scale(...)",
             fix=f"study.sweep({mediator.name!r}, edit=...)",
         )
-    refuse_no_gradients(lm)
+    refuse_no_gradients(lm, f"study.sweep({mediator.name!r})")
     lm.refuse_missing(mediator)
     question.engine.refuse_edit(sweep.edit)
     metric.slopes({name: np.zeros(1) - (name != "logsumexp") for name in metric.columns})

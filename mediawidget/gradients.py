@@ -133,8 +133,8 @@ def row_bytes(lm: LM, n_positions: int, n_reads: int, *, eager: bool = False) ->
     return size * lm.n_layers * layer + 8 * 6 * lm.vocabulary * n_reads
 
 
-def refuse_no_gradients(lm: LM) -> None:
-    """Raise where a model gives no gradients.
+def refuse_no_gradients(lm: LM, instead: str = "study.sweep('head')") -> None:
+    """Raise where a model gives no gradients; ``instead`` says what a server answers.
 
     Raises:
         MediationError: it runs on a server, or is in training mode.
@@ -144,7 +144,7 @@ def refuse_no_gradients(lm: LM) -> None:
             "A remote model gives no gradients.",
             value=lm.name,
             expected="a model that runs here",
-            fix="sweep it: study.sweep('head'); or load the model without remote=",
+            fix=f"{instead}, which its server answers; or load the model without remote=",
         )
     lm.refuse_training_mode()
 

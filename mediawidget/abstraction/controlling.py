@@ -189,7 +189,7 @@ def random_weights(lm: LM, seed: int = 0) -> LM:
             "The weights of this network are not on this machine.",
             value=lm.name,
             expected="a network that was loaded with its weights",
-            fix="controls(..., random_lm=mw.load(another))",
+            fix="controls(..., random_lm=mw.load(another)), which may be on a server too",
         )
     module = copy.deepcopy(lm.hf)
     drawn = torch.Generator().manual_seed(seed)

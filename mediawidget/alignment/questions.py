@@ -161,7 +161,7 @@ def question_of(study: Study, site: Site, over: Over) -> Question:
             there, or of several widths.
     """
     lm, engine = study.lm, study.engine
-    refuse_no_gradients(lm)
+    refuse_no_gradients(lm, "mw.directions.compare(study, site)")
     network = networks.as_network(lm)
     if network is None:
         _refuse_no_token(study)

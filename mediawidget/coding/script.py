@@ -18,7 +18,7 @@ from ..edits import (
     Within,
     Zero,
 )
-from ..errors import require
+from ..errors import MediationError, require
 from ..naming import spanned
 from ..sites import Site
 from .parts import head, loading, pairs
@@ -72,6 +72,14 @@ def script(study: Study, model: str | None = None) -> str:
 def refuse_study(study: Study) -> None:
     """Raise for models and prompts that no script is written for."""
     lm = study.lm
+    if lm.backend is not None:
+        raise MediationError(
+            "There is no code for a model on a server: a script loads its weights.",
+            value=lm.name,
+            expected="a model that runs here",
+            fix="study.save(path) keeps what was asked, and Study.load(path, lm) asks it again; "
+            "or mw.load(name) without remote=",
+        )
     reads_on = lm.causal and not lm.encodes and lm.paths.mixes == "attention"
     if lm.classifies or not reads_on or not type(lm.hf).__module__.startswith("transformers."):
         raise cannot("this kind of model", type(lm.hf).__name__, "a causal model of transformers")

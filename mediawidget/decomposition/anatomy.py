@@ -75,7 +75,13 @@ def anatomy(lm: LM) -> Anatomy:
         MediationError: another architecture, a remote model, weights that cannot be read.
     """
     if lm.backend is not None:
-        raise _unknown(lm, "a model on a server")
+        raise MediationError(
+            "A remote model cannot be decomposed: that takes its weights.",
+            value=lm.name,
+            expected="a model that runs here",
+            fix="study.sweep('head'), mw.search.greedy(study, k=8), mw.routes(study, site), which "
+            "its server answers; or load the model without remote=",
+        )
     lm.refuse_training_mode()
     kind = getattr(getattr(lm.hf, "config", None), "model_type", None)
     if kind not in KINDS or lm.classifies:

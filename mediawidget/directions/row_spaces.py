@@ -16,6 +16,7 @@ from ..edits import Subspace
 from ..errors import MediationError, require
 from ..first_order import Array as Cells
 from ..first_order import Grid
+from ..gradients import refuse_no_gradients
 from ..mediators import mediator_named
 from ..networks import as_network
 from ..outcomes import Outcomes
@@ -37,6 +38,8 @@ RANK = 1e-5
 
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Of the way from a prompt's value to the other one's: at its ends alone a softmax may be flat."""
+
+PLACEBO = "mw.directions.placebo(study, site, found)"
 
 KEPT = 0.99
 """Of the squared slopes, where they stand for what reads a site."""
@@ -128,6 +131,7 @@ def _of_decoder(study: Study, site: Site) -> Array:
     question = Question(Sweep(site.mediator, by=by, layers=(site.layer,)), study.engine, ())
     found: list[Array] = []
     method = _Slopes(site, found)
+    refuse_no_gradients(study.lm, PLACEBO)
     refuse_no_estimate(question, study.metric, method)
     outcomes: Outcomes = study.engine.evaluate([])
     Grid(question, study.metric, outcomes, method).moved()
@@ -171,7 +175,7 @@ def _weights(study: Study, site: Site) -> RowSpace:
             "The weights of a remote model are not here.",
             value=lm.name,
             expected="a model that runs here",
-            fix="load the model without remote=",
+            fix=f"{PLACEBO}, which its server answers; or load the model without remote=",
         )
     lm.refuse_missing(mediator)
     mediator.check(replace(site, position=None), lm.shape, 1)

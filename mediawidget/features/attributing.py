@@ -30,6 +30,7 @@ from ..errors import require
 from ..estimated import ESTIMATE_COLUMNS, Estimated
 from ..filing import weights_changed
 from ..first_order import Grid, Method
+from ..gradients import refuse_no_gradients
 from ..mediators import mediator_named
 from ..outcomes import Outcomes
 from ..pieces import Piece, wide
@@ -87,6 +88,7 @@ def attribute(
     how = _method(method, steps, sae)
     cells, lm = Cells(study, sae, by), study.lm
     question = _question(cells)
+    refuse_no_gradients(study.lm, "mw.features.sweep(study, sae)")
     refuse_no_estimate(question, study.metric, how)
     outcomes = study.engine.evaluate([])
     study.admit(outcomes.bases)

@@ -114,7 +114,7 @@ def edges(
         expected="'restore' or 'break'",
         fix="mw.features.edges(study, upstream, downstream, 'break')",
     )
-    refuse_no_gradients(study.lm)
+    refuse_no_gradients(study.lm, "mw.features.circuit(study, nodes)")
     base: Base = "corrupt" if direction == "restore" else "clean"
     pairs = {(up.sae, down.sae) for up in upstream for down in downstream}
     shape = (len(upstream), len(downstream), len(study.contrast))

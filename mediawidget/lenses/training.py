@@ -54,7 +54,7 @@ def tuned_lens(
         >>> lens
         TunedLens(6 layers, width 128)
     """
-    refuse_no_gradients(lm)
+    refuse_no_gradients(lm, "mw.lenses.logit_lens(study)")
     refuse_no_way_out(lm)
     stream = _streams(lm, prompts)
     generator = torch.Generator().manual_seed(seed)
@@ -91,9 +91,16 @@ def kl_to_final(lm: LM, prompts: Prompts, lens: TunedLens | None = None) -> Arra
         lens: None for the logit lens.
 
     Raises:
-        MediationError: no prompts, a lens of another model.
+        MediationError: no prompts, a lens of another model, a model on a server.
     """
     refuse_no_way_out(lm)
+    require(
+        lm.backend is None,
+        "How far every layer is from the end takes all logits of all layers, which a server keeps.",
+        value=lm.name,
+        expected="a model that runs here",
+        fix="study.metric = mw.KL('clean'); mw.lenses.logit_lens(study)",
+    )
     if lens is not None:
         lens.refuse_other(lm)
     stream = _streams(lm, prompts)

@@ -21,6 +21,14 @@ def refuse_no_rewiring(lm: LM) -> None:
             that nobody has named.
     """
     lm.refuse_training_mode()
+    if lm.backend is not None:
+        raise MediationError(
+            "The edges of a remote model cannot be told apart: that takes its weights.",
+            value=lm.name,
+            expected="a model that runs here",
+            fix="mw.search.path_patching(study, receivers), mw.routes(study, site), "
+            "study.sweep('head'), which its server answers; or load the model without remote=",
+        )
     reason = _reason(lm)
     if reason is not None:
         raise MediationError(
@@ -35,7 +43,6 @@ def _reason(lm: LM) -> str | None:
     paths, config = lm.paths, getattr(lm.hf, "config", None)
     unread = paths.norm_before_mlp is None and paths.mlp_in is None
     reasons = {
-        "it runs on a server": lm.backend is not None,
         "it has no heads": paths.mixes != "attention",
         "its blocks read an encoder beside the stream": paths.cross is not None,
         "a norm after attention rescales the sum of its heads": paths.attn_out is not None,

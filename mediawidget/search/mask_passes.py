@@ -71,7 +71,7 @@ class Nodes(Masking):
     mode = "node"
 
     def __init__(self, lm: LM, kinds: tuple[str, ...]) -> None:
-        refuse_no_gradients(lm)
+        refuse_no_gradients(lm, "mw.search.greedy(study, k=8)")
         self.lm, self.over = lm, kinds
         senders = lm.wiring.senders
         self.elements = tuple(site for site in senders if site.mediator in kinds)

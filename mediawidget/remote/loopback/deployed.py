@@ -48,6 +48,7 @@ class Deployed:
         self.revision = (lm.origin or ("", None))[1]
         with lm.lock:
             module = _apart(lm.hf)
+        self._names = {name, *(lm.origin or ())[:1]}
         self._double = lm.dtype == torch.float64
         # nnsight gives a tokenizer a padding token.
         tokenizer = copy.deepcopy(lm.tokenizer)
@@ -70,7 +71,8 @@ class Deployed:
             name, revision = str(asked["repo_id"]), asked.get("revision")
         except (KeyError, TypeError, ValueError):
             name, revision = key, self.revision
-        same = name == self.name or Path(name).resolve() == Path(self.name).resolve()
+        # Also by where it came from, though it may be saved there in another precision.
+        same = Path(name).resolve() in {Path(known).resolve() for known in self._names}
         if not same or (revision or "main") != (self.revision or "main"):
             raise RefusedError(
                 f"Could not deploy this model. {name} ({revision or 'main'}) is not here: this "

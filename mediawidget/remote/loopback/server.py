@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import socket
 import tempfile
 import threading
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID, uuid4
 
+import torch
 from nnsight.schema.response import ResponseModel, Status
 
 from ...errors import MediationError, require
@@ -75,8 +77,8 @@ class Loopback:
     Attributes:
         host: where it listens, "http://127.0.0.1:PORT"; "" before it is entered.
         key: as above.
-        model: what a client loads: where ``lm`` came from, else a folder with its config and its
-            tokenizer, and no weights.
+        model: what a client loads: where ``lm`` came from, if it is saved there in the precision
+            that it has here; else a folder with its config and its tokenizer, and no weights.
         requests: every exchange so far, the first one first.
         jobs: id -> job, in the order in which they came.
         executed: the digest of every body that was run, as often as it was.
@@ -107,7 +109,7 @@ class Loopback:
         )
         self.key = _key(key)
         self.host = ""
-        self.model = lm.origin[0] if lm.origin else ""
+        self.model = lm.origin[0] if _as_saved(lm) else ""
         self.requests: list[Exchange] = []
         self.jobs: dict[str, Job] = {}
         self.executed: list[str] = []
@@ -118,8 +120,7 @@ class Loopback:
         self._folder = tempfile.TemporaryDirectory(prefix="loopback-")
         if not self.model:
             self.model = str(Path(self._folder.name) / "model")
-            self._lm.hf.config.save_pretrained(self.model)
-            self._lm.tokenizer.save_pretrained(self.model)
+            _save_without_weights(self._lm, self.model)
         self._deployed = Deployed(self._lm, self.model)
         self._line = Line(self._run, self.say, self._delay)
         self._door = _Door(self)
@@ -290,6 +291,24 @@ class _Door(ThreadingMixIn, TCPServer):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             thread.join()
+
+
+def _as_saved(lm: LM) -> bool:
+    """Whether who loads the model from its origin gets it in the precision that it has here."""
+    if lm.origin is None:
+        return False
+    from transformers import AutoConfig
+
+    place, revision = lm.origin
+    config = AutoConfig.from_pretrained(place, revision=revision)
+    return (config.dtype or torch.float32) == lm.dtype
+
+
+def _save_without_weights(lm: LM, place: str) -> None:
+    config = copy.deepcopy(lm.hf.config)
+    config.dtype = lm.dtype
+    config.save_pretrained(place)
+    lm.tokenizer.save_pretrained(place)
 
 
 def _key(key: str | None) -> str:

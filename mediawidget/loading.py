@@ -17,6 +17,7 @@ from .memory import use_cpu_share
 from .model_classes import model_class
 from .networks.network import Network
 from .networks.points import Point
+from .remote.keeping import Cache
 from .remote.server import Server
 from .remote.where import refuse_of_here, where
 
@@ -34,7 +35,7 @@ def load(
     revision: str | None = None,
     points: None = None,
     remote: bool | str | Server = False,
-    cache: str | Path | None = None,
+    cache: str | Path | Cache | None = None,
 ) -> LM: ...
 @overload
 def load(
@@ -56,7 +57,7 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
     points: Any = None,
     classes: Sequence[str] = (),
     remote: bool | str | Server = False,
-    cache: str | Path | None = None,
+    cache: str | Path | Cache | None = None,
 ) -> LM | Network:
     """Load a model for interventions.
 
@@ -74,7 +75,8 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
         remote: True for a model whose weights are on NDIF, with the key of NDIF_API_KEY or of
             nnsight's login; the address of another such server, or an ``mw.remote.Server``.
             "local" runs it here, every request written and read as for a server: a dry run.
-        cache: a folder for what a server answers, so that it is not asked again.
+        cache: a folder for what a server answers, so that nobody who shares it asks it again;
+            an ``mw.remote.Cache`` has a limit too.
 
     Returns:
         An ``LM``; with ``points`` a ``Network``, in evaluation mode.
@@ -139,7 +141,7 @@ def _on_server(
     paths: Any,
     dtype: Any,
     revision: str | None,
-    runs: tuple[Server, Path | None],
+    runs: tuple[Server, Cache | None],
 ) -> LM:
     """A saved model without its weights, which a server has."""
     from .remote.connection import Remote
@@ -150,9 +152,9 @@ def _on_server(
         loader = model_class(place, **options)
         read = _tokenizer(place, tokenizer, options)
         model = weightless(place, loader, read, revision=revision, dtype=kind)
-    server, folder = runs
+    server, cache = runs
     module: nn.Module = model._module  # noqa: SLF001 - nnsight has no public name for it
-    remote = Remote(server, model, folder)
+    remote = Remote(server, model, cache)
     lm = LM(module, read, name=_saved_name(source), paths=paths, remote=remote)
     if tokenizer is None:
         lm.set_origin(str(place), revision)

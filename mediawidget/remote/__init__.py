@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .connection import Remote
+    from .keeping import Cache
     from .ledger import Ledger
     from .loopback import Loopback
     from .server import Patience, Server
     from .trouble import GaveUp, ServerError
 
 _HOMES = {
+    "Cache": "keeping",
     "GaveUp": "trouble",
     "Ledger": "ledger",
     "Loopback": "loopback",
@@ -27,7 +29,7 @@ _HOMES = {
     "Server": "server",
 }
 
-__all__ = ["GaveUp", "Ledger", "Loopback", "Patience", "Remote", "Server", "ServerError"]
+__all__ = ["Cache", "GaveUp", "Ledger", "Loopback", "Patience", "Remote", "Server", "ServerError"]
 
 
 def __getattr__(name: str) -> Any:

@@ -42,8 +42,10 @@ class Submitting(RemoteBackend):  # type: ignore[misc]
             remote.statuses.tell(SENDING)
             names = _saved_names(tracer.node)
             digest = digest_of(tracer, remote.whose, self.env)
-            with Wire(remote.server, remote.statuses.tell, stop) as wire:
-                saved = self._result(wire, tracer, digest, names)
+            saved = remote.kept(digest, names)
+            if saved is None:
+                with Wire(remote.server, remote.statuses.tell, stop) as wire:
+                    saved = self._result(wire, tracer, digest, names)
         self._push(saved, tracer)
         return saved
 
@@ -60,26 +62,34 @@ class Submitting(RemoteBackend):  # type: ignore[misc]
                 wire.say(SENDING)
         request = RequestModel(model_key=self.model_key, compress=self.compress, env=self.env)
         job = wire.submit(request, self._serialize(tracer))
-        mark = digest or f"unnamed-{job}"
-        ledger.add(mark, job)
-        return self._values(wire, job, mark, names, old=False)
+        ledger.add(_mark(digest, job), job)
+        return self._values(wire, job, digest, names, old=False)
 
     def _values(
-        self, wire: Wire, job: str, mark: str, names: frozenset[str], *, old: bool
+        self, wire: Wire, job: str, digest: str | None, names: frozenset[str], *, old: bool
     ) -> dict[str, Any]:
         """Wait for a job. It is forgotten once it came to an end, good or bad."""
+        mark = _mark(digest, job)
         try:
-            content = wire.fetch(_finished(wire, job, self.model_key, old=old), job)
-            saved = _opened(wire, content, job, compressed=self.compress)
+            place = _finished(wire, job, self.model_key, old=old)
+            saved = wire.fetch(place, job, lambda data: _opened(data, compressed=self.compress))
             if not names <= saved.keys():
                 missing = ", ".join(sorted(names - saved.keys()))
                 raise trouble.unreadable(self.host, job, f"{missing} is not in it")
         except (trouble.JobLostError, trouble.JobFailedError):
             self.remote.ledger.forget(mark)
             raise
-        self.remote.ledger.forget(mark)
         # Nothing else of the caller's is set, whatever the server sent.
-        return {name: saved[name] for name in names}
+        wanted = {name: saved[name] for name in names}
+        # First, so that nobody finds neither the job nor its answer.
+        self.remote.keep(digest, wanted)
+        self.remote.ledger.forget(mark)
+        return wanted
+
+
+def _mark(digest: str | None, job: str) -> str:
+    """What the ledger has a job under."""
+    return digest or f"unnamed-{job}"
 
 
 def _finished(wire: Wire, job: str, model: str, *, old: bool) -> object:
@@ -108,21 +118,19 @@ def _finished(wire: Wire, job: str, model: str, *, old: bool) -> object:
         pause = min(pause * 1.5, patience.most)
 
 
-def _opened(wire: Wire, content: bytes, job: str, *, compressed: bool) -> dict[str, Any]:
-    """The values in a result, by name."""
+def _opened(content: bytes, *, compressed: bool) -> dict[str, Any] | None:
+    """The values in a result, by name; None where it is no result, or not a whole one."""
     import zstandard
 
-    why = "it is no table of values"
     try:
         if compressed:
             content = zstandard.ZstdDecompressor().decompress(content)
         with torch.serialization.safe_globals(_PLAIN):
             found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001 - a file that was cut or changed raises anything
-        found, why = None, f"{len(content)} bytes: {type(error).__name__}"
-    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
-        raise trouble.unreadable(wire.server.host, job, why)
-    return found
+    except Exception:  # noqa: BLE001 - a file that was cut or changed raises anything
+        return None
+    whole = isinstance(found, dict) and all(isinstance(name, str) for name in found)
+    return found if whole else None
 
 
 def _saved_names(node: ast.AST) -> frozenset[str]:

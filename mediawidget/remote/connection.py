@@ -6,9 +6,9 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .keeping import Cache, question_of
 from .ledger import Ledger
 from .meta import stamp
 from .server import Server
@@ -29,17 +29,17 @@ class Remote:
         whose: all that tells its weights from others, in the digests of questions.
         ledger: the jobs that are open.
         statuses: what the server said last.
-        cache: a folder for what outlives the kernel, or None.
+        cache: the folder of what was answered, and how often it was of use; or None.
     """
 
-    def __init__(self, server: Server, model: Any, cache: Path | None = None) -> None:
+    def __init__(self, server: Server, model: Any, cache: Cache | None = None) -> None:
         self.server, self.model, self.cache = server, model, cache
         self.model_key: str = model.to_model_key()
         known = json.loads(self.model_key.partition(":")[2])
         self.name: str = known["repo_id"]
         self.revision: str | None = known["revision"]
         self.whose = (self.model_key, *stamp(model))
-        self.ledger = Ledger(server.host, cache)
+        self.ledger = Ledger(server.host, None if cache is None else cache.folder)
         self.statuses = Statuses()
         self._waiting: set[threading.Event] = set()
         self._lock = threading.Lock()
@@ -81,6 +81,24 @@ class Remote:
             with self._lock:
                 self._waiting.discard(stop)
             self.statuses.tell("")
+
+    def kept(self, digest: str | None, names: frozenset[str]) -> dict[str, Any] | None:
+        """What a question was answered with before, where that is kept."""
+        if self.cache is None or digest is None:
+            return None
+        found = self.cache.find(self._question(digest), names)
+        if found is not None:
+            self.ledger.forget(digest)
+        return found
+
+    def keep(self, digest: str | None, values: dict[str, Any]) -> None:
+        """Keep what a question was answered with, where there is a folder for it."""
+        if self.cache is not None and digest is not None:
+            self.cache.keep(self._question(digest), values)
+
+    def _question(self, digest: str) -> str:
+        commit = getattr(self.model.config, "_commit_hash", None)
+        return question_of(digest, self.server.host, commit)
 
     def backend(self) -> Submitting:
         """For one trace."""

@@ -6,15 +6,19 @@ import json
 import re
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..errors import reading
+from .folders import get, put
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """Of a job. It becomes a part of an address, so there is nothing else in it."""
 
 FOLDER = "jobs"
+_MOST = 10_000
+"""Bytes of the file of one job."""
 
 
 def is_id(text: object) -> bool:
@@ -55,15 +59,18 @@ class Ledger:
         with self._lock:
             self._open[digest] = job
         if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            _write(self._folder / f"{digest}.json", {"host": self.host, "job": job})
+            data = {"host": self.host, "job": job}
+            # A folder that is only read keeps nothing: this process knows the id.
+            with suppress(OSError):
+                put(self._folder / f"{digest}.json", json.dumps(data).encode())
 
     def forget(self, digest: str) -> None:
         """Note that nobody needs to ask for a job again."""
         with self._lock:
             self._open.pop(digest, None)
         if self._folder is not None:
-            (self._folder / f"{digest}.json").unlink(missing_ok=True)
+            with suppress(OSError):
+                (self._folder / f"{digest}.json").unlink(missing_ok=True)
 
     def to_json(self) -> dict[str, Any]:
         """The open jobs, for a file."""
@@ -89,15 +96,8 @@ class Ledger:
 def _read(path: Path, host: str) -> str | None:
     """The id in a file; None where there is none, or it is broken, or of another server."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(get(path, _MOST))
     except (OSError, ValueError):
         return None
     whole = isinstance(data, dict) and data.get("host") == host and is_id(data.get("job"))
     return str(data["job"]) if whole else None
-
-
-def _write(path: Path, data: Mapping[str, str]) -> None:
-    """In one step, for another process may read it."""
-    new = path.with_suffix(f".{threading.get_ident()}.new")
-    new.write_text(json.dumps(data), encoding="utf-8")
-    new.replace(path)

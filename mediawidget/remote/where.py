@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import MediationError, require
+from .keeping import Cache
 from .server import Server
 
 Where = Server | Literal["local"] | None
 
 
-def where(remote: object, cache: object) -> tuple[Where, Path | None]:
-    """A server; "local", here but written as for a server; or None, here. And its folder.
+def where(remote: object, cache: object) -> tuple[Where, Cache | None]:
+    """A server; "local", here but written as for a server; or None, here. And what is kept.
 
     Raises:
         MediationError: nothing of the kind.
@@ -31,7 +32,7 @@ def where(remote: object, cache: object) -> tuple[Where, Path | None]:
             expected="True for NDIF, an address, mw.remote.Server(...), or 'local'",
             fix="mw.load('openai-community/gpt2', remote=True)",
         )
-    return found, _folder(cache, found)
+    return found, _kept(cache, found)
 
 
 def refuse_of_here(source: object, device: object) -> None:
@@ -52,31 +53,31 @@ def refuse_of_here(source: object, device: object) -> None:
     )
 
 
-def _folder(cache: object, found: Where) -> Path | None:
+def _kept(cache: object, found: Where) -> Cache | None:
     if cache is None:
         return None
     require(
-        isinstance(cache, str | Path) and bool(str(cache).strip()),
+        isinstance(cache, Cache) or (isinstance(cache, str | Path) and bool(str(cache).strip())),
         "What a server answered is kept in a folder.",
         value=cache,
-        expected="the path of a folder, or None",
+        expected="the path of a folder, mw.remote.Cache(...), or None",
         fix="mw.load(..., remote=True, cache='answers')",
     )
     require(
         isinstance(found, Server),
         "What a server answered can be kept; what is run here is not.",
-        value=f"cache={str(cache)!r}"[:200],
+        value=f"cache={cache!r}"[:200],
         expected="None, or remote=True beside it",
         fix="leave cache out",
     )
-    folder = Path(str(cache)).expanduser()
+    kept = cache if isinstance(cache, Cache) else Cache(cache)  # type: ignore[arg-type]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        kept.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MediationError(
             "The folder cannot be made.",
-            value=f"{folder}: {error}",
+            value=f"{kept.folder}: {error}",
             expected="a folder that can be written to",
             fix="cache='answers'",
         ) from error
-    return folder
+    return kept

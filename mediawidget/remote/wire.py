@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -27,8 +27,13 @@ _BUSY = (429, 503)
 """The server says that it took nothing."""
 _BETWEEN = (502, 504)
 """Something between us and the server says that it knows nothing of it."""
+_PASSING = (*_BUSY, *_BETWEEN, 500)
+"""Of a question that may be asked again: it may well be answered then."""
 _GONE = (403, 404, 410)
+_READINGS = 3
+"""How often what cannot be read is read."""
 
+T = TypeVar("T")
 Say = Callable[[str], None]
 
 
@@ -109,28 +114,29 @@ class Wire:
 
     def look(self, job: str) -> ResponseModel | None:
         """What the server said last of a job; None while it knows nothing of it."""
-        response = self._patiently(f"/response/{job}", job, key=True)
-        if response.status_code == 404:
-            return None
-        if not response.is_success:
-            raise self._turned_away(response, job)
-        found = _read(response)
-        if found is None:
-            raise trouble.unreadable(self.server.host, job, "its answer is no status of a job")
-        return found
+        found = self._patiently(f"/response/{job}", job, _status, key=True)
+        return found if isinstance(found, ResponseModel) else None
 
-    def fetch(self, url: object, job: str) -> bytes:
-        """What came of a job, from where the server says that it lies."""
+    def fetch(self, url: object, job: str, opened: Callable[[bytes], T | None]) -> T:
+        """What came of a job, from where the server says that it lies.
+
+        Args:
+            url: of the result.
+            job: the id.
+            opened: makes something of the bytes; None where they are not whole.
+        """
         place = urljoin(f"{self.server.host}/", url) if isinstance(url, str) else ""
         if urlsplit(place).scheme not in ("http", "https"):
             raise trouble.unreadable(self.server.host, job, "the result has no address")
+
+        def read(response: httpx.Response) -> T | None:
+            if response.status_code in _GONE:
+                why = f"its result is gone, {response.status_code}"
+                raise trouble.lost(self.server.host, job, why)
+            return opened(response.content) if response.is_success else None
+
         # The address opens what lies there, and is another's perhaps: it gets no key.
-        response = self._patiently(place, job, key=False)
-        if response.status_code in _GONE:
-            raise trouble.lost(self.server.host, job, f"its result is gone, {response.status_code}")
-        if not response.is_success:
-            raise self._turned_away(response, job)
-        return response.content
+        return self._patiently(place, job, read, key=False)
 
     def ask(self, path: str) -> Any:
         """What stands at a path of the server, read as JSON.
@@ -138,26 +144,35 @@ class Wire:
         Raises:
             ServerError: it does not answer, or not in JSON.
         """
-        response = self._patiently(path, None, key=True)
-        if not response.is_success:
-            raise self._turned_away(response, None)
-        try:
-            return response.json()
-        except ValueError:
-            pass
-        raise trouble.unreadable(self.server.host, None, f"{path} is no JSON")
+        return self._patiently(path, None, _json, key=True)
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _patiently(self, place: str, job: str | None, *, key: bool) -> httpx.Response:
-        """Read a place, again and again until there is an answer."""
-        host, patience = self.server.host, self.server.patience
+    def _patiently(
+        self,
+        place: str,
+        job: str | None,
+        read: Callable[[httpx.Response], T | None],
+        *,
+        key: bool,
+    ) -> T:
+        """Read a place, again and again until there is an answer that can be read."""
+        host, patience, unread = self.server.host, self.server.patience, 0
         for seconds in self._tries(job):
             answer = self._once("GET", place, headers=self._headers() if key else {})
-            again = answer.code in (*_BUSY, *_BETWEEN)
-            if answer.response is not None and not again:
-                return answer.response
-            if seconds >= patience.away:
+            response = answer.response
+            if response is not None and answer.code not in _PASSING:
+                found = read(response)
+                if found is not None:
+                    return found
+                if not response.is_success:
+                    raise self._turned_away(response, job)
+                # A proxy may have cut it; what is so for good is not read for a minute.
+                unread += 1
+                if unread == _READINGS:
+                    why = f"{len(response.content)} bytes that say nothing"
+                    raise trouble.unreadable(host, job, why)
+            elif seconds >= patience.away:
                 why = answer.why or f"it answers {answer.code}"
                 raise trouble.unreachable(host, why, seconds, job)
             self.say(AWAY)
@@ -209,5 +224,18 @@ class Wire:
 def _read(response: httpx.Response) -> ResponseModel | None:
     try:
         return ResponseModel.model_validate_json(response.content)
+    except ValueError:
+        return None
+
+
+def _status(response: httpx.Response) -> ResponseModel | Literal["unknown"] | None:
+    if response.status_code == 404:
+        return "unknown"
+    return _read(response) if response.is_success else None
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json() if response.is_success else None
     except ValueError:
         return None

@@ -40,6 +40,7 @@ STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Of the way from a prompt's value to the other one's: at its ends alone a softmax may be flat."""
 
 PLACEBO = "mw.directions.placebo(study, site, found)"
+"""What to ask of a direction where what reads it is not known."""
 
 KEPT = 0.99
 """Of the squared slopes, where they stand for what reads a site."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .ledger import Ledger
     from .loopback import Loopback
     from .server import Patience, Server
+    from .traffic import Traffic
     from .trouble import GaveUp, ServerError
 
 _HOMES = {
@@ -27,9 +28,13 @@ _HOMES = {
     "Remote": "connection",
     "ServerError": "trouble",
     "Server": "server",
+    "Traffic": "traffic",
 }
 
-__all__ = ["Cache", "GaveUp", "Ledger", "Loopback", "Patience", "Remote", "Server", "ServerError"]
+__all__ = [
+    *("Cache", "GaveUp", "Ledger", "Loopback", "Patience", "Remote", "Server", "ServerError"),
+    "Traffic",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -44,7 +44,7 @@ class Submitting(RemoteBackend):  # type: ignore[misc]
             digest = digest_of(tracer, remote.whose, self.env)
             saved = remote.kept(digest, names)
             if saved is None:
-                with Wire(remote.server, remote.statuses.tell, stop) as wire:
+                with Wire(remote.server, remote.statuses.tell, stop, remote.counter) as wire:
                     saved = self._result(wire, tracer, digest, names)
         self._push(saved, tracer)
         return saved

@@ -13,6 +13,7 @@ from .ledger import Ledger
 from .meta import stamp
 from .server import Server
 from .statuses import Listener, Statuses
+from .traffic import Counter, Traffic
 
 if TYPE_CHECKING:
     from .backend import Submitting
@@ -29,6 +30,7 @@ class Remote:
         whose: all that tells its weights from others, in the digests of questions.
         ledger: the jobs that are open.
         statuses: what the server said last.
+        counter: counts what is asked.
         cache: the folder of what was answered, and how often it was of use; or None.
     """
 
@@ -41,6 +43,7 @@ class Remote:
         self.whose = (self.model_key, *stamp(model))
         self.ledger = Ledger(server.host, None if cache is None else cache.folder)
         self.statuses = Statuses()
+        self.counter = Counter()
         self._waiting: set[threading.Event] = set()
         self._lock = threading.Lock()
 
@@ -53,6 +56,16 @@ class Remote:
     def jobs(self) -> tuple[str, ...]:
         """The ids of the open jobs: accepted by the server, and nobody has read the result."""
         return tuple(self.ledger.jobs.values())
+
+    @property
+    def traffic(self) -> Traffic:
+        """What was asked so far, in requests and bytes.
+
+        Example:
+            >>> lm.remote.traffic
+            5 jobs in 19 requests, 60,455 bytes sent, 132,607 received
+        """
+        return self.counter.so_far
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call a function with all new words, from whatever thread; returns what ends that.

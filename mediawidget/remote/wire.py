@@ -21,6 +21,7 @@ from . import trouble
 from .ledger import is_id
 from .server import Server
 from .statuses import AWAY
+from .traffic import Counter
 
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _BUSY = (429, 503)
@@ -57,10 +58,14 @@ class Wire:
         server: which, and its key.
         say: what is told of what goes on.
         stop: set where nobody waits any more.
+        counter: counts what is asked.
     """
 
-    def __init__(self, server: Server, say: Say, stop: threading.Event) -> None:
+    def __init__(
+        self, server: Server, say: Say, stop: threading.Event, counter: Counter | None = None
+    ) -> None:
         self.server, self.say, self.stop = server, say, stop
+        self._counter = Counter() if counter is None else counter
 
     def __enter__(self) -> Self:
         patience = self.server.patience
@@ -181,12 +186,14 @@ class Wire:
     def _once(self, method: str, place: str, **options: Any) -> _Answer:
         url = place if "://" in place else self.server.host + place
         try:
-            return _Answer(self._client.request(method, url, **options))
+            response = self._client.request(method, url, **options)
         except _NOTHING_SENT as error:
             return _Answer(None, self._said(error), sent=False)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # What is raised of it later on does not hold it: its request holds the key.
             return _Answer(None, self._said(error))
+        self._counter.add(response)
+        return _Answer(response)
 
     def _said(self, error: Exception) -> str:
         return self.server.without_key(f"{type(error).__name__} {error}".strip())

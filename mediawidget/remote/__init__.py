@@ -32,7 +32,14 @@ _HOMES = {
 }
 
 __all__ = [
-    *("Cache", "GaveUp", "Ledger", "Loopback", "Patience", "Remote", "Server", "ServerError"),
+    "Cache",
+    "GaveUp",
+    "Ledger",
+    "Loopback",
+    "Patience",
+    "Remote",
+    "Server",
+    "ServerError",
     "Traffic",
 ]
 

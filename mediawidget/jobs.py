@@ -7,11 +7,12 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any, Generic, Literal, TypeVar
 
 from tqdm import tqdm
 
-from .turns import Turn, Worker, in_kernel
+from .turns import Hurried, Turn, Worker, hurried, in_kernel, tell
 
 _log = logging.getLogger(__name__)
 
@@ -137,7 +138,7 @@ class Job(Generic[T]):
         ) as bar:
             stop = self._show_status(bar)
             try:
-                if self._turn is not None:
+                if self._turn is not None and not self.finished:
                     self._turn.join()
                 bar.update(self.done)
                 while self.step():
@@ -146,7 +147,8 @@ class Job(Generic[T]):
                 stop()
         if self.error is not None:
             raise self.error
-        assert self._result is not None
+        if self._result is None:
+            self._result = self._finish()
         return self._result
 
     def start(self) -> Job[T]:
@@ -192,19 +194,29 @@ class Job(Generic[T]):
 
     def _end(self, state: State) -> None:
         if state != "failed":
+            # What the result would ask of a server must not hold up who cancels.
+            at_once = state == "cancelled" and self._worker is not None
             try:
-                self._result = self._finish()
+                with hurried() if at_once else nullcontext():
+                    result = self._finish()
+            except Hurried:
+                result = None  # it is made when it is asked for
             except BaseException as error:
+                if self.finished:
+                    return  # it was cancelled while this waited
                 self.error = error
                 self._end("failed")
                 raise
+            if self.finished:
+                return
+            self._result = result
         self.state = state
         self._tell()
 
     def _tell(self) -> None:
         for callback in list(self._watchers):
             try:
-                callback(self)
+                tell(callback, self)
             except Exception:  # noqa: BLE001 - the work goes on, whoever watches it
                 _log.warning("a watcher of a job failed", exc_info=True)
 

@@ -13,12 +13,14 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Callable[..., Any])
 
 IDLE = 60.0
 """Seconds without work after which the thread ends; the next work starts another."""
@@ -29,6 +31,7 @@ LOOK = 0.1
 
 class _Here(threading.local):
     turn: Turn | None = None
+    hurried = False
 
 
 _here = _Here()
@@ -36,6 +39,10 @@ _here = _Here()
 
 class Abandoned(Exception):  # noqa: N818 - nothing went wrong
     """What was waited for is not wanted any more."""
+
+
+class Hurried(Exception):  # noqa: N818 - nothing went wrong
+    """What must be there at once cannot wait for a server."""
 
 
 class Turn:
@@ -267,6 +274,8 @@ class Lock:
         self._lock = threading.RLock()
 
     def __enter__(self) -> None:
+        if _here.hurried:
+            raise Hurried
         if _here.turn is not None:
             _here.turn.wait()
         self._lock.acquire()
@@ -277,9 +286,33 @@ class Lock:
             _here.turn.back()
 
 
+@contextmanager
+def hurried() -> Iterator[None]:
+    """For what must be there at once: in it a trace of a model raises ``Hurried``."""
+    before, _here.hurried = _here.hurried, True
+    try:
+        yield
+    finally:
+        _here.hurried = before
+
+
 def in_kernel(call: Callable[[], T]) -> T:
     """Do it on the kernel's thread, where this is work beside it; else here."""
     return call() if _here.turn is None else _here.turn.ask(call)
+
+
+def anywhere(callback: C) -> C:
+    """Marks a callback that may wait for a server: it is called wherever there is news."""
+    callback.__dict__["anywhere"] = True
+    return callback
+
+
+def tell(callback: Callable[..., object], *news: object) -> None:
+    """Call back, on the kernel's thread unless the callback is marked."""
+    if getattr(callback, "anywhere", False):
+        callback(*news)
+    else:
+        in_kernel(lambda: callback(*news))
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
@@ -303,6 +336,3 @@ def _log_failure(future: asyncio.Future[Any]) -> None:
     error = None if future.cancelled() else future.exception()
     if error is not None:
         _log.warning("work beside the kernel failed", exc_info=error)
-
-
-__all__ = ["Abandoned", "Lock", "Turn", "Worker", "beside", "in_kernel", "running_loop"]

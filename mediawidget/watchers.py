@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from .errors import require
+from .turns import tell
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +42,6 @@ class Watchers:
         """Tell all of them, whatever one of them does."""
         for callback in list(self._callbacks):
             try:
-                callback(event)
+                tell(callback, event)
             except Exception:  # noqa: BLE001 - whatever a view does, the result is there
                 _log.warning("a subscriber of the study failed", exc_info=True)

@@ -13,7 +13,7 @@ from IPython.display import display
 from ..errors import MediationError
 from ..mediators import mediator_named
 from ..statistics import FEWEST
-from ..turns import in_kernel
+from ..turns import anywhere, in_kernel
 from ._desk import Desk
 from ._parts import Cells, Later, Part, Written
 from ._saved import SavedPicture, in_notebook
@@ -209,6 +209,7 @@ class View(Page):
         parts = [part.cells for part in self.parts.values() if part.open]
         return [*self.panels, *(cells for cells in parts if cells is not None)]
 
+    @anywhere
     def _changed(self, event: str) -> None:
         """The study has news: "prompts", "grid:<key>" or "result"."""
         self._refresh(event)

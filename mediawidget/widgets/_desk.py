@@ -23,7 +23,7 @@ from ..jobs import Job
 from ..results import frozen_facts
 from ..runs import common_edit
 from ..sites import Site
-from ..turns import beside, running_loop
+from ..turns import anywhere, beside, running_loop
 from ._goals import EDITS
 from ._intervals import interval_answer
 from ._parts import Action, Request
@@ -370,6 +370,7 @@ class Sweeping:
             self._cancelled = True
             self._jobs[self._now].cancel()
 
+    @anywhere
     def _watch(self, job: Job[Any]) -> None:
         if job.state == "running":
             if time.monotonic() - self._told >= PROGRESS_EVERY:

@@ -12,6 +12,7 @@ from ..evaluation.values import Ablation
 from ..jobs import Job
 from ..sites import Site
 from ..statistics.resampling import whole
+from ..turns import anywhere
 from ..wiring import Edge
 from ._base import Page, front_end
 from ._parts import Written
@@ -387,9 +388,10 @@ class CircuitBoard(Page):
         )
         assert self.sizes is not None
         job = self._worth.job(self.mode, [self.of_size(n) for n in self.sizes.counts])
-        job.watch(lambda _: self._write_curve())
+        job.watch(anywhere(lambda _: self._write_curve()))
         return job
 
+    @anywhere
     def _changed(self, event: str) -> None:
         """The study has news: other prompts, or another selection."""
         if event == "result":

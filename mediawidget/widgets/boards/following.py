@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...circuit import Circuit
 from ...errors import MediationError, error_fields
 from ...jobs import Job
+from ...turns import anywhere, beside
 from .graph import refuse_strange
 
 if TYPE_CHECKING:
@@ -60,9 +61,11 @@ class Following:
         """Stop after the part that is running."""
         self._job.cancel()
 
+    @anywhere
     def _watch(self, job: Job[Any]) -> None:
         if job.finished:
-            self._end()
+            # What a search ends with is run: where that waits for a server, beside the kernel.
+            beside(self._board.study.lm.worker, self._end)
         elif time.monotonic() - self._drawn >= DRAW_EVERY:
             self._drawn = time.monotonic()
             found = self._found()

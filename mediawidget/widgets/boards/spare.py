@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from ...jobs import Job
-from ...turns import in_kernel, running_loop
+from ...turns import anywhere, in_kernel, running_loop
 
 QUIET = 0.25
 """Seconds after an answer before anything else is run."""
@@ -53,6 +53,7 @@ class Spare:
         self._told = 0.0
         return self._job
 
+    @anywhere
     def _watch(self, job: Job[int]) -> None:
         if job is not self._job:
             return

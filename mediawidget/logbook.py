@@ -124,7 +124,9 @@ class Logbook(ABC):
         """Write the study as JSON: prompts, metric, readout, edits, history with names, all grids.
 
         Numbers to the last bit, no pickle. The weights are not in it, but what tells them from
-        others. A metric of your own is written by its name alone. Estimates are not in it.
+        others. A metric of your own is written by its name alone. Estimates are not in it. Of a
+        model on a server the ids of the jobs that are open are in it: whoever has the file may
+        read what comes of them.
 
         Raises:
             MediationError: a place that cannot be written to; results of weights that have changed
@@ -187,14 +189,15 @@ class Logbook(ABC):
         return script(study, model)
 
     def record(self) -> Record:
-        """What was run, to be kept."""
+        """What was run, to be kept; on a server nothing is run for that."""
+        far = getattr(self.engine.lm, "remote", None) is not None
         return Record(
             columns=self.engine.columns,
             entries=tuple(self.history),
             names=self.history.names,
             cursor=self.history.cursor,
             grids=self._grids,
-            total=self.known_total,
+            total=self._total if far else self.known_total,
             last=self._last,
         )
 

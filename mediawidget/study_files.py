@@ -34,8 +34,12 @@ FORMAT = "mediawidget-study-1"
 
 def save(study: Study, path: Path) -> Path:
     """Write a study. A file that is there already is replaced only once all is written."""
-    _refuse_changed_weights(study)
+    remote = study.lm.remote
+    if remote is None:
+        _refuse_changed_weights(study)
     body = {"model": _model(study), **body_of(study)}
+    if remote is not None and remote.jobs:
+        body["jobs"] = remote.ledger.to_json()
     data = {"format": FORMAT, "checksum": checksum(body), "study": body}
     try:
         put_in_place(path, json.dumps(data, allow_nan=False))
@@ -130,6 +134,8 @@ def _study(
     contrast = Contrast.from_json(body["contrast"])
     study = kind(lm, contrast, metric, edits[body["edit"]], Readout(**body["readout"]))
     _refuse_another_model(body["model"], study, rerun)
+    if lm.remote is not None and "jobs" in body:
+        lm.remote.ledger.take(body["jobs"])
     if rerun:
         _run_again(study, body, edits)
         return study
@@ -221,6 +227,8 @@ def _another(saved: dict[str, Any], here: dict[str, Any]) -> MediationError:
 
 def _refuse_other_runs(study: Study) -> None:
     """What a fingerprint does not see, hooks and settings, shows in the base runs."""
+    if study.lm.remote is not None and study.record().total is None:
+        return
     known, now = study.known_total.bases, study.engine.evaluate([]).bases
     near = tolerance(study.lm, known)
     require(

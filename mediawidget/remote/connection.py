@@ -99,7 +99,7 @@ class Remote:
         """What a question was answered with before, where that is kept."""
         if self.cache is None or digest is None:
             return None
-        found = self.cache.find(self._question(digest), names)
+        found = self.cache.find(question_of(digest, self.server.host), names)
         if found is not None:
             self.ledger.forget(digest)
         return found
@@ -107,11 +107,7 @@ class Remote:
     def keep(self, digest: str | None, values: dict[str, Any]) -> None:
         """Keep what a question was answered with, where there is a folder for it."""
         if self.cache is not None and digest is not None:
-            self.cache.keep(self._question(digest), values)
-
-    def _question(self, digest: str) -> str:
-        commit = getattr(self.model.config, "_commit_hash", None)
-        return question_of(digest, self.server.host, commit)
+            self.cache.keep(question_of(digest, self.server.host), values)
 
     def backend(self) -> Submitting:
         """For one trace."""

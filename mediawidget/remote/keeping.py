@@ -24,15 +24,19 @@ _LEFT = 3600.0
 """Seconds after which a file that was begun is nobody's any more."""
 
 
-def question_of(digest: str, host: str, commit: str | None) -> str:
-    """What a kept answer goes by: the same question to the same server, of the same model.
+def question_of(digest: str, host: str) -> str:
+    """What a kept answer goes by: the same question to the same server.
 
     Args:
-        digest: of the request: its body, the model's key, our and nnsight's version.
+        digest: of the request: its body, the model and its revision, our and nnsight's version.
         host: who is asked; another server may have the weights in another precision.
-        commit: of the hub, for "main" is another model some day.
     """
-    return xxhash.xxh3_128_hexdigest(repr((digest, host, commit)).encode())
+    return xxhash.xxh3_128_hexdigest(repr((digest, host)).encode())
+
+
+def is_name(folder: object) -> bool:
+    """Whether something may be the path of a folder."""
+    return isinstance(folder, str | Path) and bool(str(folder).strip())
 
 
 class Cache:
@@ -55,15 +59,14 @@ class Cache:
             MediationError: no folder, or no number of bytes.
         """
         require(
-            isinstance(folder, str | Path) and bool(str(folder).strip()),
+            is_name(folder),
             "What a server answered is kept in a folder.",
             value=folder,
             expected="the path of a folder",
             fix="mw.remote.Cache('answers')",
         )
-        whole = isinstance(limit, int) and not isinstance(limit, bool)
         require(
-            whole and limit > 0,
+            type(limit) is int and limit > 0,
             "A cache holds a number of bytes.",
             value=limit,
             expected="a whole number above 0",

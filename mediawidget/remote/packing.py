@@ -26,7 +26,7 @@ _BROKEN = (
     *(SafetensorError, TypeError, ValueError),
 )
 """What json, safetensors and torch raise on bytes that are not what they expect."""
-_TopK: Any = torch.return_types.topk  # type: ignore[attr-defined]
+_TopK: Any = torch.return_types.topk
 
 
 class UnkeepableError(Exception):

@@ -40,6 +40,9 @@ def first_contact(engine: Engine) -> list[Check]:
     checks = _compared(engine)
     failed = [check.words for check in checks if check.ok is False]
     if failed:
+        if lm.remote is not None and lm.remote.cache is not None:
+            # Else they would be read again, also when the server was mended.
+            lm.remote.cache.drop()
         raise MediationError(
             "The server does not compute what it is asked, so none of its numbers is shown.",
             value=" ".join(failed),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import MediationError, require
-from .keeping import Cache
+from .keeping import Cache, is_name
 from .server import Server
 
 Where = Server | Literal["local"] | None
@@ -57,7 +57,7 @@ def _kept(cache: object, found: Where) -> Cache | None:
     if cache is None:
         return None
     require(
-        isinstance(cache, Cache) or (isinstance(cache, str | Path) and bool(str(cache).strip())),
+        isinstance(cache, Cache) or is_name(cache),
         "What a server answered is kept in a folder.",
         value=cache,
         expected="the path of a folder, mw.remote.Cache(...), or None",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import socket
 import tempfile
 import threading
 import time
@@ -11,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from socketserver import TCPServer, ThreadingMixIn
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID, uuid4
@@ -24,6 +22,7 @@ from ...lm import LM
 from ..server import Server
 from .answers import Answers
 from .deployed import Deployed, in_words
+from .door import Door
 from .frames import Socket
 from .jobs import Job, Line
 
@@ -62,6 +61,8 @@ class Loopback:
 
         with mw.remote.Loopback(mw.load()) as loopback:
             lm = mw.load(loopback.model, remote=loopback.server)
+
+    In a notebook, ``loopback.open()`` in one cell and ``loopback.close()`` in another.
 
     One job runs at a time, on a thread of this process, and on modules of its own around the
     model's weights. Results and the statuses of jobs are kept until it is closed.
@@ -117,13 +118,17 @@ class Loopback:
         self._listeners: dict[str, tuple[Socket, Exchange]] = {}
 
     def __enter__(self) -> Self:
+        return self.open()
+
+    def open(self) -> Self:
+        """Begin to listen, until ``close`` is called."""
         self._folder = tempfile.TemporaryDirectory(prefix="loopback-")
         if not self.model:
             self.model = str(Path(self._folder.name) / "model")
             _save_without_weights(self._lm, self.model)
         self._deployed = Deployed(self._lm, self.model)
         self._line = Line(self._run, self.say, self._delay)
-        self._door = _Door(self)
+        self._door = Door(self)
         self._thread = threading.Thread(
             target=self._door.serve_forever, args=(0.05,), name="loopback server", daemon=True
         )
@@ -258,39 +263,6 @@ class Loopback:
 
     def _place(self, job: Job) -> Path:
         return Path(self._folder.name) / f"{job.id}.pt"
-
-
-class _Door(ThreadingMixIn, TCPServer):
-    """A port of this machine; a thread for every connection, and all of them known."""
-
-    request_queue_size = 32
-
-    def __init__(self, loopback: Loopback) -> None:
-        self._open: dict[threading.Thread, socket.socket] = {}
-        super().__init__(("127.0.0.1", 0), type("_Answers", (Answers,), {"loopback": loopback}))
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        def serve() -> None:
-            self.process_request_thread(request, client_address)
-            self._open.pop(threading.current_thread(), None)
-
-        thread = threading.Thread(target=serve, name="loopback connection", daemon=True)
-        self._open[thread] = request
-        thread.start()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves is none; all else is shown."""
-        import sys
-
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
-
-    def hang_up(self) -> None:
-        """End every connection, and wait for its thread."""
-        for thread, connection in list(self._open.items()):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-            thread.join()
 
 
 def _as_saved(lm: LM) -> bool:

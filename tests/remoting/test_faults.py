@@ -1,0 +1,368 @@
+"""What a user sees where a server fails, and that nothing is run twice for it."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import mediawidget as mw
+from mediawidget.remote import GaveUp, Patience, Server, ServerError
+from tests.remoting.faults import DETAILS, Faulty
+from tests.small_models import random_model, tokenizer_of
+
+PAIRS = [
+    mw.PromptPair("ant bee cat dog eel", "ant owl cat dog eel", "fox", "gnu"),
+    mw.PromptPair("hen pig cat zebra jay", "hen pig rat zebra jay", "owl", "kite"),
+]
+SITE = mw.Site("head", 2, head=1)
+QUICK = Patience(connect=2.0, answer=20.0, away=2.0, job=60.0, least=0.01, most=0.05)
+TOLERANCE = 1e-9
+
+
+@pytest.fixture(scope="module")
+def here() -> mw.LM:
+    return mw.load(random_model("gpt2"), tokenizer=tokenizer_of("gpt2"))
+
+
+@pytest.fixture(scope="module")
+def want(here: mw.LM) -> mw.Effect:
+    return mw.Study(here, PAIRS).intervene(SITE)
+
+
+@pytest.fixture
+def server(here: mw.LM) -> Iterator[Faulty]:
+    with Faulty(here) as running:
+        yield running
+
+
+def client(server: Faulty, patience: Patience = QUICK, key: str | None = None) -> mw.LM:
+    where = Server(server.host, key or server.key, patience=patience)
+    return mw.load(server.model, remote=where, dtype=torch.float64)
+
+
+@pytest.fixture
+def study(server: Faulty) -> mw.Study:
+    """A study whose server is proven: from here on a click is one request."""
+    study = mw.Study(client(server), PAIRS)
+    study.engine.prove()
+    server.executed.clear()
+    return study
+
+
+def asked(study: mw.Study, want: mw.Effect) -> None:
+    """Ask, and see that the numbers are those of the model here."""
+    found = study.intervene(SITE).edited
+    np.testing.assert_allclose(found, want.edited, rtol=0, atol=TOLERANCE)
+
+
+def remote_of(study: mw.Study) -> Any:
+    assert study.lm.remote is not None
+    return study.lm.remote
+
+
+# --- what mends itself --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stage", "fault", "times"),
+    [
+        ("arriving", 503, 1),
+        ("polling", "cut", 2),
+        ("polling", "unknown", 5),
+        ("sending", "cut", 2),
+        ("sending", "truncated", 1),
+    ],
+)
+def test_what_mends_itself_is_not_seen(
+    server: Faulty, study: mw.Study, want: mw.Effect, stage: Any, fault: Any, times: int
+) -> None:
+    server.fails(stage, fault, times=times)
+    asked(study, want)
+    assert server.happened == [(stage, fault)] * times
+    assert len(server.executed) == 1, "it was run twice"
+    assert remote_of(study).jobs == ()
+
+
+def test_the_place_in_the_queue_is_said(server: Faulty, study: mw.Study, want: mw.Effect) -> None:
+    server.fails("polling", "queued", times=3)
+    heard: list[str] = []
+    remove = remote_of(study).listen(heard.append)
+    asked(study, want)
+    remove()
+    assert "queued, place 3" in heard
+    assert heard[0] == "being sent"
+
+
+# --- what is said -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stage", "fault", "what", "fix"),
+    [
+        ("arriving", 400, "does not work with these versions", "nnsight.ndif.compare"),
+        ("arriving", 500, "refuses the request", "ask again"),
+        ("arriving", "cut", "cut after the request was sent", "ask again"),
+        ("arriving", 502, "cut after the request was sent", "ask again"),
+        ("arriving", "garbage", "cannot be read", "ask again"),
+    ],
+)
+def test_a_request_that_does_not_arrive(
+    server: Faulty,
+    study: mw.Study,
+    want: mw.Effect,
+    stage: Any,
+    fault: Any,
+    what: str,
+    fix: str,
+) -> None:
+    server.fails(stage, fault)
+    with pytest.raises(ServerError, match=what) as caught:
+        study.intervene(SITE)
+    assert fix in caught.value.fix
+    assert server.host in str(caught.value)
+    assert server.key not in str(caught.value)
+    if isinstance(fault, int) and fault != 502:
+        assert DETAILS[fault][:20] in str(caught.value)
+    assert server.executed == []
+    asked(study, want)
+    assert len(server.executed) == 1
+
+
+@pytest.mark.parametrize("fault", ["cut", "garbage"])
+def test_an_answer_that_does_not_arrive_may_cost_one_run(
+    server: Faulty, study: mw.Study, want: mw.Effect, fault: Any
+) -> None:
+    """The id went with it, so nobody can ask for the job: this is said, and not repeated."""
+    server.fails("received", fault)
+    with pytest.raises(ServerError, match=r"cut after|cannot be read"):
+        study.intervene(SITE)
+    assert len([one for one in server.requests if one.route == "request"]) == 3
+    asked(study, want)
+    assert len(server.executed) == 2
+
+
+def test_a_status_that_is_refused_keeps_the_job(
+    server: Faulty, study: mw.Study, want: mw.Effect
+) -> None:
+    server.fails("polling", 400)
+    with pytest.raises(ServerError) as caught:
+        study.intervene(SITE)
+    (job,) = remote_of(study).jobs
+    assert caught.value.job == job
+    assert job in str(caught.value)
+    asked(study, want)
+    assert len(server.executed) == 1, "it was run twice"
+    assert remote_of(study).jobs == ()
+
+
+def test_a_result_that_is_gone_is_run_anew(
+    server: Faulty, study: mw.Study, want: mw.Effect
+) -> None:
+    server.fails("sending", "unknown")
+    with pytest.raises(ServerError, match="has this job no more") as caught:
+        study.intervene(SITE)
+    assert "run anew" in caught.value.fix
+    asked(study, want)
+    assert len(server.executed) == 2
+
+
+def test_a_server_that_is_away_for_long_keeps_the_job(
+    server: Faulty, study: mw.Study, want: mw.Effect
+) -> None:
+    server.fails("polling", 503, times=999)
+    with pytest.raises(ServerError, match="cannot be reached") as caught:
+        study.intervene(SITE)
+    assert "asked for by its id" in caught.value.fix
+    assert remote_of(study).jobs == (caught.value.job,)
+    server.heals()
+    asked(study, want)
+    assert len(server.executed) == 1
+
+
+def test_a_server_that_is_not_there(server: Faulty, study: mw.Study) -> None:
+    server.close()
+    with pytest.raises(ServerError, match="cannot be reached") as caught:
+        study.intervene(SITE)
+    assert "check the address" in caught.value.fix
+
+
+def test_a_job_that_takes_too_long_is_asked_for_again(
+    server: Faulty, study: mw.Study, want: mw.Effect
+) -> None:
+    short = Patience(connect=1, answer=5, away=1, job=0.3, least=0.01, most=0.05)
+    remote_of(study).server.patience = short
+    server.going.clear()
+    with pytest.raises(ServerError, match="not finished in time") as caught:
+        study.intervene(SITE)
+    assert remote_of(study).jobs == (caught.value.job,)
+    remote_of(study).server.patience = QUICK
+    server.going.set()
+    asked(study, want)
+    assert len(server.executed) == 1
+
+
+def test_waiting_is_given_up_and_taken_up(server: Faulty, study: mw.Study, want: mw.Effect) -> None:
+    server.going.clear()
+    remote, caught = remote_of(study), []
+
+    def ask() -> None:
+        try:
+            study.intervene(SITE)
+        except GaveUp as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    while remote.status != "running":
+        time.sleep(0.01)
+    remote.cancel()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert [error.job for error in caught] == list(remote.jobs)
+    server.going.set()
+    asked(study, want)
+    assert len(server.executed) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "what"),
+    [
+        ("11111111-1111-4111-8111-111111111111", "does not accept the key"),
+        ("nonsense", "does not accept the key"),
+    ],
+)
+def test_a_key_that_the_server_does_not_know(server: Faulty, key: str, what: str) -> None:
+    study = mw.Study(client(server, key=key), PAIRS)
+    with pytest.raises(ServerError, match=what) as caught:
+        study.intervene(SITE)
+    assert "NDIF_API_KEY" in caught.value.fix
+    assert key not in str(caught.value)
+    assert server.executed == []
+
+
+def test_a_model_that_the_server_does_not_have(server: Faulty, here: mw.LM) -> None:
+    with Faulty(here) as other:
+        where = Server(other.host, other.key, patience=QUICK)
+        study = mw.Study(mw.load(server.model, remote=where, dtype=torch.float64), PAIRS)
+        with pytest.raises(ServerError, match="cannot load this model") as caught:
+            study.intervene(SITE)
+    assert "nnsight.ndif.status" in caught.value.fix
+    assert server.model in str(caught.value)
+
+
+# --- lies ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", [0.01, 1e-6, float("nan")])
+def test_a_server_that_lies_shows_no_number(server: Faulty, by: float) -> None:
+    server.lies(by)
+    study = mw.Study(client(server), PAIRS)
+    before = len(study.history)
+    with pytest.raises(mw.MediationError, match="does not compute what it is asked"):
+        study.intervene(SITE)
+    with pytest.raises(mw.MediationError, match="does not compute what it is asked"):
+        study.sweep("head")
+    assert len(study.history) == before
+
+
+def test_a_server_that_begins_to_lie_is_found_by_a_sweeps_own_checks(
+    server: Faulty, study: mw.Study
+) -> None:
+    server.lies(0.01, only="kept")
+    effect = study.sweep("head")
+    assert any(check.ok is False for check in effect.checks)
+
+
+# --- a grid in chunks ---------------------------------------------------------------------------
+
+
+def small_chunks(study: mw.Study) -> Any:
+    """A head grid in ten chunks."""
+    study.engine.budget = 200_000
+    return study.job("head")
+
+
+def undisturbed(here: mw.LM) -> int:
+    """How many bodies such a grid is where nothing fails."""
+    with Faulty(here) as server:
+        study = mw.Study(client(server), PAIRS)
+        study.engine.prove()
+        known = len(server.executed)
+        small_chunks(study).result()
+        return len(server.executed) - known
+
+
+def test_what_was_finished_before_a_fault_stays(
+    server: Faulty, study: mw.Study, here: mw.LM
+) -> None:
+    job = small_chunks(study)
+    while not np.isfinite(job.so_far().edited).any():
+        assert job.step()
+    server.fails("arriving", 500)
+    with pytest.raises(ServerError, match="refuses the request"):
+        job.step()
+    assert (job.state, 0 < job.done < job.total) == ("failed", True)
+    part, whole = job.so_far(), mw.Study(here, PAIRS).sweep("head")
+    known = np.isfinite(part.edited)
+    assert 0 < known.sum() < known.size
+    np.testing.assert_allclose(part.edited[known], whole.edited[known], rtol=0, atol=TOLERANCE)
+
+
+def test_a_grid_that_failed_half_way_asks_the_other_half(
+    server: Faulty, here: mw.LM, tmp_path: Path
+) -> None:
+    """Where answers are kept in a folder; else the finished chunks are asked again too."""
+    where = Server(server.host, server.key, patience=QUICK)
+    lm = mw.load(server.model, remote=where, dtype=torch.float64, cache=tmp_path)
+    study = mw.Study(lm, PAIRS)
+    study.engine.prove()
+    job, known = small_chunks(study), len(server.executed)
+    for _ in range(4):
+        assert job.step()
+    finished = len(server.executed) - known
+    assert finished >= 4
+    server.fails("arriving", 500)
+    with pytest.raises(ServerError, match="refuses the request"):
+        job.step()
+    effect = small_chunks(study).result()
+    np.testing.assert_allclose(
+        effect.edited, mw.Study(here, PAIRS).sweep("head").edited, rtol=0, atol=TOLERANCE
+    )
+    assert len(server.executed) - known == undisturbed(here), "something was asked twice"
+
+
+def test_a_grid_over_a_line_that_is_cut_again_and_again(
+    server: Faulty, study: mw.Study, here: mw.LM
+) -> None:
+    for after in range(0, 12, 3):
+        server.fails("polling", "cut", after=after)
+        server.fails("sending", "cut", after=after)
+    effect = small_chunks(study).result()
+    np.testing.assert_allclose(
+        effect.edited, mw.Study(here, PAIRS).sweep("head").edited, rtol=0, atol=TOLERANCE
+    )
+    assert len(server.happened) > 4
+    assert len(server.executed) == undisturbed(here)
+
+
+def test_errors_name_no_machine_and_no_key(server: Faulty, study: mw.Study) -> None:
+    server.fails("arriving", 500)
+    with pytest.raises(ServerError) as caught:
+        study.intervene(SITE)
+    text = "".join(str(error) for error in _chain(caught.value))
+    assert server.key not in text
+    assert not re.search(r"site-packages", text)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

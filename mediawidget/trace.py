@@ -123,10 +123,11 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
             kept = save(read(logits, reading, pair_of_row, bases, references))
             first = logits[:, 0].float()
             likely = save(first.topk(min(top, first.shape[-1])))
-            scale = save(first.logsumexp(-1, keepdim=True) if top else first[:, :1])
-            change = save(torch.cat(moved) if moved else first[:0, 0])
+            # Copies: a server sends of a slice all that it was cut from, here the vocabulary.
+            scale = save(first.logsumexp(-1, keepdim=True) if top else first[:, :1].clone())
+            change = save(torch.cat(moved) if moved else first[:0, 0].clone())
             values = save(seen)
-            whole = save(logits[:, 0].clone() if capturing else logits[:0, 0])
+            whole = save((logits[:, 0] if capturing else logits[:0, 0]).clone())
     return Kept(
         kept.double().cpu().numpy(),
         change.double().cpu().numpy(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import mediawidget as mw
 
 
@@ -28,3 +30,32 @@ def test_what_was_asked_is_counted_as_the_server_counts_it() -> None:
     assert between.jobs == 1
     assert 0 < between.sent < after.sent
     assert repr(between).startswith("1 job in ")
+
+
+class Weighing(mw.remote.Loopback):
+    """Keeps what tensors of a result say they are, and what is sent of them."""
+
+    def __init__(self, lm: mw.LM) -> None:
+        super().__init__(lm)
+        self.sent: list[tuple[str, int, int]] = []
+
+    def altered(self, saved: dict[str, Any]) -> dict[str, Any]:
+        for name, value in saved.items():
+            for one in value if isinstance(value, list | tuple) else [value]:
+                stored = one.untyped_storage().nbytes()
+                self.sent.append((name, one.nbytes, stored))
+        return saved
+
+
+def test_no_slice_of_a_result_brings_along_what_it_was_cut_from() -> None:
+    """A grid of a model with 128,000 tokens would weigh half a megabyte a run."""
+    with Weighing(mw.load()) as loopback:
+        lm = mw.load(loopback.model, remote=loopback.server)
+        study = mw.Study(lm, mw.tasks.ioi(lm, n=2))
+        study.sweep("head")
+        study.intervene(mw.Site("head", 3, head=0))
+        study.activations(mw.Site("head", 3, head=0, position="END"))
+        study.metric = mw.KL()
+        study.sweep("mlp_out")
+    assert len(loopback.sent) > 20
+    assert [one for one in loopback.sent if one[2] > one[1]] == []

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from multiprocessing.connection import Connection, Listener
+from multiprocessing import Pipe
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -49,13 +49,18 @@ class Sandbox:
         self.model.repo_id = self._folder.name
         # What the client would ask the hub: how the name is spelt there.
         huggingface._ID_CACHE[self._folder.name] = self._folder.name
-        socket = str(Path(self._folder.name) / "server.sock")
-        with Listener(socket) as listener:
-            # Away from the project, which its runners' -m would put on their path.
-            self._process = subprocess.Popen(
-                [str(PYTHON), str(SERVER), socket], cwd=self._folder.name, start_new_session=True
-            )
-            self.wire: Connection = listener.accept()
+        self.wire, other = Pipe()
+        # Away from the project, which its runners' -m would put on their path.
+        away = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
+        self._process = subprocess.Popen(
+            [str(PYTHON), str(SERVER), str(other.fileno())],
+            pass_fds=(other.fileno(),),
+            cwd=self._folder.name,
+            env=away,
+            start_new_session=True,
+        )
+        # Where the server ends, so does the wire.
+        other.close()
         self.wire.send((self.model.to_model_key(), "float64"))
         self.wire.recv()
         return self

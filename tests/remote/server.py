@@ -2,7 +2,9 @@
 
 Run by the Python of .venv-remote:
 
-    server.py SOCKET
+    server.py NUMBER
+
+where the number is that of an open socket.
 
 The first message names the model and its dtype, each later one is a job. What Ray, Redis and the
 object store do for the real server, one socket does here; the way of a job (a fresh process that
@@ -11,11 +13,12 @@ runs the trace's body, this one that runs the model, the values in between) is t
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import traceback
 from importlib.util import find_spec
-from multiprocessing.connection import Client, Connection
+from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
@@ -106,7 +109,9 @@ def main() -> None:
     """Load the model, say so, and serve."""
     if find_spec("mediawidget") is not None:
         raise SystemExit("This server has mediawidget, which no real one has.")
-    with Client(sys.argv[1]) as answer:
+    number = int(sys.argv[1])
+    os.set_inheritable(number, False)  # noqa: FBT003 - it knows no keywords
+    with Connection(number) as answer:
         deployment = Deployment(*answer.recv())
         try:
             say(answer, Status.RECEIVED)

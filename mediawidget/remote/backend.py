@@ -108,8 +108,7 @@ def _finished(wire: Wire, job: str, model: str, *, old: bool) -> object:
                 wire.say(FETCHING)
                 return response.data
             if response.status == Status.ERROR:
-                said = wire.server.without_key(response.description)
-                raise trouble.failed(wire.server.host, model, job, said)
+                raise trouble.failed(wire.server.host, model, job, response.description)
             wire.say(words)
         if seconds >= patience.job:
             raise trouble.too_late(wire.server.host, job, seconds, words)

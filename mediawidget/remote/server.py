@@ -77,8 +77,9 @@ class Server:
         """
         self.host = _address(_usual_host() if host is None else host)
         self.patience = Patience() if patience is None else patience
-        if key is not None:
-            refuse_no_key(key)
+        if key is not None and not _plain(key):
+            kind, key = type(key).__name__, None
+            raise _no_key(kind)
         # In a closure, which neither vars() nor pickle nor a debugger's table of locals opens.
         self._given: Callable[[], str | None] = lambda: key
 
@@ -89,8 +90,10 @@ class Server:
             MediationError: something that cannot be a key. It is not shown.
         """
         key = (self._given() or _usual_key()).strip()
-        if key:
-            refuse_no_key(key)
+        if key and not _plain(key):
+            # Some tracebacks print the locals of who raises.
+            key = ""
+            raise _no_key("str")
         return key
 
     def without_key(self, text: str) -> str:
@@ -118,18 +121,19 @@ class Server:
         self._given = lambda: None
 
 
-def refuse_no_key(key: object) -> None:
-    """Raise, without showing it, where something cannot stand in a header."""
-    plain = isinstance(key, str) and key.isascii() and key.isprintable() and " " not in key
-    if not (plain and key):
-        kind = type(key).__name__
-        raise MediationError(
-            "A key is letters, digits and dashes.",
-            value=f"a {kind} that is none (it is not shown)",
-            expected="the key as the server's web page gave it",
-            fix="set NDIF_API_KEY in the environment, or "
-            "nnsight.CONFIG.set_default_api_key(...) once",
-        )
+def _plain(key: object) -> bool:
+    """Whether something can stand in a header."""
+    text = key if isinstance(key, str) else ""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
+
+
+def _no_key(kind: str) -> MediationError:
+    return MediationError(
+        "A key is letters, digits and dashes.",
+        value=f"a {kind} that is none (it is not shown)",
+        expected="the key as the server's web page gave it",
+        fix="set NDIF_API_KEY in the environment, or nnsight.CONFIG.set_default_api_key(...) once",
+    )
 
 
 def _usual_host() -> str:

@@ -6,7 +6,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from types import TracebackType
@@ -49,6 +49,21 @@ class _Answer:
     @property
     def code(self) -> int:
         return 0 if self.response is None else self.response.status_code
+
+
+class _Shown(httpx.Auth):
+    """Says who asks. The key is a local of nobody who raises: some tracebacks print them."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        """Called by httpx before it sends."""
+        request.headers["nnsight-version"] = version("nnsight")
+        request.headers["python-version"] = sys.version
+        if key := self._server.key():
+            request.headers["ndif-api-key"] = key
+        yield request
 
 
 class Wire:
@@ -94,8 +109,8 @@ class Wire:
         data = {"data": request.metadata()}
         files = {"blob": ("request", blob, "application/octet-stream")}
         for seconds in self._tries(None):
-            headers = {**self._headers(), "ndif-timestamp": repr(time.time())}
-            answer = self._once("POST", "/request", data=data, files=files, headers=headers)
+            stamp = {"ndif-timestamp": repr(time.time())}
+            answer = self._once("POST", "/request", key=True, data=data, files=files, headers=stamp)
             if answer.response is None and answer.sent:
                 raise trouble.uncertain(host, answer.why)
             if answer.response is None:
@@ -112,14 +127,20 @@ class Wire:
     def _accepted(self, response: httpx.Response) -> str:
         if not response.is_success:
             raise self._turned_away(response, None)
-        found = _read(response)
+        found = self._status(response)
         if found is None or not is_id(found.id):
             raise trouble.unreadable(self.server.host, None, "its answer has no id of a job")
         return found.id
 
     def look(self, job: str) -> ResponseModel | None:
         """What the server said last of a job; None while it knows nothing of it."""
-        found = self._patiently(f"/response/{job}", job, _status, key=True)
+
+        def read(response: httpx.Response) -> ResponseModel | Literal["unknown"] | None:
+            if response.status_code == 404:
+                return "unknown"
+            return self._status(response) if response.is_success else None
+
+        found = self._patiently(f"/response/{job}", job, read, key=True)
         return found if isinstance(found, ResponseModel) else None
 
     def fetch(self, url: object, job: str, opened: Callable[[bytes], T | None]) -> T:
@@ -164,7 +185,7 @@ class Wire:
         """Read a place, again and again until there is an answer that can be read."""
         host, patience, unread = self.server.host, self.server.patience, 0
         for seconds in self._tries(job):
-            answer = self._once("GET", place, headers=self._headers() if key else {})
+            answer = self._once("GET", place, key=key)
             response = answer.response
             if response is not None and answer.code not in _PASSING:
                 found = read(response)
@@ -183,8 +204,9 @@ class Wire:
             self.say(AWAY)
         raise AssertionError  # tries do not end
 
-    def _once(self, method: str, place: str, **options: Any) -> _Answer:
+    def _once(self, method: str, place: str, *, key: bool, **options: Any) -> _Answer:
         url = place if "://" in place else self.server.host + place
+        options["auth"] = _Shown(self.server) if key else None
         try:
             response = self._client.request(method, url, **options)
         except _NOTHING_SENT as error:
@@ -209,10 +231,12 @@ class Wire:
             yield time.monotonic() - began
             pause = min(pause * 2, 5.0)
 
-    def _headers(self) -> dict[str, str]:
-        headers = {"nnsight-version": version("nnsight"), "python-version": sys.version}
-        key = self.server.key()
-        return {**headers, "ndif-api-key": key} if key else headers
+    def _status(self, response: httpx.Response) -> ResponseModel | None:
+        """What the server says of a job; None where it is nothing of the kind."""
+        try:
+            return ResponseModel.model_validate_json(self.server.without_key(response.text))
+        except ValueError:
+            return None
 
     def _turned_away(self, response: httpx.Response, job: str | None) -> trouble.ServerError:
         text = response.text
@@ -226,19 +250,6 @@ class Wire:
             text = response.reason_phrase
         said = self.server.without_key(text)
         return trouble.turned_away(self.server.host, response.status_code, said, job)
-
-
-def _read(response: httpx.Response) -> ResponseModel | None:
-    try:
-        return ResponseModel.model_validate_json(response.content)
-    except ValueError:
-        return None
-
-
-def _status(response: httpx.Response) -> ResponseModel | Literal["unknown"] | None:
-    if response.status_code == 404:
-        return "unknown"
-    return _read(response) if response.is_success else None
 
 
 def _json(response: httpx.Response) -> Any:

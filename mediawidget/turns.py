@@ -61,9 +61,9 @@ class Turn:
         self, worker: Worker, work: Callable[[], Any], loop: asyncio.AbstractEventLoop
     ) -> None:
         self.future: asyncio.Future[Any] = loop.create_future()
-        self.ended = self.holds = False
+        self.ended = self.holds = self.abandoned = False
         self._worker, self._work, self._loop = worker, work, loop
-        self._began = self._abandoned = False
+        self._began = False
         self._depth = 0
         self._granted = threading.Semaphore(0)
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -88,7 +88,7 @@ class Turn:
 
     def abandon(self) -> None:
         """Nobody wants it any more: it is not begun, or ends at its next wait, that of now too."""
-        self._abandoned = True
+        self.abandoned = True
         if self._depth:
             self._worker.give_up()
 
@@ -108,7 +108,7 @@ class Turn:
         value, error = None, None
         self._take()
         try:
-            if not self._abandoned:
+            if not self.abandoned:
                 self._began = True
                 value = self._work()
         except BaseException as caught:  # noqa: BLE001 - whoever awaits it hears of it
@@ -132,7 +132,7 @@ class Turn:
         self._depth -= 1
         if self._depth == 0:
             self._take()
-            if self._abandoned:
+            if self.abandoned:
                 raise Abandoned
 
     def ask(self, call: Callable[[], T]) -> T:
@@ -284,6 +284,11 @@ class Lock:
         self._lock.release()
         if _here.turn is not None:
             _here.turn.back()
+
+
+def abandoned() -> bool:
+    """Whether nobody wants what this thread is about to wait for."""
+    return _here.turn is not None and _here.turn.abandoned
 
 
 @contextmanager

@@ -71,6 +71,8 @@ test("messages: replies, progress, and kinds of a later version", () => {
     error,
   });
   expect(decodeMessage({ kind: "news" })).toBeNull();
+  const words = "queued, place 3";
+  expect(decodeMessage({ kind: "waiting", words })).toEqual({ kind: "waiting", said: words });
   const progress = { kind: "progress", panels: ["head"], done: 1, total: 2, seconds_left: null };
   expect(decodeMessage({ ...progress, state: "running" })).toMatchObject({ secondsLeft: null });
   expect(() => decodeMessage({ ...progress, state: "asleep" })).toThrow(ProtocolError);

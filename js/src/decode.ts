@@ -277,6 +277,7 @@ export function decodeMessage(value: unknown): Message | null {
     const error = ok ? null : errorInfo(from);
     return { kind: "reply", id: from.count("id"), ok, data: from.raw("data"), error };
   }
+  if (from.raw("kind") === "waiting") return { kind: "waiting", said: from.text("words") };
   if (from.raw("kind") !== "progress") return null;
   const state = STATES.find((name) => name === from.raw("state"));
   return {

@@ -8,12 +8,13 @@ import type { Change, Store } from "./store.ts";
 /** What the error line, the kernel's state, exports and code need of a store. */
 export type Asking = Pick<
   Store,
-  "on" | "ask" | "live" | "busy" | "error" | "dismissError" | "unit"
+  "on" | "ask" | "live" | "busy" | "said" | "error" | "dismissError" | "unit"
 >;
 
 export class Line implements Asking {
   error: RequestError | null = null;
   progress: Progress | null = null;
+  said = "";
   live = true;
   readonly unit = "raw";
   #listeners = new Set<() => void>();
@@ -26,6 +27,7 @@ export class Line implements Asking {
     model.on("msg:custom", ((message: unknown) =>
       this.guard(() => {
         const found = decodeMessage(message);
+        if (found?.kind === "waiting") this.said = found.said;
         if (found?.kind === "progress") this.progress = found;
         if (found?.kind === "reply") {
           if (found.error) this.error = found.error;

@@ -54,7 +54,8 @@ export function progressLine(store: Store, signal: AbortSignal): HTMLElement {
     if (!progress) return;
     setProps(bar, { max: Math.max(1, progress.total), value: progress.done });
     const left = progress.secondsLeft === null ? "" : `, ${seconds(progress.secondsLeft)} left`;
-    setText(words, `${progress.done} of ${progress.total} runs${left}`);
+    const said = store.said && `, ${plain(store.said, 80)}`;
+    setText(words, `${progress.done} of ${progress.total} runs${left}${said}`);
   };
   store.on(["status"], draw, signal);
   draw();

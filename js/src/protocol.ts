@@ -128,6 +128,7 @@ export interface Progress {
 }
 export type Message =
   | { kind: "reply"; id: number; ok: boolean; error: RequestError | null; data: unknown }
+  | { kind: "waiting"; said: string }
   | ({ kind: "progress" } & Progress);
 
 /** What a widget's model offers here (the part of anywidget's that is used). */

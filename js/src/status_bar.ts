@@ -112,13 +112,15 @@ function pairStepper(store: Store, signal: AbortSignal): HTMLElement {
   return el;
 }
 
-/** What the kernel is doing, only where it keeps people waiting. */
+/** What the kernel, or a server, is doing, only where it keeps people waiting. */
 export function kernel(store: Asking, signal: AbortSignal): HTMLElement {
   const el = h("span", { class: "mw-kernel", role: "status" });
   const draw = () => {
     setText(
       el,
-      !store.live ? "disconnected, still readable" : store.busy ? "kernel busy, queued" : "",
+      !store.live
+        ? "disconnected, still readable"
+        : plain(store.said, 80) || (store.busy ? "kernel busy, queued" : ""),
     );
   };
   store.on(["status"], draw, signal);

@@ -37,6 +37,8 @@ export class Store {
   pending: CellRef[] | null = null;
   progress: Progress | null = null;
   error: RequestError | null = null;
+  /** What a server says of what is waited for. */
+  said = "";
   live = true;
   /** Clicks add to the selection, for hands that have no Shift key. */
   adding = false;
@@ -285,6 +287,7 @@ export class Store {
   #receive(raw: unknown): void {
     this.#guard(() => {
       const message = decodeMessage(raw);
+      if (message?.kind === "waiting") this.said = message.said;
       if (message?.kind === "progress") this.progress = message;
       if (message?.kind === "reply") {
         this.#answered(message.id, message.data);

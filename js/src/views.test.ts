@@ -186,6 +186,19 @@ test("Swap and Edit keep the focus when the prompts are drawn anew", () => {
   expect(el.querySelectorAll(".mw-gloss")).toHaveLength(1);
 });
 
+test("what a server says of what is waited for stands where the kernel's state does", () => {
+  draw(payload());
+  const kernel = el.querySelector(".mw-kernel");
+  model.message({ kind: "waiting", words: "queued, place 3" });
+  expect(kernel?.textContent).toBe("queued, place 3");
+  const progress = { kind: "progress", panels: ["head"], done: 1, total: 9, seconds_left: 2 };
+  model.message({ ...progress, state: "running" });
+  expect(el.querySelector(".mw-running")?.textContent).toContain("left, queued, place 3");
+  model.message({ kind: "waiting", words: "" });
+  expect(kernel?.textContent).toBe("");
+  expect(el.querySelector(".mw-running")?.textContent).not.toContain("place");
+});
+
 test("Escape cancels a running sweep first", () => {
   draw(payload());
   const progress = { kind: "progress", panels: ["head"], done: 1, total: 9, seconds_left: 2 };

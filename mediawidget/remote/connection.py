@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ..turns import abandoned
 from .keeping import Cache, question_of
 from .ledger import Ledger
 from .meta import stamp
@@ -88,6 +89,8 @@ class Remote:
         stop = threading.Event()
         with self._lock:
             self._waiting.add(stop)
+        if abandoned():
+            stop.set()  # given up before it was begun
         try:
             yield stop
         finally:

@@ -9,10 +9,9 @@ model's worker, which takes turns with the loop, one request after the other.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..asking import Asked
@@ -29,6 +28,7 @@ from ._intervals import interval_answer
 from ._parts import Action, Request
 from ._straight import straight
 from ._typed import sites_of
+from ._waiting import Waiting
 from .exports.answer import export_answer
 from .payload import entry_payload
 
@@ -53,7 +53,6 @@ class Desk:
         self._view = view
         self._sweep: Sweeping | None = None
         self._loop = running_loop()
-        self._thread = threading.get_ident()
         self._waiting: deque[Request] = deque()
         self._rests: tuple[object, dict[int, Any]] = (None, {})
         self._actions: dict[str, Action] = {
@@ -78,7 +77,7 @@ class Desk:
         for part in view.parts.values():
             self._actions |= part.actions()
         view.on_msg(self._receive)
-        self._unheard = self._listen()
+        self._said = Waiting(view, self._study.lm.worker, self._loop)
 
     @property
     def _study(self) -> Study:
@@ -86,7 +85,7 @@ class Desk:
 
     def close(self) -> None:
         """Stop what a click runs; what was finished is kept."""
-        self._unheard()
+        self._said.close()
         self._waiting.clear()
         self._cancel({})
 
@@ -118,23 +117,6 @@ class Desk:
             self._view.send({"kind": "reply", "id": request.get("id", 0), "ok": True})
         else:
             self.do(request)
-
-    def _listen(self) -> Callable[[], None]:
-        """Tell the page what a server says of the request that waits. Returns how to stop it."""
-        worker, loop = self._study.lm.worker, self._loop
-        if worker is None or loop is None:
-            return _no_more
-
-        def tell(words: str) -> None:
-            self._view.send({"kind": "waiting", "words": words})
-
-        def hear(words: str) -> None:
-            if threading.get_ident() == self._thread:
-                tell(words)  # a cell waits, and the loop with it
-            elif loop.is_running():
-                loop.call_soon_threadsafe(tell, words)
-
-        return worker.listen(hear)
 
     def do(self, request: Request) -> None:
         """Do one request and answer it. An error is an answer, and changes nothing."""
@@ -398,10 +380,6 @@ class Sweeping:
             "state": state,
         }
         self._view.send(message)
-
-
-def _no_more() -> None:
-    """Nobody listens."""
 
 
 def void(_value: object) -> None:

@@ -20,7 +20,7 @@ from .wire import Wire
 if TYPE_CHECKING:
     from .connection import Remote
 
-_PLAIN = [torch.return_types.topk]  # type: ignore[attr-defined]
+_PLAIN: list[Any] = [torch.return_types.topk]
 """What a result may hold beside tensors and plain values. Nothing that it brings is run."""
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TypeVar
 
 from ..errors import MediationError
+
+T = TypeVar("T", bound="ServerError")
 
 _KEYS = "https://login.ndif.us"
 
@@ -184,8 +186,11 @@ def _trial(low: str) -> str:
 
 
 def _versions(
-    message: str, value: str, job: str | None, kind: type[ServerError] = ServerError
-) -> Any:
+    message: str,
+    value: str,
+    job: str | None,
+    kind: type[T] = ServerError,  # type: ignore[assignment]
+) -> T:
     return kind(
         message,
         value=value,

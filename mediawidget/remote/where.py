@@ -20,7 +20,7 @@ def where(remote: object, cache: object) -> tuple[Where, Cache | None]:
     """
     found: Where = None
     if remote == "local" or isinstance(remote, Server):
-        found = remote  # type: ignore[assignment]
+        found = remote
     elif remote is True:
         found = Server()
     elif isinstance(remote, str) and remote.strip().startswith(("http:", "https:")):

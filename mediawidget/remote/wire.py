@@ -130,7 +130,7 @@ class Wire:
         found = self._status(response)
         if found is None or not is_id(found.id):
             raise trouble.unreadable(self.server.host, None, "its answer has no id of a job")
-        return found.id
+        return str(found.id)
 
     def look(self, job: str) -> ResponseModel | None:
         """What the server said last of a job; None while it knows nothing of it."""

@@ -205,7 +205,7 @@ def held(server: Faulty, lm: mw.LM) -> str:
     (error,) = caught
     assert isinstance(error, GaveUp)
     assert (error.job,) == lm.remote.jobs
-    assert error.job in str(error)
+    assert str(error.job) in str(error)
     server.going.set()
     return str(error.job)
 

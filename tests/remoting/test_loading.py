@@ -102,9 +102,10 @@ def test_nothing_is_said_of_modules_called_output(tmp_path: Path) -> None:
 def test_a_dry_run_gives_the_numbers_of_a_run(kind: str) -> None:
     hf, tokenizer = random_model(kind), tokenizer_of(kind)
     words = "ant {} cat dog " + ("[MASK]" if kind.startswith("bert") else "eel")
-    answers = list(hf.config.label2id)[:2] if kind == "bert_classifier" else ["fox", "gnu"]
+    labels: Any = hf.config.label2id
+    right, wrong = list(labels)[:2] if kind == "bert_classifier" else ("fox", "gnu")
     words = words.replace("[MASK]", "eel") if kind == "bert_classifier" else words
-    pair = mw.PromptPair(words.format("bee"), words.format("owl"), *answers)
+    pair = mw.PromptPair(words.format("bee"), words.format("owl"), right, wrong)
     here = mw.Study(mw.load(hf, tokenizer=tokenizer), pair)
     dry = mw.Study(mw.load(hf, tokenizer=tokenizer, remote="local"), pair)
     assert dry.lm.remote is None
@@ -160,7 +161,7 @@ def test_a_module_is_not_on_a_server() -> None:
 def test_what_is_run_here_is_not_kept(folder: str, tmp_path: Path) -> None:
     for remote in (False, "local"):
         with pytest.raises(MediationError, match="can be kept"):
-            mw.load(folder, remote=remote, cache=tmp_path)  # type: ignore[arg-type]
+            mw.load(folder, remote=remote, cache=tmp_path)
 
 
 def test_no_such_folder(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a server says of the request that a view waits for, told to the page in the server's words."""
+"""What a server says of the request that a view waits for, told to its page in words."""
 
 from __future__ import annotations
 

@@ -458,7 +458,7 @@ def test_a_part_of_a_view_is_drawn_beside_the_kernel(
 
 
 def test_a_blocking_call_says_in_its_bar_what_it_waits_for(
-    study: mw.Study, queue: Queue, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    study: mw.Study, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     monkeypatch.setattr(jobs, "BAR_AFTER", 0)
     study.sweep("head")
@@ -480,6 +480,35 @@ def test_who_waits_keeps_neither_the_interpreter_nor_the_model(
         await until(lambda: queue.status == "")
 
     asyncio.run(scene())
+
+
+def test_a_job_that_was_given_up_goes_on_on_the_server_and_is_asked_for_by_its_id(
+    here: mw.Study,
+) -> None:
+    """With the real client, and a server that takes its time."""
+
+    async def scene(loopback: mw.remote.Loopback) -> None:
+        lm = mw.load(loopback.model, remote=loopback.server)
+        study = mw.Study(lm, PAIRS[0])
+        _ = study.total  # first contact is over
+        asked = len(loopback.jobs)
+        assert lm.remote is not None
+        job = study.start("head")
+        await until(lambda: len(loopback.jobs) > asked and bool(lm.remote.jobs))
+        await Ticks().some()
+        job.cancel()
+        assert job.state == "cancelled"
+        await until(lambda: lm.remote.status == "")
+        assert len(lm.remote.jobs) == 1
+        job = study.start("head")
+        await until(lambda: job.finished)
+        assert lm.remote.jobs == ()
+        # The chunk and its comparison with a plain pass, each once.
+        assert len(loopback.jobs) == asked + 2
+        close(job.result()["PIE"], here.sweep("head", progress=False)["PIE"])
+
+    with mw.remote.Loopback(here.lm, delay=0.3) as loopback:
+        asyncio.run(scene(loopback))
 
 
 def test_nothing_of_a_model_that_is_here_leaves_the_thread(here: mw.Study) -> None:

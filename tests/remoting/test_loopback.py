@@ -367,6 +367,31 @@ def test_nothing_is_left_after_the_end(lm: mw.LM) -> None:
         httpx.get(f"{host}/ping")
 
 
+def test_from_cell_to_cell(lm: mw.LM) -> None:
+    server = Loopback(lm)
+    server.close()
+    assert "not opened" in repr(server)
+    assert server.open() is server
+    with pytest.raises(mw.MediationError, match="opened once"):
+        server.open()
+    assert_same(polled(Client(server).submitted()), Client(server).patched())
+    server.close()
+    server.close()
+    assert "closed" in repr(server)
+
+
+def test_a_post_that_is_none(server: Faulty) -> None:
+    key = {"ndif-api-key": server.key}
+    post = httpx.post
+    assert post(f"{server.host}/request", headers=key, content=iter([b"a"])).status_code == 411
+    assert post(f"{server.host}/request", headers=key, content=b"abc").status_code == 422
+    form = {"data": (None, "{}"), "blob": ("request", b"\r\n--\x00")}
+    assert post(f"{server.host}/request", headers=key, files=form).status_code == 422
+    assert post(f"{server.host}/nowhere", headers=key, files=form).status_code == 404
+    assert httpx.get(f"{server.host}/subscribe").status_code == 426
+    assert not server.jobs
+
+
 def test_the_key_is_not_shown_and_weights_are_not_copied(lm: mw.LM, server: Faulty) -> None:
     assert server.key not in repr(server)
     twin = server._deployed.model._module

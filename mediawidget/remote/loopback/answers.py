@@ -43,7 +43,12 @@ class Answers(BaseHTTPRequestHandler):
         self.exchange = self.loopback.opened("POST", self.path)
         if self.loopback.interferes("arriving", self):
             return
-        size = int(self.headers.get("Content-Length", 0))
+        told = self.headers.get("Content-Length", "")
+        if not told.isdecimal():
+            self.say({"detail": "Length Required"}, 411)
+            self.close_connection = True
+            return
+        size = int(told)
         body = self.rfile.read(size)
         self.exchange.received = len(body)
         if len(body) < size:

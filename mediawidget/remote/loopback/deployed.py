@@ -8,6 +8,7 @@ import json
 import linecache
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ class Deployed:
         with lm.lock:
             module = _apart(lm.hf)
         self._names = {name, *(lm.origin or ())[:1]}
-        self._double = lm.dtype == torch.float64
+        usual = getattr(lm.hf.config, "_attn_implementation", None)
+        self._to_double = lm.dtype == torch.float64 and usual != "eager"
         # nnsight gives a tokenizer a padding token.
         tokenizer = copy.deepcopy(lm.tokenizer)
         self.model = TransformersModel(module, tokenizer=tokenizer, device=lm.device)
@@ -98,7 +100,8 @@ class Deployed:
         self.model._remoteable_set_env(request.env)  # noqa: SLF001 - as a server calls it
         try:
             tracer = self._rebuilt(request, blob, label, log)
-            saved = self._executed(tracer)
+            with self._precision():
+                saved = self._executed(tracer)
         finally:
             self.model.interleaver.cancel()
             _forget(label)
@@ -128,15 +131,16 @@ class Deployed:
         frame.f_globals, frame.f_locals = names, variables
         return tracer
 
+    def _precision(self) -> AbstractContextManager[object]:
+        """Eager attention where the model has another is as exact as it: here as in a local run."""
+        eager = self.model.attn_implementation == "eager"
+        return DoubleSoftmax() if eager and self._to_double else nullcontext()
+
     def _executed(self, tracer: Any) -> dict[str, Any]:
         """The values that a body saved, by the names that it gave them."""
         inc()
         try:
-            if self._double:
-                with DoubleSoftmax():
-                    tracer.execute(tracer.info.code)
-            else:
-                tracer.execute(tracer.info.code)
+            tracer.execute(tracer.info.code)
             marked = _saves()
             found = tracer.info.frame.f_locals.items()
             return {name: value for name, value in found if id(value) in marked}

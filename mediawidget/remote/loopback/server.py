@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import tempfile
 import threading
 import time
@@ -14,7 +13,6 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID, uuid4
 
-import torch
 from nnsight.schema.response import ResponseModel, Status
 
 from ...errors import MediationError, require
@@ -25,6 +23,7 @@ from .deployed import Deployed, in_words
 from .door import Door
 from .frames import Socket
 from .jobs import Job, Line
+from .saved import as_saved, save_without_weights
 
 INLINE = 1 << 23
 """Bytes up to which a listener at a websocket is handed a result itself, not its URL."""
@@ -76,7 +75,7 @@ class Loopback:
         delay: seconds that every job takes longer, so that its statuses can be watched.
 
     Attributes:
-        host: where it listens, "http://127.0.0.1:PORT"; "" before it is entered.
+        host: where it listens, "http://127.0.0.1:PORT"; "" before it is opened.
         key: as above.
         model: what a client loads: where ``lm`` came from, if it is saved there in the precision
             that it has here; else a folder with its config and its tokenizer, and no weights.
@@ -110,22 +109,34 @@ class Loopback:
         )
         self.key = _key(key)
         self.host = ""
-        self.model = lm.origin[0] if _as_saved(lm) else ""
+        self.model = lm.origin[0] if as_saved(lm) else ""
         self.requests: list[Exchange] = []
         self.jobs: dict[str, Job] = {}
         self.executed: list[str] = []
         self._lm, self._delay = lm, float(delay)
+        self._closed = False
         self._listeners: dict[str, tuple[Socket, Exchange]] = {}
 
     def __enter__(self) -> Self:
         return self.open()
 
     def open(self) -> Self:
-        """Begin to listen, until ``close`` is called."""
+        """Begin to listen, until ``close`` is called.
+
+        Raises:
+            MediationError: it did already.
+        """
+        require(
+            not self.host,
+            "A loopback server is opened once.",
+            value=self.host,
+            expected="a server that was not opened",
+            fix="Loopback(lm)",
+        )
         self._folder = tempfile.TemporaryDirectory(prefix="loopback-")
         if not self.model:
             self.model = str(Path(self._folder.name) / "model")
-            _save_without_weights(self._lm, self.model)
+            save_without_weights(self._lm, self.model)
         self._deployed = Deployed(self._lm, self.model)
         self._line = Line(self._run, self.say, self._delay)
         self._door = Door(self)
@@ -151,7 +162,10 @@ class Loopback:
         return Server(self.host, self.key)
 
     def close(self) -> None:
-        """Stop listening, end with the job that runs, forget the results."""
+        """Stop listening, end with the job that runs, forget the results. Once closed, nothing."""
+        if self._closed or not self.host:
+            return
+        self._closed = True
         self._door.shutdown()
         self._thread.join()
         self._line.close()
@@ -160,7 +174,8 @@ class Loopback:
         self._folder.cleanup()
 
     def __repr__(self) -> str:
-        return f"Loopback({self.model!r}, {self.host or 'closed'})"
+        where = "closed" if self._closed else self.host or "not opened"
+        return f"Loopback({self.model!r}, {where})"
 
     # --- what may be changed about it, in tests -----------------------------------------------
 
@@ -263,24 +278,6 @@ class Loopback:
 
     def _place(self, job: Job) -> Path:
         return Path(self._folder.name) / f"{job.id}.pt"
-
-
-def _as_saved(lm: LM) -> bool:
-    """Whether who loads the model from its origin gets it in the precision that it has here."""
-    if lm.origin is None:
-        return False
-    from transformers import AutoConfig
-
-    place, revision = lm.origin
-    config = AutoConfig.from_pretrained(place, revision=revision)
-    return (config.dtype or torch.float32) == lm.dtype
-
-
-def _save_without_weights(lm: LM, place: str) -> None:
-    config = copy.deepcopy(lm.hf.config)
-    config.dtype = lm.dtype
-    config.save_pretrained(place)
-    lm.tokenizer.save_pretrained(place)
 
 
 def _key(key: str | None) -> str:

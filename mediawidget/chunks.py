@@ -14,7 +14,7 @@ from . import attending
 from .errors import MediationError
 from .lm import LM
 from .mediators import POINTS
-from .memory import budget_bytes, out_of_memory
+from .memory import chunk_bytes, out_of_memory
 from .plan import Template
 from .plan.frame import Ints
 
@@ -186,7 +186,7 @@ def max_rows(
         per_pair: rows that a pair has, which share what its prompts lend them; None for a batch
             to which nothing is lent.
     """
-    free = budget_bytes(lm.device) if budget is None else budget
+    free = chunk_bytes(lm) if budget is None else budget
     each = row_bytes(lm, template)
     limit = free // each
     if per_pair is not None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import torch
+
+if TYPE_CHECKING:
+    from .lm import LM
 
 _CGROUP_LIMITS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
@@ -30,6 +34,10 @@ SHARE = 0.5
 """Of what is free; the rest is for the kernel's other work."""
 
 
+ON_A_SERVER = 4 * 2**30
+"""Bytes of a chunk there, whose memory nobody here knows; ``engine.budget`` says otherwise."""
+
+
 def budget_bytes(device: torch.device) -> int:
     """Bytes a chunk may take: half of what is free on the device.
 
@@ -44,6 +52,15 @@ def budget_bytes(device: torch.device) -> int:
         if limit is not None and used is not None:
             free = min(free, max(limit - used, 0))
     return int(free * SHARE)
+
+
+def chunk_bytes(lm: LM) -> int:
+    """Bytes a chunk may take where a model is: on its device, or on a server.
+
+    Of a server the same for everybody and at any time: else two students would ask the same in
+    other pieces, and no answer that is kept or waited for would be of use to the other.
+    """
+    return budget_bytes(lm.device) if lm.remote is None else ON_A_SERVER
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .groups import Group
 from .lm import LM
-from .memory import budget_bytes
+from .memory import chunk_bytes
 from .plan import Program
 from .prefix import KeysValues, keys_values
 from .trace import Call, run_program
@@ -72,7 +72,7 @@ def fit_to_keep(lm: LM, group: Group) -> bool:
     """Whether what would be kept is small beside what a chunk may take."""
     size = torch.empty((), dtype=lm.dtype).element_size()
     width = lm.d_model + 2 * lm.n_kv_heads * lm.d_head
-    return group.ids.numel() * (lm.n_layers + 1) * width * size < SHARE * budget_bytes(lm.device)
+    return group.ids.numel() * (lm.n_layers + 1) * width * size < SHARE * chunk_bytes(lm)
 
 
 def _logits(first: Tensor, n_bases: int, n_pairs: int) -> tuple[Tensor, Tensor]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 import mediawidget as mw
 
 
@@ -60,3 +62,16 @@ def test_no_slice_of_a_result_brings_along_what_it_was_cut_from() -> None:
     assert len(loopback.sent) > 20
     row = 4 * lm.vocabulary
     assert [one for one in loopback.sent if one[2] - one[1] >= row] == []
+
+
+def test_what_is_asked_does_not_depend_on_how_much_memory_is_free_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    executed = []
+    for free in (2**40, 2**20):
+        monkeypatch.setattr("mediawidget.memory.budget_bytes", lambda _, free=free: free)
+        with mw.remote.Loopback(mw.load()) as loopback:
+            lm = mw.load(loopback.model, remote=loopback.server)
+            mw.Study(lm, mw.tasks.ioi(lm, n=2, seed=0)).sweep("residual", by="position")
+        executed.append(len(loopback.executed))
+    assert executed[0] == executed[1]

@@ -91,7 +91,7 @@ def arrived(setting: Setting, seen: Mapping[Where, Sequence[Tensor]]) -> Setting
 
 def in_order(places: Iterable[Where]) -> list[Where]:
     """Places as a forward pass comes to them."""
-    return sorted(places, key=lambda where: (where[0], POINTS.index(where[1])))  # type: ignore[arg-type]
+    return sorted(places, key=lambda where: (where[0], POINTS.index(where[1])))
 
 
 @dataclass
@@ -196,7 +196,7 @@ class Rows:
             drawn = int(drawn_prompts(strand.group, source.base, source.seed)[strand.at])
             ids = strand.group.pools[source.base].ids[drawn]
             return replace(setting, source=self.of(Run(source.base), ids))
-        run: Any = Run(source) if isinstance(source, str) else source  # type: ignore[arg-type]
+        run: Any = Run(source) if isinstance(source, str) else source
         ids = strand.ids(run.base)
         if run.base in strand.group.frame.bases:
             return replace(setting, source=self.of(run, ids))

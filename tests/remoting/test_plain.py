@@ -22,7 +22,7 @@ PAIRS = [
 ]
 LONGER = [mw.PromptPair("ant bee cat dog eel", "ant owl lark cat dog eel", "fox", "gnu")]
 TOLERANCE = 1e-9
-SAME = {"rtol": 0, "atol": TOLERANCE}
+SAME: dict[str, Any] = {"rtol": 0, "atol": TOLERANCE}
 
 
 @lru_cache

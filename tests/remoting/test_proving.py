@@ -84,7 +84,7 @@ def test_a_changed_model_is_met_anew(elsewhere: Elsewhere) -> None:
     study = first(elsewhere)
     _ = study.total
     before = elsewhere.requests
-    norm: Any = study.lm.hf.model.norm  # type: ignore[union-attr]
+    norm: Any = study.lm.hf.model.norm
     norm.weight = torch.nn.Parameter(torch.empty_like(norm.weight))
     _ = study.total
     assert elsewhere.requests == before + FIRST + 1
@@ -109,7 +109,7 @@ def test_a_sweep_has_its_own_checks(elsewhere: Elsewhere) -> None:
         lambda study: study.sweep("head", progress=False),
         lambda study: study.activations(mw.Site("head", 2, head=1)),
         lambda study: logit_lens(study.engine, 0, mw.Run("clean")),
-        lambda study: mw.lenses.logit_lens(study),
+        mw.lenses.logit_lens,
     ],
     ids=["total", "click", "sweep", "activations", "lens", "lens of a metric"],
 )

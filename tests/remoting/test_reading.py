@@ -114,10 +114,9 @@ def test_patterns_and_values(kind: str) -> None:
 
 def test_where_a_feature_fires(kind: str) -> None:
     lm, width, draw = there(kind), there(kind).d_model, np.random.default_rng(0)
-    sae = mw.features.SAE(
-        *(draw.normal(size=shape) for shape in ((width, 7), (7,), (7, width), (width,))),
-        site=mw.Site("residual", 1),
-    )
+    encode, shift = draw.normal(size=(width, 7)), draw.normal(size=7)
+    decode, rest = draw.normal(size=(7, width)), draw.normal(size=width)
+    sae = mw.features.SAE(encode, shift, decode, rest, site=mw.Site("residual", 1))
     texts = ["ant bee cat dog", "hen pig cat zebra", "owl kite"]
     before = server(kind).requests
     found = mw.features.contexts(lm, sae, texts)

@@ -25,7 +25,7 @@ PAIRS = [
 ]
 HEAD, MLP = mw.Site("head", 2, head=1), mw.Site("mlp_out", 1)
 AT = mw.Site("residual", 2, position=4)
-QUIET = {"progress": False}
+QUIET: dict[str, Any] = {"progress": False}
 CIRCUIT = mw.Circuit([HEAD, MLP])
 
 
@@ -37,15 +37,16 @@ def server() -> Elsewhere:
 @lru_cache
 def sae() -> mw.features.SAE:
     width, draw = server().here().d_model, np.random.default_rng(0)
-    arrays = [draw.normal(size=shape) for shape in ((width, 7), (7,), (7, width), (width,))]
-    return mw.features.SAE(*arrays, site=mw.Site("residual", 1))
+    encode, shift = draw.normal(size=(width, 7)), draw.normal(size=7)
+    decode, rest = draw.normal(size=(7, width)), draw.normal(size=width)
+    return mw.features.SAE(encode, shift, decode, rest, site=mw.Site("residual", 1))
 
 
 def node(layer: int) -> mw.features.Node:
     low = sae()
     site = mw.Site("residual", layer)
-    arrays = (low.w_enc, low.b_enc, low.w_dec, low.b_dec)
-    return mw.features.Node(mw.features.SAE(*arrays, site=site), 0, 3)
+    same = mw.features.SAE(low.w_enc, low.b_enc, low.w_dec, low.b_dec, site=site)
+    return mw.features.Node(same, 0, 3)
 
 
 def random(study: mw.Study) -> Any:
@@ -74,9 +75,7 @@ ANSWERED: Asks = {
         s, mw.Site("query", 3, head=1)
     ).result(),
     "evaluation.against_random": lambda s: mw.evaluation.against_random(s, CIRCUIT, n=20),
-    "evaluation.completeness": lambda s: mw.evaluation.completeness(
-        s, CIRCUIT, greedy=1, random=2
-    ),
+    "evaluation.completeness": lambda s: mw.evaluation.completeness(s, CIRCUIT, greedy=1, random=2),
     "evaluation.curve": lambda s: mw.evaluation.curve(s, s.sweep("head", **QUIET)),
     "evaluation.faithfulness": lambda s: mw.evaluation.faithfulness(s, CIRCUIT),
     "evaluation.minimality": lambda s: mw.evaluation.minimality(s, CIRCUIT),

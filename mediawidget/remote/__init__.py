@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .connection import Remote
+    from .deployments import status
     from .keeping import Cache
     from .ledger import Ledger
     from .loopback import Loopback
@@ -29,6 +30,7 @@ _HOMES = {
     "ServerError": "trouble",
     "Server": "server",
     "Traffic": "traffic",
+    "status": "deployments",
 }
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "Server",
     "ServerError",
     "Traffic",
+    "status",
 ]
 
 

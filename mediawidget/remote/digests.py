@@ -7,6 +7,7 @@ of the trace's body and all that it names, functions with what they call, tensor
 
 from __future__ import annotations
 
+import copyreg
 import enum
 import functools
 import types
@@ -20,6 +21,7 @@ import xxhash
 from cloudpickle import cloudpickle
 from nnsight.intervention.envoy import Envoy
 from nnsight.intervention.serialization import reduce_block
+from nnsight.ndif import pull_env
 from torch import nn
 
 from ..identity import lies_plain
@@ -42,6 +44,8 @@ def digest_of(tracer: Any, whose: tuple[str, ...], env: Mapping[str, Any]) -> st
         whose: what tells the model from others.
         env: how the model is to be set there.
     """
+    # As nnsight does before it writes a request: modules of the user's travel by value.
+    pull_env()
     frame = tracer.info.frame
     source, globals_, locals_ = reduce_block(tracer.node, frame.f_globals, dict(frame.f_locals))
     state = {name: value for name, value in vars(tracer).items() if name not in _APART}
@@ -51,6 +55,16 @@ def digest_of(tracer: Any, whose: tuple[str, ...], env: Mapping[str, Any]) -> st
             reader.read(part)
         for names in (env, globals_, locals_, state):
             reader.named(names)
+    except _NoDigestError:
+        return None
+    return reader.found.hexdigest()
+
+
+def digest_of_value(value: Any) -> str | None:
+    """Of any value, as it is read within a question."""
+    reader = _Reader(None)
+    try:
+        reader.read(value)
     except _NoDigestError:
         return None
     return reader.found.hexdigest()
@@ -91,7 +105,7 @@ class _Reader:
             self._envoy(value)
         elif isinstance(value, type | types.FunctionType):
             self._code(value)
-        elif value is self._tracer:
+        elif value is self._tracer and value is not None:
             self._say("tracer", "")
         elif id(value) in self._above:
             self._say("above", str(self._above[id(value)]))
@@ -143,7 +157,8 @@ class _Reader:
         if isinstance(value, nn.Module):
             raise _NoDigestError
         try:
-            parts = value.__reduce_ex__(4)
+            reduce = copyreg.dispatch_table.get(type(value))
+            parts = value.__reduce_ex__(4) if reduce is None else reduce(value)
         except Exception as error:
             # Whatever a class of others raises where it cannot be taken apart.
             raise _NoDigestError from error
@@ -159,7 +174,8 @@ class _Reader:
                 raise _NoDigestError
             self._say("tensor", f"{value.dtype} {tuple(value.shape)}")
             bits = value.detach().resolve_conj().resolve_neg().cpu().contiguous().reshape(-1)
-            self._say("bits", bits.view(torch.uint8).numpy().data)
+            # An empty one may lie in steps, and cannot be read as bytes then.
+            self._say("bits", bits.view(torch.uint8).numpy().data if len(bits) else b"")
             return
         array = np.asarray(value)
         if array.dtype.hasobject:

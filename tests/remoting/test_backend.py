@@ -16,6 +16,7 @@ from nnsight import save
 from torch import Tensor
 
 import mediawidget as mw
+from mediawidget.errors import MediationError
 from mediawidget.remote import GaveUp, Patience, Server, ServerError
 from tests.remoting.faults import Fault, Faulty, Stage
 from tests.small_models import random_model, tokenizer_of
@@ -306,3 +307,18 @@ def test_an_address_that_is_no_server(server: Faulty) -> None:
     lm = mw.load(server.model, remote=Server(server.host + "/elsewhere", server.key))
     with pytest.raises(ServerError, match="no NDIF server"):
         asked(lm)
+
+
+def test_the_server_says_whether_it_has_the_model(server: Faulty, tmp_path: Path) -> None:
+    lm = there(server)
+    assert mw.remote.status(lm) == "running"
+    random_model("gpt2").save_pretrained(tmp_path)
+    tokenizer_of("gpt2").save_pretrained(tmp_path)
+    other = mw.load(str(tmp_path), remote=Server(server.host, server.key, patience=SHORT))
+    assert mw.remote.status(other).startswith("not there")
+    server.ready = False
+    with pytest.raises(ServerError, match="cannot be reached"):
+        mw.remote.status(lm)
+    with pytest.raises(MediationError, match="its own models"):
+        mw.remote.status(server._lm)
+    assert posted(server) == 0

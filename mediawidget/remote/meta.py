@@ -52,7 +52,7 @@ def weightless(
     if task is None:
         raise _of_two_texts(str(place))
     options = {} if dtype is None else {"dtype": dtype}
-    with _quiet():
+    with quiet():
         model = TransformersModel(
             str(place),
             revision=revision,
@@ -75,7 +75,7 @@ def written_for_a_server(lm: LM) -> None:
     if lm.encodes:
         raise _of_two_texts(lm.name)
     task = "text-classification" if lm.classifies else "fill-mask" if lm.fills_mask else None
-    with _quiet():
+    with quiet():
         model = TransformersModel(
             lm.hf,
             tokenizer=copy.deepcopy(lm.tokenizer),
@@ -99,7 +99,7 @@ def stamp(model: Any) -> tuple[str, ...]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """That nnsight renames a module called "output" is no news here."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Module .* has a submodule named")
@@ -130,4 +130,4 @@ def _name(model: Any, place: str) -> None:
         known[place] = place
 
 
-__all__ = ["stamp", "weightless", "written_for_a_server"]
+__all__ = ["quiet", "stamp", "weightless", "written_for_a_server"]

@@ -163,3 +163,17 @@ PROMPTS = (
     "When Mary and John went to the store, John gave a drink to",
     "When Mary and John went to the store, Mary gave a drink to",
 )
+
+
+@pytest.mark.parametrize("kind", ["bloom", "gemma2", "falcon_alibi", "mamba", "bert"])
+def test_what_needs_no_file_but_the_loopbacks(kind: str) -> None:
+    """Models that were never saved, of kinds that compute attention in their own ways."""
+    lm = mw.load(random_model(kind), tokenizer=tokenizer_of(kind))
+    words = "ant [MASK] {} dog eel" if lm.fills_mask else "ant bee {} dog eel"
+    pair = mw.PromptPair(words.format("cat"), words.format("owl"), "fox", "gnu")
+    mediator = "head" if lm.n_heads else "mixer_out"
+    with Loopback(lm) as server:
+        client = mw.load(server.model, remote=server.server)
+        assert client.dtype == lm.dtype
+        assert type(client.hf) is type(lm.hf)
+        assert_same(mw.Study(client, [pair]).sweep(mediator), mw.Study(lm, [pair]).sweep(mediator))

@@ -25,6 +25,7 @@ from torch import nn
 
 from ...calls import DoubleSoftmax
 from ...lm import LM
+from ..meta import quiet
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -54,7 +55,8 @@ class Deployed:
         self._to_double = lm.dtype == torch.float64 and usual != "eager"
         # nnsight gives a tokenizer a padding token.
         tokenizer = copy.deepcopy(lm.tokenizer)
-        self.model = TransformersModel(module, tokenizer=tokenizer, device=lm.device)
+        with quiet():
+            self.model = TransformersModel(module, tokenizer=tokenizer, device=lm.device)
 
     @property
     def key(self) -> str:

@@ -25,5 +25,7 @@ def save_without_weights(lm: LM, place: str) -> None:
     """Write a model's config, with its precision here, and its tokenizer."""
     config: Any = copy.deepcopy(lm.hf.config)
     config.dtype = lm.dtype
+    # As a model that is saved says what class it is of.
+    config.architectures = [type(lm.hf).__name__]
     config.save_pretrained(place)
     lm.tokenizer.save_pretrained(place)

@@ -93,8 +93,26 @@ relevant, tie = (beside.pairs(name).mean(0) for name in ("relevance", "TIE"))
 assert relevant[at["END"]] > 0.5 and tie[at["END"]] == 0
 assert relevant[at["S2"]] < 0.1 and tie[at["S2"]] > 0.9 * names.total["TE"]
 """,
+    "10_remote": """
+# No weight is here, and the numbers are those of the model with its weights.
+assert all(parameter.is_meta for parameter in lm.hf.parameters())
+here = mw.Study(mw.load(), pair).sweep("head", progress=False)
+assert abs(effect["TIE"] - here["TIE"]).max() < 1e-3 < abs(here["TIE"]).max()
+assert len(lm.proven[1]) == 3 and all(check.ok for check in lm.proven[1])
+# A click is one job, and a grid hardly more.
+assert click.jobs == 1 and grid.jobs == 2
+assert grid.sent + grid.received < 3 * (click.sent + click.received) < 60_000
+# What was accepted was read later, under its id, and nothing ran twice.
+assert len(accepted) == 1 and accepted[0] in loopback.jobs and lm.remote.jobs == ()
+assert job.state == "cancelled" and rest.jobs == 1 and again.status.all()
+assert len(set(loopback.executed)) == len(loopback.executed) == len(loopback.jobs)
+assert "running" in words
+""",
 }
 """By notebook, what its prose says of the numbers, run in its kernel behind its last cell."""
+
+NO_KEY = "import nnsight\n\nnnsight.CONFIG.API.APIKEY = None"
+"""What no notebook is to find here, whatever this machine has."""
 
 
 @pytest.mark.slow
@@ -102,10 +120,13 @@ assert relevant[at["S2"]] < 0.1 and tie[at["S2"]] > 0.9 * names.total["TE"]
 def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Nothing is in the cache of models, whatever this machine has in its own.
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.delenv("NDIF_API_KEY", raising=False)
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     shown = [cell for cell in notebook.cells if cell.cell_type == "code"]
     claims = nbformat.v4.new_code_cell(CLAIMS.get(path.stem, ""))  # type: ignore[no-untyped-call]
     notebook.cells.append(claims)
+    if path.stem == "10_remote":
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(NO_KEY))  # type: ignore[no-untyped-call]
     NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
     assert len([cell for cell in shown if cell.outputs]) > 4
 

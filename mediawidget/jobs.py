@@ -108,7 +108,7 @@ class Job(Generic[T]):
         try:
             finished = next(self._chunks, None)
         except BaseException as error:
-            if self.finished:
+            if self._was_cancelled():
                 return False  # it was cancelled while this chunk waited
             self.error = error
             self._end("failed")
@@ -202,16 +202,19 @@ class Job(Generic[T]):
             except Hurried:
                 result = None  # it is made when it is asked for
             except BaseException as error:
-                if self.finished:
-                    return  # it was cancelled while this waited
+                if self._was_cancelled():
+                    return  # while this waited
                 self.error = error
                 self._end("failed")
                 raise
-            if self.finished:
+            if self._was_cancelled():
                 return
             self._result = result
         self.state = state
         self._tell()
+
+    def _was_cancelled(self) -> bool:
+        return self.state == "cancelled"
 
     def _tell(self) -> None:
         for callback in list(self._watchers):

@@ -1,4 +1,4 @@
-"""A model on a server in a real kernel: cells run while a click waits, and the page says for what."""
+"""A model on a server in a real kernel: cells run while clicks wait, and the page says for what."""
 
 from __future__ import annotations
 

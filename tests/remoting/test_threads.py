@@ -90,7 +90,7 @@ class Queue:
             listener(words)
 
 
-class _Waiting(Backend):
+class _Waiting(Backend):  # type: ignore[misc]
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
 
@@ -298,6 +298,61 @@ def test_a_click_on_prompts_that_are_no_more_changes_nothing(
     asyncio.run(scene())
 
 
+def test_a_board_waits_beside_the_kernel(
+    study: mw.Study, here: mw.Study, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its clicks, and what it runs by itself once it is left alone."""
+    first, second = mw.Site("head", 1, head=1), mw.Site("head", 2, head=0)
+
+    async def scene() -> mw.CircuitBoard:
+        board = mw.CircuitBoard(study, mw.Circuit([first]), mode="node")
+        page = Page(board, monkeypatch)  # type: ignore[arg-type]
+        queue.let(0)
+        queue.threads.clear()
+        sent = page.request("set", items=[{"id": second.label(), "on": True}])["id"]
+        await until(lambda: queue.status == QUEUED)
+        await Ticks().some()
+        assert len(board.circuit.nodes) == 1
+        queue.let(np.inf)
+        await until(lambda: sent in replies(page))
+        assert set(board.circuit.nodes) == {first, second}
+        await until(lambda: len(board.result.left_out) == 2)
+        assert threading.get_ident() not in queue.threads
+        board.close()
+        return board
+
+    board = asyncio.run(scene())
+    known = mw.CircuitBoard(here, mw.Circuit([first, second]), mode="node")
+    close(board.result.faithfulness.kept, known.result.faithfulness.kept)
+
+
+def test_a_board_follows_a_search_that_waits_and_is_cancelled(
+    study: mw.Study, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        board = mw.CircuitBoard(study, mode="node")
+        page = Page(board, monkeypatch)  # type: ignore[arg-type]
+        job = mw.search.greedy_job(study, 3)
+        ticks = Ticks()
+        queue.let(0)
+        queue.threads.clear()
+        board.follow(job)
+        while job.done == 0:
+            queue.let(1)
+            await ticks.some(5)
+        await until(lambda: queue.status == QUEUED)
+        page.request("cancel")
+        await until(lambda: job.finished)
+        await ticks.some()
+        assert job.state == "cancelled"
+        queue.let(np.inf)
+        await until(lambda: not board.graph["following"])
+        assert threading.get_ident() not in queue.threads
+        board.close()
+
+    asyncio.run(scene())
+
+
 # --- jobs -----------------------------------------------------------------------------------------
 
 
@@ -491,21 +546,21 @@ def test_a_job_that_was_given_up_goes_on_on_the_server_and_is_asked_for_by_its_i
         lm = mw.load(loopback.model, remote=loopback.server)
         study = mw.Study(lm, PAIRS[0])
         _ = study.total  # first contact is over
-        asked = len(loopback.jobs)
-        assert lm.remote is not None
+        asked, remote = len(loopback.jobs), lm.remote
+        assert remote is not None
         job = study.start("head")
-        await until(lambda: len(loopback.jobs) > asked and bool(lm.remote.jobs))
+        await until(lambda: len(loopback.jobs) > asked and bool(remote.jobs))
         await Ticks().some()
         job.cancel()
         assert job.state == "cancelled"
-        await until(lambda: lm.remote.status == "")
-        assert len(lm.remote.jobs) == 1
-        job = study.start("head")
-        await until(lambda: job.finished)
-        assert lm.remote.jobs == ()
+        await until(lambda: remote.status == "")
+        assert len(remote.jobs) == 1
+        again = study.start("head")
+        await until(lambda: again.finished)
+        assert list(remote.jobs) == []
         # The chunk and its comparison with a plain pass, each once.
         assert len(loopback.jobs) == asked + 2
-        close(job.result()["PIE"], here.sweep("head", progress=False)["PIE"])
+        close(again.result()["PIE"], here.sweep("head", progress=False)["PIE"])
 
     with mw.remote.Loopback(here.lm, delay=0.3) as loopback:
         asyncio.run(scene(loopback))

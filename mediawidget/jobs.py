@@ -12,7 +12,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from tqdm import tqdm
 
-from .turns import Hurried, Turn, Worker, hurried, in_kernel, tell
+from .turns import Hurried, Turn, hurried, in_kernel, tell
+from .workers import Worker
 
 _log = logging.getLogger(__name__)
 

@@ -24,9 +24,10 @@ from .readouts import Readout
 from .remote_traces import only_logits, passed
 from .sparing import leave_optimisers
 from .taps import Tap, elsewhere, tap
-from .turns import Lock, Worker
+from .turns import Lock
 from .two_texts import blank, n_positions, rows_of
 from .wiring import Wiring
+from .workers import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable

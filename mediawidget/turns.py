@@ -10,20 +10,17 @@ meanwhile (``in_kernel``): traits and those who observe them, tasks and timers o
 from __future__ import annotations
 
 import asyncio
-import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-_log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from .workers import Worker
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Callable[..., Any])
-
-IDLE = 60.0
-"""Seconds without work after which the thread ends; the next work starts another."""
 
 LOOK = 0.1
 """Seconds after which who waits in a cell looks again; an interrupt gets in between."""
@@ -55,6 +52,9 @@ class Turn:
 
     Attributes:
         future: of the loop; None where the work was abandoned before it began.
+        ended: whether it is over.
+        holds: whether the kernel stands still for it.
+        abandoned: whether nobody wants it any more.
     """
 
     def __init__(
@@ -158,9 +158,14 @@ class Turn:
             self._calls.put(call)
 
     def _take(self) -> None:
-        if self._worker.request(self, self._loop):
-            self._granted.acquire()
-            self.holds = True
+        asked = self._worker.request(self, self._loop)
+        while asked and not self.holds:
+            self.holds = self._granted.acquire(timeout=1.0)
+            asked = self.holds or not self._loop.is_closed()
+            if not asked:
+                self._worker.withdraw()
+        if not asked:  # a loop that is no more wants nothing
+            self.abandoned = True
 
     def _leave(self) -> None:
         # Without a loop there was nobody to stand still.
@@ -175,96 +180,6 @@ class Turn:
             self.future.set_result(value)
         else:
             self.future.set_exception(error)
-
-
-class Server(Protocol):
-    """What is known of what is waited for."""
-
-    @property
-    def status(self) -> str:
-        """What the server said last of the request that waits, as words; empty where none does."""
-
-    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Be told of another status, on any thread. Returns how to stop it."""
-
-    def cancel(self) -> None:
-        """Make the request that waits give up."""
-
-
-class Worker:
-    """The thread for what waits for one server: one piece of work after the other.
-
-    Args:
-        server: gives what is known of it; None where nothing is.
-    """
-
-    def __init__(self, server: Callable[[], Server | None]) -> None:
-        self._server = server
-        self._turns: queue.SimpleQueue[Turn] = queue.SimpleQueue()
-        self._asking: queue.SimpleQueue[Turn] = queue.SimpleQueue()
-        self._guard = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    @property
-    def status(self) -> str:
-        """What the request that waits now waits for, as words; empty where none does."""
-        server = self._server()
-        return "" if server is None else server.status
-
-    def listen(self, callback: Callable[[str], None]) -> Callable[[], None]:
-        """Be told of every other status, on any thread. Returns how to stop it."""
-        server = self._server()
-        if server is None:
-            return lambda: None
-        return server.listen(lambda *_: callback(self.status))
-
-    def give_up(self) -> None:
-        """Make the request that waits now give up."""
-        server = self._server()
-        if server is not None:
-            server.cancel()
-
-    def do(self, work: Callable[[], Any], loop: asyncio.AbstractEventLoop) -> Turn:
-        """Do it after all that was given before; from the loop's thread."""
-        turn = Turn(self, work, loop)
-        with self._guard:
-            self._turns.put(turn)
-            if self._thread is None:
-                # A kernel that ends does not wait for a server.
-                self._thread = threading.Thread(target=self._run, daemon=True, name="mediawidget")
-                self._thread.start()
-        return turn
-
-    def request(self, turn: Turn, loop: asyncio.AbstractEventLoop) -> bool:
-        """Ask the kernel to stand still; False where there is none any more."""
-        self._asking.put(turn)
-        try:
-            loop.call_soon_threadsafe(self.serve)
-        except RuntimeError:
-            self._asking.get_nowait()
-            return False
-        return True
-
-    def serve(self, timeout: float = 0.0) -> None:
-        """On the kernel's thread: stand still for the work that asked for it."""
-        try:
-            turn = self._asking.get(timeout=timeout) if timeout else self._asking.get_nowait()
-        except queue.Empty:
-            return  # it was served in a cell
-        turn.serve()
-
-    def _run(self) -> None:
-        while True:
-            try:
-                turn = self._turns.get(timeout=IDLE)
-            except queue.Empty:
-                with self._guard:
-                    if self._turns.empty():
-                        self._thread = None
-                        return
-                continue
-            turn.run()
-            del turn
 
 
 class Lock:
@@ -284,6 +199,11 @@ class Lock:
         self._lock.release()
         if _here.turn is not None:
             _here.turn.back()
+
+
+def within() -> bool:
+    """Whether this is work beside a kernel."""
+    return _here.turn is not None
 
 
 def abandoned() -> bool:
@@ -326,18 +246,3 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return in_kernel(asyncio.get_running_loop)
     except RuntimeError:
         return None
-
-
-def beside(worker: Worker | None, work: Callable[[], Any]) -> None:
-    """Do it on the worker, where there is one and a loop that would wait; else here and now."""
-    loop = running_loop()
-    if worker is None or loop is None or _here.turn is not None:
-        work()
-        return
-    worker.do(work, loop).future.add_done_callback(_log_failure)
-
-
-def _log_failure(future: asyncio.Future[Any]) -> None:
-    error = None if future.cancelled() else future.exception()
-    if error is not None:
-        _log.warning("work beside the kernel failed", exc_info=error)

@@ -31,7 +31,7 @@ LAYERS = (
         *("paths", "architectures", "calls", "token_pairs", "strands", "encoding"),
         *("lm", "identity", "memory", "heap", "sparing", "loading", "model_classes", "models"),
         *("two_texts", "capabilities"),
-        *("precision", "prefix", "trace", "plain", "turns", "jobs", "engine", "reading"),
+        *("precision", "prefix", "trace", "plain", "turns", "workers", "jobs", "engine", "reading"),
         *(
             *("taps", "applying", "ops", "constants", "banks", "groups", "outcomes", "chunks"),
             *("runner", "plain_hooks", "sources", "shipping", "unembedding", "attending"),

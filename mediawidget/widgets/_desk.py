@@ -9,7 +9,6 @@ model's worker, which takes turns with the loop, one request after the other.
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,11 +21,13 @@ from ..jobs import Job
 from ..results import frozen_facts
 from ..runs import common_edit
 from ..sites import Site
-from ..turns import anywhere, beside, running_loop
+from ..turns import running_loop
+from ..workers import beside
 from ._goals import EDITS
 from ._intervals import interval_answer
 from ._parts import Action, Request
 from ._straight import straight
+from ._sweeping import Sweeping
 from ._typed import sites_of
 from ._waiting import Waiting
 from .exports.answer import export_answer
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     from .panels import Panel
 
 _log = logging.getLogger(__name__)
-
-PROGRESS_EVERY = 0.05
-"""Seconds between progress messages: a page draws no more than 20 a second."""
 
 AT_ONCE = ("cancel", "intervals")
 """What runs nothing and waits for nobody."""
@@ -320,66 +318,6 @@ class Desk:
                 expected=f"revision {self._study.revision}",
                 fix="do it again on the new picture",
             )
-
-
-class Sweeping:
-    """Jobs one after the other, with progress told to the page."""
-
-    def __init__(self, view: View, keys: list[str], jobs: list[Job[Any]], request: int) -> None:
-        self._view, self._keys, self._request = view, keys, request
-        self._jobs = jobs
-        self._now = 0
-        self._told = 0.0
-        self._cancelled = False
-
-    @property
-    def running(self) -> bool:
-        """Whether there is still something to do."""
-        return self._now < len(self._jobs) and not self._cancelled
-
-    def start(self) -> None:
-        """Start the next job: on the kernel's loop between cells, else here and now."""
-        job = self._jobs[self._now]
-        job.watch(self._watch)
-        self._tell("running")
-        job.start()
-        if running_loop() is None:
-            job.result()
-
-    def cancel(self) -> None:
-        """Stop after the chunk that is running; what was finished is kept."""
-        if self.running:
-            self._cancelled = True
-            self._jobs[self._now].cancel()
-
-    @anywhere
-    def _watch(self, job: Job[Any]) -> None:
-        if job.state == "running":
-            if time.monotonic() - self._told >= PROGRESS_EVERY:
-                self._tell("running")
-        elif job.state == "done" and self._now + 1 < len(self._jobs):
-            self._now += 1
-            self.start()
-        else:
-            self._tell(job.state)
-            self._now = len(self._jobs)
-            if job.error is not None:
-                fields = error_fields(job.error)
-                reply = {"kind": "reply", "id": self._request, "ok": False, "error": fields}
-                self._view.send(reply)
-
-    def _tell(self, state: str) -> None:
-        self._told = time.monotonic()
-        left = self._jobs[self._now].seconds_left
-        message = {
-            "kind": "progress",
-            "panels": self._keys,
-            "done": sum(job.done for job in self._jobs),
-            "total": sum(job.total for job in self._jobs),
-            "seconds_left": None if left is None else round(left, 2),
-            "state": state,
-        }
-        self._view.send(message)
 
 
 def void(_value: object) -> None:

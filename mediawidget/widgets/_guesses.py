@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import MediationError
 from ..status import Status
-from ..turns import beside, in_kernel, running_loop
+from ..turns import in_kernel, running_loop
+from ..workers import beside
 
 if TYPE_CHECKING:
     from ._base import View

@@ -18,7 +18,8 @@ from ..edits import Edit
 from ..errors import MediationError, error_fields
 from ..jobs import BREATH
 from ..sites import Site
-from ..turns import beside, in_kernel, running_loop
+from ..turns import in_kernel, running_loop
+from ..workers import beside
 
 if TYPE_CHECKING:
     from ..study import Study

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..turns import Worker
+    from ..workers import Worker
     from ._base import View
 
 SOON = 0.3

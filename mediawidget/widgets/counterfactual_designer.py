@@ -18,7 +18,8 @@ from ..abstraction.hypotheses import Hypotheses, as_hypotheses
 from ..errors import MediationError, error_fields, require
 from ..mediators import mediator_named
 from ..sites import Site
-from ..turns import beside, running_loop
+from ..turns import running_loop
+from ..workers import beside
 from ._base import Page, front_end
 from ._designing import SIDES, pair_payload, said_by, static_html, tokens_of
 from ._parts import Written

@@ -566,5 +566,23 @@ def test_a_job_that_was_given_up_goes_on_on_the_server_and_is_asked_for_by_its_i
         asyncio.run(scene(loopback))
 
 
+def test_a_loop_that_ends_leaves_nobody_waiting(study: mw.Study, queue: Queue) -> None:
+    """A click of a kernel that is no more; the next loop asks the same worker."""
+
+    async def left() -> None:
+        queue.let(0)
+        study.start("head")
+        await until(lambda: queue.status == QUEUED)
+
+    async def next_one() -> None:
+        job = study.start("head")
+        await until(lambda: job.finished)
+        assert job.state == "done"
+
+    asyncio.run(left())
+    queue.let(np.inf)
+    asyncio.run(next_one())
+
+
 def test_nothing_of_a_model_that_is_here_leaves_the_thread(here: mw.Study) -> None:
     assert here.lm.worker is None

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ...circuit import Circuit
 from ...errors import MediationError, error_fields
 from ...jobs import Job
-from ...turns import anywhere, beside
+from ...turns import anywhere
+from ...workers import beside
 from .graph import refuse_strange
 
 if TYPE_CHECKING:

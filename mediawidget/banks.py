@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -80,22 +80,28 @@ def _add_spreads(bank: Bank, base: Base, seen: dict[tuple[int, str], Tensor]) ->
             bank.spreads[index] = part if before is None else torch.cat([before, part])
 
 
-def observed(lm: LM, group: Group, site: Site, run: Run, budget: int | None) -> NDArray[Any]:
-    """What a site is in a run, on every strand of a group: (strand, position, width)."""
+def observed(
+    lm: LM, group: Group, sites: Sequence[Site], run: Run, budget: int | None
+) -> NDArray[Any]:
+    """What sites of one width are in a run, on a group: (site, strand, position, width)."""
     # Here every position is looked at, not what is read alone.
     everywhere = replace(group.frame, reads=tuple(range(group.frame.n_positions)))
     template = make_template([run], everywhere)
     bank = fill_bank(lm, template, group, Outcomes.empty(1, 1, ()), budget)
-    place = mediator_named(site.mediator).place(site, group.frame.shape)
-    positions = group.frame.captured(site.position)
+    places = [mediator_named(site.mediator).place(site, group.frame.shape) for site in sites]
+    positions = [list(group.frame.captured(site.position)) for site in sites]
+    wanted: list[tuple[int, str]] = [(place.stage, place.point) for place in places]
     n = len(group.members)
 
     def see(pairs: Ints) -> Tensor:
-        at = (place.stage, place.point)
-        seen: Tensor = Batch(lm, group, template, bank, pairs).observe([at])[at]
-        unit = seen.reshape(*seen.shape[:-1], place.n_units, -1)[:, list(positions), place.unit]
-        return unit.float() if unit.dtype == torch.bfloat16 else unit
+        seen = Batch(lm, group, template, bank, pairs).observe(list(dict.fromkeys(wanted)))
+        units = [
+            seen[at].reshape(*seen[at].shape[:-1], place.n_units, -1)[:, some, place.unit]
+            for at, place, some in zip(wanted, places, positions, strict=True)
+        ]
+        several = torch.stack(units, dim=1)
+        return several.float() if several.dtype == torch.bfloat16 else several
 
     parts = np.array_split(np.arange(n), -(-n // max_rows(lm, template, budget)))
     found = in_halves(parts, see, half_of, group.frame.n_positions)
-    return torch.cat([part for _, part in found]).cpu().numpy()
+    return torch.cat([part for _, part in found]).transpose(0, 1).cpu().numpy()

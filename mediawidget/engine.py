@@ -173,18 +173,30 @@ class Engine:
             MediationError: what ``evaluate`` raises, and pairs on which the site is of several
                 widths in positions.
         """
-        refuse_no_activation(site, run)
+        return self.values_of([site], run)[0]
+
+    def values_of(self, sites: Sequence[Site], run: Run) -> list[Values]:
+        """The same of several sites of one kind and width, in one pass.
+
+        Raises:
+            MediationError: what ``values`` raises.
+        """
+        for site in sites:
+            refuse_no_activation(site, run)
+        site = sites[0]
         mediator = mediator_named(site.mediator)
-        touching = [run, Run(run.base, {site: Zero()})]
+        touching = [run, *(Run(run.base, {one: Zero()}) for one in sites)]
         self._refuse_impossible(touching)
         self.prove()
         found: dict[int, NDArray[Any]] = {}
         for group in self.groups_of(roles_named(touching)):
             if run.base in group.frame.bases and group.gives != "wrong":
-                mediator.check(site, group.frame.shape, group.frame.n_named, group.frame.roles)
-                part = observed(self.lm, group, site, run, self.budget)
-                found |= dict(zip(group.members.tolist(), part, strict=True))
-        shapes = {part.shape for part in found.values()}
+                frame = group.frame
+                for one in sites:
+                    mediator.check(one, frame.shape, frame.n_named, frame.roles)
+                part = observed(self.lm, group, sites, run, self.budget)
+                found |= dict(zip(group.members.tolist(), part.swapaxes(0, 1), strict=True))
+        shapes = {part.shape[1:] for part in found.values()}
         if len(shapes) > 1:
             raise MediationError(
                 "The pairs have different numbers of positions there.",
@@ -192,8 +204,9 @@ class Engine:
                 expected="as many in every pair",
                 fix="name the position, or a role that every pair has",
             )
-        array = np.stack([found[i] for i in range(len(self.pairs))])
-        return Values(site, array, run.base if not run.edits else repr(run))
+        arrays = np.stack([found[i] for i in range(len(self.pairs))], axis=1)
+        origin = run.base if not run.edits else repr(run)
+        return [Values(one, array, origin) for one, array in zip(sites, arrays, strict=True)]
 
     # --- chunks -----------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .plain import PlainStrand
 from .plain_remote import Rows
+from .reading import Reading, read
 from .remote_traces import Act, act_at, passed
 from .runs import Run, roles_named
 
@@ -59,6 +60,31 @@ def through_the_end(
     """What ``finish`` makes of the logits (row, 1, vocabulary) of streams (row, width)."""
     act = act_at(lm, lm.n_layers + 1, "block_in", enters=stream[:, None])
     return passed(lm, lm.blank, [0], finish, given, [act])
+
+
+def kept_there(
+    lm: LM, streams: Tensor, reading: Reading, references: tuple[Tensor, Tensor] | None
+) -> Tensor:
+    """What is kept of every layer's streams (layer, row, width), each with its own reading."""
+    several = max(1, AT_ONCE // (lm.vocabulary * streams.shape[1]))
+    parts = [
+        through_the_end(lm, part.flatten(0, 1), kept_of, (len(part), reading, references))
+        for part in torch.split(streams, several)
+    ]
+    return torch.cat(parts)
+
+
+def kept_of(
+    logits: Tensor,
+    seen: list[Tensor],  # noqa: ARG001
+    n_layers: int,
+    reading: Reading,
+    references: tuple[Tensor, Tensor] | None,
+) -> Tensor:
+    """Inside a trace: (layer, row, K), one layer after the other for the memory's sake."""
+    row = torch.arange(len(logits) // n_layers, device=logits.device)
+    layers = logits.unflatten(0, (n_layers, -1))
+    return torch.stack([read(one, reading, row, (row, row), references) for one in layers])
 
 
 def numbers_of(logits: Tensor, seen: list[Tensor], answers: Answers, top: int) -> list[Tensor]:  # noqa: ARG001

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..edits.base import Base
 from ..errors import MediationError, require
 from ..lens import AT_ONCE, logits_of, refuse_no_way_out
+from ..lens_remote import kept_there
 from ..reading import make_reading, read
 from ..readouts import KL_CLEAN, KL_CORRUPT
 from ..runs import Run
@@ -112,9 +113,7 @@ def logit_lens(
     )
     at = _read_position(study) if position is None else position
     reader = _Reader(study, None if at == "all" else at, lens)
-    values = np.stack(
-        [np.stack([reader.of(run, layer) for layer in some], axis=1) for run in given], axis=1
-    )
+    values = np.stack([reader.of(run, some) for run in given], axis=1)
     n = values.shape[-1]
     places = tuple(range(n)) if at == "all" else (at,) * n
     names = tuple(run if isinstance(run, str) else f"run {i}" for i, run in enumerate(runs))
@@ -129,32 +128,40 @@ class _Reader:
     position: int | str | None
     lens: TunedLens | None
 
-    def of(self, run: Run, layer: int) -> Array:
-        """(pair, position) the metric at one layer."""
+    def of(self, run: Run, layers: Sequence[int]) -> Array:
+        """(pair, layer, position) the metric."""
         study, lm = self.study, self.study.lm
-        stream = self._stream(run, layer)
-        logits = self._logits(stream if self.lens is None else self.lens.moved(layer, stream))
-        columns = study.engine.columns
+        streams = self._streams(run, layers)
+        if self.lens is not None:
+            moved = [self.lens.moved(*one) for one in zip(layers, streams, strict=True)]
+            streams = torch.stack(moved)
+        columns, n = study.engine.columns, streams.shape[1]
+        # Of every layer the same references: the prompts' own ends.
         references = None
         if {KL_CLEAN, KL_CORRUPT} & set(columns):
             references = (self._logits(self._end("clean")), self._logits(self._end("corrupt")))
         strands = [pair.strands[0] for pair in study.token_pairs]
         ids = lm.encoder.column_ids(columns)
-        row = torch.arange(len(logits), device=logits.device)
-        per_pair = len(logits) // len(strands)
-        reading = make_reading(strands, columns, lm.device, ids).of(row // per_pair)
-        kept = read(logits[:, None], reading, row, (row, row), references)
+        row = torch.arange(n, device=lm.device)
+        reading = make_reading(strands, columns, lm.device, ids).of(row // (n // len(strands)))
+        if lm.backend is not None:
+            kept = kept_there(lm, streams, reading, references)
+        else:
+            each = (self._logits(stream)[:, None] for stream in streams)
+            of_layers = [read(logits, reading, row, (row, row), references) for logits in each]
+            kept = torch.stack(of_layers)
         found = study.metric.read(kept.double().cpu().numpy(), columns)
-        return np.asarray(found).reshape(len(strands), per_pair)
+        return np.reshape(found, (len(layers), len(strands), -1)).swapaxes(0, 1)
 
-    def _stream(self, run: Run, layer: int) -> Tensor:
-        """(pair and position, d_model)."""
-        found = self.study.activations(Site("residual", layer, position=self.position), run)
-        array = torch.from_numpy(np.asarray(found.array)).to(self.study.lm.device)
-        return array.to(self.study.lm.dtype).flatten(0, 1)
+    def _streams(self, run: Run, layers: Sequence[int]) -> Tensor:
+        """(layer, pair and position, d_model), in one pass."""
+        sites = [Site("residual", layer, position=self.position) for layer in layers]
+        found = self.study.engine.values_of(sites, run)
+        array = torch.from_numpy(np.stack([one.array for one in found]))
+        return array.to(self.study.lm.device, self.study.lm.dtype).flatten(1, 2)
 
     def _end(self, base: Base) -> Tensor:
-        return self._stream(Run(base), self.study.lm.n_layers)
+        return self._streams(Run(base), [self.study.lm.n_layers])[0]
 
     def _logits(self, stream: Tensor) -> Tensor:
         lm = self.study.lm

@@ -80,8 +80,11 @@ def test_a_lens_in_parts(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_metric_read_off_every_layer(kind: str, metric: mw.Metric) -> None:
     here, far = both(kind, metric)
     for position in (None, "all"):
-        own, found = (mw.lenses.logit_lens(study, position) for study in (here, far))
+        own, before = mw.lenses.logit_lens(here, position), server(kind).requests
+        found = mw.lenses.logit_lens(far, position)
         np.testing.assert_allclose(found.values, own.values, **SAME)
+        references = 4 if metric == mw.KL("clean") else 0
+        assert server(kind).requests - before == 2 * (2 + references), "for each of two runs"
 
 
 def test_a_lens_that_was_learned_here(kind: str) -> None:

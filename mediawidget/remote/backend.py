@@ -53,17 +53,27 @@ class Submitting(RemoteBackend):  # type: ignore[misc]
         self, wire: Wire, tracer: Any, digest: str | None, names: frozenset[str]
     ) -> dict[str, Any]:
         ledger = self.remote.ledger
-        known = ledger.find(digest) if digest is not None else None
-        if known is not None and digest is not None:
-            try:
-                return self._values(wire, known, digest, names, old=True)
-            except (trouble.JobLostError, trouble.JobFailedError):
-                # What became of it while nobody looked is no answer to who asks now.
-                wire.say(SENDING)
+        with ledger.turn(digest, wire.stop):
+            known = ledger.find(digest) if digest is not None else None
+            job = known or self._handed_in(wire, tracer, digest)
+        try:
+            return self._values(wire, job, digest, names, old=known is not None)
+        except (trouble.JobLostError, trouble.JobFailedError):
+            if known is None:
+                raise
+            # What became of it while nobody looked is no answer to who asks now.
+            wire.say(SENDING)
+        job = self._handed_in(wire, tracer, digest)
+        return self._values(wire, job, digest, names, old=False)
+
+    def _handed_in(self, wire: Wire, tracer: Any, digest: str | None) -> str:
+        """The id of a new job."""
+        if wire.stop.is_set():
+            raise trouble.gave_up(None)
         request = RequestModel(model_key=self.model_key, compress=self.compress, env=self.env)
         job = wire.submit(request, self._serialize(tracer))
-        ledger.add(_mark(digest, job), job)
-        return self._values(wire, job, digest, names, old=False)
+        self.remote.ledger.add(_mark(digest, job), job)
+        return job
 
     def _values(
         self, wire: Wire, job: str, digest: str | None, names: frozenset[str], *, old: bool

@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 
 def put(path: Path, content: bytes) -> None:
@@ -21,7 +26,7 @@ def put(path: Path, content: bytes) -> None:
         # "x" makes it anew: a link that somebody laid there is not followed.
         with new.open("xb") as file:
             # Who may read and write in the folder may do the same with what is in it.
-            _open_up(new, stat.S_IMODE(folder.stat().st_mode) & 0o666 | 0o600)
+            _open_up(new, _mode_in(folder))
             file.write(content)
         new.replace(path)
     except BaseException:
@@ -46,6 +51,44 @@ def get(path: Path, most: int) -> bytes:
     if len(content) > most:
         raise ValueError(f"it has more than {most:,} bytes")
     return content
+
+
+@contextmanager
+def turn(path: Path, stop: threading.Event, most: float = 30.0) -> Iterator[None]:
+    """One at a time of all who share a folder; a process that dies gives its turn back.
+
+    Args:
+        path: of the file that stands for it.
+        stop: set where nobody wants it any more.
+        most: seconds, for who sleeps in his turn must not stop all others.
+    """
+    from filelock import FileLock, Timeout
+
+    with ExitStack() as held:
+        end = time.monotonic() + most
+        try:
+            _make(path.parent)
+            lock = FileLock(path, mode=_mode_in(path.parent))
+            while not _taken(lock, held, Timeout):
+                if stop.wait(0.1) or time.monotonic() >= end:
+                    break
+        except (OSError, NotImplementedError):
+            # Nobody can write there, or the disk knows no turns: then everybody goes on.
+            held.close()
+        yield
+
+
+def _taken(lock: Any, held: ExitStack, busy: type[Exception]) -> bool:
+    try:
+        held.enter_context(lock.acquire(timeout=0))
+    except busy:
+        return False
+    return True
+
+
+def _mode_in(folder: Path) -> int:
+    """What may be done with a file in a folder: what may be done with the folder."""
+    return stat.S_IMODE(folder.stat().st_mode) & 0o666 | 0o600
 
 
 def _make(folder: Path) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ..errors import reading
-from .folders import get, put
+from .folders import get, put, turn
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """Of a job. It becomes a part of an address, so there is nothing else in it."""
@@ -45,6 +45,18 @@ class Ledger:
         """The open jobs, digest -> id."""
         with self._lock:
             return dict(self._open)
+
+    @contextmanager
+    def turn(self, digest: str | None, stop: threading.Event) -> Iterator[None]:
+        """While a question is looked up and handed in: one at a time of all who share the folder.
+
+        A few questions have a turn in common, so that there are few files.
+        """
+        if self._folder is None or digest is None:
+            yield
+            return
+        with turn(self._folder / f"{digest[:1]}.turn", stop):
+            yield
 
     def find(self, digest: str) -> str | None:
         """The id of the job that works on a question."""

@@ -1,10 +1,8 @@
-"""Answers that are kept: one request for all who share a folder, and no belief in broken files."""
+"""Answers that are kept: one request for all who share a folder, however it is shared."""
 
 from __future__ import annotations
 
-import json
 import os
-import pickle
 import stat
 import subprocess
 import sys
@@ -12,7 +10,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,24 +18,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from nnsight import save
-from safetensors.torch import save as to_safetensors
-from torch import Tensor
 
 import mediawidget as mw
 from mediawidget.remote import Cache, Ledger
+from mediawidget.remote.folders import turn
 from mediawidget.remote.packing import (
-    FORMAT,
-    DamagedError,
-    UnkeepableError,
-    _checksum,
     packed,
-    unpacked,
 )
 from tests.remoting.faults import Faulty
+from tests.remoting.keeping import asked, files, kept, posted, same_bits, there
 from tests.small_models import random_model, tokenizer_of
 
-IDS = torch.tensor([[2, 3, 4, 5, 6], [2, 7, 4, 5, 6]])
 PAIR = mw.PromptPair("ant bee cat dog eel", "ant owl cat dog eel", "fox", "gnu")
 ANOTHER = """
 import sys
@@ -62,37 +53,6 @@ def server(running: Faulty) -> Faulty:
     running.heals()
     running.requests.clear()
     return running
-
-
-def there(server: Faulty, cache: Path | Cache | None) -> mw.LM:
-    return mw.load(server.model, remote=server.server, cache=cache)
-
-
-def asked(lm: mw.LM) -> Tensor:
-    root: Any = lm.traced
-    backend = lm.backend() if lm.backend else None
-    with torch.no_grad(), root.trace(IDS, backend=backend):
-        logits: Tensor = save(root.output.logits * 1.0)
-    return logits
-
-
-def kept(lm: mw.LM) -> Cache:
-    assert lm.remote is not None
-    assert lm.remote.cache is not None
-    return lm.remote.cache
-
-
-def posted(server: Faulty) -> int:
-    return sum(exchange.method == "POST" for exchange in server.requests)
-
-
-def files(folder: Path) -> list[Path]:
-    return sorted((folder / "answers").iterdir())
-
-
-def same_bits(one: Tensor, other: Tensor) -> None:
-    assert (one.dtype, one.shape, one.stride()) == (other.dtype, other.shape, other.stride())
-    assert one.numpy().tobytes() == other.numpy().tobytes()
 
 
 # --- what goes well -----------------------------------------------------------------------------
@@ -139,7 +99,7 @@ def test_another_process_asks_nothing(server: Faulty, tmp_path: Path) -> None:
     said, _ = second.communicate(timeout=100)
     assert second.returncode == 0
     assert server.requests == []
-    assert said.split() == [str(n), "0"]
+    assert said.split()[-2:] == [str(n), "0"], "after its bars"
     assert np.load(tmp_path / "second.npy").tobytes() == here.tobytes()
 
 
@@ -147,14 +107,41 @@ def test_two_processes_at_once(server: Faulty, tmp_path: Path) -> None:
     outs = [tmp_path / f"{i}.npy" for i in range(2)]
     both = [process(server, tmp_path, out) for out in outs]
     assert [one.wait(timeout=200) for one in both] == [0, 0]
-    n = len(files(tmp_path))
-    assert n <= posted(server) <= 2 * n
+    assert posted(server) == len(files(tmp_path)), "one asked, the other waited for its job"
     assert np.load(outs[0]).tobytes() == np.load(outs[1]).tobytes()
     server.requests.clear()
     after = mw.Study(there(server, tmp_path), PAIR).sweep("head").edited
     assert server.requests == []
     assert after.tobytes() == np.load(outs[0]).tobytes()
-    assert not list((tmp_path / "jobs").iterdir()), "no job is open"
+    assert not list((tmp_path / "jobs").glob("*.json")), "no job is open"
+
+
+def test_who_died_or_sleeps_in_his_turn_stops_nobody(tmp_path: Path) -> None:
+    place, stop = tmp_path / "jobs" / "a.turn", threading.Event()
+    words = "import sys, time, filelock; filelock.FileLock(sys.argv[1]).acquire(); print(); "
+    place.parent.mkdir()
+    command = [sys.executable, "-c", words + "sys.stdout.flush(); time.sleep(100)", str(place)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        done: list[str] = []
+        with turn(place, stop, most=0.2):
+            done.append("he sleeps")
+        stop.set()
+        with turn(place, stop):
+            done.append("nobody wants it any more")
+        stop.clear()
+        waiting = threading.Thread(target=lambda: _in_turn(place, stop, done))
+        waiting.start()
+        assert len(done) == 2
+        other.kill()
+        waiting.join(timeout=60)
+    assert done[2:] == ["in turn"]
+
+
+def _in_turn(place: Path, stop: threading.Event, done: list[str]) -> None:
+    with turn(place, stop, most=1000):
+        done.append("in turn")
 
 
 def test_two_writers_and_a_reader(tmp_path: Path) -> None:
@@ -183,12 +170,13 @@ def test_two_writers_and_a_reader(tmp_path: Path) -> None:
 
 def test_the_same_words_to_another_server_are_another_question(tmp_path: Path) -> None:
     folder = tmp_path / "model"
-    random_model("gpt2").save_pretrained(folder)
+    model: Any = random_model("gpt2")
+    model.save_pretrained(folder)
     tokenizer_of("gpt2").save_pretrained(folder)
     one, two = (mw.load(folder) for _ in range(2))
-    embedding: Any = two.hf.get_input_embeddings()
+    hf: Any = two.hf
     with torch.no_grad():
-        embedding.weight *= 2.0
+        hf.get_input_embeddings().weight *= 2.0
     with Faulty(one) as first, Faulty(two) as second:
         a, b = (asked(there(server, tmp_path)) for server in (first, second))
         assert posted(first) == posted(second) == 1
@@ -212,165 +200,6 @@ def test_no_key_is_in_the_folder(server: Faulty, tmp_path: Path) -> None:
     assert server.key.encode() not in path.read_bytes()
     assert server.key not in path.name
     assert server.key not in repr(kept(there(server, tmp_path)))
-
-
-# --- what is not believed -----------------------------------------------------------------------
-
-
-class Opened:
-    """What a pickle would run."""
-
-    def __reduce__(self) -> Any:
-        return (os.mkdir, (os.environ["KEPT_TRAP"],))
-
-
-def signed(path: Path, **change: str) -> bytes:
-    """What is in a file, with something else said of it, and the right checksum of that."""
-    content = path.read_bytes()
-    size = int.from_bytes(content[:8], "little")
-    said = {**json.loads(content[8 : 8 + size])["__metadata__"], **change}
-    del said["checksum"]
-    tensors = {"0": torch.zeros(2, 5, 3)}
-    return to_safetensors(tensors, {**said, "checksum": _checksum(said, tensors)})
-
-
-def flipped(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[-5] ^= 4
-    path.write_bytes(content)
-
-
-def linked(path: Path) -> None:
-    path.unlink()
-    path.symlink_to("/dev/zero")
-
-
-def piped(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
-
-
-def grown(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.truncate(2**40)
-
-
-DAMAGE: dict[str, Callable[[Path], object]] = {
-    "empty": lambda path: path.write_bytes(b""),
-    "cut": lambda path: path.write_bytes(path.read_bytes()[:-7]),
-    "cut early": lambda path: path.write_bytes(path.read_bytes()[:20]),
-    "a bit": flipped,
-    "longer": lambda path: path.write_bytes(path.read_bytes() + b"more"),
-    "noise": lambda path: path.write_bytes(os.urandom(5000)),
-    "text": lambda path: path.write_text("{}" * 100),
-    "a pickle": lambda path: path.write_bytes(pickle.dumps(Opened())),
-    "torch's pickle": lambda path: torch.save({"logits": Opened()}, path),
-    "another version": lambda path: path.write_bytes(signed(path, format=FORMAT + "0")),
-    "another question": lambda path: path.write_bytes(signed(path, question="0" * 32)),
-    "other names": lambda path: path.write_bytes(signed(path, form='{"a": 1}')),
-    "a list": lambda path: path.write_bytes(signed(path, form="[1, 2]")),
-    "deep": lambda path: path.write_bytes(signed(path, form="[" * 10**6 + "]" * 10**6)),
-    "a bad form": lambda path: path.write_bytes(signed(path, form='{"logits": {"tensor": "7"}}')),
-    "a code": lambda path: path.write_bytes(signed(path, form='{"logits": {"eval": ["1"]}}')),
-    "a link": linked,
-    "a pipe": piped,
-    "enormous": grown,
-}
-
-
-@pytest.mark.parametrize("kind", DAMAGE)
-def test_a_file_that_is_not_whole_is_asked_again(
-    server: Faulty, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KEPT_TRAP", str(tmp_path / "trap"))
-    right = asked(there(server, tmp_path))
-    (path,) = files(tmp_path)
-    DAMAGE[kind](path)
-    with pytest.warns(UserWarning, match="asked again"):
-        same_bits(asked(there(server, tmp_path)), right)
-    assert posted(server) == 2
-    same_bits(asked(there(server, tmp_path)), right)
-    assert posted(server) == 2, "it was put in order"
-    assert not (tmp_path / "trap").exists()
-    assert files(tmp_path) == [path]
-
-
-def test_a_folder_in_the_place_of_a_file(server: Faulty, tmp_path: Path) -> None:
-    right = asked(there(server, tmp_path))
-    (path,) = files(tmp_path)
-    path.unlink()
-    path.mkdir()
-    with pytest.warns(UserWarning, match="answer") as told:
-        same_bits(asked(there(server, tmp_path)), right)
-    assert len(told) == 2
-    assert files(tmp_path) == [path], "nothing was left half done"
-
-
-VALUES: dict[str, Any] = {
-    "tensor": torch.randn(3, 5),
-    "turned": torch.randn(3, 5).T,
-    "one": torch.tensor(1.5, dtype=torch.float64),
-    "none": torch.zeros(0, 4),
-    "kinds": [torch.ones(2, dtype=kind) for kind in (torch.bfloat16, torch.float16, torch.bool)],
-    "wide": torch.tensor([2**62, -1]),
-    "odd": torch.tensor([float("nan"), float("inf"), -0.0]),
-    "best": torch.randn(2, 6).topk(2),
-    "plain": [None, True, 7, -0.0, float("inf"), "text", (1, [2.5]), {"a": 1, (2, 3): "b"}],
-}
-
-
-def test_values_come_back_as_they_were() -> None:
-    found = unpacked("q", packed("q", VALUES))
-    assert list(found) == list(VALUES)
-    for name in ("tensor", "one", "none", "wide", "odd"):
-        same_bits(found[name], VALUES[name])
-    assert torch.equal(found["turned"], VALUES["turned"])
-    assert found["best"].indices.tolist() == VALUES["best"].indices.tolist()
-    same_bits(found["best"].values, VALUES["best"].values)
-    for one, other in zip(found["kinds"], VALUES["kinds"], strict=True):
-        assert one.dtype == other.dtype
-        assert torch.equal(one, other)
-    assert found["plain"] == VALUES["plain"]
-    assert str(found["plain"][3]) == "-0.0"
-    found["tensor"][0] = 1.0  # its own memory
-
-
-def test_a_changed_byte_never_changes_a_value() -> None:
-    values = {"a": torch.arange(4.0), "b": [1, "x"]}
-    content = packed("q", values)
-    for at in range(len(content)):
-        wrong = bytearray(content)
-        wrong[at] ^= 1
-        try:
-            found = unpacked("q", bytes(wrong))
-        except DamagedError:
-            continue
-        assert (found["a"].tolist(), found["b"]) == ([0, 1, 2, 3], [1, "x"]), at
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        object(),
-        {1, 2},
-        b"bytes",
-        np.float64(1.0),
-        np.zeros(3),
-        torch.zeros(3).to_sparse(),
-        torch.zeros(3, device="meta"),
-        torch.zeros(3, requires_grad=True),
-        torch.nn.Linear(1, 1),
-        type("Text", (str,), {})("text"),
-    ],
-    ids=lambda value: type(value).__name__,
-)
-def test_what_a_file_cannot_hold_is_asked_again(tmp_path: Path, value: object) -> None:
-    with pytest.raises(UnkeepableError):
-        packed("q", {"one": torch.zeros(2), "other": [value]})
-    cache = Cache(tmp_path)
-    cache.keep("q", {"other": value})
-    assert cache.find("q", frozenset({"other"})) is None
-    assert cache.bytes == 0
 
 
 # --- the folder ---------------------------------------------------------------------------------
@@ -422,6 +251,8 @@ def test_a_folder_that_is_only_read(shared: Path) -> None:
         ledger.add("new", "job-2")
         assert ledger.find("new") == "job-2"
         ledger.forget("there")
+        with ledger.turn("new", threading.Event()):
+            ledger.add("newer", "job-3")
         cache.drop()
     assert [path.name for path in files(shared)] == ["known.safetensors"]
 

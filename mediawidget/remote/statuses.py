@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
 
 Listener = Callable[[str], object]
 
@@ -46,14 +49,20 @@ class Statuses:
         self._lock = threading.Lock()
 
     def tell(self, words: str) -> None:
-        """Say new words to all listeners, from the thread of the caller."""
+        """Say new words to all listeners, from the thread of the caller.
+
+        One that fails is written to the log: the request goes on.
+        """
         with self._lock:
             if words == self.now:
                 return
             self.now = words
             listeners = tuple(self._listeners)
         for listener in listeners:
-            listener(words)
+            try:
+                listener(words)
+            except Exception:  # noqa: BLE001 - whatever a callback of others raises
+                _log.exception("who listens to the server's statuses failed")
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call a function with all new words; what is given back ends that."""

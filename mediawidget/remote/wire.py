@@ -223,6 +223,8 @@ class Wire:
     def _tries(self, job: str | None) -> Iterator[float]:
         """The seconds since the first try, with pauses in between that grow."""
         began, pause = time.monotonic(), 0.2
+        if self.stop.is_set():
+            raise trouble.gave_up(job)
         yield 0.0
         while True:
             # Not all who wait ask again at the same moment.

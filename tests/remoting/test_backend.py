@@ -227,6 +227,29 @@ def test_giving_up_is_for_those_who_wait_now(server: Faulty) -> None:
     assert torch.allclose(asked(lm), plain(server))
 
 
+def test_who_gave_up_before_it_began_asks_nothing(server: Faulty) -> None:
+    lm = there(server)
+    assert lm.remote is not None
+    remote = lm.remote
+    # Said from the thread that is about to ask.
+    remove = remote.listen(lambda words: words == "being sent" and remote.cancel())
+    with pytest.raises(GaveUp) as caught:
+        asked(lm)
+    remove()
+    assert (caught.value.job, posted(server), remote.jobs) == (None, 0, ())
+
+
+def test_a_listener_that_fails_is_in_the_log(
+    server: Faulty, caplog: pytest.LogCaptureFixture
+) -> None:
+    lm = there(server)
+    assert lm.remote is not None
+    lm.remote.listen(lambda words: words / 2)  # type: ignore[operator]
+    assert torch.allclose(asked(lm), plain(server))
+    assert "listens" in caplog.text
+    assert "TypeError" in caplog.text
+
+
 def test_another_question_is_another_job(server: Faulty) -> None:
     lm = there(server)
     held(server, lm)

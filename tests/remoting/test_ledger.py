@@ -103,6 +103,15 @@ def test_what_is_no_list_of_jobs(jobs: Any) -> None:
             Ledger(HOST).take(data)  # type: ignore[arg-type]
 
 
+def test_a_folder_that_takes_nothing_is_as_none(tmp_path: Path) -> None:
+    (tmp_path / "jobs").write_text("in the way")
+    ledger = Ledger(HOST, tmp_path)
+    ledger.add("a", "one")
+    assert ledger.find("a") == "one"
+    ledger.forget("a")
+    assert ledger.find("a") is None
+
+
 def test_jobs_of_another_server_are_left_alone() -> None:
     one, other = Ledger(HOST), Ledger("http://other")
     one.add("a", "one")

@@ -83,7 +83,7 @@ def test_by_the_address_of_a_folder_that_the_server_has(
 
 
 @pytest.mark.parametrize(("mediator", "options"), QUESTIONS)
-@pytest.mark.parametrize("budget", [None, 1_000_000])
+@pytest.mark.parametrize("budget", [None, 700_000])
 def test_a_request_a_chunk(
     server: Loopback, here: mw.LM, mediator: str, options: dict[str, Any], budget: int | None
 ) -> None:

@@ -95,7 +95,8 @@ def test_a_request_a_chunk(
     assert_same(effect, local.sweep(mediator, **options))
     sent = asked(server)[FIRST:]
     chunks = chunks_of(study, mediator, options)
-    assert chunks > 1 or budget is None
+    # The MLPs of a small model fit into one.
+    assert chunks > 1 or budget is None or mediator == "mlp_out"
     assert len(sent) == chunks + SLOW
     assert len(server.executed) == len(set(server.executed)) == FIRST + len(sent)
 

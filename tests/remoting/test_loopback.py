@@ -385,7 +385,7 @@ def test_a_post_that_is_none(server: Faulty) -> None:
     post = httpx.post
     assert post(f"{server.host}/request", headers=key, content=iter([b"a"])).status_code == 411
     assert post(f"{server.host}/request", headers=key, content=b"abc").status_code == 422
-    form = {"data": (None, "{}"), "blob": ("request", b"\r\n--\x00")}
+    form: Any = {"data": (None, "{}"), "blob": ("request", b"\r\n--\x00")}
     assert post(f"{server.host}/request", headers=key, files=form).status_code == 422
     assert post(f"{server.host}/nowhere", headers=key, files=form).status_code == 404
     assert httpx.get(f"{server.host}/subscribe").status_code == 426

@@ -92,8 +92,11 @@ def stamp(model: Any) -> tuple[str, ...]:
     """
     place = Path(model.repo_id)
     if not place.is_dir():
-        module: Any = model._module  # noqa: SLF001 - as its backends do
-        return (str(getattr(module.config, "_commit_hash", None)),)
+        from huggingface_hub import try_to_load_from_cache
+
+        config = try_to_load_from_cache(model.repo_id, "config.json", revision=model.revision)
+        # The folder that it lies in is called as the commit.
+        return (Path(config).parent.name,) if isinstance(config, str) else ()
     found = ((path.name, path.stat()) for path in sorted(place.iterdir()) if path.is_file())
     return tuple(f"{name} {file.st_size} {file.st_mtime_ns}" for name, file in found)
 

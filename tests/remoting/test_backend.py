@@ -231,8 +231,13 @@ def test_who_gave_up_before_it_began_asks_nothing(server: Faulty) -> None:
     lm = there(server)
     assert lm.remote is not None
     remote = lm.remote
-    # Said from the thread that is about to ask.
-    remove = remote.listen(lambda words: words == "being sent" and remote.cancel())
+
+    def cancel(words: str) -> None:
+        # From the thread that is about to ask.
+        if words == "being sent":
+            remote.cancel()
+
+    remove = remote.listen(cancel)
     with pytest.raises(GaveUp) as caught:
         asked(lm)
     remove()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ from mediawidget.errors import MediationError
 from mediawidget.remote import Server
 from tests.small_models import ALL_KINDS, OTHER_KINDS, random_model, tokenizer_of
 
+ROOT = Path(__file__).resolve().parents[2]
 NOWHERE = "http://127.0.0.1:9"
 SIZES = (
     *("n_layers", "n_heads", "n_kv_heads", "d_model", "d_head", "d_mlp", "vocabulary", "d_mixer"),
@@ -88,6 +93,32 @@ def test_a_folder_that_was_written_anew_is_another(tmp_path: Path) -> None:
     assert after is not None
     assert before.model_key == after.model_key
     assert before.whose != after.whose
+
+
+HUB = """
+import mediawidget as mw
+
+remote = mw.load("someone/tiny", remote="http://127.0.0.1:9").remote
+print(remote.name, *remote.whose[1:])
+"""
+
+
+def test_a_name_of_the_hub_is_that_of_a_commit(folder: str, tmp_path: Path) -> None:
+    """The hub is away, and what it gave before is here."""
+    place = tmp_path / "hub" / "models--someone--tiny"
+    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    for commit in ("a" * 40, "b" * 40):
+        (place / "refs").mkdir(parents=True, exist_ok=True)
+        (place / "refs" / "main").write_text(commit)
+        shutil.copytree(folder, place / "snapshots" / commit)
+        done = subprocess.run(
+            [sys.executable, "-c", HUB],
+            env={**environment, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.split() == ["someone/tiny", commit]
 
 
 def test_nothing_is_said_of_modules_called_output(tmp_path: Path) -> None:

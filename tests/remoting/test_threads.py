@@ -306,7 +306,7 @@ def test_a_board_waits_beside_the_kernel(
 
     async def scene() -> mw.CircuitBoard:
         board = mw.CircuitBoard(study, mw.Circuit([first]), mode="node")
-        page = Page(board, monkeypatch)  # type: ignore[arg-type]
+        page = Page(board, monkeypatch)
         queue.let(0)
         queue.threads.clear()
         sent = page.request("set", items=[{"id": second.label(), "on": True}])["id"]
@@ -331,7 +331,7 @@ def test_a_board_follows_a_search_that_waits_and_is_cancelled(
 ) -> None:
     async def scene() -> None:
         board = mw.CircuitBoard(study, mode="node")
-        page = Page(board, monkeypatch)  # type: ignore[arg-type]
+        page = Page(board, monkeypatch)
         job = mw.search.greedy_job(study, 3)
         ticks = Ticks()
         queue.let(0)

@@ -83,7 +83,7 @@ def kept_of(
 ) -> Tensor:
     """Inside a trace: (layer, row, K), one layer after the other for the memory's sake."""
     row = torch.arange(len(logits) // n_layers, device=logits.device)
-    layers = logits.unflatten(0, (n_layers, -1))
+    layers = torch.unflatten(logits, 0, (n_layers, -1))
     return torch.stack([read(one, reading, row, (row, row), references) for one in layers])
 
 

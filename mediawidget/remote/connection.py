@@ -98,11 +98,13 @@ class Remote:
                 self._waiting.discard(stop)
             self.statuses.tell("")
 
-    def kept(self, digest: str | None, names: frozenset[str]) -> dict[str, Any] | None:
-        """What a question was answered with before, where that is kept."""
+    def kept(
+        self, digest: str | None, names: frozenset[str], *, again: bool = False
+    ) -> dict[str, Any] | None:
+        """What a question was answered with before, where that is kept; or since that was asked."""
         if self.cache is None or digest is None:
             return None
-        found = self.cache.find(question_of(digest, self.server.host), names)
+        found = self.cache.find(question_of(digest, self.server.host), names, again=again)
         if found is not None:
             self.ledger.forget(digest)
         return found

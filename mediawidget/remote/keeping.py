@@ -18,6 +18,9 @@ from ..errors import require
 from .folders import get, put
 from .packing import DamagedError, UnkeepableError, packed, unpacked
 
+_Mark = tuple[int, int, int] | None
+"""What tells a file from the one that was there before; None where there is none."""
+
 FOLDER = "answers"
 _ENDING = ".safetensors"
 _LEFT = 3600.0
@@ -74,7 +77,7 @@ class Cache:
         )
         self.folder, self.limit = Path(folder).expanduser(), limit
         self.hits = self.misses = 0
-        self._used: set[str] = set()
+        self._used: dict[str, _Mark] = {}
         self._told: set[str] = set()
         self._lock = threading.Lock()
 
@@ -83,14 +86,26 @@ class Cache:
         """How much is kept, of all processes."""
         return sum(size for _, size, _ in self._files())
 
-    def find(self, question: str, names: frozenset[str]) -> dict[str, Any] | None:
-        """The values that a question asks for, where they are kept whole; else None."""
+    def find(
+        self, question: str, names: frozenset[str], *, again: bool = False
+    ) -> dict[str, Any] | None:
+        """The values that a question asks for, where they are kept whole; else None.
+
+        Args:
+            question: what they go by.
+            names: of the values.
+            again: it was looked for just now; only what came since is of interest.
+        """
         path = self._path(question)
-        found = self._read(path, question, names) if path.exists() else None
+        mark = _mark(path)
+        with self._lock:
+            if again and self._used.get(question) == mark:
+                return None
+            self._used[question] = mark
+        found = None if mark is None else self._read(path, question, names)
         with self._lock:
             self.hits += found is not None
-            self.misses += found is None
-            self._used.add(question)
+            self.misses += (found is None) - again
         if found is not None:
             # So that it counts as new. A folder that is only read has no such order.
             with suppress(OSError):
@@ -115,7 +130,7 @@ class Cache:
     def drop(self) -> None:
         """Take away what this process read or kept, for its server is not to be believed."""
         with self._lock:
-            used, self._used = self._used, set()
+            used, self._used = self._used, {}
         for question in used:
             # Who may not write there kept nothing.
             with suppress(OSError):
@@ -172,6 +187,14 @@ class Cache:
                 with suppress(OSError):
                     path.unlink(missing_ok=True)
                     total -= size
+
+
+def _mark(path: Path) -> _Mark:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _whole(found: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:

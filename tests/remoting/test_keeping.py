@@ -116,6 +116,23 @@ def test_two_processes_at_once(server: Faulty, tmp_path: Path) -> None:
     assert not list((tmp_path / "jobs").glob("*.json")), "no job is open"
 
 
+def test_what_came_since_it_was_looked_for(tmp_path: Path) -> None:
+    cache, value = Cache(tmp_path), {"value": torch.zeros(1)}
+    names = frozenset(value)
+    assert cache.find("q", names) is None
+    assert cache.find("q", names, again=True) is None
+    assert (cache.hits, cache.misses) == (0, 1)
+    Cache(tmp_path).keep("q", value)
+    assert cache.find("q", names, again=True) is not None
+    assert (cache.hits, cache.misses) == (1, 0)
+    (path,) = files(tmp_path)
+    path.write_bytes(b"broken")
+    with pytest.warns(UserWarning, match="asked again"):
+        assert cache.find("q", names) is None
+    assert cache.find("q", names, again=True) is None, "and nothing is said twice"
+    assert (cache.hits, cache.misses) == (1, 1)
+
+
 def test_who_died_or_sleeps_in_his_turn_stops_nobody(tmp_path: Path) -> None:
     place, stop = tmp_path / "jobs" / "a.turn", threading.Event()
     words = "import sys, time, filelock; filelock.FileLock(sys.argv[1]).acquire(); print(); "

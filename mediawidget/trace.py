@@ -1,4 +1,7 @@
-"""One program, one traced forward pass. The only place where a model is traced."""
+"""One program, one traced forward pass: where a language model is traced.
+
+But for plain passes on a server, which are ``remote_traces``.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from .ops import make_ops
 from .plan import Program
 from .prefix import KeysValues, PrefixCache
 from .reading import Reading, read
-from .shipping import by_value, shipped
+from .shipping import by_value, near, shipped
 from .two_texts import n_positions
 
 Captures = Mapping[tuple[int, str], NDArray[np.int64]]
@@ -120,11 +123,13 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
             for op in ops:
                 apply_op(op, moved, seen, late)
             logits = _logits(root, place, reads, own)
-            kept = save(read(logits, reading, pair_of_row, bases, references))
+            where = near([reading, pair_of_row, bases, references], logits)
+            kept = save(read(logits, *where))
             first = logits[:, 0].float()
             likely = save(first.topk(min(top, first.shape[-1])))
             # Copies: a server sends of a slice all that it was cut from, here the vocabulary.
             scale = save(first.logsumexp(-1, keepdim=True) if top else first[:, :1].clone())
+            moved = near(moved, logits)
             change = save(torch.cat(moved) if moved else first[:0, 0].clone())
             values = save(seen)
             whole = save((logits[:, 0] if capturing else logits[:0, 0]).clone())

@@ -144,3 +144,15 @@ def test_an_import_that_goes_down_is_accepted(tmp_path: Path, file: str, code: s
     path.parent.mkdir(parents=True)
     path.write_text(code)
     assert list(violations(package)) == []
+
+
+def test_models_are_traced_in_three_places() -> None:
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.withitem)
+        and isinstance(node.context_expr, ast.Call)
+        and getattr(node.context_expr.func, "attr", "") == "trace"
+    }
+    assert found == {"trace.py", "remote_traces.py", "networks/tracing.py"}

@@ -20,6 +20,10 @@ pytestmark = [
 MOST = 450 * 2**20
 """Bytes that a student's kernel may hold."""
 
+FILES = 115 * 2**20
+"""Of these the pages of the packages' files. How many more of them are mapped is the system's
+choice (the same kernel had 118 and 185 MB on one day): all kernels share them."""
+
 WRITES = """
 from pathlib import Path as _Path
 refused = []
@@ -40,11 +44,14 @@ except OSError:
 
 @dataclass
 class Student:
-    """What came of a student's cells, the kernel that ran them, and what it held then, in bytes."""
+    """What came of a student's cells, the kernel that ran them, and what it had written itself.
+
+    The last is in bytes.
+    """
 
     kernel: Kernel
     cells: dict[str, Cell]
-    resident: int
+    own: int
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +66,7 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Student]:
         cells = {name: it.run(code) for name, code in steps.STEPS.items()}
         steps.click(it, 3)
         # Before any test makes it write a traceback, which takes IPython some 30 MB to draw.
-        yield Student(it, cells, it.memory().rss)
+        yield Student(it, cells, it.memory().own)
 
 
 def test_it_may_write_nowhere(student: Student) -> None:
@@ -104,7 +111,7 @@ def test_nothing_looks_for_the_network(student: Student) -> None:
 
 
 def test_the_kernel_stays_small(student: Student) -> None:
-    assert 100 * 2**20 < student.resident < MOST
+    assert 100 * 2**20 < student.own < MOST - FILES
     assert student.kernel.value("'altair' in __import__('sys').modules") is False
 
 

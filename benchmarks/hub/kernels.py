@@ -28,14 +28,15 @@ class Memory:
     """What a process holds, in bytes.
 
     Attributes:
-        rss: resident, what it shares with others included.
-        uss: its own alone.
+        rss: resident, pages of files included: as many as the system chose to map, 60 MB more of
+            the same kernel on one day than on another.
+        own: what it wrote itself, which no file holds and nobody shares.
         pss: its own, and its part of what it shares.
         peak: the largest ``rss`` so far.
     """
 
     rss: int
-    uss: int
+    own: int
     pss: int
     peak: int
 
@@ -132,8 +133,8 @@ class Kernel:
         """Of the kernel's process, now."""
         rolled = _kilobytes(Path(f"/proc/{self.pid}/smaps_rollup"))
         peak = _kilobytes(Path(f"/proc/{self.pid}/status"))["VmHWM"]
-        own = rolled["Private_Clean"] + rolled["Private_Dirty"]
-        return Memory(*(1024 * n for n in (rolled["Rss"], own, rolled["Pss"], peak)))
+        sizes = (rolled["Rss"], rolled["Anonymous"], rolled["Pss"], peak)
+        return Memory(*(1024 * n for n in sizes))
 
     def said(self) -> str:
         """What the process wrote, which no page shows."""

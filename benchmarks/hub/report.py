@@ -26,9 +26,10 @@ HEAD = """# What does a student's kernel need?
 Written by `make bench-hub`: real kernels, driven over their sockets as JupyterLab drives them. A
 click is a message of the page to the view, and lasts until the kernel has answered.
 
-- Resident: the pages of the process that are in memory, the packages' files included. Own: those
-  that nobody else has. Share: own, and the part of each page that is shared with others (PSS).
-  MB of 2^20 bytes.
+- Own: what the process wrote itself and no file holds. Resident: with the pages of the packages'
+  files, as many as the system chose to map: all kernels share them, and they are given back where
+  memory is short. Share: own, and the part of each page that is shared with others (PSS). MB of
+  2^20 bytes.
 - Attempts: of Python code in the kernel to look up a name or connect to an address.
 - Trouble: exceptions in cells, and tracebacks in what cells or the kernel wrote.
 """
@@ -107,7 +108,7 @@ def _alone(report: Report) -> list[str]:
         (
             one.name,
             f"{one.seconds:.2f}" if one.seconds else "-",
-            *map(_mb, (one.memory.rss, one.memory.uss, one.memory.pss, one.memory.peak)),
+            *map(_mb, (one.memory.rss, one.memory.own, one.memory.pss, one.memory.peak)),
         )
         for one in report.steps
     ]

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,15 +65,19 @@ class Room:
 
 
 @contextmanager
-def unwritable(folder: Path) -> Iterator[Room]:
+def unwritable(folder: Path, beside: Iterable[Path] = ()) -> Iterator[Room]:
     """HOME and the folder where it runs cannot be written to, nor what is kept under HOME.
 
+    Links to the files and folders ``beside`` the notebook lie where it runs.
     A user without rights is refused by permissions. Root gives up the right to pass over them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     home, work = folder / "home", folder / "work"
     for made in (home, work):
         made.mkdir()
+    for one in beside:
+        (work / one.name).symlink_to(one)
+    for made in (home, work):
         made.chmod(0o555)
     try:
         before = [sys.executable, "-c", _DROP]
@@ -86,13 +90,13 @@ def unwritable(folder: Path) -> Iterator[Room]:
 
 
 @contextmanager
-def tight(folder: Path, memory: int = GIB) -> Iterator[Room]:
+def tight(folder: Path, memory: int = GIB, beside: Iterable[Path] = ()) -> Iterator[Room]:
     """One processor, so many bytes, no network, HOME and cwd mounted read-only: as in a container.
 
     Where no control group can be made, the kernel is bound to one processor, and its memory is
     measured, not limited.
     """
-    with unwritable(folder) as room:
+    with unwritable(folder, beside) as room:
         if not can_limit():
             bound = ["taskset", "-c", "0"] if shutil.which("taskset") else []
             words = f"{room.words}; bound to one processor, memory not limited"

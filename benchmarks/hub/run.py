@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,10 +20,10 @@ MANY = 20
 
 
 @contextmanager
-def in_room(folder: Path) -> Iterator[tuple[Room, Kernel]]:
+def in_room(folder: Path, beside: Iterable[Path] = ()) -> Iterator[tuple[Room, Kernel]]:
     """A kernel in a tight room, which notes whether something looks for the network."""
     with (
-        tight(folder / "room") as room,
+        tight(folder / "room", beside=beside) as room,
         kernel(folder / "k", before=room.before, environment=room.environment, cwd=room.cwd) as it,
     ):
         yield room, it
@@ -54,10 +54,11 @@ def step(it: Kernel, name: str, code: str) -> Step:
 
 
 def notebook(path: Path, folder: Path) -> Ran:
-    """All its cells, in the room."""
+    """All its cells, in the room, with the folders that lie beside it."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     code = ["".join(one["source"]) for one in cells if one["cell_type"] == "code"]
-    with in_room(folder) as (_, it):
+    beside = [one for one in path.parent.iterdir() if one.is_dir()]
+    with in_room(folder, beside) as (_, it):
         it.run(REFUSE)
         ran = [it.run(one) for one in code]
         attempts = len(it.value("attempts"))

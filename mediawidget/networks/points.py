@@ -42,8 +42,9 @@ class Point:
     side: Side = "output"
 
     def __post_init__(self) -> None:
+        path: object = self.path
         require(
-            isinstance(self.path, str) and bool(self.path),
+            isinstance(path, str) and bool(path),
             "A point names a module by its path.",
             value=self.path,
             expected="a path as named_modules() gives it, not that of the whole network",

@@ -23,6 +23,8 @@ _Mark = tuple[int, int, int] | None
 
 FOLDER = "answers"
 _ENDING = ".safetensors"
+_MOST = 2**30
+"""Bytes of one answer, for it is read as a whole."""
 _LEFT = 3600.0
 """Seconds after which a file that was begun is nobody's any more."""
 
@@ -118,7 +120,7 @@ class Cache:
             content = packed(question, values)
         except UnkeepableError:
             return
-        if len(content) > self.limit:
+        if len(content) > min(self.limit, _MOST):
             return
         try:
             put(self._path(question), content)
@@ -144,11 +146,11 @@ class Cache:
 
     def _read(self, path: Path, question: str, names: frozenset[str]) -> dict[str, Any] | None:
         try:
-            return _whole(unpacked(question, get(path, self.limit)), names)
+            return _whole(unpacked(question, get(path, min(self.limit, _MOST))), names)
         except OSError as error:
             why = error.strerror or str(error)
             self._tell("read", f"Kept answers of the server cannot be read: {why}: {path}.")
-        except (DamagedError, ValueError) as error:
+        except (DamagedError, MemoryError, ValueError) as error:
             warnings.warn(
                 f"A kept answer of the server is not used, it is asked again: {path}: {error}.",
                 stacklevel=4,

@@ -13,6 +13,7 @@ from torch.nn.functional import gelu
 from .calls import fit_arguments
 from .edits.part import Moved
 from .mediators import Point
+from .shipping import near
 from .taps import Tap
 from .unembedding import unembedded
 
@@ -202,6 +203,7 @@ class LateRows:
 
 def _changed(op: Op, value: Tensor, moved: list[Tensor], seen: list[Tensor]) -> Tensor:
     """The value after all that the op does to it."""
+    op = near(op, value)
     if op.given is not None:
         value = op.given
     if op.grow is not None:
@@ -252,6 +254,8 @@ def written(rows: Tensor, write: Write) -> Tensor:
 def _apply_to_arguments(op: Op, moved: list[Tensor]) -> None:
     """Fit the attention's keywords to the batch, and hide knocked out edges in its mask."""
     arguments, keywords = op.tap.envoy.inputs
+    tensors = (one for one in (*arguments, *keywords.values()) if isinstance(one, Tensor))
+    op = near(op, next(tensors))
     if op.fit is not None:
         keywords = fit_arguments(keywords, op.n_rows, op.fit.n_heads, op.fit)
     if op.prompts is not None:

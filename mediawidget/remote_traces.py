@@ -18,7 +18,7 @@ from torch import Tensor
 from .calls import attention
 from .edits.part import Moved
 from .mediators import Point
-from .shipping import by_value, shipped
+from .shipping import by_value, near, shipped
 
 if TYPE_CHECKING:
     from .lm import LM
@@ -139,7 +139,7 @@ def passed(
             for act in acts:
                 done(act, seen)
             logits = read_at(root.output.logits, positions, whole, own)
-            found = save(finish(logits, seen, *given))
+            found = save(finish(logits, near(seen, logits), *near(given, logits)))
     return found
 
 
@@ -208,6 +208,7 @@ def by_query(act: Act, value: Tensor, seen: list[Tensor]) -> Tensor:
 
 def changed(act: Act, value: Tensor, seen: list[Tensor]) -> Tensor:
     """The value (row, position, column) after all that is done to it; itself if nothing is."""
+    act = near(act, value)
     if act.enters is not None:
         value = act.enters.to(value)
     rows = value.reshape(act.n_rows, -1, value.shape[-1]) if act.flat else value
@@ -218,7 +219,7 @@ def changed(act: Act, value: Tensor, seen: list[Tensor]) -> Tensor:
             rows[here] = set_to(one, old[here], rows).to(rows.dtype)
         value = rows.reshape(value.shape)
     seen.extend(rows[at : at + 1].clone() for at in act.look)
-    return torch.cat(seen) if act.piled else value
+    return torch.cat(near(seen, value)) if act.piled else value
 
 
 def set_to(one: Setting, old: Tensor, rows: Tensor) -> Tensor:

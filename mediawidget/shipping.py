@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import cloudpickle
+from torch import Tensor
 
 _PACKAGE = __package__
 
@@ -24,6 +25,21 @@ def shipped(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(map(shipped, value))
     return value
+
+
+def near(value: Any, other: Tensor) -> Any:
+    """Inside a trace: what was shipped, with its tensors on the card where a pass has come to.
+
+    What is sent lies on a processor, the model on a card, or on several, layer by layer. What was
+    not shipped is made where its model is, and stays as it is.
+    """
+    if isinstance(value, SimpleNamespace):
+        return SimpleNamespace(**near(vars(value), other))
+    if isinstance(value, dict):
+        return {name: near(part, other) for name, part in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)([near(part, other) for part in value])
+    return value.to(other.device) if isinstance(value, Tensor) else value
 
 
 @contextmanager

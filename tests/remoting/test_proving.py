@@ -11,6 +11,7 @@ import torch
 
 import mediawidget as mw
 from mediawidget.lens import logit_lens
+from mediawidget.loading import TEACHING_MODEL
 from tests.remoting.elsewhere import Elsewhere
 
 PAIRS = [
@@ -147,3 +148,15 @@ def test_a_lie_that_begins_later_is_the_sweeps_own_to_find(elsewhere: Elsewhere)
 def test_a_model_that_is_here_is_asked_nothing(elsewhere: Elsewhere) -> None:
     study = mw.Study(elsewhere.here(), PAIRS)
     assert study.engine.prove() == []
+
+
+def test_a_model_that_the_server_has_in_half_precision_says_so() -> None:
+    """GPT-2's config says nothing of it, and NDIF loads in bfloat16."""
+    with mw.remote.Loopback(mw.load(TEACHING_MODEL, dtype=torch.bfloat16)) as loopback:
+        there = mw.load(loopback.model, remote=loopback.server, dtype=torch.float32)
+        pairs = mw.tasks.ioi(there, n=1)
+        with pytest.raises(mw.MediationError) as raised:
+            _ = mw.Study(there, pairs).total
+        assert "dtype=torch.bfloat16" in raised.value.fix
+        half = mw.load(loopback.model, remote=loopback.server, dtype=torch.bfloat16)
+        assert mw.Study(half, pairs).total["TE"] > 1

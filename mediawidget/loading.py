@@ -19,7 +19,7 @@ from .networks.network import Network
 from .networks.points import Point
 from .remote.keeping import Cache
 from .remote.server import Server
-from .remote.where import refuse_of_here, where
+from .remote.where import Serving, refuse_of_here, where
 
 TEACHING_MODEL = Path(__file__).parent / "models" / "teaching"
 
@@ -34,7 +34,7 @@ def load(
     dtype: torch.dtype | None = None,
     revision: str | None = None,
     points: None = None,
-    remote: bool | str | Server = False,
+    remote: bool | str | Server | Serving = False,
     cache: str | Path | Cache | None = None,
 ) -> LM: ...
 @overload
@@ -56,7 +56,7 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
     revision: str | None = None,
     points: Any = None,
     classes: Sequence[str] = (),
-    remote: bool | str | Server = False,
+    remote: bool | str | Server | Serving = False,
     cache: str | Path | Cache | None = None,
 ) -> LM | Network:
     """Load a model for interventions.
@@ -73,8 +73,9 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
             where it can be edited; ``networks.Point(path, layout, side)`` says more.
         classes: of such a network, the names of what it tells apart, for people.
         remote: True for a model whose weights are on NDIF, with the key of NDIF_API_KEY or of
-            nnsight's login; the address of another such server, or an ``mw.remote.Server``.
-            "local" runs it here, every request written and read as for a server: a dry run.
+            nnsight's login; the address of another such server, an ``mw.remote.Server``, or
+            an ``mw.remote.Loopback``. "local" runs it here, every request written and read as
+            for a server: a dry run.
         cache: a folder for what a server answers, so that nobody who shares it asks it again;
             an ``mw.remote.Cache`` has a limit too.
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 from ..errors import MediationError, require
 from .keeping import Cache, is_name
 from .server import Server
 
 Where = Server | Literal["local"] | None
+
+
+@runtime_checkable
+class Serving(Protocol):
+    """Something that has a server, as a loopback does, whose module is not loaded for this."""
+
+    @property
+    def server(self) -> Server:
+        """Its address and its key."""
 
 
 def where(remote: object, cache: object) -> tuple[Where, Cache | None]:
@@ -19,6 +28,8 @@ def where(remote: object, cache: object) -> tuple[Where, Cache | None]:
         MediationError: nothing of the kind.
     """
     found: Where = None
+    if isinstance(remote, Serving):
+        remote = remote.server
     if remote == "local" or isinstance(remote, Server):
         found = remote
     elif remote is True:

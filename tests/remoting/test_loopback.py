@@ -19,6 +19,7 @@ from nnsight.schema.response import ResponseModel, Status
 from torch import Tensor
 
 import mediawidget as mw
+from mediawidget.errors import MediationError
 from mediawidget.remote.loopback import Loopback
 from tests.remoting.faults import Faulty
 from tests.small_models import random_model, tokenizer_of
@@ -457,3 +458,17 @@ def test_a_lie_is_one_number(client: Client) -> None:
     assert wrong.flatten()[:-1].abs().max() < TOLERANCE
     server.heals()
     assert_same(polled(client.submitted()), client.patched())
+
+
+def test_a_model_is_loaded_from_the_loopback_itself() -> None:
+    loopback = Loopback(mw.load())
+    with pytest.raises(MediationError, match=r"\.open\(\)"):
+        mw.load("model", remote=loopback)
+    with loopback:
+        lm = mw.load(loopback.model, remote=loopback)
+        assert lm.remote is not None
+        assert lm.remote.server.host == loopback.host
+        assert lm.remote.server.key() == loopback.key
+        assert mw.load(loopback.model, remote=lm.remote).remote is not lm.remote
+    with pytest.raises(MediationError, match="Nobody listens"):
+        mw.load("model", remote=loopback)

@@ -59,7 +59,7 @@ class Loopback:
     For trying out a remote study without a key, and for tests:
 
         with mw.remote.Loopback(mw.load()) as loopback:
-            lm = mw.load(loopback.model, remote=loopback.server)
+            lm = mw.load(loopback.model, remote=loopback)
 
     In a notebook, ``loopback.open()`` in one cell and ``loopback.close()`` in another.
 
@@ -158,7 +158,9 @@ class Loopback:
 
     @property
     def server(self) -> Server:
-        """Its address and its key together, as ``load(remote=...)`` takes them."""
+        """Its address and its key together, as ``load(remote=...)`` takes them, while open."""
+        opened, fix = self.host and not self._closed, "mw.remote.Loopback(lm).open()"
+        require(bool(opened), "Nobody listens.", value=self, expected="one that is open", fix=fix)
         return Server(self.host, self.key)
 
     def close(self) -> None:

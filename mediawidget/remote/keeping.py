@@ -122,6 +122,8 @@ class Cache:
             return
         if len(content) > min(self.limit, _MOST):
             return
+        with self._lock:
+            self._used.setdefault(question, None)
         try:
             put(self._path(question), content)
             self._make_room()

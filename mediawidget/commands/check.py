@@ -28,6 +28,7 @@ def main() -> int:
     """Print versions, device and a self-check; 1 where something does not work."""
     print("\n".join(versions()))
     print("\n".join(device()))
+    print(server())
     problems = list(front_end_problems())
     print("front end     " + ("; ".join(problems) or "built; anywidget is known to JupyterLab"))
     failed = self_check()
@@ -52,6 +53,19 @@ def device() -> Iterable[str]:
     yield f"device        CPU, {torch.get_num_threads()} threads"
     for index in range(torch.cuda.device_count()):
         yield f"device        cuda:{index}, {torch.cuda.get_device_name(index)}"
+
+
+def server() -> str:
+    """Say which server ``remote=True`` would ask, and whether with a key; nothing is asked."""
+    from ..errors import MediationError
+    from ..remote.server import Server
+
+    try:
+        usual = Server()
+        key = "a key is there" if usual.key() else "no key (only remote=True needs one)"
+    except MediationError as error:
+        return f"server        {error.message} {error.fix}"
+    return f"server        {usual.host}, {key}"
 
 
 def front_end_problems() -> Iterable[str]:

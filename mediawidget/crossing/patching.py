@@ -91,7 +91,7 @@ def cross_patch(
     fitting = None if fit is None else _fitting(to, giver, fit)
     sites = [site for cell in asked.cells for site in cell]
     wholes = dict.fromkeys(replace(site, position=None) for site in sites)
-    places = {whole: _place(to, giver, whole, fitting) for whole in wholes}
+    places = _places(to, giver, list(wholes), fitting)
     sources = {whole: place.sources for whole, place in places.items()}
     donors = tuple(next(iter(sources.values())))
     runs = [
@@ -123,31 +123,44 @@ def _fitting(to: Study, giver: Study, fit: Any) -> tuple[Study, Study]:
     return Study(to.lm, pairs, to.metric), Study(giver.lm, pairs, giver.metric)
 
 
-def _place(to: Study, giver: Study, site: Site, fitting: tuple[Study, Study] | None) -> _Place:
-    maps = {}
-    if fitting is not None:
-        received, given = (_both(study, site) for study in fitting)
-        maps = {name: fitted(given, received) for name, fitted in MAPS.items()}
-    given_here = {base: _values(giver, site, base) for base in BASES}
-    own = _values(to, site, "clean")
+def _places(
+    to: Study, giver: Study, sites: Sequence[Site], fitting: tuple[Study, Study] | None
+) -> dict[Site, _Place]:
+    """What both networks have, each of them asked for all sites at once."""
+    fits: list[tuple[Array, Array]] = []
+    if fitting is not None and sites:
+        received, given = (_both(study, sites) for study in fitting)
+        fits = list(zip(given, received, strict=True))
+    theirs = {base: _values(giver, sites, base) for base in BASES}
+    own = _values(to, sites, "clean")
+    places = {}
+    for i, site in enumerate(sites):
+        given_here = {base: values[i] for base, values in theirs.items()}
+        _refuse_other_space(site, own[i], given_here["clean"])
+        maps = {name: fitted(*fits[i]) for name, fitted in MAPS.items()} if fits else {}
+        places[site] = _Place(site, own[i], given_here, maps)
+    return places
+
+
+def _refuse_other_space(site: Site, own: Array, given: Array) -> None:
     require(
-        own.shape == given_here["clean"].shape,
+        own.shape == given.shape,
         "The two networks have different spaces there.",
-        value=f"{site.label()}: {given_here['clean'].shape} into {own.shape}",
+        value=f"{site.label()}: {given.shape} into {own.shape}",
         expected="values of one width",
         fix="networks of one shape",
     )
-    return _Place(site, own, given_here, maps)
 
 
-def _values(study: Study, site: Site, base: Base) -> Array:
-    return np.asarray(study.activations(site, base).array, dtype=np.float64)
+def _values(study: Study, sites: Sequence[Site], base: Base) -> list[Array]:
+    found = study.engine.values_of(sites, Run(base)) if sites else []
+    return [np.asarray(one.array, dtype=np.float64) for one in found]
 
 
-def _both(study: Study, site: Site) -> Array:
-    """(value, width) over pairs, both prompts and all positions."""
-    both = np.concatenate([_values(study, site, base) for base in BASES])
-    return both.reshape(-1, both.shape[-1])
+def _both(study: Study, sites: Sequence[Site]) -> list[Array]:
+    """Of each site (value, width) over pairs, both prompts and all positions."""
+    halves = zip(*(_values(study, sites, base) for base in BASES), strict=True)
+    return [np.concatenate(both).reshape(-1, both[0].shape[-1]) for both in halves]
 
 
 def _fits(places: Any) -> pd.DataFrame:

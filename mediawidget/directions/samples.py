@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
@@ -18,6 +18,7 @@ from ..errors import require
 from ..mediators import mediator_named
 from ..networks import as_network
 from ..prompts import PromptPair
+from ..runs import Run
 from ..sites import Site
 from ..statistics import cluster_codes, clusters_of
 from ..study import Study, refuse_no_study
@@ -25,7 +26,11 @@ from .found import NOTHING, Array, Direction
 
 Labels = Sequence[Any] | Literal["answers"] | None
 
-_LAST: WeakKeyDictionary[Engine, tuple[Any, Array, Array]] = WeakKeyDictionary()
+MOST_NUMBERS = 1 << 24
+"""How many numbers of several sites are asked for at once, about."""
+
+_Both = tuple[Array, Array]
+_LAST: WeakKeyDictionary[Engine, tuple[Any, dict[Site, _Both]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,20 +155,64 @@ def samples(study: Study, site: Site) -> Samples:
     return Samples(study, site, *_values(study, site))
 
 
-def _values(study: Study, site: Site) -> tuple[Array, Array]:
+def in_batches(study: Study, sites: Iterable[Site]) -> Iterator[Site]:
+    """Sites of one mediator, the values of as many as are not too much read in one pass.
+
+    ``samples`` of a site finds them until the next site is asked for: on a server that is two
+    requests for all of them, not for each. They come in order of what can be read together.
+    """
+    mark = _mark(study)
+    if mark is None:
+        yield from sites
+        return
+    alike: dict[Any, list[Site]] = {}
+    for site in sites:
+        alike.setdefault(_extent(site), []).append(site)
+    size = len(study.contrast) * max(map(len, study.engine.pairs)) * study.lm.d_model
+    step = max(1, MOST_NUMBERS // size)
+    for some in alike.values():
+        for at in range(0, len(some), step):
+            batch = some[at : at + step]
+            _read(study, batch, mark)
+            yield from batch
+
+
+def _extent(site: Site) -> Any:
+    """The same for sites of as many positions: a role has as many as the pairs give it."""
+    at = site.position
+    return len(at) if isinstance(at, tuple) else type(at) if isinstance(at, int) else at
+
+
+def _mark(study: Study) -> Any:
+    """Changes with the weights; None where nobody can tell, so that nothing is kept."""
+    lm = study.lm
+    if as_network(lm):
+        return None
+    return lm.fingerprint() if lm.remote is None else (lm.version(), lm.identity())
+
+
+def _read(study: Study, sites: Sequence[Site], mark: Any) -> dict[Site, _Both]:
+    """Read sites of one width on both prompts, and keep them in place of those before."""
+    several = [study.engine.values_of(sites, Run(base)) for base in BASES]
+    found: dict[Site, _Both] = {}
+    for site, *both in zip(sites, *several, strict=True):
+        clean, corrupt = (one.array.reshape(-1, one.array.shape[-1]) for one in both)
+        found[site] = clean.astype(np.float64), corrupt.astype(np.float64)
+    _LAST[study.engine] = mark, found
+    return found
+
+
+def _values(study: Study, site: Site) -> _Both:
     """(pair * position, width) on the clean and on the corrupt prompts.
 
-    Of the site that was asked for last they are kept, as long as the weights are the same, for
+    Of the sites that were asked for last they are kept, as long as the weights are the same, for
     directions of one site are made one after another.
     """
-    # Of a network whose weights nobody can compare nothing is kept.
-    mark = (site, None if as_network(study.lm) else study.lm.fingerprint())
-    kept = _LAST.get(study.engine)
-    if kept is None or mark[1] is None or kept[0] != mark:
-        arrays = (np.asarray(study.activations(site, base).array) for base in BASES)
-        clean, corrupt = (a.reshape(-1, a.shape[-1]).astype(np.float64) for a in arrays)
-        kept = _LAST[study.engine] = mark, clean, corrupt
-    return kept[1:]
+    mark = _mark(study)
+    kept, found = _LAST.get(study.engine, (None, {}))
+    if mark is None or kept != mark or site not in found:
+        found = _read(study, [site], mark)
+    return found[site]
 
 
 def _names(pairs: Sequence[PromptPair], labels: str | None) -> tuple[list[str], list[str]]:

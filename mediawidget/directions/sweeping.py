@@ -15,7 +15,7 @@ from ..study import Study
 from ..sweeps import Sweep
 from .found import Direction
 from .makers import difference_of_means
-from .samples import samples
+from .samples import in_batches, samples
 from .studies import fit_and_test
 
 Maker = Callable[[Study, Site], Direction]
@@ -71,7 +71,7 @@ def sweep(
     )
     asked = question.asked(tested.labels(question.sites))
     sites = dict.fromkeys(site for cell in asked.cells for site in cell)
-    made = {site: _made(fit, site, make, inner) for site in sites}
+    made = {site: _made(fit, site, make, inner) for site in in_batches(fit, sites)}
     cells = [{site: made[site].within(inner) for site in cell} for cell in asked.cells]
     edits = dict.fromkeys(edit for cell in cells for edit in cell.values())
     names = dict.fromkeys(one.made for one in made.values() if one.made != NOTHING_THERE)

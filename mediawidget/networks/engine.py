@@ -123,6 +123,10 @@ class NetworkEngine(Engine):
         value = value if site.unit is None else value[..., site.unit, None]
         return Values(site, value.cpu().numpy(), run.base if not run.edits else repr(run))
 
+    def values_of(self, sites: Sequence[Site], run: Run) -> list[Values]:
+        """The same of several sites, one after another."""
+        return [self.values(site, run) for site in sites]
+
     def cost(self, runs: Sequence[Run], once: Sequence[Run] = ()) -> tuple[int, int]:
         """How many runs on how many passes a job would be, as it would be cut."""
         plan = self._plan([*runs, *once])

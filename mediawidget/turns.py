@@ -161,9 +161,7 @@ class Turn:
         asked = self._worker.request(self, self._loop)
         while asked and not self.holds:
             self.holds = self._granted.acquire(timeout=1.0)
-            asked = self.holds or not self._loop.is_closed()
-            if not asked:
-                self._worker.withdraw()
+            asked = self.holds or not self._loop.is_closed() or not self._worker.withdraw()
         if not asked:  # a loop that is no more wants nothing
             self.abandoned = True
 
@@ -188,17 +186,36 @@ class Lock:
     def __init__(self) -> None:
         self._lock = threading.RLock()
 
-    def __enter__(self) -> None:
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """As of a lock of Python. False where it was not to be had.
+
+        Raises:
+            Hurried: what must be there at once cannot wait.
+        """
         if _here.hurried:
             raise Hurried
-        if _here.turn is not None:
-            _here.turn.wait()
-        self._lock.acquire()
+        turn = _here.turn
+        if turn is not None:
+            turn.wait()
+        got = False
+        try:
+            got = self._lock.acquire(blocking, timeout)
+        finally:
+            if turn is not None and not got:
+                turn.back()
+        return got
 
-    def __exit__(self, *_: object) -> None:
+    def release(self) -> None:
+        """Another may have it. The work beside the kernel takes its turn again."""
         self._lock.release()
         if _here.turn is not None:
             _here.turn.back()
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
 
 def within() -> bool:

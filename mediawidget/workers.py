@@ -7,7 +7,6 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Protocol
 
 from .turns import Turn, running_loop, within
@@ -82,14 +81,16 @@ class Worker:
         try:
             loop.call_soon_threadsafe(self.serve)
         except RuntimeError:
-            self.withdraw()
-            return False
+            return not self.withdraw()
         return True
 
-    def withdraw(self) -> None:
-        """Ask no more: there is no kernel that could."""
-        with suppress(queue.Empty):
+    def withdraw(self) -> bool:
+        """Ask no more, for the loop is closed; False where a cell stands still already."""
+        try:
             self._asking.get_nowait()
+        except queue.Empty:
+            return False
+        return True
 
     def serve(self, timeout: float = 0.0) -> None:
         """On the kernel's thread: stand still for the work that asked for it."""

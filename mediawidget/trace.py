@@ -20,6 +20,7 @@ from . import attending
 from .applying import Confined, LateRows, apply_op, open_source
 from .architectures import follow
 from .calls import attention, forward_arguments
+from .errors import require
 from .lm import LM
 from .mediators import POINTS
 from .ops import make_ops
@@ -133,6 +134,8 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
             change = save(torch.cat(moved) if moved else first[:0, 0].clone())
             values = save(seen)
             whole = save((logits[:, 0] if capturing else logits[:0, 0]).clone())
+    if lm.backend is not None:
+        _refuse_misshapen(program, call, kept, likely, scale, change)
     return Kept(
         kept.double().cpu().numpy(),
         change.double().cpu().numpy(),
@@ -158,6 +161,23 @@ def _logits(
         # Of a position that the model chose by itself.
         return logits[:, None].expand(-1, len(reads), -1)
     return logits[:, reads] if whole else logits
+
+
+def _refuse_misshapen(program: Program, call: Call, *answer: Any) -> None:
+    """Raise where a server's numbers are not one for each that was asked: others would be shown."""
+    kept, likely, scale, change = answer
+    both = getattr(likely, "indices", None), getattr(likely, "values", None)
+    found = [tuple(getattr(one, "shape", ())) for one in (kept, *both, scale, change)]
+    n, tops = len(program.pair_of_row), (found[1] or (0,))[-1]
+    entries = len(program.node_of_entry) * program.n_pairs
+    expected = [(n, len(call.reading.columns)), (n, tops), (n, tops), (n, 1), (entries,)]
+    require(
+        found == expected,
+        "The server's answer has other numbers than those that were asked for.",
+        value=f"shapes {found}",
+        expected=f"shapes {expected}",
+        fix="ask again; if it stays so, print(nnsight.ndif.compare()) compares the versions",
+    )
 
 
 def _as_it_is(value: Any) -> Any:

@@ -70,7 +70,7 @@ class Network:
         self.name = name
         self.encoder = Classes(classes)
         self.lock = threading.RLock()
-        self.origin = self.backend = self.worker = None
+        self.origin = self.backend = self.worker = self.remote = None
         tensors = [*module.parameters(), *module.buffers()]
         weight = next((t for t in tensors if t.is_floating_point()), torch.empty(0))
         self.device, self.dtype = weight.device, weight.dtype

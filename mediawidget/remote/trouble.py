@@ -39,6 +39,16 @@ class JobFailedError(ServerError):
     """A job came to an error on the server."""
 
 
+class GarbledError(ServerError):
+    """What came of a question says nothing, however often it is asked. The job may well go on.
+
+    Attributes:
+        why: what came.
+    """
+
+    why = ""
+
+
 def gave_up(job: str | None) -> GaveUp:
     """Somebody called ``lm.remote.cancel()``."""
     return GaveUp(
@@ -97,8 +107,25 @@ def lost(host: str, job: str, why: str) -> JobLostError:
     )
 
 
+def garbled(host: str, job: str | None, why: str) -> GarbledError:
+    """What came is not what a server says, of a job or of itself."""
+    compare = "compare the versions: print(nnsight.ndif.compare())"
+    error = GarbledError(
+        "What the server sent cannot be read.",
+        value=f"{host}: {why}",
+        expected="what was asked for, whole",
+        fix="ask again: the job goes on without us and is asked for by its id; if it stays so, "
+        + compare
+        if job
+        else f"check the address, and {compare}",
+        job=job,
+    )
+    error.why = why
+    return error
+
+
 def unreadable(host: str, job: str | None, why: str) -> JobLostError:
-    """What came is not what a server sends."""
+    """What came of a job is not a result, or no id of it came."""
     return JobLostError(
         "What the server sent cannot be read.",
         value=f"{host}: {why}",

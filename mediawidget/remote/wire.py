@@ -138,7 +138,9 @@ class Wire:
         def read(response: httpx.Response) -> ResponseModel | Literal["unknown"] | None:
             if response.status_code == 404:
                 return "unknown"
-            return self._status(response) if response.is_success else None
+            said = self._status(response) if response.is_success else None
+            # What is said of another job, by a proxy that keeps pages, is nothing of this one.
+            return said if said is not None and said.id == job else None
 
         found = self._patiently(f"/response/{job}", job, read, key=True)
         return found if isinstance(found, ResponseModel) else None
@@ -151,8 +153,8 @@ class Wire:
             job: the id.
             opened: makes something of the bytes; None where they are not whole.
         """
-        place = urljoin(f"{self.server.host}/", url) if isinstance(url, str) else ""
-        if urlsplit(place).scheme not in ("http", "https"):
+        place = _address(self.server.host, url)
+        if not place:
             raise trouble.unreadable(self.server.host, job, "the result has no address")
 
         def read(response: httpx.Response) -> T | None:
@@ -162,7 +164,10 @@ class Wire:
             return opened(response.content) if response.is_success else None
 
         # The address opens what lies there, and is another's perhaps: it gets no key.
-        return self._patiently(place, job, read, key=False)
+        try:
+            return self._patiently(place, job, read, key=False)
+        except trouble.GarbledError as error:
+            raise trouble.unreadable(self.server.host, job, error.why) from None
 
     def ask(self, path: str) -> Any:
         """What stands at a path of the server, read as JSON.
@@ -182,7 +187,11 @@ class Wire:
         *,
         key: bool,
     ) -> T:
-        """Read a place, again and again until there is an answer that can be read."""
+        """Read a place, again and again until there is an answer that can be read.
+
+        Raises:
+            GarbledError: there is none, however often it is read.
+        """
         host, patience, unread = self.server.host, self.server.patience, 0
         for seconds in self._tries(job):
             answer = self._once("GET", place, key=key)
@@ -197,7 +206,7 @@ class Wire:
                 unread += 1
                 if unread == _READINGS:
                     why = f"{len(response.content)} bytes that say nothing"
-                    raise trouble.unreadable(host, job, why)
+                    raise trouble.garbled(host, job, why)
             elif seconds >= patience.away:
                 why = answer.why or f"it answers {answer.code}"
                 raise trouble.unreachable(host, why, seconds, job)
@@ -252,6 +261,15 @@ class Wire:
             text = response.reason_phrase
         said = self.server.without_key(text)
         return trouble.turned_away(self.server.host, response.status_code, said, job)
+
+
+def _address(host: str, url: object) -> str:
+    """Where the server says that something lies; empty where that is no address."""
+    try:
+        place = urljoin(f"{host}/", url) if isinstance(url, str) else ""
+        return place if urlsplit(place).scheme in ("http", "https") else ""
+    except ValueError:
+        return ""
 
 
 def _json(response: httpx.Response) -> Any:

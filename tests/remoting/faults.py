@@ -12,14 +12,18 @@ from nnsight.schema.response import ResponseModel, Status
 from torch import Tensor
 
 from mediawidget.remote.loopback import Answers, Loopback
+from mediawidget.remote.loopback.jobs import Job
 
 Stage = Literal["arriving", "received", "polling", "sending"]
 """Before a request's body is read; a job is taken and the answer is due; its status is asked for;
 its result is due."""
 
-Fault = Literal["cut", "garbage", "truncated", "queued", "unknown", 400, 429, 500, 502, 503]
+Fault = Literal[
+    "cut", "garbage", "truncated", "queued", "unknown", "another", 400, 429, 500, 502, 503
+]
 """Cut: the connection ends, in a result half way. Garbage: bytes that are nothing. Truncated: half
-of the bytes, as if it were all. Queued: its place in the queue, whatever it is. Unknown: 404."""
+of the bytes, as if it were all. Queued: its place in the queue, whatever it is. Unknown: 404.
+Another: what is said of the first job of all."""
 
 DETAILS = {
     400: "Client nnsight version 0.8.1 is below the minimum supported 9.9.9. Please "
@@ -65,6 +69,7 @@ class Faulty(Loopback):
         self.happened: list[tuple[str, Fault]] = []
         self._plans: list[Plan] = []
         self._lie: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+        self._misplaced: list[object] = []
         self._counting = threading.Lock()
         self.going = threading.Event()
         self.going.set()
@@ -75,7 +80,7 @@ class Faulty(Loopback):
 
     def heals(self) -> None:
         """Nothing is planned any more, and no lies are told."""
-        self._plans, self._lie = [], None
+        self._plans, self._lie, self._misplaced = [], None, []
 
     def lies(self, by: float = 0.01, only: str | None = None) -> None:
         """From now on the last number of every saved tensor is off by so much.
@@ -88,6 +93,15 @@ class Faulty(Loopback):
             name: _off(value, by) if only in (None, name) else value
             for name, value in saved.items()
         }
+
+    def misplaces(self, place: object) -> None:
+        """From now on its results lie there."""
+        self._misplaced = [place]
+
+    def say(self, job: Job, status: Status, words: str = "", data: Any = None) -> None:
+        for place in self._misplaced if status == Status.COMPLETED else ():
+            data = place
+        super().say(job, status, words, data)
 
     def altered(self, saved: dict[str, Any]) -> dict[str, Any]:
         self.going.wait()
@@ -114,6 +128,10 @@ def _fail(fault: Fault, stage: str, answers: Answers, data: bytes) -> None:
         answers.say({"detail": DETAILS[fault]}, fault)
     elif fault == "unknown":
         answers.say({"detail": f"No response for request {answers.path}."}, 404)
+    elif fault == "another":
+        first = next(iter(answers.loopback.jobs.values())).response
+        assert first is not None
+        answers.answer(200, first.model_dump_json().encode())
     elif fault == "garbage":
         answers.answer(200, os.urandom(max(len(data), 64)), "application/octet-stream")
     elif fault == "truncated":

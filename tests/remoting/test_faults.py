@@ -163,6 +163,51 @@ def test_a_status_that_is_refused_keeps_the_job(
     assert remote_of(study).jobs == ()
 
 
+def test_a_status_that_says_nothing_keeps_the_job(
+    server: Faulty, study: mw.Study, want: mw.Effect
+) -> None:
+    """Also of a job that was open before: who asks again does not run it again."""
+    for times in (3, 6):
+        server.fails("polling", "garbage", times=3)
+        with pytest.raises(ServerError, match="cannot be read") as caught:
+            study.intervene(SITE)
+        assert len(server.happened) == times
+        assert remote_of(study).jobs == (caught.value.job,)
+        assert "asked for by its id" in caught.value.fix
+    asked(study, want)
+    assert len(server.executed) == 1, "it was run twice"
+    assert remote_of(study).jobs == ()
+
+
+def test_a_status_of_another_job_is_none(server: Faulty, study: mw.Study, want: mw.Effect) -> None:
+    """A proxy that keeps pages may give one of another's."""
+    server.fails("polling", "another")
+    asked(study, want)
+    assert server.happened == [("polling", "another")]
+
+
+@pytest.mark.parametrize("place", ["http://[x", "file:///etc/passwd", 7])
+def test_a_result_at_no_address(
+    server: Faulty, study: mw.Study, want: mw.Effect, place: Any
+) -> None:
+    server.misplaces(place)
+    with pytest.raises(ServerError, match="cannot be read"):
+        study.intervene(SITE)
+    server.heals()
+    asked(study, want)
+
+
+def test_the_prompts_alone_are_asked_for_once(server: Faulty, study: mw.Study) -> None:
+    total = study.total
+    assert len(server.executed) == 1
+    assert study.total is total
+    study.metric = mw.LogitDiff()
+    assert len(server.executed) == 1
+    study.swap()
+    assert study.total is not total
+    assert len(server.executed) == 2
+
+
 def test_a_result_that_is_gone_is_run_anew(
     server: Faulty, study: mw.Study, want: mw.Effect
 ) -> None:

@@ -160,3 +160,26 @@ def test_a_model_that_the_server_has_in_half_precision_says_so() -> None:
         assert "dtype=torch.bfloat16" in raised.value.fix
         half = mw.load(loopback.model, remote=loopback.server, dtype=torch.bfloat16)
         assert mw.Study(half, pairs).total["TE"] > 1
+
+
+def cut(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """The last number of a value does not come."""
+
+    def change(saved: dict[str, Any]) -> dict[str, Any]:
+        return {**saved, name: saved[name][:-1]} if name in saved else saved
+
+    return change
+
+
+@pytest.mark.parametrize("name", ["kept", "change", "scale"])
+def test_an_answer_with_other_numbers_than_were_asked_for(elsewhere: Elsewhere, name: str) -> None:
+    """After first contact: a cell without its number would be one that was not run."""
+    study = first(elsewhere)
+    _ = study.total
+    elsewhere.change = cut(name)
+    with pytest.raises(mw.MediationError, match="other numbers than"):
+        study.intervene(mw.Site("head", 2, head=1))
+    with pytest.raises(mw.MediationError, match="other numbers than"):
+        study.sweep("mlp_out", progress=False)
+    elsewhere.change = dict
+    assert np.isfinite(study.intervene(mw.Site("head", 2, head=1)).edited).all()

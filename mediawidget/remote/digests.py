@@ -98,7 +98,7 @@ class _Reader:
         elif isinstance(value, _SHOWN):
             self._say("shown", repr(value))
         elif isinstance(value, types.ModuleType):
-            self._say("module", value.__name__)
+            self._module(value)
         elif isinstance(value, torch.Tensor | np.ndarray | np.generic):
             self._numbers(value)
         elif isinstance(value, Envoy):
@@ -184,6 +184,14 @@ class _Reader:
         self._say("array", f"{array.dtype.str} {array.shape}")
         self._say("bits", array.tobytes())
 
+    def _module(self, module: types.ModuleType) -> None:
+        """By name where the server has it, as it has ours, whose version is known."""
+        ours = module.__name__.partition(".")[0] == __name__.partition(".")[0]
+        if not (ours or cloudpickle._should_pickle_by_reference(module)):  # noqa: SLF001
+            # All of it travels; whether any of it was changed nobody reads.
+            raise _NoDigestError
+        self._say("module", module.__name__)
+
     def _envoy(self, envoy: Any) -> None:
         """A place in the model, which the model's key says the rest of."""
         if any(one._edits for one in envoy.modules()):  # noqa: SLF001 - there is no public way
@@ -213,6 +221,9 @@ class _Reader:
 
     def _bytecode(self, code: types.CodeType) -> None:
         self._say("bytecode", code.co_code)
+        # How it takes its arguments, and what it catches, is in none of the rest.
+        counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
+        self._all("called", (*counts, code.co_exceptiontable))
         self._all("names", (*code.co_names, *code.co_varnames, *code.co_freevars))
         self._say("constants", str(len(code.co_consts)))
         for constant in code.co_consts:

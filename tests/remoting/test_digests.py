@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import functools
 import itertools
+import sys
 import types
 from collections import OrderedDict
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import pytest
 import torch
 from torch import nn
 
+from mediawidget.remote import digests
 from mediawidget.remote.digests import digest_of_value
 from mediawidget.shipping import by_value
 
@@ -119,6 +121,29 @@ def test_functions_are_what_they_compute_with() -> None:
     assert same[0] == same[1]
     assert len(set(found)) == len(found)
     assert None not in found
+
+
+def test_functions_are_how_they_are_called() -> None:
+    """The same text inside, and other arguments."""
+    heads = ["x, y", "x, *y", "x, **y", "x, *, y", "x, /, y"]
+    found = [digest_of_value(_module(f"def used({head}):\n    return y\n").used) for head in heads]
+    assert len(set(found)) == len(heads)
+    assert None not in found
+
+
+def test_modules_of_the_users_are_not_known_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They travel as they are now, and may be other ones tomorrow."""
+    theirs = _module("FACTOR = 2\n")
+    assert digest_of_value(theirs) is None
+    monkeypatch.setitem(sys.modules, "theirs", theirs)
+    assert digest_of_value(theirs) is not None
+    cloudpickle.register_pickle_by_value(theirs)
+    try:
+        assert digest_of_value(theirs) is None
+    finally:
+        cloudpickle.unregister_pickle_by_value(theirs)
+    with by_value():
+        assert digest_of_value(digests) is not None
 
 
 def test_functions_of_a_notebook_are_what_they_lean_on() -> None:

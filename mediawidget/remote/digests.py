@@ -28,6 +28,8 @@ from ..identity import lies_plain
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes)
 _SHOWN = (torch.dtype, torch.device, torch.Size, torch.layout, range, type(...), enum.Enum)
+_NAMED = (type(None), types.ModuleType, type)
+"""Whose functions have all of it in their names."""
 _APART = ("backend", "batcher", "info", "node")
 """Of a tracer: where its text lies, and how it travels."""
 
@@ -141,11 +143,13 @@ class _Reader:
         elif isinstance(value, slice):
             self._all("slice", (value.start, value.stop, value.step))
         elif isinstance(value, types.MethodType):
-            self._all("method", (value.__func__.__name__, value.__self__))
+            self._all("method", (value.__func__, value.__self__))
         elif isinstance(value, functools.partial):
             self._all("partial", (value.func, value.args, value.keywords))
         elif isinstance(value, types.BuiltinFunctionType):
             self._say("builtin", f"{value.__module__}.{value.__qualname__}")
+            # A method of an object has that in no part of its name.
+            self.read(None if isinstance(value.__self__, _NAMED) else value.__self__)
         elif isinstance(value, types.SimpleNamespace):
             self._say("namespace", "")
             self.named(vars(value))
@@ -177,11 +181,14 @@ class _Reader:
             # An empty one may lie in steps, and cannot be read as bytes then.
             self._say("bits", bits.view(torch.uint8).numpy().data if len(bits) else b"")
             return
+        if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
+            # It has more than its numbers: a mask, a unit.
+            raise _NoDigestError
         array = np.asarray(value)
         if array.dtype.hasobject:
             self._all(f"objects {array.shape}", array.ravel().tolist())
             return
-        self._say("array", f"{array.dtype.str} {array.shape}")
+        self._say("array", f"{array.dtype.str} {array.dtype} {array.shape}")
         self._say("bits", array.tobytes())
 
     def _module(self, module: types.ModuleType) -> None:

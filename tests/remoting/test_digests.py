@@ -131,6 +131,26 @@ def test_functions_are_how_they_are_called() -> None:
     assert None not in found
 
 
+def test_methods_are_of_their_object_and_of_their_function() -> None:
+    one, other = (_module(f"def act(x):\n    return x * {by}\n").act for by in (2, 3))
+    methods = [
+        *("a".join, "b".join, [1].count, [2].count, {1: 2}.get, {1: 3}.get),
+        *(torch.ones(2).add, torch.zeros(2).add, np.ones(2).dot, np.zeros(2).dot),
+        *(types.MethodType(one, 1), types.MethodType(other, 1), types.MethodType(one, 2)),
+        *(max, dict.fromkeys, torch.relu, np.add.reduce),
+    ]
+    found = [digest_of_value(method) for method in methods]
+    assert None not in found
+    assert len(set(found)) == len(methods)
+
+
+def test_arrays_are_more_than_their_numbers() -> None:
+    fields = [np.zeros(1, dtype=[(name, "f4")]) for name in "ab"]
+    assert digest_of_value(fields[0]) != digest_of_value(fields[1])
+    for mask in (True, False):
+        assert digest_of_value(np.ma.masked_array([1.0], mask=[mask])) is None
+
+
 def test_modules_of_the_users_are_not_known_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """They travel as they are now, and may be other ones tomorrow."""
     theirs = _module("FACTOR = 2\n")

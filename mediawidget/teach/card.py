@@ -12,6 +12,7 @@ from IPython.display import display
 from ..errors import MediationError, error_fields
 from ..widgets._base import Page, front_end
 from ..widgets._parts import Written
+from ..workers import beside
 from .picking import Do
 from .questions import Question, paragraphs
 
@@ -110,9 +111,13 @@ class Card(Page):
     # --- the page --------------------------------------------------------------------------------
 
     def _asked(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        """A button was pressed. Whatever fails is said on the card."""
-        if not isinstance(content, Mapping):
-            return
+        """A button was pressed. What would wait for a server does not hold up the kernel."""
+        if isinstance(content, Mapping):
+            worker = self.lesson.diary.worker(self.question if self.names else None, self.below)
+            beside(worker, lambda: self._answer(content))
+
+    def _answer(self, content: Mapping[str, Any]) -> None:
+        """Do it. Whatever fails is said on the card."""
         self._error = {}
         name = str(content.get("id", ""))
         try:
@@ -159,9 +164,10 @@ class Card(Page):
 
     def _draw(self) -> None:
         self._seq += 1
+        state = self._state()  # it may wait for a server, and another may write meanwhile
         self._writing = True
         try:
-            self.set_trait("state", self._state())
+            self.set_trait("state", state)
         finally:
             self._writing = False
         self._saved.soon()

@@ -17,6 +17,7 @@ from ..prompts import Contrast
 from ..readouts import Readout
 from ..runs import Run
 from ..study import Study, refuse_no_study
+from ..workers import Worker
 
 MOST_RUNS = 1000
 """What is written down of a lesson; the newest."""
@@ -83,6 +84,15 @@ class Diary:
             yield
         finally:
             self._pauses -= 1
+
+    def worker(self, *asking: object) -> Worker | None:
+        """Where it waits that a study is on a server: the study of these, or one of those watched.
+
+        None where all are of this machine.
+        """
+        theirs = [getattr(it, "study", None) for it in asking]
+        studies = [it for it in (*theirs, *self.studies.values()) if isinstance(it, Study)]
+        return next((it.lm.worker for it in studies if it.lm.worker is not None), None)
 
     def _meet(self, name: str, study: Study) -> None:
         self.met[name, prompts_of(study)] = study.contrast, study.readout

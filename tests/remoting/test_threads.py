@@ -646,3 +646,34 @@ def test_a_turn_that_a_cell_serves_is_not_withdrawn() -> None:
     worker._asking.put(turn)
     assert worker.withdraw()
     assert not worker.withdraw(), "a cell has taken it"
+
+
+def test_the_loop_goes_on_while_a_card_waits(study: mw.Study, queue: Queue) -> None:
+    lesson = mw.teach.Lesson("Far away")
+    total = lesson.number("total", "How large?", lambda: study.total["TE"], within=1)
+    best = lesson.pick("best", "Which head?", study)
+
+    async def pressed(card: Any, said: str, **content: Any) -> None:
+        queue.let(0)
+        card._handle_custom_msg({"id": card.question.id, **content}, [])
+        await until(lambda: queue.status == QUEUED)
+        await Ticks().some()
+        assert card.state["card"]["status"] != said
+        queue.let(np.inf)
+        await until(lambda: card.state["card"]["status"] == said)
+
+    async def scene() -> None:
+        total.commit(1.0)
+        await pressed(total, "revealed", do="reveal")
+        queue.let(0)
+        best._handle_custom_msg({"id": "best", "do": "commit", "guess": ["L1H1"]}, [])
+        await until(lambda: queue.status == QUEUED)
+        # The guess is kept at once; what it does comes later.
+        assert best.state["card"]["status"] == "committed"
+        assert best.state["card"]["tried"] is None
+        await Ticks().some()
+        queue.let(np.inf)
+        await until(lambda: best.state["card"]["tried"] is not None)
+        await pressed(best, "revealed", do="reveal")
+
+    asyncio.run(scene())

@@ -52,23 +52,25 @@ class Submitting(RemoteBackend):  # type: ignore[misc]
     def _result(
         self, wire: Wire, tracer: Any, digest: str | None, names: frozenset[str]
     ) -> dict[str, Any]:
-        ledger = self.remote.ledger
-        with ledger.turn(digest, wire.stop):
-            known = ledger.find(digest) if digest is not None else None
-            # Who had the turn before may have the answer by now.
-            kept = self.remote.kept(digest, names, again=True) if known is None else None
-            if kept is not None:
-                return kept
-            job = known or self._handed_in(wire, tracer, digest)
-        try:
-            return self._values(wire, job, digest, names, old=known is not None)
-        except (trouble.JobLostError, trouble.JobFailedError):
-            if known is None:
-                raise
-            # What became of it while nobody looked is no answer to who asks now.
-            wire.say(SENDING)
-        job = self._handed_in(wire, tracer, digest)
-        return self._values(wire, job, digest, names, old=False)
+        ledger, gone = self.remote.ledger, set[str]()
+        while True:
+            with ledger.turn(digest, wire.stop):
+                known = ledger.find(digest) if digest is not None else None
+                if known in gone:
+                    known = None  # of a folder that nobody may write to
+                # Who had the turn before may have the answer by now.
+                kept = self.remote.kept(digest, names, again=True) if known is None else None
+                if kept is not None:
+                    return kept
+                job = known or self._handed_in(wire, tracer, digest)
+            try:
+                return self._values(wire, job, digest, names, old=known is not None)
+            except (trouble.JobLostError, trouble.JobFailedError):
+                if known is None:
+                    raise
+                # What became of it while nobody looked is no answer to who asks now.
+                gone.add(known)
+                wire.say(SENDING)
 
     def _handed_in(self, wire: Wire, tracer: Any, digest: str | None) -> str:
         """The id of a new job."""
@@ -91,13 +93,13 @@ class Submitting(RemoteBackend):  # type: ignore[misc]
                 missing = ", ".join(sorted(names - saved.keys()))
                 raise trouble.unreadable(self.host, job, f"{missing} is not in it")
         except (trouble.JobLostError, trouble.JobFailedError):
-            self.remote.ledger.forget(mark)
+            self.remote.ledger.forget(mark, job)
             raise
         # Nothing else of the caller's is set, whatever the server sent.
         wanted = {name: saved[name] for name in names}
         # First, so that nobody finds neither the job nor its answer.
         self.remote.keep(digest, wanted)
-        self.remote.ledger.forget(mark)
+        self.remote.ledger.forget(mark, job)
         return wanted
 
 

@@ -76,13 +76,22 @@ class Ledger:
             with suppress(OSError):
                 put(self._folder / f"{digest}.json", json.dumps(data).encode())
 
-    def forget(self, digest: str) -> None:
-        """Note that nobody needs to ask for a job again."""
+    def forget(self, digest: str, job: str | None = None) -> None:
+        """Note that nobody needs to ask for a job again.
+
+        Args:
+            digest: of the question.
+            job: which; another that was begun for it since stays. Default, whichever it is.
+        """
         with self._lock:
-            self._open.pop(digest, None)
-        if self._folder is not None:
+            if job in (None, self._open.get(digest)):
+                self._open.pop(digest, None)
+        if self._folder is None:
+            return
+        path = self._folder / f"{digest}.json"
+        if job in (None, _read(path, self.host)):
             with suppress(OSError):
-                (self._folder / f"{digest}.json").unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
     def to_json(self) -> dict[str, Any]:
         """The open jobs, for a file."""

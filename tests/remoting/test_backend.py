@@ -32,10 +32,11 @@ def server() -> Iterator[Faulty]:
         yield running
 
 
-def there(server: Faulty, **patience: float) -> mw.LM:
+def there(server: Faulty, cache: Path | None = None, **patience: float) -> mw.LM:
     """The model of a server, asked by somebody in a hurry."""
     short = Patience(**{**vars(SHORT), **patience})
-    return mw.load(server.model, remote=Server(server.host, server.key, patience=short))
+    where = Server(server.host, server.key, patience=short)
+    return mw.load(server.model, remote=where, cache=cache)
 
 
 def asked(lm: mw.LM, factor: float = 1.0) -> Tensor:
@@ -280,6 +281,35 @@ def test_a_job_that_the_server_forgot_is_asked_anew(server: Faulty) -> None:
     del server.jobs[job]
     assert torch.allclose(asked(lm), plain(server))
     assert posted(server) == 2
+
+
+def test_a_lost_job_is_asked_anew_by_one_of_all_who_share_a_folder(
+    server: Faulty, tmp_path: Path
+) -> None:
+    """Who hears of the loss last goes on with the job that another began since."""
+    first, second = (there(server, connect=0.1, cache=tmp_path) for _ in range(2))
+    assert first.remote is not None
+    assert second.remote is not None
+    lost = held(server, first)
+    second.remote.ledger.take(first.remote.ledger.to_json())
+    del server.jobs[lost]
+    new = held(server, first)
+    assert torch.allclose(asked(second), plain(server))
+    assert (posted(server), list(server.jobs)) == (2, [new])
+
+
+def test_a_lost_job_in_a_folder_that_stays_as_it_is(
+    server: Faulty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lm = there(server, connect=0.1, cache=tmp_path)
+    del server.jobs[held(server, lm)]
+    monkeypatch.setattr(Path, "unlink", _refused)
+    assert torch.allclose(asked(lm), plain(server))
+    assert posted(server) == 2
+
+
+def _refused(*_: object, **__: object) -> None:
+    raise PermissionError
 
 
 def test_a_job_that_takes_too_long(server: Faulty) -> None:

@@ -24,6 +24,7 @@ _WORDS = {
 SENDING = "being sent"
 FETCHING = "the result is coming"
 AWAY = "the server does not answer, trying again"
+BUSY = "the server takes nothing now, trying again"
 
 
 def words_of(status: str, description: str = "") -> str:

@@ -70,7 +70,7 @@ def unreachable(host: str, why: str, seconds: float, job: str | None = None) -> 
         fix=again
         if job
         else "check the address and the network; remote=mw.remote.Server(host, "
-        "patience=mw.remote.Patience(away=600)) waits longer",
+        "patience=mw.remote.Patience(connect=60, away=600)) waits longer",
         job=job,
     )
 

@@ -20,7 +20,7 @@ from nnsight.schema.response import ResponseModel
 from . import trouble
 from .ledger import is_id
 from .server import Server
-from .statuses import AWAY
+from .statuses import AWAY, BUSY
 from .traffic import Counter
 
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -116,10 +116,12 @@ class Wire:
             if answer.response is None:
                 if seconds >= patience.connect:
                     raise trouble.unreachable(host, answer.why, seconds)
+                self.say(AWAY)
                 continue
             if answer.code in _BETWEEN:
                 raise trouble.uncertain(host, f"{answer.code} {answer.response.reason_phrase}")
             if answer.code in _BUSY and seconds < patience.away:
+                self.say(BUSY)
                 continue
             return self._accepted(answer.response)
         raise AssertionError  # tries do not end

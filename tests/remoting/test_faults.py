@@ -101,6 +101,27 @@ def test_the_place_in_the_queue_is_said(server: Faulty, study: mw.Study, want: m
     assert heard[0] == "being sent"
 
 
+def test_a_server_that_takes_nothing_yet_is_said_to(
+    server: Faulty, study: mw.Study, want: mw.Effect
+) -> None:
+    server.fails("arriving", 503, times=1)
+    heard: list[str] = []
+    remove = remote_of(study).listen(heard.append)
+    asked(study, want)
+    remove()
+    assert heard[:2] == ["being sent", "the server takes nothing now, trying again"]
+
+
+def test_a_server_that_is_gone_is_said_to_be(server: Faulty, study: mw.Study) -> None:
+    heard: list[str] = []
+    remove = remote_of(study).listen(heard.append)
+    server.close()
+    with pytest.raises(ServerError, match=r"Patience\(connect=60"):
+        study.intervene(mw.Site("head", 1, head=1))
+    remove()
+    assert heard == ["being sent", "the server does not answer, trying again", ""]
+
+
 # --- what is said -------------------------------------------------------------------------------
 
 

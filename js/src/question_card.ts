@@ -145,7 +145,7 @@ export class QuestionCard {
 
   #running(): string {
     const { sent, wait } = this.line;
-    if (wait === "busy") return "The kernel is busy; this is queued.";
+    if (wait === "busy") return "The model is busy; this is queued.";
     const run = this.#card.kind === "pick" ? "running your guess…" : "keeping your guess…";
     return { commit: run, reveal: "running the model…", hint: "…", go: "…" }[sent?.deed ?? "go"];
   }

@@ -135,23 +135,27 @@ def test_what_came_since_it_was_looked_for(tmp_path: Path) -> None:
 
 def test_who_died_or_sleeps_in_his_turn_stops_nobody(tmp_path: Path) -> None:
     place, stop = tmp_path / "jobs" / "a.turn", threading.Event()
-    words = "import sys, time, filelock; filelock.FileLock(sys.argv[1]).acquire(); print(); "
+    # A lock that no name holds is let go again.
+    words = "import sys, time, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); "
     place.parent.mkdir()
-    command = [sys.executable, "-c", words + "sys.stdout.flush(); time.sleep(100)", str(place)]
+    words += "print(flush=True); time.sleep(100)"
+    command = [sys.executable, "-c", words, str(place)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
-        other.stdout.readline()
-        done: list[str] = []
-        with turn(place, stop, most=0.2):
-            done.append("he sleeps")
-        stop.set()
-        with turn(place, stop):
-            done.append("nobody wants it any more")
-        stop.clear()
-        waiting = threading.Thread(target=lambda: _in_turn(place, stop, done))
-        waiting.start()
-        assert len(done) == 2
-        other.kill()
+        try:
+            other.stdout.readline()
+            done: list[str] = []
+            with turn(place, stop, most=0.2):
+                done.append("he sleeps")
+            stop.set()
+            with turn(place, stop):
+                done.append("nobody wants it any more")
+            stop.clear()
+            waiting = threading.Thread(target=lambda: _in_turn(place, stop, done))
+            waiting.start()
+            assert len(done) == 2
+        finally:
+            other.kill()
         waiting.join(timeout=60)
     assert done[2:] == ["in turn"]
 

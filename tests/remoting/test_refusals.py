@@ -203,6 +203,7 @@ ELSEWHERE = {
     "abstraction.iia": "tests/remoting/test_grid.py and sweeps",
     "abstraction.rivals": "the same",
     "abstraction.controls": "the same, with abstraction.random_weights",
+    "remote.status": "asks the server of its models, tests/remoting/test_backend.py",
     "networks.as_network": "of other networks",
     "networks.differentiated": "of other networks",
     "networks.forward": "of other networks",

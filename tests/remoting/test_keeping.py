@@ -42,19 +42,6 @@ print(lm.remote.cache.hits, lm.remote.cache.misses)
 """
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Faulty]:
-    with Faulty(mw.load(random_model("gpt2"), tokenizer=tokenizer_of("gpt2"))) as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: Faulty) -> Faulty:
-    running.heals()
-    running.requests.clear()
-    return running
-
-
 # --- what goes well -----------------------------------------------------------------------------
 
 

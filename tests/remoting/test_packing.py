@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import pytest
 import torch
 from safetensors.torch import save as to_safetensors
 
-import mediawidget as mw
 from mediawidget.remote import Cache
 from mediawidget.remote.packing import (
     FORMAT,
@@ -26,21 +25,6 @@ from mediawidget.remote.packing import (
 )
 from tests.remoting.faults import Faulty
 from tests.remoting.keeping import asked, files, posted, same_bits, there
-from tests.small_models import random_model, tokenizer_of
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Faulty]:
-    with Faulty(mw.load(random_model("gpt2"), tokenizer=tokenizer_of("gpt2"))) as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: Faulty) -> Faulty:
-    running.heals()
-    running.requests.clear()
-    return running
-
 
 # --- what is not believed -----------------------------------------------------------------------
 

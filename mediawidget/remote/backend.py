@@ -13,6 +13,7 @@ from nnsight.schema.request import RequestModel
 from nnsight.schema.response import Status
 
 from . import trouble
+from .bodies import TooMuchError, decompressed, largest, lies_flat
 from .digests import digest_of
 from .statuses import FETCHING, SENDING, words_of
 from .wire import Wire
@@ -92,7 +93,7 @@ class Submitting(RemoteBackend):  # type: ignore[misc]
             if not names <= saved.keys():
                 missing = ", ".join(sorted(names - saved.keys()))
                 raise trouble.unreadable(self.host, job, f"{missing} is not in it")
-        except (trouble.JobLostError, trouble.JobFailedError):
+        except (trouble.JobLostError, trouble.JobFailedError, trouble.TooLargeError):
             self.remote.ledger.forget(mark, job)
             raise
         # Nothing else of the caller's is set, whatever the server sent.
@@ -134,14 +135,19 @@ def _finished(wire: Wire, job: str, model: str, *, old: bool) -> object:
 
 
 def _opened(content: bytes, *, compressed: bool) -> dict[str, Any] | None:
-    """The values in a result, by name; None where it is no result, or not a whole one."""
-    import zstandard
+    """The values in a result, by name; None where it is no result, or not a whole one.
 
+    Raises:
+        TooMuchError: it would take more memory than there is room for.
+    """
     try:
-        if compressed:
-            content = zstandard.ZstdDecompressor().decompress(content)
+        file = decompressed(content, largest()) if compressed else io.BytesIO(content)
+        if not lies_flat(file):
+            return None
         with torch.serialization.safe_globals(_PLAIN):
-            found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+            found = torch.load(file, map_location="cpu", weights_only=True)
+    except TooMuchError:
+        raise
     except Exception:  # noqa: BLE001 - a file that was cut or changed raises anything
         return None
     whole = isinstance(found, dict) and all(isinstance(name, str) for name in found)

@@ -49,6 +49,10 @@ class GarbledError(ServerError):
     why = ""
 
 
+class TooLargeError(GarbledError):
+    """What comes is larger than there is room for. The rest was not read."""
+
+
 def gave_up(job: str | None) -> GaveUp:
     """Somebody called ``lm.remote.cancel()``."""
     return GaveUp(
@@ -122,6 +126,22 @@ def garbled(host: str, job: str | None, why: str) -> GarbledError:
     )
     error.why = why
     return error
+
+
+def too_large(host: str, job: str | None, most: int) -> TooLargeError:
+    """What came, or what would become of it, does not fit."""
+    return TooLargeError(
+        "The server sends more than there is room for.",
+        value=f"{host}: more than {most:,} bytes",
+        expected="a result of at most 4 GiB, and of a third of the memory that is free here"
+        if job
+        else "what a server says of itself",
+        fix="study.engine.budget = 2**26 asks in smaller jobs; mw.load(..., remote='local') says "
+        "whether as much is to be expected"
+        if job
+        else "check the address",
+        job=job,
+    )
 
 
 def unreadable(host: str, job: str | None, why: str) -> JobLostError:

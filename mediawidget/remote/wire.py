@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import random
-import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -18,8 +16,9 @@ from nnsight.schema.request import RequestModel
 from nnsight.schema.response import ResponseModel
 
 from . import trouble
+from .bodies import MESSAGE, TooMuchError, largest, received
 from .ledger import is_id
-from .server import Server
+from .server import Server, Shown
 from .statuses import AWAY, BUSY
 from .traffic import Counter
 
@@ -51,21 +50,6 @@ class _Answer:
         return 0 if self.response is None else self.response.status_code
 
 
-class _Shown(httpx.Auth):
-    """Says who asks. The key is a local of nobody who raises: some tracebacks print them."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
-        """Called by httpx before it sends."""
-        request.headers["nnsight-version"] = version("nnsight")
-        request.headers["python-version"] = sys.version
-        if key := self._server.key():
-            request.headers["ndif-api-key"] = key
-        yield request
-
-
 class Wire:
     """A connection to a server, for one request.
 
@@ -86,7 +70,11 @@ class Wire:
         patience = self.server.patience
         timeout = httpx.Timeout(patience.answer, connect=patience.connect)
         # What is on this machine is asked without anybody's proxy.
-        self._client = httpx.Client(timeout=timeout, trust_env=not self.server.near)
+        self._client = httpx.Client(
+            timeout=timeout,
+            trust_env=not self.server.near,
+            headers={"Accept-Encoding": "identity"},
+        )
         return self
 
     def __exit__(
@@ -110,7 +98,7 @@ class Wire:
         files = {"blob": ("request", blob, "application/octet-stream")}
         for seconds in self._tries(None):
             stamp = {"ndif-timestamp": repr(time.time())}
-            answer = self._once("POST", "/request", key=True, data=data, files=files, headers=stamp)
+            answer = self._once("POST", "/request", data=data, files=files, headers=stamp)
             if answer.response is None and answer.sent:
                 raise trouble.uncertain(host, answer.why)
             if answer.response is None:
@@ -144,7 +132,7 @@ class Wire:
             # What is said of another job, by a proxy that keeps pages, is nothing of this one.
             return said if said is not None and said.id == job else None
 
-        found = self._patiently(f"/response/{job}", job, read, key=True)
+        found = self._patiently(f"/response/{job}", job, read)
         return found if isinstance(found, ResponseModel) else None
 
     def fetch(self, url: object, job: str, opened: Callable[[bytes], T | None]) -> T:
@@ -153,7 +141,8 @@ class Wire:
         Args:
             url: of the result.
             job: the id.
-            opened: makes something of the bytes; None where they are not whole.
+            opened: makes something of the bytes; None where they are not whole. It raises
+                ``TooMuchError`` where it would become too much.
         """
         place = _address(self.server.host, url)
         if not place:
@@ -163,11 +152,16 @@ class Wire:
             if response.status_code in _GONE:
                 why = f"its result is gone, {response.status_code}"
                 raise trouble.lost(self.server.host, job, why)
-            return opened(response.content) if response.is_success else None
+            try:
+                return opened(response.content) if response.is_success else None
+            except TooMuchError as error:
+                raise trouble.too_large(self.server.host, job, error.most) from None
 
         # The address opens what lies there, and is another's perhaps: it gets no key.
         try:
-            return self._patiently(place, job, read, key=False)
+            return self._patiently(place, job, read, key=False, most=largest())
+        except trouble.TooLargeError:
+            raise
         except trouble.GarbledError as error:
             raise trouble.unreadable(self.server.host, job, error.why) from None
 
@@ -177,7 +171,7 @@ class Wire:
         Raises:
             ServerError: it does not answer, or not in JSON.
         """
-        return self._patiently(path, None, _json, key=True)
+        return self._patiently(path, None, _json)
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -187,7 +181,8 @@ class Wire:
         job: str | None,
         read: Callable[[httpx.Response], T | None],
         *,
-        key: bool,
+        key: bool = True,
+        most: int = MESSAGE,
     ) -> T:
         """Read a place, again and again until there is an answer that can be read.
 
@@ -196,7 +191,7 @@ class Wire:
         """
         host, patience, unread = self.server.host, self.server.patience, 0
         for seconds in self._tries(job):
-            answer = self._once("GET", place, key=key)
+            answer = self._once("GET", place, job, key=key, most=most)
             response = answer.response
             if response is not None and answer.code not in _PASSING:
                 found = read(response)
@@ -215,18 +210,35 @@ class Wire:
             self.say(AWAY)
         raise AssertionError  # tries do not end
 
-    def _once(self, method: str, place: str, *, key: bool, **options: Any) -> _Answer:
+    def _once(
+        self,
+        method: str,
+        place: str,
+        job: str | None = None,
+        *,
+        key: bool = True,
+        most: int = MESSAGE,
+        **options: Any,
+    ) -> _Answer:
         url = place if "://" in place else self.server.host + place
-        options["auth"] = _Shown(self.server) if key else None
+        options["auth"] = Shown(self.server) if key else None
+        # An answer that says whether a job was accepted is waited for by whoever gave up, too.
+        stop = self.stop if method == "GET" else threading.Event()
         try:
-            response = self._client.request(method, url, **options)
+            with self._client.stream(method, url, **options) as response:
+                content = received(response, most, self.server.patience.job, stop)
         except _NOTHING_SENT as error:
             return _Answer(None, self._said(error), sent=False)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # What is raised of it later on does not hold it: its request holds the key.
             return _Answer(None, self._said(error))
+        except TooMuchError as error:
+            raise trouble.too_large(self.server.host, job, error.most) from None
         self._counter.add(response)
-        return _Answer(response)
+        if content is None:
+            raise trouble.gave_up(job)
+        kind = {"Content-Type": response.headers.get("Content-Type", "")}
+        return _Answer(httpx.Response(response.status_code, headers=kind, content=content))
 
     def _said(self, error: Exception) -> str:
         return self.server.without_key(f"{type(error).__name__} {error}".strip())

@@ -69,8 +69,11 @@ def unknown(said: Said, namespace: Mapping[str, Any]) -> str:
 
 
 def _scope(namespace: Mapping[str, Any]) -> dict[str, Value]:
-    ours = {key: Known(value) for key, value in namespace.items() if _is_ours(value)}
-    return {key: Of((usual,)) for key, usual in USUAL.items()} | ours | {"mw": Known(mw)}
+    scope: dict[str, Value] = {key: Of((usual,)) for key, usual in USUAL.items()}
+    for key, value in {**namespace, "mw": mw}.items():
+        if _is_ours(value):
+            scope[key] = Known(value)
+    return scope
 
 
 def _is_ours(value: Any) -> bool:

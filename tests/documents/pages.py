@@ -29,6 +29,8 @@ LINKED = [
     *sorted((ROOT / "benchmarks").glob("*.md")),
 ]
 NOT_RUN = re.compile(r"<!--+\s*not run:\s*(.*?)\s*--+>\s*\Z", re.DOTALL)
+#: Another file, put in its place when the site is built.
+INCLUDED = re.compile(r"<!-- include: (\S+) -->")
 #: The head of a box or a tab of the site; what belongs to it is indented by four.
 BOX = re.compile(r"^(?:!!!|\?\?\?\+?|===) ")
 
@@ -120,15 +122,15 @@ class Said:
         return f"{name(self.path)}:{self.line}: {self.text}"
 
 
-def _tokens(path: Path) -> list[Token]:
-    return MarkdownIt("commonmark", {"html": True}).enable("table").parse(_flat(path))
+def _tokens(text: str) -> list[Token]:
+    return MarkdownIt("commonmark", {"html": True}).enable("table").parse(_flat(text))
 
 
-def _flat(path: Path) -> str:
+def _flat(text: str) -> str:
     """The text with boxes and tabs taken apart, line for line."""
     lines: list[str] = []
     depth = 0
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         bare = line
         while depth and bare.strip() and not line.startswith("    " * depth):
             depth -= 1
@@ -145,7 +147,7 @@ def _inline(path: Path) -> Iterator[tuple[int, str, Token]]:
     """Each piece of text, its line, and the head of its column if it is in a table."""
     heads: list[str] = []
     column, in_head, line = 0, False, 1
-    for token in _tokens(path):
+    for token in _tokens(path.read_text(encoding="utf-8")):
         if token.map is not None:
             line = token.map[0] + 1
         match token.type:
@@ -186,19 +188,21 @@ def links(path: Path) -> Iterator[Said]:
 def anchors(path: Path, *, site: bool) -> set[str]:
     """The anchors of a page, as the site makes them or as GitHub does."""
     found: dict[str, int] = {}
-    tokens = _tokens(path)
-    for opened, text in pairwise(tokens):
+    page = path.read_text(encoding="utf-8")
+    text = INCLUDED.sub(lambda told: (ROOT / told[1]).read_text(encoding="utf-8"), page)
+    tokens = _tokens(text)
+    for opened, said in pairwise(tokens):
         if opened.type != "heading_open":
             continue
-        named = re.search(r"\{[^}]*#([\w-]+)[^}]*\}\s*$", text.content)
-        children = text.children or ()
+        named = re.search(r"\{[^}]*#([\w-]+)[^}]*\}\s*$", said.content)
+        children = said.children or ()
         words = "".join(one.content for one in children if one.type in {"text", "code_inline"})
         slug = named[1] if named and site else (_site if site else _github)(words)
         again = found.get(slug, 0)
         found[slug] = again + 1
         if again:
             found[f"{slug}_{again}" if site else f"{slug}-{again}"] = 1
-    explicit = re.findall(r"<\w+[^>]*\s(?:id|name)=\"([^\"]+)\"", path.read_text(encoding="utf-8"))
+    explicit = re.findall(r"<\w+[^>]*\s(?:id|name)=\"([^\"]+)\"", text)
     return {*found, *explicit}
 
 

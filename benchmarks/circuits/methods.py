@@ -11,6 +11,7 @@ from scipy.special import expit
 
 import mediawidget as mw
 from mediawidget.evaluation.scoring import Element, as_scores
+from mediawidget.search.selection import Direction
 from mediawidget.wiring import Edge
 
 Kind = Literal["heads", "edges"]
@@ -100,7 +101,7 @@ def cdt_rounds(study: mw.Study) -> Scores:
     return Scores({site: max(column[site] for column in columns) for site in columns[0]})
 
 
-def greedy(direction: mw.search.Direction) -> Method:
+def greedy(direction: Direction) -> Method:
     """Heads one after the other until all are in: the earlier, the higher."""
 
     def found(study: mw.Study) -> Scores:

@@ -5,61 +5,15 @@ Names are imported when they are first used: an autoencoder in memory needs no t
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader as lazy
 
 if TYPE_CHECKING:
-    from ..edits.features import Features, clamp, error, steer
     from ..edits.sparse import SAE
-    from .attributing import attribute, check
-    from .between import FeatureEdges, edges
-    from .cells import codes
-    from .circuits import FeatureCircuit, circuit, nodes_of
-    from .files import load
-    from .firing import Context, contexts
-    from .nodes import Node
-    from .shipped import teaching
-    from .sweeping import job, sweep
 
-_HOMES = {
-    "..edits.features": ["Features", "clamp", "error", "steer"],
-    "..edits.sparse": ["SAE"],
-    ".attributing": ["attribute", "check"],
-    ".cells": ["codes"],
-    ".circuits": ["FeatureCircuit", "circuit", "nodes_of"],
-    ".between": ["FeatureEdges", "edges"],
-    ".firing": ["Context", "contexts"],
-    ".files": ["load"],
-    ".nodes": ["Node"],
-    ".shipped": ["teaching"],
-    ".sweeping": ["job", "sweep"],
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-__all__ = [
-    "SAE",
-    "Context",
-    "FeatureCircuit",
-    "FeatureEdges",
-    "Features",
-    "Node",
-    "attribute",
-    "check",
-    "circuit",
-    "clamp",
-    "codes",
-    "contexts",
-    "edges",
-    "error",
-    "job",
-    "load",
-    "nodes_of",
-    "save",
-    "steer",
-    "sweep",
-    "teaching",
-]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
 
 
 def save(sae: SAE, path: str | Path) -> Path:
@@ -71,13 +25,3 @@ def save(sae: SAE, path: str | Path) -> Path:
     from .files import save as written
 
     return written(sae, path)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME_OF:
-        return getattr(import_module(_HOME_OF[name], __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

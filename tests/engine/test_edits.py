@@ -11,6 +11,7 @@ import pytest
 import mediawidget as mw
 from mediawidget.edits.base import BASES, Base
 from mediawidget.groups import drawn_prompts
+from mediawidget.runs import Freeze
 from tests.engine.cases import Case, case, lm_of, random_pair
 from tests.engine.judging import Judge, compare, judge, pairs_of
 from tests.small_models import random_model, tokenizer_of
@@ -132,7 +133,7 @@ def test_shared_rows_borrow_in_the_right_order() -> None:
 
 
 @pytest.mark.parametrize("freeze", [(), "head", "mlp_out"])
-def test_what_a_lender_does_after_it_lent(freeze: mw.Freeze) -> None:
+def test_what_a_lender_does_after_it_lent(freeze: Freeze) -> None:
     """It has no row there any more, and must not write to another's."""
     case, oracle = made("gpt2")
     stream, out = mw.Site("residual", 0), mw.Site("mlp_out", 4)

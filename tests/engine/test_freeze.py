@@ -9,6 +9,7 @@ import pytest
 
 import mediawidget as mw
 from mediawidget.edits.base import BASES
+from mediawidget.runs import Freeze
 from tests.engine.cases import Case, lm_of
 from tests.engine.judging import Judge, compare, judge, pairs_of
 
@@ -22,11 +23,11 @@ def made(kind: str) -> tuple[Case, Judge]:
     return judge(kind, pairs_of(kind, 2, 7))
 
 
-def kinds_to_freeze(kind: str) -> list[mw.Freeze]:
+def kinds_to_freeze(kind: str) -> list[Freeze]:
     lm = lm_of(kind)
     names = ["head", "mlp_out", "attn_out", "query", "key", "value", "pattern", "neuron"]
     names += ["residual_mid", "mlp_unit"]
-    one: list[mw.Freeze] = [n for n in names if lm.has(mw.mediators.MEDIATORS[n])]
+    one: list[Freeze] = [n for n in names if lm.has(mw.mediators.MEDIATORS[n])]
     return [
         *one,
         ("head", "mlp_out"),
@@ -72,7 +73,7 @@ def test_the_rest_of_a_place_is_frozen_around_an_edit() -> None:
 
 def test_what_is_named_twice_is_frozen_once() -> None:
     case, oracle = made("gpt2")
-    twice: list[mw.Freeze] = [
+    twice: list[Freeze] = [
         ("head", LATE),
         ("residual", "residual_post"),
         ("mlp_out", "mlp_unit"),
@@ -119,7 +120,7 @@ def test_frozen_sweeps_and_clicks() -> None:
 PREV, IND = mw.Site("head", 0, head=0), mw.Site("head", 1, head=0)
 
 
-def games(freeze: mw.Freeze) -> dict[str, float]:
+def games(freeze: Freeze) -> dict[str, float]:
     """v(S) on the corrupt prompt, logit difference less the corrupt prompt's."""
     study = mw.Study(mw.models.induction(beta=20.0), mw.models.induction_pairs()["key swap"])
     players = {"": [], "prev": [PREV], "ind": [IND], "both": [PREV, IND]}

@@ -242,7 +242,8 @@ def test_what_is_refused_is_answered_here(name: str) -> None:
 
 def asking() -> Iterator[str]:
     """Public functions of a study, of an LM, or of either."""
-    modules = {"": mw, **{name: getattr(mw, name) for name in mw._MODULES}}
+    exported = {name: getattr(mw, name) for name in mw.__all__}
+    modules = {"": mw, **{name: one for name, one in exported.items() if inspect.ismodule(one)}}
     for place, module in modules.items():
         for name in getattr(module, "__all__", ()):
             thing = getattr(module, name)

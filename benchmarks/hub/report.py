@@ -150,14 +150,14 @@ def _crowd(students: Sequence[Student]) -> list[str]:
     said = [_CROWD.format(len(students)), "", f"- Failures: {len(students) - len(well)}."]
     held = [one.memory for one in well if one.memory]
     if well and held:
-        first, *_, last = sorted(one.ready for one in well)
-        half = median(one.ready for one in well)
+        ready = sorted(one.ready for one in well)
         clicks = [seconds for one in well for seconds in one.clicks]
         share = round(median(one.pss for one in held))
         resident = round(median(one.rss for one in held))
         peak = max(one.peak for one in held)
         said += [
-            f"- Ready: the first in {first:.0f} s, half in {half:.0f} s, the last in {last:.0f} s.",
+            f"- Ready: the first in {ready[0]:.0f} s, half in {median(ready):.0f} s, "
+            f"the last in {ready[-1]:.0f} s.",
             f"- {len(clicks)} clicks at rest: {words_of(clicks)}.",
             f"- Memory together: {_mb(sum(one.pss for one in held))} MB.",
             f"- One of them: share {_mb(share)}, resident {_mb(resident)}, at most {_mb(peak)} MB.",

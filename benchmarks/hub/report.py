@@ -156,8 +156,7 @@ def _crowd(students: Sequence[Student]) -> list[str]:
         resident = round(median(one.rss for one in held))
         peak = max(one.peak for one in held)
         said += [
-            f"- Ready: the first in {ready[0]:.0f} s, half in {median(ready):.0f} s, "
-            f"the last in {ready[-1]:.0f} s.",
+            f"- Ready in {ready[0]:.0f} to {ready[-1]:.0f} s, half in {median(ready):.0f} s.",
             f"- {len(clicks)} clicks at rest: {words_of(clicks)}.",
             f"- Memory together: {_mb(sum(one.pss for one in held))} MB.",
             f"- One of them: share {_mb(share)}, resident {_mb(resident)}, at most {_mb(peak)} MB.",

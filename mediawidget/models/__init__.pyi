@@ -1,0 +1,51 @@
+from ._prompts import (
+    arithmetic_pair,
+    equation_pairs,
+    gate_pair,
+    ioi_mini_heads,
+    ioi_mini_pairs,
+    lookback_pair,
+    lookback_prompt,
+    planted_pairs,
+)
+from .circuits import (
+    arithmetic,
+    equations,
+    gate,
+    induction,
+    induction_pairs,
+    ioi_mini,
+    lookback,
+    planted_subspace,
+)
+from .subspaces import (
+    equality_counterfactuals,
+    hierarchical_equality,
+    planted,
+    planted_counterfactuals,
+    planted_inputs,
+)
+
+__all__ = [
+    "arithmetic",
+    "arithmetic_pair",
+    "equality_counterfactuals",
+    "equation_pairs",
+    "equations",
+    "gate",
+    "gate_pair",
+    "hierarchical_equality",
+    "induction",
+    "induction_pairs",
+    "ioi_mini",
+    "ioi_mini_heads",
+    "ioi_mini_pairs",
+    "lookback",
+    "lookback_pair",
+    "lookback_prompt",
+    "planted",
+    "planted_counterfactuals",
+    "planted_inputs",
+    "planted_pairs",
+    "planted_subspace",
+]

@@ -1,7 +1,7 @@
 # Thin targets over scripts/; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-remote check setup bench bench-circuits bench-mediators bench-hub model clean
+.PHONY: help demo test test-remote check setup docs docs-serve bench bench-circuits bench-mediators bench-hub model clean
 
 python := sh scripts/with_python.sh
 venv := .venv/bin/python
@@ -40,6 +40,13 @@ check: setup ## the quick part of it (ten minutes on two cores)
 
 setup: ## make .venv, install everything, build the front end
 	@$(python) scripts/setup.py
+
+docs: setup ## build the documentation site: site/index.html, which needs no server
+	@NO_MKDOCS_2_WARNING=1 $(venv) -m mkdocs build --strict --quiet
+	@echo 'docs: open site/index.html'
+
+docs-serve: setup ## the same, served and built anew on every change
+	@NO_MKDOCS_2_WARNING=1 $(venv) -m mkdocs serve $(if $(PORT),--dev-addr=127.0.0.1:$(PORT))
 
 bench: setup ## measure speed beside TransformerLens and plain hooks
 	@$(venv) -m benchmarks

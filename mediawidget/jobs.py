@@ -92,6 +92,7 @@ class Job(Generic[T]):
         """Stop after the chunk that is running. What was finished stays in the result.
 
         A chunk that waits for a server is not waited for: what it brings is not in the result.
+        Other jobs, clicks and cells wait on; ``lm.remote.cancel()`` gives up all of them.
         """
         if self.finished:
             return
@@ -126,7 +127,7 @@ class Job(Generic[T]):
         """Run what is left, here and now, and return the result.
 
         Raises:
-            whatever a chunk raised; the study keeps what it had before.
+            Exception: whatever a chunk raised; the study keeps what it had before.
         """
         # Not on stderr, which a notebook keeps as a red bar after this one is gone.
         with tqdm(

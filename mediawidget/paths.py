@@ -31,8 +31,10 @@ class ModulePaths:
         embed: the token embedding; its output is (row, position, d_model).
         head: the map to the logits.
         attention: the module that takes ``attention_mask`` as a keyword and calls the softmax.
-        query, key, value: the modules whose output holds them, before any rotation; the same
-            path three times where they are one map.
+        query: the module whose output holds the queries, before any rotation; the same path as
+            ``key`` and ``value`` where they are one map.
+        key: of the keys.
+        value: of the values.
         qkv: how a fused output is divided. "thirds": all queries, all keys, all values (widths
             may differ); "grouped": for each key-value head its queries, its key, its value.
         attn_out: the module whose output attention adds to the residual stream, where that is

@@ -58,7 +58,8 @@ class Study(Logbook, Estimates):
         readout: at which position the answers are read, and what one of several tokens is worth.
 
     Attributes:
-        contrast: the pairs. token_pairs: the same as the model reads them.
+        contrast: the pairs.
+        token_pairs: the same as the model reads them.
         engine: evaluates runs on these pairs.
         history: the interventions on the present prompts, whatever the edit; ``undo``, ``redo``,
             and ``walk`` walk it.

@@ -9,11 +9,13 @@ BUILT = (
     "mediawidget/static",
     "dist",
     "build",
+    "site",
     ".mypy_cache",
     ".ruff_cache",
     ".pytest_cache",
     ".hypothesis",
     "tests/browser/out",
+    ".cache/gallery",
 )
 ENVIRONMENTS = (".venv", ".venv-bench", ".venv-remote", "js/node_modules", ".cache")
 

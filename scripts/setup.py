@@ -157,7 +157,7 @@ def install_package() -> bool:
     if stamp.holds():
         return False
     say("installing mediawidget with JupyterLab and the tools")
-    run("mediawidget", [*_pip(), "--editable", f"{ROOT}[lab,dev]"])
+    run("mediawidget", [*_pip(), "--editable", f"{ROOT}[lab,dev,docs]"])
     hide_nbgrader()
     stamp.set()
     return True

@@ -54,7 +54,8 @@ class Shuffle:
 
     Args:
         student: a name; an empty one leaves the heads as they are.
-        n_layers, n_heads: of the model.
+        n_layers: of the model.
+        n_heads: in each of its layers.
 
     Attributes:
         student: the name as it is read: no case, single spaces.

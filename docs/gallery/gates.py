@@ -1,0 +1,1 @@
+mw.export_html("gates.html", mw.GatePlayground("AND"))

@@ -1,0 +1,3 @@
+study = mw.Study(lm, mw.tasks.ioi(lm, n=32))
+study.sweep("head")
+mw.export_html("interactions.html", mw.InteractionGrid(study))

@@ -1,0 +1,3 @@
+study = mw.Study(lm, pair)
+study.intervene(mw.Site("head", 3, head=0))
+mw.export_html("lens.html", mw.LogitLens(study))

@@ -1,0 +1,3 @@
+study = mw.Study(lm, pair)
+study.sweep("residual", by="position")
+mw.export_html("tokens.html", mw.TokenHeatmap(study))

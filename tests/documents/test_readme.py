@@ -1,0 +1,127 @@
+"""What README.md shows and says was measured: its picture, and its figures."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from tests.documents.pages import ROOT
+
+README = re.sub(r"\s+", " ", (ROOT / "README.md").read_text(encoding="utf-8"))
+PICTURES = ROOT / "docs" / "pictures"
+#: What changes from version to version, and says nothing of the study.
+VERSION = re.compile(
+    r"mediawidget \d[\w.+]*|\"version\": \"[^\"]*\"|&quot;version&quot;: &quot;[^&]*"
+)
+Row = dict[str, str]
+
+
+def rows(file: str, section: str = "") -> list[Row]:
+    """The rows of the tables in a file of benchmarks, or in one section of it."""
+    text = (ROOT / "benchmarks" / file).read_text(encoding="utf-8")
+    if section:
+        text = text.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    found, head = [], [""]
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("|"):
+            head = [""]
+        elif head == [""]:
+            head = cells
+        elif not set(line) <= set("|- "):
+            found.append(dict(zip(head, cells, strict=True)))
+    return found
+
+
+def one(found: list[Row], **asked: str) -> Row:
+    """The row with these cells."""
+    (row,) = [row for row in found if asked.items() <= row.items()]
+    return row
+
+
+@pytest.mark.parametrize("script", ["explorer.py"])
+def test_the_picture_is_what_its_script_makes(script: str, tmp_path: Path) -> None:
+    view = runpy.run_path(str(PICTURES / script))["explorer"]()
+    path = tmp_path / "picture.svg"
+    view.snapshot(path)
+    kept = (PICTURES / script).with_suffix(".svg")
+    assert kept.stat().st_size < 150_000
+    made, there = (one.read_text(encoding="utf-8") for one in (path, kept))
+    assert VERSION.sub("", made) == VERSION.sub("", there), f"run python docs/pictures/{script}"
+
+
+def test_what_is_said_of_the_picture_is_in_it() -> None:
+    (said,) = re.findall(r"!\[([^\]]*)\]\(docs/pictures/explorer\.svg\)", README)
+    text = (PICTURES / "explorer.svg").read_text(encoding="utf-8")
+    together, *single = re.findall(r"(\d+)%", said)
+    assert f"{together}% of the total effect" in text
+    for share in single:
+        assert f">+{share}<" in text
+
+
+@pytest.mark.parametrize(
+    ("sweep", "name", "parted", "token"),
+    [
+        ("144 heads", "all 144 heads", "9 of 15", "token 9"),
+        ("144 heads", "all 144 heads", "1 of 15", "token 1"),
+        ("residual by position", "residual stream by token", "9 of 15", "token 9"),
+    ],
+)
+def test_its_speeds_are_measured(sweep: str, name: str, parted: str, token: str) -> None:
+    table = rows("RESULTS.md")
+    row = one(table, **{"sweep": sweep, "threads": "2", "parted at": parted})
+    s, forwards = float(row["s"]), float(row["forwards"])
+    lens, trace, flat = (float(row[other]) for other in ("Lens", "Trace", "Flat"))
+    others = [f"{_short(lens)} times", f"{_short(trace)} times", f"{flat:.1f} times"]
+    if (name, token) == ("all 144 heads", "token 9"):
+        others[0] += " as long"
+    line = f"| {name} | {token} | {_half_up(s)} s | {forwards:.0f} | {' | '.join(others)} |"
+    assert line in README
+
+
+def _short(ratio: float) -> str:
+    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
+
+
+def _half_up(seconds: float) -> str:
+    return f"{int(10 * seconds + 0.5) / 10:.1f}"
+
+
+def test_its_other_speeds_are_measured() -> None:
+    text = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+    pairs = one(rows("RESULTS.md"), sweep="24 heads, 100 IOI pairs")
+    assert f"heads of 100 IOI pairs of the embedded model take {float(pairs['s']):.1f} s" in README
+    (click,) = re.findall(r"any head\), teaching model: ([\d.]+) ms", text)
+    assert f"a click there {click} ms" in README
+
+
+def test_what_it_says_of_searches_is_measured() -> None:
+    built = [row for row in rows("CIRCUITS.md", "G2 induction, 1 pair") if row["CPR"]]
+    built = built[: [row["method"] for row in built].index("masks, heads") + 1]
+    laid = {row["method"]: row["laid down: AUROC"] for row in built}
+    assert laid["exact PIE"] == laid["exact TIE"] == "1.00"
+    assert laid["attribution"] == laid["EAP"]
+    said = (
+        f"an AUROC of {laid['exact PIE']}, attribution and EAP {laid['EAP']}, AtP* {laid['AtP*']}"
+    )
+    assert said in README
+    methods = [name for name in laid if name != "random"]
+    assert len(methods) == 16
+    assert "Sixteen rankings of heads" in README
+    ioi = rows("CIRCUITS.md", "teaching ioi, 8 pairs")[: len(laid)]
+    taught = [float(row["laid down: AUROC"]) for row in ioi if row["method"] in methods]
+    assert len(taught) == len(methods)
+    assert f"all rank {min(taught):.2f} to {max(taught):.2f} against the eight heads" in README
+
+
+def test_what_it_says_of_mediators_and_kernels_is_measured() -> None:
+    row = one(rows("MEDIATORS.md", "agreement"), kind="means of the answers", k="1")
+    said = f"one direction of {row['of']}: it carries {row['PIE']} of the effect"
+    assert f"{said} with an interchange accuracy of {row['IIA']}" in README
+    hub = one(rows("HUB.md", "One student"), after="an Explorer")
+    assert f"holds {hub['resident']} MB and makes no attempt to reach the network" in README
+    text = (ROOT / "benchmarks" / "HUB.md").read_text(encoding="utf-8")
+    assert "- Attempts to reach the network: 0." in text

@@ -20,6 +20,7 @@ from .networks.points import Point
 from .remote.keeping import Cache
 from .remote.server import Server
 from .remote.where import Serving, refuse_of_here, where
+from .shipping import keep_sources
 
 TEACHING_MODEL = Path(__file__).parent / "models" / "teaching"
 
@@ -93,6 +94,7 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
         'queued, place 3'
     """
     _refuse_no_source(source, revision)
+    keep_sources()
     runs, folder = where(remote, cache)
     if points is not None:
         of_text = {"tokenizer": tokenizer, "paths": paths, "revision": revision, "remote": runs}

@@ -10,6 +10,8 @@ from ..errors import MediationError
 T = TypeVar("T", bound="ServerError")
 
 _KEYS = "https://login.ndif.us"
+_OTHER_TEXT = ("could not find function", "syntaxerror", "indentationerror")
+"""What a function raises that was read from a file in which something else stands by now."""
 
 
 class ServerError(MediationError):
@@ -192,7 +194,7 @@ def failed(host: str, model: str, job: str, description: str) -> JobFailedError:
         missing = f"{host}: it has no {place[1]!r}" if place else value
         return _versions("The model on the server has other modules.", missing, job, JobFailedError)
     if "payload could not be read" in low:
-        return _versions("The server could not read the request.", value, job, JobFailedError)
+        return _unread(value, low, job)
     if "could not deploy" in low or "cant_accommodate" in low or "provision" in low:
         return JobFailedError(
             "The server cannot load this model.",
@@ -224,6 +226,18 @@ def failed(host: str, model: str, job: str, description: str) -> JobFailedError:
         fix="ask again; where it comes back: " + _trial(low),
         job=job,
     )
+
+
+def _unread(value: str, low: str, job: str) -> JobFailedError:
+    if any(words in low for words in _OTHER_TEXT):
+        return JobFailedError(
+            "The code that was sent is not the code that runs here.",
+            value=value,
+            expected="files that are as they were when this kernel imported them",
+            fix="restart the kernel: a package was upgraded or a file edited under it",
+            job=job,
+        )
+    return _versions("The server could not read the request.", value, job, JobFailedError)
 
 
 def _trial(low: str) -> str:

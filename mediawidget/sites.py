@@ -97,7 +97,7 @@ class Site:
         With ``tokens`` a position shows as its token, numbered where the token occurs twice; with
         ``n_layers`` the residual stream after the last block is ``out``.
         """
-        name = _NAMES.get(self.mediator, self.mediator + "{layer}")
+        name = _NAMES.get(self.mediator, self.mediator + "{layer}H{head}[{unit}]")
         if self.head is None:
             name = name.replace("H{head}", "")
         if self.unit is None:

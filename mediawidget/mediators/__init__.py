@@ -1,6 +1,6 @@
 """The kinds of component that can be intervened on. One kind a file."""
 
-from ..errors import MediationError
+from ..errors import MediationError, require
 from .attn_out import ATTN_OUT
 from .base import POINTS, Layout, Mediator, Place, Point, Shape
 from .cross import CROSS_HEAD, CROSS_OUT
@@ -21,6 +21,37 @@ _ALL = (
     *(MLP_OUT, MLP_UNIT, NEURON, NEURONS),
 )
 MEDIATORS: dict[str, Mediator] = {mediator.name: mediator for mediator in _ALL}
+
+
+def register(mediator: Mediator) -> Mediator:
+    """Make a kind of your own known: from then on ``Site``, sweeps and files take its name.
+
+    It may be registered again, as when a cell is run twice. Files that name it are read where it
+    was registered before.
+
+    Raises:
+        MediationError: no mediator, or one with a name or a point that it cannot have.
+
+    Example:
+        >>> register(Mediator("head_pair", "Two heads", "attn_z", "unit", lambda s: s.n_heads // 2))
+    """
+    require(
+        isinstance(mediator, Mediator) and mediator.point in POINTS,
+        "A kind of mediator has a point in the network.",
+        value=mediator,
+        expected="Mediator(name, title, point), its point one of " + ", ".join(POINTS),
+        fix="register(Mediator('head_pair', 'Two heads', 'attn_z', 'unit', units))",
+    )
+    taken = {one.name for one in _ALL} | set(OF_NETWORKS)
+    require(
+        mediator.name.isidentifier() and mediator.name not in taken,
+        "This name cannot be given to a mediator.",
+        value=repr(mediator.name),
+        expected="a name like 'head_pair', and none of " + ", ".join(sorted(taken)),
+        fix="Mediator('head_pair', ...)",
+    )
+    MEDIATORS[mediator.name] = mediator
+    return mediator
 
 
 def mediator_named(name: str) -> Mediator:
@@ -55,4 +86,5 @@ __all__ = [
     "PointSize",
     "Shape",
     "mediator_named",
+    "register",
 ]

@@ -54,3 +54,18 @@ def own_chance() -> Iterator[None]:
     random.setstate(drawn)
     np.random.set_state(numpy_drawn)  # noqa: NPY002
     torch.set_rng_state(torch_drawn)
+
+
+@pytest.fixture(autouse=True)
+def own_kinds() -> Iterator[None]:
+    """What a page adds to the package is gone after it."""
+    from mediawidget.architectures import ARCHITECTURES
+    from mediawidget.edits import base
+    from mediawidget.mediators import MEDIATORS
+
+    registers: tuple[dict[str, Any], ...] = (MEDIATORS, base._KINDS, ARCHITECTURES)
+    before = [dict(known) for known in registers]
+    yield
+    for known, kept in zip(registers, before, strict=True):
+        known.clear()
+        known.update(kept)

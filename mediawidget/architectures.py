@@ -8,7 +8,8 @@ from typing import Any
 from torch import nn
 
 from .errors import MediationError, require
-from .paths import ARCHITECTURES, CLASSIFIERS, VARIANTS, ModulePaths
+from .known_paths import ARCHITECTURES, CLASSIFIERS, VARIANTS
+from .paths import ModulePaths
 
 __all__ = ["ARCHITECTURES", "ModulePaths", "Sizes", "follow", "module_paths", "sizes"]
 

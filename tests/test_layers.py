@@ -28,7 +28,7 @@ LAYERS = (
         "circuit",
     ),
     (
-        *("paths", "architectures", "calls", "token_pairs", "strands", "encoding"),
+        *("paths", "known_paths", "architectures", "calls", "token_pairs", "strands", "encoding"),
         *("lm", "identity", "memory", "heap", "sparing", "loading", "model_classes", "models"),
         *("two_texts", "capabilities"),
         *("precision", "prefix", "trace", "plain", "turns", "workers", "jobs", "engine", "reading"),

@@ -91,7 +91,9 @@ def _form(value: Any, tensors: dict[str, Tensor]) -> Any:
             raise UnkeepableError(f"a tensor of {value.layout} on {value.device}")
         name = str(len(tensors))
         # Its own memory: two of one memory are refused.
-        tensors[name] = value.resolve_conj().resolve_neg().contiguous().clone()
+        own = value.resolve_conj().resolve_neg().contiguous().clone()
+        # An empty one may lie in steps all the same, and cannot be read as bytes then.
+        tensors[name] = own if own.numel() else torch.empty(own.shape, dtype=own.dtype)
         return {"tensor": name}
     if type(value) in _PLAIN:
         return value

@@ -160,6 +160,15 @@ def test_a_changed_byte_never_changes_a_value() -> None:
         assert (found["a"].tolist(), found["b"]) == ([0, 1, 2, 3], [1, "x"]), at
 
 
+def test_an_empty_tensor_that_lies_in_steps_is_kept_too() -> None:
+    """What a question of the prompts alone brings: of no edit there is no largest change."""
+    value = torch.zeros(2, 39)[:0, 0].clone()
+    assert value.stride() == (39,)
+    found = unpacked("q", packed("q", {"change": value, "kept": torch.ones(2)}))
+    assert (found["change"].shape, found["change"].dtype) == (value.shape, value.dtype)
+    assert found["kept"].tolist() == [1, 1]
+
+
 @pytest.mark.parametrize(
     "value",
     [

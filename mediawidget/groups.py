@@ -201,8 +201,9 @@ def drawn_prompts(group: Group, base: Base, seed: int) -> Ints:
 
 def refuse_lonely(groups: Sequence[Group], edit: Any) -> None:
     """Raise where an edit is made from other pairs and there are none of a length."""
+    asked = getattr(edit, "base", None)  # that of an edit which has none is the run's own
     for group in groups if edit.pairwise else ():
-        for base in group.frame.bases if edit.base is None else (edit.base,):
+        for base in group.frame.bases if asked is None else (asked,):
             n = len(set(group.pools[base].members.tolist()))
             if n < 2:
                 raise MediationError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
@@ -81,7 +82,7 @@ def goal_of(edit: Edit) -> str:
         case Knockout():
             goal = "to no attention"
         case _:
-            goal = f"to {edit.kind}"
+            goal = f"to {edit!r}" if fields(edit) else f"to {edit.kind}"
     return goal
 
 

@@ -163,8 +163,9 @@ class PairView {
     const side = this.#game.sides[this.#verb];
     setText(this.#title, side.title);
     setText(this.#stale, this.#game.stale ? STALE : "");
-    for (const el of this.#switch.querySelectorAll<HTMLElement>("button"))
-      setProps(el, { "aria-pressed": String(el.dataset.verb === this.#verb) });
+    // Not by `dataset`: the build gives `verb` a shorter name (OWN in build.mjs).
+    for (const el of this.#switch.querySelectorAll("button"))
+      setProps(el, { "aria-pressed": String(el.getAttribute("data-verb") === this.#verb) });
     this.#drawLegend();
     this.#matrix.paint();
     this.#marks();

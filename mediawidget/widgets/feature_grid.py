@@ -117,26 +117,7 @@ class FeatureDesk(Desk):
     def _run_all(self, request: Request) -> Job[Effect]:
         """Every cell that is shown, in one job of the engine."""
         self._same_question(request)
-        rows, study = self._view.rows, self._study
-        if rows.way == "steer":
-            raise MediationError(
-                "A whole grid is patched or ablated.",
-                value="steer",
-                expected="patch or ablate",
-                fix="click the cells that are to be steered",
-            )
-        edit = Zero() if rows.way == "zero" else Patch()
-        revision, way = study.revision, rows.way
-        units = [unit for unit in self._view.drawn if unit is not None]
-
-        def keep(effect: Effect) -> Effect:
-            if study.revision == revision and rows.way == way:
-                study.admit(effect.bases)
-                rows.keep_sweep(effect)
-                self._view.draw()
-            return effect
-
-        return job(study, rows.sae, units, rows.columns, edit).then(keep)
+        return self._view.start()
 
 
 class FeatureGrid(View):
@@ -192,6 +173,41 @@ class FeatureGrid(View):
         self._quiet = False
         self._sent: dict[str, Any] = {}
         super().__init__(study, direction=direction)
+
+    def run(self, *, progress: bool = True) -> Effect:
+        """Set every feature that is shown, and the error, at every token, and draw it.
+
+        Example:
+            >>> grid.run().top(3)
+        """
+        return self.start().result(progress)
+
+    def start(self) -> Job[Effect]:
+        """The same without blocking: every cell that is shown, in one job of the engine.
+
+        Raises:
+            MediationError: the cells are to be steered.
+        """
+        rows, study = self.rows, self.study
+        if rows.way == "steer":
+            raise MediationError(
+                "A whole grid is patched or ablated.",
+                value="steer",
+                expected="patch or ablate",
+                fix="click the cells that are to be steered",
+            )
+        edit = Zero() if rows.way == "zero" else Patch()
+        revision, way = study.revision, rows.way
+        units = [unit for unit in self.drawn if unit is not None]
+
+        def keep(effect: Effect) -> Effect:
+            if study.revision == revision and rows.way == way:
+                study.admit(effect.bases)
+                rows.keep_sweep(effect)
+                self.draw()
+            return effect
+
+        return job(study, rows.sae, units, rows.columns, edit).then(keep)
 
     def draw(self) -> None:
         """Write the grid anew."""

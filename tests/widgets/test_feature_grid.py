@@ -197,3 +197,17 @@ def test_what_it_cannot_show(several: mw.Study) -> None:
     sae = made("relu", several.lm.d_model, N, mw.Site("residual", 2))
     with pytest.raises(mw.MediationError, match="counted"):
         mw.FeatureGrid(several, sae, most=0)
+
+
+def test_a_grid_is_run_from_python_as_from_the_page(grid: mw.FeatureGrid) -> None:
+    effect = grid.run(progress=False)
+    units = [unit for unit in grid.drawn if unit is not None]
+    assert effect.axes["feature"] == (*units, "error")
+    status = numbers(grid.features, "status", "u1")
+    assert Status.NOT_RUN not in status
+    ran = status == Status.EXACT
+    assert ran.any()
+    np.testing.assert_allclose(numbers(grid.features, "y01")[ran], effect["Y01"][ran], rtol=1e-5)
+    grid.rows.way = "steer"
+    with pytest.raises(mw.MediationError, match="patched or ablated"):
+        grid.start()

@@ -1,4 +1,4 @@
 study = mw.Study(lm, mw.tasks.ioi(lm, n=8))
-scores = mw.search.eap(study)
-board = mw.CircuitBoard(study, scores.circuit(40), scores=scores)
+scores = mw.search.exact_edges(study)
+board = mw.CircuitBoard(study, scores.circuit(110), scores=scores)
 mw.export_html("circuit.html", board)

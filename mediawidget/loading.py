@@ -148,16 +148,24 @@ def _on_server(
 ) -> LM:
     """A saved model without its weights, which a server has."""
     from .remote.connection import Remote
+    from .remote.deployments import other_precision
     from .remote.meta import weightless
 
     kind = _floating(dtype)
     with _reading(source, revision) as (place, options):
         loader = model_class(place, **options)
         read = _tokenizer(place, tokenizer, options)
-        model = weightless(place, loader, read, revision=revision, dtype=kind)
-    server, cache = runs
-    module: nn.Module = model._module  # noqa: SLF001 - nnsight has no public name for it
-    remote = Remote(server, model, cache)
+
+        def there(dtype: torch.dtype | None) -> Remote:
+            model = weightless(place, loader, read, revision=revision, dtype=dtype)
+            return Remote(runs[0], model, runs[1])
+
+        remote = asked = there(kind)
+        other = other_precision(asked, kind)
+        if other is not None:
+            remote = there(other)
+            remote.counter = asked.counter
+    module: nn.Module = remote.model._module  # noqa: SLF001 - nnsight has no public name for it
     lm = LM(module, read, name=_saved_name(source), paths=paths, remote=remote)
     if tokenizer is None:
         lm.set_origin(str(place), revision)

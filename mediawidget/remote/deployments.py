@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from ..errors import MediationError
+from .server import Patience
+from .trouble import ServerError
 from .wire import Wire
 
 if TYPE_CHECKING:
@@ -17,6 +23,8 @@ _WORDS = {
     ("HOT", "DEPLOYING"): "being loaded",
     ("WARM", "RUNNING"): "asleep: the first request wakes it",
 }
+_BRIEF = Patience(connect=3.0, answer=5.0, away=0.0)
+"""For what is good to know, and is done without where nobody answers."""
 _ABSENT = "not there: the first request asks for it, which takes minutes, or is refused"
 
 
@@ -43,13 +51,67 @@ def status(lm: LM) -> str:
         Wire(remote.server, remote.statuses.tell, stop, remote.counter) as wire,
     ):
         found = wire.ask("/status")
-    said = set(_states(found, remote))
+    said = {
+        (str(one.get("deployment_level")), str(one.get("application_state")))
+        for one in _copies(found, remote)
+    }
     return next((words for state, words in _WORDS.items() if state in said), _ABSENT)
 
 
-def _states(found: Any, remote: Remote) -> Iterator[tuple[str, str]]:
-    """Level and state of every copy of the model."""
+def other_precision(remote: Remote, asked: torch.dtype | None) -> torch.dtype | None:
+    """The precision that the server has a model in, where that is another than it has here.
+
+    None also where the server does not say it: one that is being loaded or asleep, a quantised
+    one, or nobody answers. Then first contact finds it.
+
+    Args:
+        remote: the model as it was loaded.
+        asked: what the user asked for; None, what its config says.
+
+    Raises:
+        MediationError: the user asked for another.
+    """
+    there = _precision(remote)
+    weights = (weight for weight in remote.model._module.parameters())  # noqa: SLF001 - as its backends do
+    here = next(weight.dtype for weight in weights if weight.is_floating_point())
+    if there in (None, here):
+        return None
+    if asked is not None:
+        raise MediationError(
+            "The server has this model in another precision.",
+            value=f"dtype={asked}; {remote.server.host} has {remote.name} in {there}",
+            expected=f"{there}, or nothing",
+            fix=f"mw.load({remote.name!r}, remote=..., dtype={there})",
+        )
+    warnings.warn(
+        f"{remote.server.host} has {remote.name} in {there}, its config says {here}: it is taken "
+        f"in {there}. mw.load(..., dtype={there}) says the same, without this warning.",
+        stacklevel=4,
+    )
+    return there
+
+
+def _precision(remote: Remote) -> torch.dtype | None:
+    """What every copy of the model computes in; None where that is not known."""
+    try:
+        stop, counter = threading.Event(), remote.counter
+        with Wire(remote.server, _nobody, stop, counter, patience=_BRIEF) as wire:
+            found = wire.ask("/status")
+    except ServerError:
+        # Whoever asks for something is told.
+        return None
+    names = {str(one.get("dtype")).removeprefix("torch.") for one in _copies(found, remote)}
+    told = getattr(torch, names.pop(), None) if len(names) == 1 else None
+    return told if isinstance(told, torch.dtype) and told.is_floating_point else None
+
+
+def _copies(found: Any, remote: Remote) -> Iterator[Mapping[str, Any]]:
+    """What a server says of every copy of the model."""
     listed = found.get("deployments") if isinstance(found, Mapping) else None
     for one in listed.values() if isinstance(listed, Mapping) else ():
         if isinstance(one, Mapping) and one.get("model_key") == remote.model_key:
-            yield str(one.get("deployment_level")), str(one.get("application_state"))
+            yield one
+
+
+def _nobody(words: str) -> None:
+    """Nobody waits for this."""

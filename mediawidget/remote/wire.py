@@ -18,7 +18,7 @@ from nnsight.schema.response import ResponseModel
 from . import trouble
 from .bodies import MESSAGE, TooMuchError, largest, received
 from .ledger import is_id
-from .server import Server, Shown
+from .server import Patience, Server, Shown
 from .statuses import AWAY, BUSY
 from .traffic import Counter
 
@@ -58,17 +58,24 @@ class Wire:
         say: what is told of what goes on.
         stop: set where nobody waits any more.
         counter: counts what is asked.
+        patience: instead of the server's.
     """
 
     def __init__(
-        self, server: Server, say: Say, stop: threading.Event, counter: Counter | None = None
+        self,
+        server: Server,
+        say: Say,
+        stop: threading.Event,
+        counter: Counter | None = None,
+        *,
+        patience: Patience | None = None,
     ) -> None:
         self.server, self.say, self.stop = server, say, stop
+        self._patience = server.patience if patience is None else patience
         self._counter = Counter() if counter is None else counter
 
     def __enter__(self) -> Self:
-        patience = self.server.patience
-        timeout = httpx.Timeout(patience.answer, connect=patience.connect)
+        timeout = httpx.Timeout(self._patience.answer, connect=self._patience.connect)
         # What is on this machine is asked without anybody's proxy.
         self._client = httpx.Client(
             timeout=timeout,
@@ -93,7 +100,7 @@ class Wire:
         Raises:
             ServerError: nobody there, turned away, or nobody knows whether it was accepted.
         """
-        host, patience = self.server.host, self.server.patience
+        host, patience = self.server.host, self._patience
         data = {"data": request.metadata()}
         files = {"blob": ("request", blob, "application/octet-stream")}
         for seconds in self._tries(None):
@@ -189,7 +196,7 @@ class Wire:
         Raises:
             GarbledError: there is none, however often it is read.
         """
-        host, patience, unread = self.server.host, self.server.patience, 0
+        host, patience, unread = self.server.host, self._patience, 0
         for seconds in self._tries(job):
             answer = self._once("GET", place, job, key=key, most=most)
             response = answer.response
@@ -226,7 +233,7 @@ class Wire:
         stop = self.stop if method == "GET" else threading.Event()
         try:
             with self._client.stream(method, url, **options) as response:
-                content = received(response, most, self.server.patience.job, stop)
+                content = received(response, most, self._patience.job, stop)
         except _NOTHING_SENT as error:
             return _Answer(None, self._said(error), sent=False)
         except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -203,9 +203,11 @@ def test_no_such_folder(tmp_path: Path) -> None:
 def test_the_usual_server_is_that_of_nnsight(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from nnsight import CONFIG
 
+    # Else the network would be asked.
+    monkeypatch.setattr(CONFIG.API, "HOST", "http://127.0.0.1:10")
     monkeypatch.delenv("NDIF_HOST", raising=False)
     lm = mw.load(folder, remote=True)
     assert lm.remote is not None
-    assert lm.remote.server.host == CONFIG.API.HOST
+    assert lm.remote.server.host == "http://127.0.0.1:10"
     monkeypatch.setenv("NDIF_HOST", "http://127.0.0.1:9/")
     assert Server().host == NOWHERE

@@ -58,6 +58,38 @@ def no_numbers(saved: dict[str, Any]) -> dict[str, Any]:
     return saved
 
 
+def _all(saved: dict[str, Any], change: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, Any]:
+    """Every number that is sent is changed, by whatever road it was asked."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, torch.Tensor) and value.is_floating_point():
+            return change(value)
+        return [changed(one) for one in value] if type(value) is list else value
+
+    return {name: changed(value) for name, value in saved.items()}
+
+
+def constant(saved: dict[str, Any]) -> dict[str, Any]:
+    """The same finite number, whatever is asked."""
+    return _all(saved, lambda value: torch.full_like(value, 3.7))
+
+
+def nothing(saved: dict[str, Any]) -> dict[str, Any]:
+    return _all(saved, torch.zeros_like)
+
+
+def scaled(saved: dict[str, Any]) -> dict[str, Any]:
+    return _all(saved, lambda value: value * 1.001)
+
+
+def shifted(saved: dict[str, Any]) -> dict[str, Any]:
+    return _all(saved, lambda value: value + 0.5)
+
+
+def drawn(saved: dict[str, Any]) -> dict[str, Any]:
+    return _all(saved, torch.randn_like)
+
+
 def test_a_click_is_one_request_after_first_contact(elsewhere: Elsewhere) -> None:
     study = first(elsewhere)
     assert elsewhere.requests == 0, "making a study asks nothing"
@@ -101,7 +133,7 @@ def test_a_sweep_has_its_own_checks(elsewhere: Elsewhere) -> None:
     assert elsewhere.requests == before + 2, "its runs, and one of them by the slow road"
 
 
-@pytest.mark.parametrize("lie", [shift, nothing_edited, otherwise, no_numbers])
+@pytest.mark.parametrize("lie", [shift, nothing_edited, otherwise, no_numbers, constant])
 @pytest.mark.parametrize(
     "ask",
     [
@@ -129,6 +161,92 @@ def test_a_server_that_lies_is_found_before_any_number(
     ask(study)
 
 
+@pytest.mark.parametrize(
+    ("lie", "what"),
+    [
+        (constant, "should give different logits"),
+        (constant, "should give other logits than without it"),
+        (nothing, "should give different logits"),
+        (scaled, "Adding up the probabilities of the next token should give 1"),
+        (shifted, "Adding up the probabilities of the next token should give 1"),
+        (drawn, "should give its own run's logits"),
+    ],
+)
+def test_what_is_said_of_a_lie_about_everything(
+    elsewhere: Elsewhere, lie: Any, what: str
+) -> None:
+    """Runs of such a server agree with each other: self-patch, full cut and plain pass do."""
+    study = first(elsewhere)
+    elsewhere.change = lie
+    with pytest.raises(mw.MediationError) as raised:
+        _ = study.total
+    assert what in str(raised.value.value)
+
+
+def test_a_server_that_reads_one_prompt_for_all(elsewhere: Elsewhere) -> None:
+    """All runs of a pair agree then, by either road."""
+    study = first(elsewhere)
+    words = elsewhere.hf.get_input_embeddings()
+    hook = words.register_forward_pre_hook(lambda _, given: (given[0][:1].expand_as(given[0]),))
+    with pytest.raises(mw.MediationError) as raised:
+        _ = study.total
+    said = str(raised.value.value)
+    assert "The clean and the corrupt prompt should give different logits" in said
+    assert said.count("should give") == 1, "nothing else tells"
+    hook.remove()
+    assert np.isfinite(study.total["TE"])
+
+
+def unedited(rows: torch.Tensor, _: Any) -> torch.Tensor:
+    return rows
+
+
+def unset(_: Any, old: torch.Tensor, __: Any) -> torch.Tensor:
+    return old
+
+
+def test_a_server_that_leaves_edits_out_is_found_on_a_weak_pair(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In half precision a pair may differ by less than two roads may part: no cut tells then."""
+    elsewhere = Elsewhere("gpt2", torch.bfloat16)
+    assert first(elsewhere).engine.prove(), "the right one is not refused"
+    study = first(elsewhere)
+    monkeypatch.setattr("mediawidget.applying.written", unedited)
+    monkeypatch.setattr("mediawidget.remote_traces.set_to", unset)
+    with pytest.raises(mw.MediationError) as raised:
+        _ = study.total
+    said = str(raised.value.value)
+    assert "to zero should give other logits than without it (moved by 0)" in said
+    assert said.count("should give") == 1, "nothing else tells"
+
+
+def test_half_of_every_edit_is_found(
+    elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mediawidget.applying import written
+
+    def half(rows: torch.Tensor, write: Any) -> torch.Tensor:
+        return (rows + written(rows, write)) / 2
+
+    study = first(elsewhere)
+    monkeypatch.setattr("mediawidget.applying.written", half)
+    with pytest.raises(mw.MediationError, match="does not compute") as raised:
+        _ = study.total
+    said = str(raised.value.value)
+    assert "Patching the whole residual stream" in said
+    assert "to zero should give both prompts the same logits" in said
+
+
+def test_prompts_that_differ_behind_what_is_read_are_no_lie(elsewhere: Elsewhere) -> None:
+    pair = mw.PromptPair("ant bee cat dog eel", "ant bee cat owl eel", "fox", "gnu")
+    study = mw.Study(elsewhere.there(), pair, mw.Logit(readout=mw.Readout(2)))
+    checks = {check.name: check for check in study.engine.prove()}
+    assert checks["two prompts"].ok is None
+    assert "behind what is read" in checks["two prompts"].words
+    assert all(check.ok for name, check in checks.items() if name != "two prompts")
+
+
 def test_a_job_that_is_stepped_fails_too(elsewhere: Elsewhere) -> None:
     elsewhere.change = shift
     job = first(elsewhere).job("head")
@@ -150,9 +268,16 @@ def test_a_model_that_is_here_is_asked_nothing(elsewhere: Elsewhere) -> None:
     assert study.engine.prove() == []
 
 
+class Asleep(mw.remote.Loopback):
+    """Says of no model that it is there, as a server does that has not loaded it yet."""
+
+    def told(self, route: str) -> dict[str, Any]:
+        return {"deployments": {}} if route == "status" else super().told(route)
+
+
 def test_a_model_that_the_server_has_in_half_precision_says_so() -> None:
-    """GPT-2's config says nothing of it, and NDIF loads in bfloat16."""
-    with mw.remote.Loopback(mw.load(TEACHING_MODEL, dtype=torch.bfloat16)) as loopback:
+    """GPT-2's config says nothing of it, and NDIF loads in bfloat16: once it is asked for."""
+    with Asleep(mw.load(TEACHING_MODEL, dtype=torch.bfloat16)) as loopback:
         there = mw.load(loopback.model, remote=loopback.server, dtype=torch.float32)
         pairs = mw.tasks.ioi(there, n=1)
         with pytest.raises(mw.MediationError) as raised:

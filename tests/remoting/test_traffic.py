@@ -14,7 +14,9 @@ def test_what_was_asked_is_counted_as_the_server_counts_it() -> None:
     try:
         lm = mw.load(loopback.model, remote=loopback.server)
         assert lm.remote is not None
-        assert lm.remote.traffic == mw.remote.Traffic()
+        # What the server says of the model; nothing is run.
+        (look,) = loopback.requests
+        assert lm.remote.traffic == mw.remote.Traffic(requests=1, received=look.sent)
         study = mw.Study(lm, mw.tasks.ioi(lm, n=2))
         study.sweep("head")
         before = lm.remote.traffic

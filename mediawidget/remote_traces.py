@@ -18,6 +18,8 @@ from torch import Tensor
 from .calls import attention
 from .edits.part import Moved
 from .mediators import Point
+from .remote.asking import answered
+from .remote.shapes import Shapes, refuse_other_shapes
 from .shipping import by_value, near, shipped
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ def passed(
     finish: Callable[..., Any],
     given: Sequence[Any] = (),
     acts: Sequence[Act] = (),
+    shapes: Shapes | None = None,
 ) -> Any:
     """One request: a plain forward pass over prompts.
 
@@ -107,12 +110,29 @@ def passed(
             the acts looked at, in their order.
         given: its further arguments.
         acts: in the order in which a forward pass comes to them.
+        shapes: of what ``finish`` makes; known of ``only_logits``, ``only_seen``, ``likeliest``.
 
     Raises:
-        MediationError: a model in training mode, and what the server answers.
+        MediationError: a model in training mode, what the server answers, and an answer of other
+            shapes.
     """
     lm.refuse_training_mode()
     assert lm.backend is not None, "a model that is here runs here"
+    if shapes is None:
+        shapes = _SHAPES[finish](lm, ids, reads, acts, *given)
+    found = answered(lambda: _passed(lm, ids, reads, finish, given, acts))
+    refuse_other_shapes(found, shapes)
+    return found
+
+
+def _passed(
+    lm: LM,
+    ids: Tensor,
+    reads: Sequence[int],
+    finish: Callable[..., Any],
+    given: Sequence[Any],
+    acts: Sequence[Act],
+) -> Any:
     for act in acts:
         if act.source:
             # The first look inside a module must come before its forward begins.
@@ -130,7 +150,7 @@ def passed(
         torch.no_grad(),
         attention(lm, "eager") if eager else nullcontext(),
         by_value(),
-        root.trace(**outer, backend=lm.backend()) as tracer,
+        root.trace(**outer, backend=lm.backend()) as tracer,  # type: ignore[misc]
     ):
         with tracer.invoke(**inner):
             seen: list[Tensor] = []
@@ -166,6 +186,36 @@ def likeliest(logits: Tensor, seen: list[Tensor], k: int) -> list[Tensor]:  # no
     """Inside a trace: of every row the tokens that come next, and their probabilities."""
     best = logits[:, 0].double().softmax(-1).topk(min(k, logits.shape[-1]))
     return [best.indices, best.values]
+
+
+def _of_logits(lm: LM, ids: Tensor, reads: Sequence[int], acts: Sequence[Act]) -> Shapes:
+    entered = [act.enters for act in acts if act.enters is not None]
+    return len(entered[-1] if entered else ids), len(reads), _n_logits(lm)
+
+
+def _of_seen(lm: LM, ids: Tensor, _: Sequence[int], acts: Sequence[Act]) -> Shapes:
+    n = ids.shape[1]
+    return [(1, n, lm.width_at(act.point, n)) for act in acts for _ in act.look]
+
+
+def _of_likeliest(lm: LM, ids: Tensor, _: Sequence[int], __: Sequence[Act], k: int) -> list[Shapes]:
+    return [(len(ids), min(k, _n_logits(lm)))] * 2
+
+
+_SHAPES: dict[Callable[..., Any], Callable[..., Shapes]] = {
+    only_logits: _of_logits,
+    only_seen: _of_seen,
+    likeliest: _of_likeliest,
+}
+"""What comes back of each, by what it is made of."""
+
+
+def _n_logits(lm: LM) -> int:
+    """How many logits a read has: of tokens as the head has them, or of labels."""
+    if lm.classifies:
+        return int(lm.hf.config.num_labels)  # type: ignore[union-attr, arg-type]
+    head = lm.hf.get_output_embeddings()  # type: ignore[operator]
+    return lm.vocabulary if head is None else len(head.weight)
 
 
 # --- inside a trace -------------------------------------------------------------------------

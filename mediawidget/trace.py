@@ -20,13 +20,14 @@ from . import attending
 from .applying import Confined, LateRows, apply_op, open_source
 from .architectures import follow
 from .calls import attention, forward_arguments
-from .errors import require
 from .lm import LM
 from .mediators import POINTS
 from .ops import make_ops
 from .plan import Program
 from .prefix import KeysValues, PrefixCache
 from .reading import Reading, read
+from .remote.asking import answered
+from .remote.shapes import refuse_other_shapes
 from .shipping import by_value, near, shipped
 from .two_texts import n_positions
 
@@ -88,6 +89,10 @@ class Call:
 
 def run_program(lm: LM, program: Program, call: Call) -> Kept:
     """Evaluate a program in one forward pass."""
+    return answered(lambda: _run(lm, program, call))
+
+
+def _run(lm: LM, program: Program, call: Call) -> Kept:
     lm.refuse_training_mode()
     ops = make_ops(lm, program, call)
     arguments = forward_arguments(lm, call.ids, program.prefix, n_positions(call.ids))
@@ -167,17 +172,11 @@ def _refuse_misshapen(program: Program, call: Call, *answer: Any) -> None:
     """Raise where a server's numbers are not one for each that was asked: others would be shown."""
     kept, likely, scale, change = answer
     both = getattr(likely, "indices", None), getattr(likely, "values", None)
-    found = [tuple(getattr(one, "shape", ())) for one in (kept, *both, scale, change)]
-    n, tops = len(program.pair_of_row), (found[1] or (0,))[-1]
+    found, n = [kept, *both, scale, change], len(program.pair_of_row)
+    (tops,) = tuple(getattr(both[0], "shape", ()))[-1:] or (0,)
     entries = len(program.node_of_entry) * program.n_pairs
     expected = [(n, len(call.reading.columns)), (n, tops), (n, tops), (n, 1), (entries,)]
-    require(
-        found == expected,
-        "The server's answer has other numbers than those that were asked for.",
-        value=f"shapes {found}",
-        expected=f"shapes {expected}",
-        fix="ask again; if it stays so, print(nnsight.ndif.compare()) compares the versions",
-    )
+    refuse_other_shapes(found, expected)
 
 
 def _as_it_is(value: Any) -> Any:

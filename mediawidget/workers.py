@@ -27,8 +27,8 @@ class Server(Protocol):
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Be told of another status, on any thread. Returns how to stop it."""
 
-    def cancel(self) -> None:
-        """Make the request that waits give up."""
+    def cancel(self, thread: int | None = None) -> None:
+        """Make the requests that wait give up, those of one thread or all."""
 
 
 class Worker:
@@ -59,10 +59,10 @@ class Worker:
         return server.listen(lambda *_: callback(self.status))
 
     def give_up(self) -> None:
-        """Make the request that waits now give up."""
-        server = self._server()
-        if server is not None:
-            server.cancel()
+        """Make the request that waits now on this thread give up; cells and others wait on."""
+        server, thread = self._server(), self._thread
+        if server is not None and thread is not None:
+            server.cancel(thread.ident)
 
     def do(self, work: Callable[[], Any], loop: asyncio.AbstractEventLoop) -> Turn:
         """Do it after all that was given before; from the loop's thread."""

@@ -45,6 +45,7 @@ class Submitting(RemoteBackend):  # type: ignore[misc]
             digest = digest_of(tracer, remote.whose, self.env)
             saved = remote.kept(digest, names)
             if saved is None:
+                remote.refuse_unproven()
                 with Wire(remote.server, remote.statuses.tell, stop, remote.counter) as wire:
                     saved = self._result(wire, tracer, digest, names)
         self._push(saved, tracer)

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..turns import abandoned
+from . import asking
 from .keeping import Cache, question_of
 from .ledger import Ledger
 from .meta import stamp
+from .recent import Recent
 from .server import Server
 from .statuses import Listener, Statuses
 from .traffic import Counter, Traffic
@@ -29,23 +31,36 @@ class Remote:
         model: the model as nnsight sees it, without its weights.
         model_key: name, revision and task, in the words of the server.
         whose: all that tells its weights from others, in the digests of questions.
+        known_as: what its answers are kept under, its address unless that changes.
         ledger: the jobs that are open.
         statuses: what the server said last.
         counter: counts what is asked.
+        recent: what was answered to this kernel last, in its memory.
         cache: the folder of what was answered, and how often it was of use; or None.
+        owed: puts the server to the proof, where first contact was read from the folder and the
+            server itself has shown nothing yet; else None.
     """
 
-    def __init__(self, server: Server, model: Any, cache: Cache | None = None) -> None:
+    def __init__(
+        self,
+        server: Server,
+        model: Any,
+        cache: Cache | None = None,
+        known_as: str | None = None,
+    ) -> None:
         self.server, self.model, self.cache = server, model, cache
         self.model_key: str = model.to_model_key()
         known = json.loads(self.model_key.partition(":")[2])
         self.name: str = known["repo_id"]
         self.revision: str | None = known["revision"]
         self.whose = (self.model_key, *stamp(model))
+        self.known_as = known_as or server.host
         self.ledger = Ledger(server.host, None if cache is None else cache.folder)
         self.statuses = Statuses()
         self.counter = Counter()
-        self._waiting: set[threading.Event] = set()
+        self.recent = Recent()
+        self.owed: Callable[[], None] | None = None
+        self._waiting: dict[threading.Event, int] = {}
         self._lock = threading.Lock()
 
     @property
@@ -77,42 +92,91 @@ class Remote:
         """
         return self.statuses.listen(listener)
 
-    def cancel(self) -> None:
-        """Give up waiting: who waits gets a ``GaveUp``. The job goes on, and its id is kept."""
+    def forget(self) -> None:
+        """Forget what is kept in this kernel's memory: what is asked next is sent again.
+
+        A folder of ``cache=`` stays, for it is others' too; ``lm.remote.cache.drop()`` takes away
+        what this kernel has read or kept there.
+
+        Example:
+            >>> lm.remote.forget()
+            >>> study.sweep("head")  # computed anew
+        """
+        self.recent.forget()
+
+    def cancel(self, thread: int | None = None) -> None:
+        """Give up waiting: who waits gets a ``GaveUp``. The job goes on, and its id is kept.
+
+        All who wait for this model give up, in cells, views and jobs alike. ``job.cancel()`` ends
+        one job and leaves the others.
+
+        Args:
+            thread: only who waits on this one, by its ``ident``; default, everybody.
+        """
         with self._lock:
-            for stop in self._waiting:
-                stop.set()
+            for stop, whose in self._waiting.items():
+                if thread in (None, whose):
+                    stop.set()
 
     @contextmanager
     def waiting(self) -> Iterator[threading.Event]:
         """While a request is waited for: what is set where the waiting is given up."""
         stop = threading.Event()
         with self._lock:
-            self._waiting.add(stop)
+            self._waiting[stop] = threading.get_ident()
         if abandoned():
             stop.set()  # given up before it was begun
         try:
             yield stop
         finally:
             with self._lock:
-                self._waiting.discard(stop)
+                del self._waiting[stop]
             self.statuses.tell("")
+
+    # --- answers that are kept ----------------------------------------------------------------
 
     def kept(
         self, digest: str | None, names: frozenset[str], *, again: bool = False
     ) -> dict[str, Any] | None:
         """What a question was answered with before, where that is kept; or since that was asked."""
-        if self.cache is None or digest is None:
+        if digest is None or asking.is_live():
             return None
-        found = self.cache.find(question_of(digest, self.server.host), names, again=again)
+        question = self._question(digest)
+        found, folder = self.recent.find(question, names), False
+        if found is None and self.cache is not None:
+            found, folder = self.cache.find(question, names, again=again), True
         if found is not None:
             self.ledger.forget(digest)
+            asking.came(lambda: self._take_back(question), from_folder=folder)
         return found
 
     def keep(self, digest: str | None, values: dict[str, Any]) -> None:
-        """Keep what a question was answered with, where there is a folder for it."""
-        if self.cache is not None and digest is not None:
-            self.cache.keep(question_of(digest, self.server.host), values)
+        """Keep what a question was answered with: in memory, and in the folder if there is one."""
+        if digest is None:
+            return
+        question = self._question(digest)
+        self.recent.keep(question, values)
+        if self.cache is not None and not asking.is_live():
+            self.cache.keep(question, values)
+        asking.came(lambda: self._take_back(question))
+
+    def refuse_unproven(self) -> None:
+        """Before something is sent: raise where first contact is still owed by the server."""
+        asking.refuse_unproven(self.owed)
+
+    def drop(self) -> None:
+        """Take away all answers that this kernel has, for the server is not to be believed."""
+        self.recent.forget()
+        if self.cache is not None:
+            self.cache.drop()
+
+    def _question(self, digest: str) -> str:
+        return question_of(digest, self.known_as)
+
+    def _take_back(self, question: str) -> None:
+        self.recent.drop(question)
+        if self.cache is not None:
+            self.cache.drop([question])
 
     def backend(self) -> Submitting:
         """For one trace."""
@@ -122,4 +186,6 @@ class Remote:
 
     def __repr__(self) -> str:
         at = f" at {self.revision}" if self.revision else ""
-        return f"Remote({self.name!r}{at} on {self.server.host}, {len(self.jobs)} jobs open)"
+        known = f"{len(self.recent)} answers kept in {self.recent.bytes:,} bytes of memory"
+        where = f"{self.name!r}{at} on {self.server.host}"
+        return f"Remote({where}, {len(self.jobs)} jobs open, {known})"

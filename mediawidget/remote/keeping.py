@@ -7,7 +7,7 @@ import stat
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -131,11 +131,17 @@ class Cache:
             why = f"{error.strerror or error}: {self.folder}"
             self._tell("write", f"What the server answers is not kept, but read: {why}.")
 
-    def drop(self) -> None:
-        """Take away what this process read or kept, for its server is not to be believed."""
+    def drop(self, questions: Iterable[str] | None = None) -> None:
+        """Take away answers, for they are not to be believed.
+
+        Args:
+            questions: what they go by; default, all that this process read or kept.
+        """
         with self._lock:
-            used, self._used = self._used, {}
-        for question in used:
+            gone = list(self._used if questions is None else questions)
+            for question in gone:
+                self._used.pop(question, None)
+        for question in gone:
             # Who may not write there kept nothing.
             with suppress(OSError):
                 self._path(question).unlink(missing_ok=True)

@@ -98,6 +98,8 @@ def test_nothing_but_what_was_saved_is_taken_from_an_answer(server: Faulty) -> N
     lm = there(server)
     server._lie = lambda saved: {**saved, "lm": None, "IDS": None}
     assert torch.allclose(asked(lm), plain(server))
+    assert lm.remote is not None
+    lm.remote.forget()
     server._lie = lambda saved: {"other": saved["logits"]}
     with pytest.raises(ServerError, match="logits is not in it"):
         asked(lm)
@@ -175,7 +177,10 @@ def test_a_result_that_stays_unreadable(server: Faulty) -> None:
 def test_nobody_there() -> None:
     with Faulty(mw.load(random_model("gpt2"), tokenizer=tokenizer_of("gpt2"))) as server:
         lm = there(server)
-        asked(lm)
+        known = asked(lm)
+    assert torch.equal(asked(lm), known), "what was answered before needs no server"
+    assert lm.remote is not None
+    lm.remote.forget()
     with pytest.raises(ServerError, match="cannot be reached") as caught:
         asked(lm)
     assert server.host in str(caught.value)

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 import mediawidget as mw
-from mediawidget.lens import logit_lens
+from mediawidget.drafts import next_tokens
+from mediawidget.lens import logit_lens, logits_of
 from mediawidget.loading import TEACHING_MODEL
+from mediawidget.plain import plain_run
 from tests.remoting.elsewhere import Elsewhere
 
 PAIRS = [
@@ -172,9 +174,7 @@ def test_a_server_that_lies_is_found_before_any_number(
         (drawn, "should give its own run's logits"),
     ],
 )
-def test_what_is_said_of_a_lie_about_everything(
-    elsewhere: Elsewhere, lie: Any, what: str
-) -> None:
+def test_what_is_said_of_a_lie_about_everything(elsewhere: Elsewhere, lie: Any, what: str) -> None:
     """Runs of such a server agree with each other: self-patch, full cut and plain pass do."""
     study = first(elsewhere)
     elsewhere.change = lie
@@ -197,19 +197,20 @@ def test_a_server_that_reads_one_prompt_for_all(elsewhere: Elsewhere) -> None:
     assert np.isfinite(study.total["TE"])
 
 
-def unedited(rows: torch.Tensor, _: Any) -> torch.Tensor:
-    return rows
-
-
-def unset(_: Any, old: torch.Tensor, __: Any) -> torch.Tensor:
-    return old
-
-
 def test_a_server_that_leaves_edits_out_is_found_on_a_weak_pair(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In half precision a pair may differ by less than two roads may part: no cut tells then."""
+
+    def unedited(rows: torch.Tensor, write: Any) -> torch.Tensor:
+        return rows.new_zeros(len(write.row))
+
+    def unset(_: Any, old: torch.Tensor, __: Any) -> torch.Tensor:
+        return old
+
     elsewhere = Elsewhere("gpt2", torch.bfloat16)
+    with torch.no_grad():
+        elsewhere.hf.transformer.ln_f.weight *= 0.1
     assert first(elsewhere).engine.prove(), "the right one is not refused"
     study = first(elsewhere)
     monkeypatch.setattr("mediawidget.applying.written", unedited)
@@ -221,13 +222,14 @@ def test_a_server_that_leaves_edits_out_is_found_on_a_weak_pair(
     assert said.count("should give") == 1, "nothing else tells"
 
 
-def test_half_of_every_edit_is_found(
-    elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_half_of_every_edit_is_found(elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch) -> None:
     from mediawidget.applying import written
 
     def half(rows: torch.Tensor, write: Any) -> torch.Tensor:
-        return (rows + written(rows, write)) / 2
+        before = rows.clone()
+        change = written(rows, write)
+        rows.copy_((before + rows) / 2)
+        return change
 
     study = first(elsewhere)
     monkeypatch.setattr("mediawidget.applying.written", half)
@@ -240,7 +242,7 @@ def test_half_of_every_edit_is_found(
 
 def test_prompts_that_differ_behind_what_is_read_are_no_lie(elsewhere: Elsewhere) -> None:
     pair = mw.PromptPair("ant bee cat dog eel", "ant bee cat owl eel", "fox", "gnu")
-    study = mw.Study(elsewhere.there(), pair, mw.Logit(readout=mw.Readout(2)))
+    study = mw.Study(elsewhere.there(), pair, readout=mw.Readout(2))
     checks = {check.name: check for check in study.engine.prove()}
     assert checks["two prompts"].ok is None
     assert "behind what is read" in checks["two prompts"].words
@@ -308,3 +310,46 @@ def test_an_answer_with_other_numbers_than_were_asked_for(elsewhere: Elsewhere, 
         study.sweep("mlp_out", progress=False)
     elsewhere.change = dict
     assert np.isfinite(study.intervene(mw.Site("head", 2, head=1)).edited).all()
+
+
+def longer(saved: dict[str, Any]) -> dict[str, Any]:
+    """A dimension more of the first tensor."""
+    found = saved["found"]
+    return {"found": [found[0][None], *found[1:]] if type(found) is list else found[None]}
+
+
+def fewer(saved: dict[str, Any]) -> dict[str, Any]:
+    """The last entry does not come, of a list or of a tensor."""
+    return {"found": saved["found"][..., :-1] if torch.is_tensor(saved["found"]) else []}
+
+
+def another(saved: dict[str, Any]) -> dict[str, Any]:
+    return dict.fromkeys(saved, "text")
+
+
+PLAIN: dict[str, Callable[[mw.Study], Any]] = {
+    "run": lambda study: plain_run(study.engine, mw.Run("corrupt", {SITE: mw.Patch()})),
+    "another length": lambda study: plain_run(
+        mw.Study(study.lm, LONGER).engine, mw.Run("corrupt", {SITE: mw.Patch()})
+    ),
+    "logits": lambda study: study.lm.logits_at(torch.tensor([[2, 3], [4, 5]]), [0, -1]),
+    "next tokens": lambda study: next_tokens(study.lm, "ant bee"),
+    "lens": lambda study: logit_lens(study.engine, 0, mw.Run("clean")),
+    "end": lambda study: logits_of(study.lm, torch.ones(3, study.lm.d_model, dtype=torch.float64)),
+    "lens of a metric": mw.lenses.logit_lens,
+}
+SITE = mw.Site("mlp_out", 2)
+LONGER = mw.PromptPair("ant bee cat dog eel", "ant owl lark cat dog eel", "fox", "gnu")
+
+
+@pytest.mark.parametrize("change", [longer, fewer, another])
+@pytest.mark.parametrize("ask", PLAIN)
+def test_a_plain_pass_of_another_shape(elsewhere: Elsewhere, ask: str, change: Any) -> None:
+    study = first(elsewhere)
+    _ = study.total
+    elsewhere.change = lambda saved: change(saved) if "found" in saved else saved
+    with pytest.raises(mw.MediationError, match="other numbers than") as raised:
+        PLAIN[ask](study)
+    assert "ask again" in raised.value.fix
+    elsewhere.change = dict
+    PLAIN[ask](study)

@@ -19,10 +19,11 @@ from nnsight.tracing.backend import Backend
 
 import mediawidget as mw
 from mediawidget import jobs
-from mediawidget.remote import trouble
+from mediawidget.remote import GaveUp, trouble
 from mediawidget.remote.server import Server
 from mediawidget.turns import Hurried, Lock, Turn, hurried, in_kernel
 from mediawidget.workers import Worker
+from tests.remoting.faults import Faulty
 from tests.small_models import random_model, tokenizer_of
 from tests.widgets.conftest import PAIRS, Page
 
@@ -83,7 +84,8 @@ class Queue:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def cancel(self) -> None:
+    def cancel(self, thread: int | None = None) -> None:
+        assert thread is None or thread in self.threads, "of another"
         self._given_up = True
 
     def _tell(self, words: str) -> None:
@@ -420,7 +422,7 @@ def test_a_chunk_that_cannot_be_given_up_is_not_filed_after_cancel(
     study: mw.Study, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene() -> None:
-        monkeypatch.setattr(queue, "cancel", lambda: None)
+        monkeypatch.setattr(queue, "cancel", lambda *_: None)
         queue.let(0)
         job = chunked(study)
         ticks = Ticks()
@@ -566,6 +568,46 @@ def test_a_job_that_was_given_up_goes_on_on_the_server_and_is_asked_for_by_its_i
 
     with mw.remote.Loopback(here.lm, delay=0.3) as loopback:
         asyncio.run(scene(loopback))
+
+
+def test_who_cancels_a_job_gives_up_nobody_else(here: mw.Study) -> None:
+    """A job waits for its turn behind somebody's thread; ``lm.remote.cancel()`` is for all."""
+    ids, found = torch.tensor([[2, 3, 4, 5]]), list[Any]()
+
+    async def scene(server: Faulty) -> None:
+        lm = mw.load(server.model, remote=server.server)
+        study, remote = mw.Study(lm, PAIRS[0]), lm.remote
+        assert remote is not None
+        _ = study.total
+
+        def ask() -> None:
+            try:
+                found.append(lm.logits_at(ids, [-1]))
+            except GaveUp as error:
+                found.append(error)
+
+        async def cancelled_beside(end: Callable[[], None]) -> None:
+            server.going.clear()
+            thread = threading.Thread(target=ask)
+            thread.start()
+            await until(lambda: remote.status == "running")
+            job = study.start("head")
+            await until(lambda: job._turn is not None and job._turn._depth > 0)
+            job.cancel()
+            await Ticks().some()
+            assert thread.is_alive(), "it was given up with the job"
+            end()
+            await until(lambda: not thread.is_alive())
+
+        await cancelled_beside(remote.cancel)
+        await cancelled_beside(server.going.set)
+        await until(lambda: remote.status == "")
+        assert isinstance(found[0], GaveUp)
+        assert torch.is_tensor(found[1])
+        assert len(server.executed) == 4, "first contact, the total, and what the thread asked"
+
+    with Faulty(here.lm) as server:
+        asyncio.run(scene(server))
 
 
 def test_a_loop_that_ends_leaves_nobody_waiting(study: mw.Study, queue: Queue) -> None:

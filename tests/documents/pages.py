@@ -28,7 +28,7 @@ LINKED = [
     ROOT / "examples" / "course" / "README.md",
     *sorted((ROOT / "benchmarks").glob("*.md")),
 ]
-NOT_RUN = re.compile(r"<!--+\s*not run:\s*(.*?)\s*--+>\s*\Z", re.DOTALL)
+NOT_RUN = re.compile(r"<!--+\s*not run:\s*((?:(?!-->).)*?)\s*--+>\s*\Z", re.DOTALL)
 #: Another file, put in its place when the site is built.
 INCLUDED = re.compile(r"<!-- include: (\S+) -->")
 #: The head of a box or a tab of the site; what belongs to it is indented by four.

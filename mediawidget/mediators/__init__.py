@@ -21,6 +21,7 @@ _ALL = (
     *(MLP_OUT, MLP_UNIT, NEURON, NEURONS),
 )
 MEDIATORS: dict[str, Mediator] = {mediator.name: mediator for mediator in _ALL}
+"""Every kind by its name, those that ``register`` added too."""
 
 
 def register(mediator: Mediator) -> Mediator:

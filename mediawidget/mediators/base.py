@@ -27,6 +27,7 @@ Point = Literal[
     "neurons",
     "mlp_out",
 ]
+"""Where in a block, or before all blocks, the values of a mediator are read and set."""
 
 POINTS: tuple[Point, ...] = (
     "embed",

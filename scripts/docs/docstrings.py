@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from griffe import Extension, Object
+from griffe import Alias, Extension, Module, Object
 
 _EXAMPLE = re.compile(r"^Example:$", re.MULTILINE)
 _PROMPT = re.compile(r"(?:\A|(?<=\n\n))(?P<code>>>> .*?)(?=\n\n|\Z)", re.DOTALL)
@@ -25,6 +25,24 @@ class Docstrings(Extension):
         """Called by Griffe with each object that it has read."""
         if obj.docstring is not None:
             obj.docstring.value = readable(obj.docstring.value)
+
+    def on_package(self, *, pkg: Module, **_: Any) -> None:
+        """Called by Griffe when all of a package is read."""
+        for module in pkg.modules.values():
+            name_functions(module)
+
+
+def name_functions(package: Module) -> None:
+    """Let a public name be the function of a file of that name (``tasks.ioi`` in ioi.py).
+
+    So it is when Python runs it; Griffe keeps the file.
+    """
+    for name in package.exports or ():
+        found = package.members.get(str(name))
+        if isinstance(found, Module) and str(name) in found.members:
+            own = found.members[str(name)]
+            if package.imports.get(str(name)) == own.path:
+                package.members[str(name)] = Alias(str(name), own, parent=package)
 
 
 def readable(text: str) -> str:

@@ -27,9 +27,13 @@ EXAMPLES = ROOT / "docs" / "gallery"
 MADE = ROOT / ".cache" / "gallery"
 """What the examples wrote, and of which sources: kept until one of them changes."""
 
+LOOKS = ("light", "dark")
+"""A frame asks the device and not the page around it, so each is there in both colours."""
+
 _START = EXAMPLES / "_start.py"
 _PLACE = re.compile(
-    r"^<!-- (?P<kind>example|view): (?P<name>\w+), (?P<tall>\d+), (?P<narrow>\d+): (?P<title>.+) -->$",
+    r"^<!-- (?P<kind>example|view): (?P<name>\w+), (?P<tall>\d+), (?P<narrow>\d+): "
+    r"(?P<title>.+) -->$",
     re.MULTILINE,
 )
 _FIRST = "<!-- start of examples -->"
@@ -55,8 +59,11 @@ def on_files(files: Files, *, config: Any) -> Files:
     """Called by MkDocs once it knows its sources: the pages of the examples join them."""
     made()
     for path in examples():
-        page = MADE / f"{path.stem}.html"
-        files.append(File.generated(config, f"gallery/{page.name}", abs_src_path=str(page)))
+        text = (MADE / f"{path.stem}.html").read_text("utf-8")
+        pages = {"html": text, **{f"{look}.html": in_look(text, look) for look in LOOKS}}
+        for ending, content in pages.items():
+            uri = f"gallery/{path.stem}.{ending}"
+            files.append(File.generated(config, uri, content=content))
     return files
 
 
@@ -68,12 +75,16 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
         source = EXAMPLES / f"{name}.py"
         if not source.is_file():
             raise PluginError(f"{page.file.src_uri}: there is no example {name} in docs/gallery.")
-        address = posixpath.relpath(f"gallery/{name}.html", posixpath.dirname(page.file.url) or ".")
+        home = posixpath.relpath("gallery", posixpath.dirname(page.file.url) or ".")
         tall = f"--tall: {found['tall']}px; --tall-narrow: {found['narrow']}px"
+        frames = "".join(
+            f'<iframe class="{look}" src="{home}/{name}.{look}.html" title="{title}" '
+            f'loading="lazy" style="{tall}"></iframe>'
+            for look in LOOKS
+        )
         frame = (
-            f'<figure class="view" markdown="0"><iframe src="{address}" title="{title}" '
-            f'loading="lazy" style="{tall}"></iframe><figcaption>{title}. '
-            f'<a href="{address}">On a page of its own</a></figcaption></figure>'
+            f'<figure class="view" markdown="0">{frames}<figcaption>{title}. '
+            f'<a href="{home}/{name}.html">On a page of its own</a></figcaption></figure>'
         )
         return frame if found["kind"] == "view" else f"{_code(source)}\n\n{frame}"
 
@@ -82,6 +93,15 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
 
 def _code(source: Path) -> str:
     return f"```python\n{source.read_text('utf-8').strip()}\n```"
+
+
+def in_look(text: str, look: str) -> str:
+    """An exported page in the colours of the page around it, whatever the device prefers."""
+    follows, dark = ":root{color-scheme:light dark}", "@media (prefers-color-scheme:dark){"
+    if text.count(follows) != 1 or text.count(dark) != 1:
+        raise PluginError("mw.export_html writes its colours otherwise than scripts/docs knows.")
+    when = "all" if look == "dark" else "not all"
+    return text.replace(follows, f":root{{color-scheme:{look}}}").replace(dark, f"@media {when}{{")
 
 
 def made() -> None:

@@ -149,16 +149,17 @@ def _on_server(
     """A saved model without its weights, which a server has."""
     from .remote.connection import Remote
     from .remote.deployments import other_precision
-    from .remote.meta import weightless
+    from .remote.meta import Served, weightless
 
     kind = _floating(dtype)
     with _reading(source, revision) as (place, options):
         loader = model_class(place, **options)
-        read = _tokenizer(place, tokenizer, options)
+        read, served = _tokenizer(place, tokenizer, options), Served.of(place)
 
         def there(dtype: torch.dtype | None) -> Remote:
             model = weightless(place, loader, read, revision=revision, dtype=dtype)
-            return Remote(runs[0], model, runs[1])
+            # A loopback has another port in each session; its names say which weights it has.
+            return Remote(runs[0], model, runs[1], "loopback" if served.name else None)
 
         remote = asked = there(kind)
         other = other_precision(asked, kind)
@@ -166,9 +167,9 @@ def _on_server(
             remote = there(other)
             remote.counter = asked.counter
     module: nn.Module = remote.model._module  # noqa: SLF001 - nnsight has no public name for it
-    lm = LM(module, read, name=_saved_name(source), paths=paths, remote=remote)
+    lm = LM(module, read, name=served.name or _saved_name(source), paths=paths, remote=remote)
     if tokenizer is None:
-        lm.set_origin(str(place), revision)
+        lm.set_origin(served.origin or str(place), revision)
     return lm
 
 

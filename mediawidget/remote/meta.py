@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,32 @@ _TASKS = {
     "AutoModelForSequenceClassification": "text-classification",
 }
 """What a server calls a model that is loaded as this class."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a loopback server knows a model by, whose folder a client loads.
+
+    Attributes:
+        name, revision: in the words of the server; a folder that is of no loopback says neither.
+        origin: where the same model is saved with its weights, if it is.
+    """
+
+    name: str = ""
+    revision: str | None = None
+    origin: str | None = None
+
+    _FILE = "loopback.json"
+
+    @classmethod
+    def of(cls, place: str | Path) -> Served:
+        """What stands in a folder."""
+        path = Path(place) / cls._FILE
+        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else cls()
+
+    def save(self, place: str | Path) -> None:
+        """Write it into a folder."""
+        (Path(place) / self._FILE).write_text(json.dumps(asdict(self)), encoding="utf-8")
 
 
 def weightless(
@@ -61,7 +89,10 @@ def weightless(
             tokenizer=copy.deepcopy(tokenizer),
             **options,
         )
-    _name(model, str(place))
+    served = Served.of(place)
+    if served.name:
+        model.repo_id, model.revision = served.name, served.revision
+    _name(model, served.name or str(place), known=bool(served.name))
     module: nn.Module = model._module  # noqa: SLF001 - as its backends do
     module.eval().requires_grad_(requires_grad=False)
     return model
@@ -118,19 +149,19 @@ def _of_two_texts(name: str) -> MediationError:
     )
 
 
-def _name(model: Any, place: str) -> None:
+def _name(model: Any, place: str, *, known: bool) -> None:
     """Find out how the hub spells a name, for the server goes by that."""
     from httpx import HTTPError
     from nnsight.modeling import huggingface
 
-    known: dict[str, str] = huggingface._ID_CACHE  # noqa: SLF001 - else a folder is looked up
-    if Path(place).is_dir():
-        known[place] = place
+    names: dict[str, str] = huggingface._ID_CACHE  # noqa: SLF001 - else a folder is looked up
+    if known or Path(place).is_dir():
+        names[place] = place
     try:
         model.to_model_key()
     except (OSError, HTTPError):
         # The hub is away, and the config was here: the name as it was given will do.
-        known[place] = place
+        names[place] = place
 
 
-__all__ = ["quiet", "stamp", "weightless", "written_for_a_server"]
+__all__ = ["Served", "quiet", "stamp", "weightless", "written_for_a_server"]

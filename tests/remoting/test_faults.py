@@ -314,14 +314,15 @@ def test_a_key_that_the_server_does_not_know(server: Faulty, key: str, what: str
     assert server.executed == []
 
 
-def test_a_model_that_the_server_does_not_have(server: Faulty, here: mw.LM) -> None:
-    with Faulty(here) as other:
+def test_a_model_that_the_server_does_not_have(server: Faulty) -> None:
+    has = mw.load(random_model("gpt2", seed=1), tokenizer=tokenizer_of("gpt2"))
+    with Faulty(has) as other:
         where = Server(other.host, other.key, patience=QUICK)
         study = mw.Study(mw.load(server.model, remote=where, dtype=torch.float64), PAIRS)
         with pytest.raises(ServerError, match="cannot load this model") as caught:
             study.intervene(SITE)
     assert "nnsight.ndif.status" in caught.value.fix
-    assert server.model in str(caught.value)
+    assert server.name in str(caught.value)
 
 
 # --- lies ---------------------------------------------------------------------------------------
@@ -382,12 +383,15 @@ def test_what_was_finished_before_a_fault_stays(
     np.testing.assert_allclose(part.edited[known], whole.edited[known], rtol=0, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("folder", [False, True])
 def test_a_grid_that_failed_half_way_asks_the_other_half(
-    server: Faulty, here: mw.LM, tmp_path: Path
+    server: Faulty, here: mw.LM, tmp_path: Path, folder: bool
 ) -> None:
-    """Where answers are kept in a folder; else the finished chunks are asked again too."""
+    """From this kernel's memory; from a folder also where the kernel is another."""
     where = Server(server.host, server.key, patience=QUICK)
-    lm = mw.load(server.model, remote=where, dtype=torch.float64, cache=tmp_path)
+    lm = mw.load(
+        server.model, remote=where, dtype=torch.float64, cache=tmp_path if folder else None
+    )
     study = mw.Study(lm, PAIRS)
     study.engine.prove()
     job, known = small_chunks(study), len(server.executed)
@@ -398,6 +402,8 @@ def test_a_grid_that_failed_half_way_asks_the_other_half(
     server.fails("arriving", 500)
     with pytest.raises(ServerError, match="refuses the request"):
         job.step()
+    if folder:
+        remote_of(study).forget()
     effect = small_chunks(study).result()
     np.testing.assert_allclose(
         effect.edited, mw.Study(here, PAIRS).sweep("head").edited, rtol=0, atol=TOLERANCE

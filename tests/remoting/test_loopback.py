@@ -216,7 +216,9 @@ def test_what_a_body_prints_is_logged(client: Client) -> None:
 def test_the_same_statuses_as_the_server_has_models(server: Faulty) -> None:
     told = httpx.get(f"{server.host}/status").json()
     (entry,) = told["deployments"].values()
-    assert entry["model_key"] == Client(server).model.to_model_key()
+    client = mw.load(server.model, remote=server.server)
+    assert client.remote is not None
+    assert entry["model_key"] == client.remote.model_key
     assert (entry["application_state"], entry["deployment_level"]) == ("RUNNING", "HOT")
     assert httpx.get(f"{server.host}/ping").json() == "pong"
     assert httpx.get(f"{server.host}/nowhere").status_code == 404

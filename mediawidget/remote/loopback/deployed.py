@@ -40,17 +40,18 @@ class Deployed:
     """The model's modules anew, around the same weights: a trace here and one there are apart.
 
     Attributes:
-        name: what a client names the model by.
-        revision: of a name on the hub.
+        name, revision: what a client names the model by.
         model: as nnsight traces it.
     """
 
-    def __init__(self, lm: LM, name: str) -> None:
-        self.name = name
-        self.revision = (lm.origin or ("", None))[1]
+    def __init__(self, lm: LM, name: str, revision: str | None, place: str) -> None:
+        self.name, self.revision = name, revision
         with lm.lock:
             module = _apart(lm.hf)
-        self._names = {name, *(lm.origin or ())[:1]}
+        # By its folder too, and by where it came from, though it may be saved there otherwise.
+        origin = lm.origin or (place, None)
+        self._known = {(name, revision or "main"), (name, "main"), (_full(place), "main")}
+        self._known.add((_full(origin[0]), origin[1] or "main"))
         usual = getattr(lm.hf.config, "_attn_implementation", None)
         self._to_double = lm.dtype == torch.float64 and usual != "eager"
         # nnsight gives a tokenizer a padding token.
@@ -74,10 +75,9 @@ class Deployed:
             asked = json.loads(key.partition(":")[2])
             name, revision = str(asked["repo_id"]), asked.get("revision")
         except (KeyError, TypeError, ValueError):
-            name, revision = key, self.revision
-        # Also by where it came from, though it may be saved there in another precision.
-        same = Path(name).resolve() in {Path(known).resolve() for known in self._names}
-        if not same or (revision or "main") != (self.revision or "main"):
+            name, revision = key, None
+        asked_for = revision or "main"
+        if not {(name, asked_for), (_full(name), asked_for)} & self._known:
             raise RefusedError(
                 f"Could not deploy this model. {name} ({revision or 'main'}) is not here: this "
                 f"server has {self.name} ({self.revision or 'main'}) alone."
@@ -148,6 +148,10 @@ class Deployed:
             return {name: value for name, value in found if id(value) in marked}
         finally:
             dec()
+
+
+def _full(place: str) -> str:
+    return str(Path(place).resolve())
 
 
 def in_words(error: BaseException) -> str:

@@ -23,7 +23,7 @@ from .deployed import Deployed, in_words
 from .door import Door
 from .frames import Socket
 from .jobs import Job, Line
-from .saved import as_saved, save_without_weights
+from .saved import named, on_hub, save_without_weights
 
 INLINE = 1 << 23
 """Bytes up to which a listener at a websocket is handed a result itself, not its URL."""
@@ -77,8 +77,10 @@ class Loopback:
     Attributes:
         host: where it listens, "http://127.0.0.1:PORT"; "" before it is opened.
         key: as above.
-        model: what a client loads: where ``lm`` came from, if it is saved there in the precision
-            that it has here; else a folder with its config and its tokenizer, and no weights.
+        model: what a client loads: the name of ``lm`` on the hub, if it is the same there; else
+            a folder with its config and its tokenizer, and no weights.
+        name, revision: what it goes by, also in views and files: the same for the same weights in
+            any session.
         requests: every exchange so far, the first one first.
         jobs: id -> job, in the order in which they came.
         executed: the digest of every body that was run, as often as it was.
@@ -109,7 +111,8 @@ class Loopback:
         )
         self.key = _key(key)
         self.host = ""
-        self.model = lm.origin[0] if as_saved(lm) else ""
+        self.model = self.name = lm.origin[0] if on_hub(lm) else ""
+        self.revision = (lm.origin or ("", None))[1]
         self.requests: list[Exchange] = []
         self.jobs: dict[str, Job] = {}
         self.executed: list[str] = []
@@ -135,9 +138,11 @@ class Loopback:
         )
         self._folder = tempfile.TemporaryDirectory(prefix="loopback-")
         if not self.model:
+            served = named(self._lm)
             self.model = str(Path(self._folder.name) / "model")
-            save_without_weights(self._lm, self.model)
-        self._deployed = Deployed(self._lm, self.model)
+            self.name, self.revision = served.name, served.revision
+            save_without_weights(self._lm, self.model, served)
+        self._deployed = Deployed(self._lm, self.name, self.revision, self.model)
         self._line = Line(self._run, self.say, self._delay)
         self._door = Door(self)
         self._thread = threading.Thread(
@@ -177,7 +182,7 @@ class Loopback:
 
     def __repr__(self) -> str:
         where = "closed" if self._closed else self.host or "not opened"
-        return f"Loopback({self.model!r}, {where})"
+        return f"Loopback({self.name or self._lm.name!r}, {where})"
 
     # --- what may be changed about it, in tests -----------------------------------------------
 

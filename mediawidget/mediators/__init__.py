@@ -36,10 +36,11 @@ def register(mediator: Mediator) -> Mediator:
     Example:
         >>> register(Mediator("head_pair", "Two heads", "attn_z", "unit", lambda s: s.n_heads // 2))
     """
+    given: object = mediator
     require(
-        isinstance(mediator, Mediator) and mediator.point in POINTS,
+        isinstance(given, Mediator) and given.point in POINTS,
         "A kind of mediator has a point in the network.",
-        value=mediator,
+        value=given,
         expected="Mediator(name, title, point), its point one of " + ", ".join(POINTS),
         fix="register(Mediator('head_pair', 'Two heads', 'attn_z', 'unit', units))",
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mediawidget.architectures import ARCHITECTURES
 from tests.documents.pages import ROOT
 
 README = re.sub(r"\s+", " ", (ROOT / "README.md").read_text(encoding="utf-8"))
@@ -159,3 +160,11 @@ def test_the_keys_are_those_of_the_page() -> None:
     said = {key: what.replace("`", "") for key, what in said.items()}
     assert keys
     assert said == keys | {"1 2 3": "the direction"}
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/extending/architecture.md"])
+def test_the_architectures_it_names_are_those_that_are_known(page: str) -> None:
+    text = re.sub(r"\s+", " ", (ROOT / page).read_text(encoding="utf-8"))
+    (said,) = re.findall(r"(GPT-2, .*, T5) \(its decoder\)", text)
+    known = {re.sub(r"_(text)$|_", "", key) for key in ARCHITECTURES if "mediawidget" not in key}
+    assert {re.sub(r"[- ]", "", name).lower() for name in said.split(", ")} == known

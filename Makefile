@@ -1,7 +1,7 @@
 # Thin targets over scripts/; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-remote check setup docs docs-serve bench bench-circuits bench-mediators bench-hub model clean
+.PHONY: help demo test test-remote check setup docs docs-serve bench bench-circuits bench-mediators bench-hub model nightly clean
 
 python := sh scripts/with_python.sh
 venv := .venv/bin/python
@@ -62,6 +62,9 @@ bench-hub: setup ## memory and time of kernels on a server of many; needs root f
 
 model: setup ## train the embedded teaching model anew (minutes on a CPU)
 	@$(venv) -m training.train_teaching_model --out mediawidget/models/teaching
+
+nightly: setup ## try the ends of the declared versions; writes docs/support.md (6 GB, pip's index)
+	@$(venv) scripts/support.py
 
 clean: ## remove what was built, and caches
 	@$(python) scripts/clean.py $(if $(ALL),--all)

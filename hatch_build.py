@@ -12,7 +12,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class FrontEndHook(BuildHookInterface):  # type: ignore[misc] # hatchling ships no types
+class FrontEndHook(BuildHookInterface[Any]):
     """Builds js/src into mediawidget/static where that is missing or out of date."""
 
     PLUGIN_NAME = "custom"

@@ -17,7 +17,14 @@ BUILT = (
     "tests/browser/out",
     ".cache/gallery",
 )
-ENVIRONMENTS = (".venv", ".venv-bench", ".venv-remote", "js/node_modules", ".cache")
+ENVIRONMENTS = (
+    ".venv",
+    ".venv-bench",
+    ".venv-remote",
+    ".venv-support",
+    "js/node_modules",
+    ".cache",
+)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ import tomllib
 from fnmatch import fnmatch
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import front_end
 import lock
@@ -131,7 +131,7 @@ def data_files() -> dict[str, Data]:
 
 def licence_of(name: str) -> str:
     """The licence of an installed package, by its own metadata."""
-    told = distribution(name).metadata
+    told: Any = distribution(name).metadata
     if expression := told.get("License-Expression"):
         return str(expression)
     classified = [

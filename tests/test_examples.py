@@ -12,6 +12,15 @@ from mediawidget.loading import TEACHING_MODEL
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.ipynb"))
 
 CLAIMS = {
+    "02_mediation": """
+# Two heads carry it side by side, and what later MLPs make of what they write is the rest.
+alone, both = carried["both heads' routes, added up"], carried["both heads free"]
+whole = carried["both heads and MLPs 3 to 5 free"]
+assert carried["nothing free"] < 0.6 and abs(both - alone) < 0.4 < alone
+assert carried["MLPs 3 to 5 free"] < 0.6 and whole > 2 * both
+assert routes.to_dataframe()["PIE"][1:].sum() < 0.5 * carried["everything free"]
+assert carried["everything free"] < whole - 2
+""",
     "05_circuits": """
 big, of = study.total["TE"] / 4, lambda kind, name: table.loc[name, kind]
 # A chain of three steps, and a head against the answer.

@@ -1,6 +1,7 @@
 """What the set-up relies on: pins for all we name, and stamps that notice a change."""
 
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-NAMED = [*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["dev"]]
+NAMED = [*PROJECT["dependencies"], *chain(*EXTRAS.values())]
 
 
 @pytest.mark.parametrize("requirement", NAMED)

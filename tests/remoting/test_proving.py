@@ -20,6 +20,8 @@ PAIRS = [
     mw.PromptPair("ant bee cat dog eel", "ant owl cat dog eel", "fox", "gnu"),
     mw.PromptPair("hen pig cat zebra jay", "hen pig rat zebra jay", "owl", "kite"),
 ]
+SITE = mw.Site("mlp_out", 2)
+LONGER = mw.PromptPair("ant bee cat dog eel", "ant owl lark cat dog eel", "fox", "gnu")
 FIRST = 2
 """Requests of first contact: the engine's runs, and one of them by the slow road."""
 
@@ -338,8 +340,6 @@ PLAIN: dict[str, Callable[[mw.Study], Any]] = {
     "end": lambda study: logits_of(study.lm, torch.ones(3, study.lm.d_model, dtype=torch.float64)),
     "lens of a metric": mw.lenses.logit_lens,
 }
-SITE = mw.Site("mlp_out", 2)
-LONGER = mw.PromptPair("ant bee cat dog eel", "ant owl lark cat dog eel", "fox", "gnu")
 
 
 @pytest.mark.parametrize("change", [longer, fewer, another])

@@ -28,6 +28,13 @@ const STEPS: Record<string, [number, number]> = {
 };
 const clamp = (at: number, n: number) => Math.max(0, Math.min(n - 1, at));
 
+interface Said {
+  kind?: string;
+  words?: string;
+  ok?: boolean;
+  error?: { message: string; fix: string };
+}
+
 class Designer {
   readonly parts: HTMLElement[];
   /** The cell that is looked at: layer, token. */
@@ -36,6 +43,7 @@ class Designer {
   #sheetFor = "";
   #where = span("mw-where");
   #kept = span("mw-hint");
+  #kernel = h("span", { class: "mw-kernel", role: "status" });
   #keep = button("Keep pair", () => this.#ask({ do: "keep" }));
   #verdict = h("p", { class: "mw-dverdict", role: "status" });
   #fields = h("div", { class: "mw-dinputs", role: "table", "aria-label": "Inputs" });
@@ -64,6 +72,7 @@ class Designer {
         step(1, "Next pair", "›"),
         this.#keep,
         this.#kept,
+        this.#kernel,
       ),
       this.#fields,
       this.#verdict,
@@ -83,8 +92,11 @@ class Designer {
     });
     // An exported page has no kernel: it refuses, and says where the model can be run.
     model.on("msg:custom", (content: unknown) => {
-      const { ok, error } = content as { ok?: boolean; error?: { message: string; fix: string } };
-      if (signal.aborted || ok || !error) return;
+      const { kind, words, ok, error } = content as Said;
+      if (signal.aborted) return;
+      // What a server says meanwhile.
+      if (kind === "waiting") setText(this.#kernel, plain(words ?? "", 80));
+      if (ok || !error) return;
       this.#waiting = false;
       this.#draw();
       this.#say(`${error.message} ${error.fix}`);

@@ -215,3 +215,13 @@ test("a page without a kernel says where the model can be run", () => {
   expect(textOf(".mw-said")).toBe("Not computed in this export. Open it in a notebook.");
   expect(el.querySelector("[data-waiting]")).toBeNull();
 });
+
+test("what a server says meanwhile stands in the top line, as text", () => {
+  const model = render();
+  cells()[0]?.click();
+  model.message({ kind: "waiting", words: "queued, place 3 <b>" });
+  expect(textOf(".mw-kernel")).toBe("queued, place 3 <b>");
+  expect(el.querySelector("[data-waiting]")).not.toBeNull();
+  model.message({ kind: "waiting", words: "" });
+  expect(textOf(".mw-kernel")).toBe("");
+});

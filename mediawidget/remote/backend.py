@@ -15,7 +15,7 @@ from nnsight.schema.response import Status
 from . import trouble
 from .bodies import TooMuchError, decompressed, largest, lies_flat
 from .digests import digest_of
-from .statuses import FETCHING, SENDING, words_of
+from .statuses import AGAIN, FETCHING, SENDING, words_of
 from .wire import Wire
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ class Submitting(RemoteBackend):  # type: ignore[misc]
         """Called by nnsight where the body of a trace ends."""
         remote = self.remote
         with remote.waiting() as stop:
-            remote.statuses.tell(SENDING)
             names = _saved_names(tracer.node)
             digest = digest_of(tracer, remote.whose, self.env)
             saved = remote.kept(digest, names)
@@ -64,6 +63,7 @@ class Submitting(RemoteBackend):  # type: ignore[misc]
                 kept = self.remote.kept(digest, names, again=True) if known is None else None
                 if kept is not None:
                     return kept
+                wire.say(SENDING if known is None else AGAIN)
                 job = known or self._handed_in(wire, tracer, digest)
             try:
                 return self._values(wire, job, digest, names, old=known is not None)
@@ -72,7 +72,6 @@ class Submitting(RemoteBackend):  # type: ignore[misc]
                     raise
                 # What became of it while nobody looked is no answer to who asks now.
                 gone.add(known)
-                wire.say(SENDING)
 
     def _handed_in(self, wire: Wire, tracer: Any, digest: str | None) -> str:
         """The id of a new job."""

@@ -114,6 +114,12 @@ class Server:
         except ValueError:
             return name == "localhost"
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people: "ndif.us", "this machine"."""
+        name = urlsplit(self.host).hostname or self.host
+        return "this machine" if self.near else name.removeprefix("api.")
+
     def __repr__(self) -> str:
         return f"Server({self.host!r})"
 

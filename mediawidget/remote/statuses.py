@@ -22,6 +22,7 @@ _WORDS = {
     "ERROR": "failed",
 }
 SENDING = "being sent"
+AGAIN = "asked for again"
 FETCHING = "the result is coming"
 AWAY = "the server does not answer, trying again"
 BUSY = "the server takes nothing now, trying again"

@@ -75,7 +75,7 @@ class Desk:
         for part in view.parts.values():
             self._actions |= part.actions()
         view.on_msg(self._receive)
-        self._said = Waiting(view, self._study.lm.worker, self._loop)
+        self._said = Waiting(view, self._study.lm, self._loop)
 
     @property
     def _study(self) -> Study:

@@ -7,8 +7,8 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..workers import Worker
-    from ._base import View
+    from ..lm import LM
+    from ._base import Page
 
 SOON = 0.3
 """Seconds that people take for "at once": words that do not last longer are not shown."""
@@ -19,14 +19,14 @@ class Waiting:
 
     Args:
         view: whose page.
-        worker: on which it is waited; None where there is nothing to wait for.
+        lm: which is waited for, if it is on a server.
         loop: the kernel's; without one no page is live.
     """
 
-    def __init__(
-        self, view: View, worker: Worker | None, loop: asyncio.AbstractEventLoop | None
-    ) -> None:
+    def __init__(self, view: Page, lm: LM, loop: asyncio.AbstractEventLoop | None) -> None:
+        worker, remote = lm.worker, lm.remote
         self._view, self._loop = view, loop
+        self._place = "" if remote is None else f" on {remote.server.place}"
         self._words = self._told = ""
         self._timer: asyncio.TimerHandle | None = None
         self._thread = threading.get_ident()
@@ -60,7 +60,8 @@ class Waiting:
             self._timer = None
         if self._words != self._told:
             self._told = self._words
-            self._view.send({"kind": "waiting", "words": self._words})
+            where = self._place if self._words == "running" else ""
+            self._view.send({"kind": "waiting", "words": self._words + where})
 
 
 def _nothing() -> None:

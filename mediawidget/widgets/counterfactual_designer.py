@@ -23,6 +23,7 @@ from ..workers import beside
 from ._base import Page, front_end
 from ._designing import SIDES, pair_payload, said_by, static_html, tokens_of
 from ._parts import Written
+from ._waiting import Waiting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +66,7 @@ class CounterfactualDesigner(Page):
         MediationError: hypotheses that no pair tells apart, a mediator that has heads.
 
     Example:
-        >>> CounterfactualDesigner(
+        >>> mw.CounterfactualDesigner(
         ...     mw.models.lookback(), mw.abstraction.lookback_hypotheses(),
         ...     mw.models.lookback_prompt)
     """
@@ -102,6 +103,7 @@ class CounterfactualDesigner(Page):
         super().__init__()
         self.go(0)
         self.on_msg(self._receive)
+        self._said = Waiting(self, self._lm, self._loop)
 
     # --- what may be done from Python too --------------------------------------------------------
 
@@ -217,6 +219,13 @@ class CounterfactualDesigner(Page):
         return pd.DataFrame(rows)
 
     # --- the page --------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Draw no more; what was run stays readable."""
+        # It is closed also where it could not be made.
+        if hasattr(self, "_said"):
+            self._said.close()
+        super().close()
 
     def _receive(self, _widget: object, content: object, _buffers: object) -> None:
         """Any thread: queue the request on the kernel's loop; without one, do it now."""

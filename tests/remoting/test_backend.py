@@ -74,7 +74,7 @@ def test_a_study_on_a_server_has_the_numbers_of_one_here(server: Faulty) -> None
     gap = abs(here.intervene(question).edited - far.intervene(question).edited).max()
     assert gap < 1e-9
     # A job outlives any connection, so none is held open.
-    assert routes(server) == {"request", "response", "result"}
+    assert routes(server) == {"status", "request", "response", "result"}
     assert len(server.executed) == len(set(server.executed)) == posted(server)
 
 

@@ -249,7 +249,11 @@ def test_a_server_that_is_away_for_long_keeps_the_job(
     assert "asked for by its id" in caught.value.fix
     assert remote_of(study).jobs == (caught.value.job,)
     server.heals()
+    heard: list[str] = []
+    remove = remote_of(study).listen(heard.append)
     asked(study, want)
+    remove()
+    assert heard[0] == "asked for again"
     assert len(server.executed) == 1
 
 

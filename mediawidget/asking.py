@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .checks import Edits, check_runs, proofs, with_checks
+from .checks import Edits, check_runs, proofs, read_by, with_checks
 from .edits import Edit
 from .effects import Effect
 from .engine import Engine
@@ -59,7 +59,7 @@ class Asked:
         """What ``runs`` and ``checks`` came to; no numbers where a check failed."""
         effect = self.unproven(engine, contrast, metric, outcomes)
         proven = proofs(engine, effect, outcomes, self.cells, self.freezes)
-        return with_checks(effect, outcomes, proven)
+        return with_checks(effect, outcomes, proven, read_by(engine.lm))
 
     def unproven(
         self, engine: Engine, contrast: Contrast, metric: Metric, outcomes: Outcomes

@@ -21,7 +21,7 @@ from .precision import tolerance
 from .runs import Freeze, Run
 from .sites import Site
 from .turns import Hurried
-from .validity import Check, fired, premises
+from .validity import Check, Read, fired, premises
 
 Array = NDArray[np.float64]
 Edits = Mapping[Site, Edit]
@@ -56,12 +56,19 @@ def proofs(
     return [*engine_checks(engine, cells, outcomes), *plain]
 
 
-def with_checks(effect: Effect, outcomes: Outcomes, proven: Sequence[Check]) -> Effect:
+def read_by(model: object) -> Read:
+    """What a model reads, as people call it."""
+    return "prompt" if as_network(model) is None else "input"
+
+
+def with_checks(
+    effect: Effect, outcomes: Outcomes, proven: Sequence[Check], read: Read = "prompt"
+) -> Effect:
     """The effect with all its checks; without its numbers where the engine failed one."""
     n_runs = 2 * int((effect.status != Status.IMPOSSIBLE).sum())
     moved = fired(outcomes.fired[:n_runs], outcomes.implied[:n_runs])
     checks = (
-        *premises(effect.bases, effect.metric.over(effect.columns)),
+        *premises(effect.bases, effect.metric.over(effect.columns), read),
         moved,
         *broken(effect, "the model overflows there, or a token has nothing left to attend to"),
         *proven,
@@ -212,7 +219,8 @@ def engine_checks(engine: Engine, cells: Sequence[Edits], outcomes: Outcomes) ->
     where = "the residual stream after the last layer" if last else where
     where = where if cut.mediator == "residual" else f"the whole of {named(cut)}"
     deed = f"Patching {where}"
-    return [same, agreement("full cut", deed, "the other prompt's logits", cut_gap, allowed)]
+    result = f"the other {read_by(engine.lm)}'s logits"
+    return [same, agreement("full cut", deed, result, cut_gap, allowed)]
 
 
 def agreement(name: str, deed: str, result: str, gap: float, allowed: float) -> Check:

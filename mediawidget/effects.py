@@ -21,7 +21,7 @@ from .metrics import BASE_COLUMNS, LogitDiff, Metric, SavedFunction, refuse_no_m
 from .sites import Site
 from .statistics import refuse_no_names
 from .status import SHOWN, Status
-from .validity import PREMISES, Check, premises
+from .validity import PREMISES, Check, premises, read_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -324,7 +324,8 @@ class Effect(Samples, Scales, Diagnostics):
         if not self.checks:
             return ()
         others = (check for check in self.checks if check.name not in PREMISES)
-        return (*premises(bases, metric.over(self.columns)), *others)
+        read = read_in(self.checks)
+        return (*premises(bases, metric.over(self.columns), read), *others)
 
     def _facts(self, at: Sequence[int]) -> dict[str, Any]:
         """The facts, with the prompts of some of the pairs, if they are the prompts of all."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .asking import Asked
-from .checks import proofs, with_checks
+from .checks import proofs, read_by, with_checks
 from .edits import Edit, Patch, Values, as_edit
 from .edits.base import Base
 from .effects import Effect, Status
@@ -70,7 +70,7 @@ class Study(Logbook, Estimates):
             the value, what was expected and the fix.
 
     Example:
-        >>> study = Study(lm, pair)
+        >>> study = mw.Study(lm, pair)
         >>> study.sweep("head")["PIE"].shape
         (6, 4)
     """
@@ -293,7 +293,7 @@ class Study(Logbook, Estimates):
                 check.ok is not False or check.name == "precision" for check in proven
             ):
                 self._proven[kinds] = proven
-        effect = with_checks(effect, outcomes, proven)
+        effect = with_checks(effect, outcomes, proven, read_by(self.lm))
         entry = Intervention(edits, effect, next_tokens(self.lm, outcomes), held)
         self.history.add(entry)
         self._last = effect
@@ -404,7 +404,9 @@ class Study(Logbook, Estimates):
                 edited=np.full_like(bases, np.nan),
                 status=np.array(Status.NOT_RUN, dtype=np.uint8),
                 metric=self._metric,
-                checks=tuple(premises(bases, self._metric.over(self.engine.columns))),
+                checks=tuple(
+                    premises(bases, self._metric.over(self.engine.columns), read_by(self.lm))
+                ),
                 columns=self.engine.columns,
                 clusters=clusters_of(self.contrast),
                 groups=groups_of(self.contrast),

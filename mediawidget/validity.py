@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,9 @@ from numpy.typing import NDArray
 from .metrics import ANSWER, WRONG, Metric
 
 Array = NDArray[np.float64]
+
+Read = Literal["prompt", "input"]
+"""What is read: a text, or the numbers of another network."""
 
 NEAR_ZERO = 1e-6
 """A total effect below this share of the two base values' size cannot be normalised by."""
@@ -34,21 +39,28 @@ def too_near_zero(y11: float, y00: float) -> bool:
     return not abs(y11 - y00) > NEAR_ZERO * max(1.0, abs(y11), abs(y00))
 
 
-def premises(bases: Array, metric: Metric) -> list[Check]:
+def read_in(checks: Iterable[Check]) -> Read:
+    """What the model reads of which these checks speak."""
+    first = (check.words for check in checks if check.name == PREMISES[0])
+    return "input" if any(" clean input" in words for words in first) else "prompt"
+
+
+def premises(bases: Array, metric: Metric, read: Read = "prompt") -> list[Check]:
     """Whether the prompts do what the question takes for granted.
 
     Args:
         bases: (pair, 2, 3), what the clean and the corrupt prompt kept; NaN where not run.
         metric: whose total effect is looked at.
+        read: what the model reads.
     """
     ran = bases[~np.isnan(bases).any(axis=(1, 2))]
     if not len(ran):
         return [Check(name, None, "Nothing was run.") for name in PREMISES]
     prefers = ran[:, 0, ANSWER] > ran[:, 0, WRONG]
     n, right = len(ran), int(prefers.sum())
-    who = f"{right} of {n} clean prompts prefer"
+    who = f"{right} of {n} clean {read}s prefer"
     if len(bases) == 1:
-        who = "The clean prompt " + ("prefers" if right else "does not prefer")
+        who = f"The clean {read} " + ("prefers" if right else "does not prefer")
     y11, y00 = (float(value) for value in metric(ran).mean(axis=0))
     small = too_near_zero(y11, y00)
     words = f"The total effect is {y11 - y00:+.3g} {metric.unit}".replace("-", "\N{MINUS SIGN}")

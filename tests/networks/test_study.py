@@ -46,6 +46,18 @@ def test_a_sweep_is_its_cells_and_every_check_holds(kind: str) -> None:
 PROOFS = ("edit fired", "self-patch", "full cut", "plain forward")
 
 
+def test_checks_speak_of_inputs_for_there_are_no_prompts() -> None:
+    study, _ = asked("cnn")
+    study = mw.Study(study.lm, study.contrast)
+    found = [study.total, study.sweep("layer"), study.intervene(mw.Site("layer", 0))]
+    study.metric = mw.LogProb()
+    found += [study.total, found[1].rescore(mw.LogProb())]
+    for effect in found:
+        words = {check.name: check.words for check in effect.checks}
+        assert " clean input" in words["clean answer"]
+        assert not any("prompt" in one for one in words.values())
+
+
 def test_the_full_cut_is_found_where_there_is_one() -> None:
     found = {kind: engine_of(asked(kind)[0]).network.full_cut for kind in KINDS}
     # In the residual net the first convolutions are bypassed; states are no single point.

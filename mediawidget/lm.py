@@ -94,10 +94,11 @@ class LM(Capabilities):
     ) -> None:
         if tokenizer is None:
             raise MediationError(
-                "A model comes with its tokenizer.",
-                value="tokenizer=None",
-                expected="the tokenizer the model was trained with",
-                fix="load(model, tokenizer=AutoTokenizer.from_pretrained(...))",
+                "A language model comes with its tokenizer, any other network with its points.",
+                value=f"a {type(module).__name__}, tokenizer=None, points=None",
+                expected="the tokenizer the model was trained with, or the modules to mediate",
+                fix="load(model, tokenizer=AutoTokenizer.from_pretrained(...)), or of a network "
+                "that reads no text load(module, points={'first': 'conv1'})",
             )
         require(
             callable(tokenizer) and hasattr(tokenizer, "decode"),

@@ -154,6 +154,14 @@ def test_loading(case: str) -> None:
         LOADS[case]()
 
 
+def test_a_module_alone_is_told_of_both_ways() -> None:
+    with pytest.raises(mw.MediationError) as raised:
+        mw.load(Unruly())
+    assert "tokenizer=" in raised.value.fix
+    assert "points=" in raised.value.fix
+    assert "Unruly" in raised.value.value
+
+
 @pytest.mark.parametrize("case", STUDIES)
 def test_studies(case: str) -> None:
     with pytest.raises(mw.MediationError):

@@ -103,8 +103,9 @@ def completeness(  # noqa: PLR0913 - all but the first two are named
 ) -> Completeness:
     """Take sets of nodes out of the circuit and out of the network, and compare.
 
-    K is empty, each class of nodes, the given sets, random sets (each node with chance 1/2), and
-    what a greedy search comes to: every step adds the node that makes the incompleteness largest.
+    K is empty, each class of nodes, the given sets, random sets (each node with chance 1/2; none
+    empty, no two alike), and what a greedy search comes to: every step adds the node that makes the
+    incompleteness largest.
     All candidates of a step are one experiment, and so is everything before the search.
 
     Args:
@@ -112,7 +113,7 @@ def completeness(  # noqa: PLR0913 - all but the first two are named
         circuit: its nodes, with ``classes`` where K is to be one of them.
         sets: further sets K of its nodes.
         greedy: how many nodes the greedy search takes out; 0 for none.
-        random: how many random sets.
+        random: how many random sets; all there are, 2^n - 1 of n nodes, where that is fewer.
         seed: of their draw.
         ablation: what is set outside, as ``NodeValues`` has it.
         over: the kinds of component that are candidates.
@@ -157,11 +158,23 @@ def _chosen(
         members = (node for node in circuit.ordered if circuit.classes.get(node) == name)
         chosen.append(("class", name, frozenset(members)))
     chosen += [("given", "", frozenset(one)) for one in sets]
-    rng, nodes = np.random.default_rng(seed), circuit.ordered
-    for _ in range(random):
-        drawn = np.flatnonzero(rng.random(len(nodes)) < 0.5)
-        chosen.append(("random", "", frozenset(nodes[i] for i in drawn)))
+    chosen += [("random", "", one) for one in _drawn(circuit.ordered, random, seed)]
     return chosen
+
+
+def _drawn(nodes: Sequence[Site], n: int, seed: int) -> list[NodeSet]:
+    """Sets of nodes at random, each node with chance 1/2: none empty, no two alike."""
+    rng, most = np.random.default_rng(seed), 2 ** len(nodes) - 1
+    found: dict[NodeSet, None] = {}
+    if n >= most:
+        # All there are: the last ones would be waited for.
+        masks = (rng.permutation(most) + 1).tolist() if most else []
+        return [frozenset(one for i, one in enumerate(nodes) if mask >> i & 1) for mask in masks]
+    while len(found) < n:
+        drawn = np.flatnonzero(rng.random(len(nodes)) < 0.5)
+        if len(drawn):
+            found[frozenset(nodes[i] for i in drawn)] = None
+    return list(found)
 
 
 def _both(values: CircuitValues, circuit: Circuit, sets: Sequence[NodeSet]) -> tuple[Array, Array]:

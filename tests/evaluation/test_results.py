@@ -93,6 +93,18 @@ def test_completeness_compares_the_same_sets(ioi: mw.Study, found: mw.Circuit) -
     assert again.sets[3:6] == result.sets[4:7]  # the same seed draws the same sets
 
 
+@pytest.mark.parametrize("asked", [0, 4, 6, 7, 50])
+def test_random_sets_are_distinct_and_none_is_empty(ioi: mw.Study, asked: int) -> None:
+    """Three nodes have seven sets that are not empty; more cannot be drawn."""
+    circuit = mw.Circuit(HEADS[:3])
+    result = ev.completeness(ioi, circuit, random=asked, greedy=0, over=("head",))
+    drawn = [k for k, kind in zip(result.sets, result.kinds, strict=True) if kind == "random"]
+    assert len(drawn) == min(asked, 7) == len(set(drawn))
+    assert all(drawn)
+    again = ev.completeness(ioi, circuit, random=asked, greedy=0, over=("head",))
+    assert again.sets == result.sets
+
+
 def test_what_is_taken_out_takes_its_edges() -> None:
     wiring = study().lm.wiring
     nodes = [mw.Site("head", 0, head=1), mw.Site("head", 1, head=0), mw.Site("mlp_out", 1)]

@@ -132,8 +132,7 @@ def neuron_masks(
         progress: whether to show a bar.
         options: ``Options``; a full mask costs 0.1 nats by default, and the rate is 0.1.
 
-    Source: differential binary masking (De Cao et al. 2020), as it is held beside rotations since
-    Geiger et al. 2023.
+    Source: differential binary masking (De Cao et al. 2020).
     """
     return neuron_masks_job(study, site, **options).result(progress)
 

@@ -2,7 +2,8 @@
 
     python docs/pictures/explorer.py
 
-writes explorer.svg beside this file: what `view.snapshot` draws of the view as it is.
+writes explorer.png beside this file, what `view.snapshot` draws of the view as it is, and
+explorer.svg, the same as text. The README shows the first: it is as wide in every browser's fonts.
 """
 
 from __future__ import annotations
@@ -29,4 +30,6 @@ def explorer() -> mw.Explorer:
 
 
 if __name__ == "__main__":
-    explorer().snapshot(Path(__file__).with_suffix(".svg"))
+    view = explorer()
+    for ending in (".svg", ".png"):
+        view.snapshot(Path(__file__).with_suffix(ending))

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 import runpy
+import struct
+import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mediawidget.architectures import ARCHITECTURES
 from tests.documents.pages import ROOT
@@ -49,13 +53,41 @@ def test_the_picture_is_what_its_script_makes(script: str, tmp_path: Path) -> No
     path = tmp_path / "picture.svg"
     view.snapshot(path)
     kept = (PICTURES / script).with_suffix(".svg")
-    assert kept.stat().st_size < 150_000
     made, there = (one.read_text(encoding="utf-8") for one in (path, kept))
     assert VERSION.sub("", made) == VERSION.sub("", there), f"run python docs/pictures/{script}"
+    view.snapshot(tmp_path / "picture.png")
+    shown = kept.with_suffix(".png")
+    assert shown.stat().st_size < 150_000
+    new, old = pixels(tmp_path / "picture.png"), pixels(shown)
+    assert new.shape == old.shape
+    # Letters are drawn in the fonts that a machine has.
+    assert (abs(new.astype(int) - old) > 48).any(axis=2).mean() < 0.02
+
+
+def pixels(path: Path) -> NDArray[np.uint8]:
+    """The pixels of a picture, as `view.snapshot` packs them: (row, column, colour)."""
+    data, at, packed = path.read_bytes(), 8, b""
+    width, height, *layout = struct.unpack(">IIBBBBB", data[16:29])
+    assert layout == [8, 2, 0, 0, 0]
+    while at < len(data):
+        (length,) = struct.unpack(">I", data[at : at + 4])
+        packed += data[at + 8 : at + 8 + length] if data[at + 4 : at + 8] == b"IDAT" else b""
+        at += 12 + length
+    lines = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(height, 1 + 3 * width)
+    assert not lines[:, 0].any()
+    return lines[:, 1:].reshape(height, width, 3)
+
+
+def test_a_picture_that_shows_something_else_is_told(tmp_path: Path) -> None:
+    view = runpy.run_path(str(PICTURES / "explorer.py"))["explorer"]()
+    view.direction = "break"
+    view.snapshot(tmp_path / "picture.png")
+    new, old = pixels(tmp_path / "picture.png"), pixels(PICTURES / "explorer.png")
+    assert new.shape != old.shape or (abs(new.astype(int) - old) > 48).any(axis=2).mean() > 0.02
 
 
 def test_what_is_said_of_the_picture_is_in_it() -> None:
-    (said,) = re.findall(r"!\[([^\]]*)\]\(docs/pictures/explorer\.svg\)", README)
+    (said,) = re.findall(r"!\[([^\]]*)\]\(docs/pictures/explorer\.png\)", README)
     text = (PICTURES / "explorer.svg").read_text(encoding="utf-8")
     together, *single = re.findall(r"(\d+)%", said)
     assert f"{together}% of the total effect" in text

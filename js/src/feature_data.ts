@@ -120,7 +120,7 @@ export function featureScale(store: Store, view: View, grid: Features): number {
   let most = 0;
   grid.status.forEach((status, index) => {
     const value = Math.abs(valueAt(store, view, grid, index));
-    if (shown(status) && value > most) most = value;
+    if (shown(status) && status !== Status.ImpliedZero && value > most) most = value;
   });
   return roundUp(most);
 }

@@ -97,6 +97,16 @@ test("cells have states, names that begin with the label, and bars for codes", (
   );
 });
 
+test("a zero by construction is quiet, however it was rounded", () => {
+  const nan = Number.NaN;
+  shown({
+    y01: unaligned(Float32Array.from([nan, nan, nan, nan, 1e-7, nan, nan, nan, nan])),
+    status: unaligned(Uint8Array.from([0, 0, 0, 0, 3, 0, 0, 0, 0])),
+  });
+  expect(at(4).dataset.state).toBe("zero");
+  expect(Number(at(4).style.getPropertyValue("--v"))).toBe(0);
+});
+
 test("hostile tokens are text", () => {
   shown();
   expect(el.querySelector("img")).toBeNull();

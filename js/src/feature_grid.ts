@@ -153,7 +153,8 @@ class FeatureView {
     const text = state === "zero" ? "·" : visible ? cellText(store, view, value) : "";
     return {
       state,
-      share: visible ? (value * blue) / this.#scale : 0,
+      // A zero by construction is none after rounding: where no cell was run it would be the largest.
+      share: visible && state !== "zero" ? (value * blue) / this.#scale : 0,
       text,
       get name() {
         return nameOf(store, view, grid, index);

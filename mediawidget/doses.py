@@ -95,7 +95,7 @@ class DoseCurve:
 def dose_curve(
     study: Study,
     sites: Site | Sequence[Site],
-    alphas: Sequence[float] = DOSES,
+    alphas: Sequence[float] | Array = DOSES,
     *,
     progress: bool = True,
 ) -> DoseCurve:

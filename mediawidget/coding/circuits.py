@@ -20,9 +20,17 @@ if TYPE_CHECKING:
     from ..study import Study
 
 _SAID = {"patch": "as on the corrupt prompt", "zero": "zero", "mean": "their mean"}
+_KINDS = {"head": "heads", "mlp_out": "MLPs"}
 
 
-def circuit_script(study: Study, circuit: Circuit, mode: str, edit: Edit, model: str | None) -> str:
+def circuit_script(
+    study: Study,
+    circuit: Circuit,
+    mode: str,
+    edit: Edit,
+    model: str | None,
+    over: Sequence[str] = NODES,
+) -> str:
     """A script that prints m(C) and m(M), means over pairs, and has no result in it.
 
     Args:
@@ -31,6 +39,7 @@ def circuit_script(study: Study, circuit: Circuit, mode: str, edit: Edit, model:
         mode: "node"; edges need the residual stream of every reader taken apart.
         edit: what all else is set to: Patch(), Zero(), Mean() or Mean("corrupt").
         model: the name or folder to load from; default, where it was loaded from.
+        over: the kinds of component that are ablated; others are always computed.
 
     Raises:
         MediationError: what no script is written for.
@@ -48,12 +57,12 @@ def circuit_script(study: Study, circuit: Circuit, mode: str, edit: Edit, model:
     how = readings_of(study.token_pairs, study.metric)
     if how.forced:
         raise cannot("answers of several tokens", study.contrast.name, "answers of one token")
-    places = _places(study, edit)
+    places = _places(study, edit, over)
     parts = [
-        _head(circuit, edit),
+        _head(circuit, edit, over),
         loading(study.lm, model, eager=False),
         pairs(study, how),
-        _outside(study.lm, circuit, places),
+        _outside(study.lm, circuit, places, over),
         _looking(study.lm, places) if source else [],
         _running(study.lm, places, how, source=source),
         reading_lines(how),
@@ -74,44 +83,47 @@ def _source(edit: Edit) -> str:
     raise cannot("this ablation", repr(edit), "'resample', 'zero' or 'mean'")
 
 
-def _places(study: Study, edit: Edit) -> dict[str, str]:
-    """Per kind of component the tensor that holds it in a layer."""
+def _places(study: Study, edit: Edit, over: Sequence[str]) -> dict[str, str]:
+    """Per kind of component that is looked at the tensor that holds it in a layer; heads always."""
     lm = study.lm
     if lm.paths.flat_mlp:
         raise cannot("an MLP that reads all prompts as one", lm.name, "another model")
     found = {}
     for kind in NODES:
-        if lm.has(mediator_named(kind)):
+        if lm.has(mediator_named(kind)) and (kind == "head" or kind in over):
             site = Site(kind, 0, head=0) if kind == "head" else Site(kind, 0)
             (spot,) = spots_of({site: edit}, lm, [1], [{}])
             found[kind] = spot.place.replace(f"{lm.paths.blocks}[0]", f"{lm.paths.blocks}[layer]")
     return found
 
 
-def _head(circuit: Circuit, edit: Edit) -> list[str]:
+def _head(circuit: Circuit, edit: Edit, over: Sequence[str]) -> list[str]:
     n = len(circuit.nodes)
     said = _SAID.get(edit.kind, edit.kind)
+    others = " and ".join(_KINDS[kind] for kind in over)
     return [
-        f"# m(C): {n} node{'s' * (n != 1)} computed, all others set to {said}, in nnsight 0.8.",
+        f"# m(C): {n} node{'s' * (n != 1)} computed, in nnsight 0.8.",
+        f"# All other {others} are set to {said}.",
         "import torch",
         "from nnsight import NNsight",
         "from transformers import AutoModelForCausalLM, AutoTokenizer",
     ]
 
 
-def _outside(lm: LM, circuit: Circuit, places: dict[str, str]) -> list[str]:
+def _outside(lm: LM, circuit: Circuit, places: dict[str, str], over: Sequence[str]) -> list[str]:
     """What is ablated, by layer."""
     layers = range(lm.n_layers)
     kept = {(node.mediator, node.layer, node.head) for node in circuit.nodes}
     rows = []
     for layer in layers:
         heads = [h for h in range(lm.n_heads) if ("head", layer, h) not in kept]
+        heads = heads if "head" in over else []
         rows.append(f"    {heads},")
-    lines = ["# Per layer the heads that are not in the circuit.", "heads = [", *rows, "]"]
+    lines = ["# Per layer the heads that are ablated.", "heads = [", *rows, "]"]
     lines += [f"width = {lm.d_head}  # of a head"]
     if "mlp_out" in places:
         mlps = [layer for layer in layers if ("mlp_out", layer, None) not in kept]
-        lines += [f"mlps = {mlps}  # not in the circuit"]
+        lines += [f"mlps = {mlps}  # ablated"]
     return lines
 
 

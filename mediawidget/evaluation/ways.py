@@ -42,12 +42,17 @@ def values_of(
         )
         return values
     if any(circuit.edges is not None for circuit in circuits):
-        require(
-            tuple(over) == NODES,
-            "Of a circuit of edges all edges are candidates.",
-            value=f"over={over!r}",
-            expected="no over, or a circuit of nodes",
-            fix="mw.Circuit(circuit.nodes) has all edges between its nodes",
-        )
+        refuse_kinds_among_edges(over)
         return EdgeValues(study, ablation)
     return NodeValues(study, ablation, over)
+
+
+def refuse_kinds_among_edges(over: Sequence[str]) -> None:
+    """Raise where edges are told apart and some kinds of component are to be no candidates."""
+    require(
+        tuple(over) == NODES,
+        "Of a circuit of edges all edges are candidates.",
+        value=f"over={over!r}",
+        expected="no over, or a circuit of nodes",
+        fix="mw.Circuit(circuit.nodes) has all edges between its nodes",
+    )

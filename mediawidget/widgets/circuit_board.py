@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..circuit import Circuit
+from ..circuit import NODES, Circuit
 from ..errors import MediationError, require
 from ..evaluation import known
 from ..evaluation.values import Ablation
@@ -45,19 +45,24 @@ class CircuitBoard(Page):
             ``{Edge: number}``, the effect of a sweep. They give edges width and colour, and a
             slider that chooses the n strongest.
         ablation: what is set outside the circuit, as in ``mw.evaluation.EdgeValues``.
+        over: the kinds of component that a circuit may leave out, as in ``mw.evaluation``; with
+            ("head",) MLPs are always recomputed, and only node mode is left.
         mode: "edge" (single connections are kept or ablated) or "node" (whole heads and MLPs).
-            A model whose edges cannot be told apart is shown in node mode, and the board says so.
+            Default: node mode for a circuit of nodes without edges, else edge mode. A model whose
+            edges cannot be told apart is shown in node mode, and the board says so.
 
     Attributes:
         sizes: the scores in order of strength; None without.
         note: why it is not in the mode that was asked for; empty where it is.
 
     Raises:
-        MediationError: a circuit or scores of another network, an ablation that there is not.
+        MediationError: a circuit or scores of another network, an ablation or kinds that there
+            are not, nodes of a kind that is not in ``over``.
 
     Example:
-        >>> board = mw.CircuitBoard(study, scores=mw.search.eap(study))
-        >>> board.circuit = mw.search.eap(study).circuit(40)
+        >>> scores = mw.search.eap(study)
+        >>> board = mw.CircuitBoard(study, scores=scores)
+        >>> board.circuit = scores.circuit(40)
         >>> board.result.normalized
     """
 
@@ -76,17 +81,18 @@ class CircuitBoard(Page):
         *,
         scores: Any = None,
         ablation: Ablation = "resample",
-        mode: Mode = "edge",
+        over: Sequence[str] = NODES,
+        mode: Mode | None = None,
     ) -> None:
         self.study = _as_study(study)
         self._writing = False
         self.parts: dict[str, Any] = {}
         self.note = ""
-        self._worth = Worth(study, ablation)
+        self._worth = Worth(study, ablation, over)
         self._overlay: Circuit | None = None
         self.sizes = None if scores is None else Sizes(scores, study.lm.wiring)
         first = refuse_strange(Circuit() if circuit is None else circuit, study.lm.wiring)
-        mode = self._possible(mode)
+        mode = self._possible(self._worth.fitting(first) if mode is None else mode)
         self._steps = Steps(in_mode(first, mode), mode)
         self._spare = Spare(self._run_later, self._write_late)
         self._following: Following | None = None
@@ -121,6 +127,11 @@ class CircuitBoard(Page):
         self.change(self.circuit, mode)
 
     @property
+    def over(self) -> tuple[str, ...]:
+        """The kinds of component that a circuit may leave out."""
+        return self._worth.over
+
+    @property
     def scores(self) -> Any:
         """What gives edges their width and the slider its order; None without."""
         return None if self.sizes is None else self.sizes.scores
@@ -143,7 +154,7 @@ class CircuitBoard(Page):
         if found is not None:
             refuse_strange(found, self.study.lm.wiring)
         self._overlay = found
-        self.write("network", network_payload(self.study, found))
+        self.write("network", network_payload(self.study, found, self.over))
         self._write_graph()
 
     # --- what can be done -----------------------------------------------------------------------
@@ -260,7 +271,9 @@ class CircuitBoard(Page):
         """
         from ..coding.circuits import circuit_script
 
-        return circuit_script(self.study, self.circuit, self.mode, self._worth.edit, model)
+        return circuit_script(
+            self.study, self.circuit, self.mode, self._worth.edit, model, self.over
+        )
 
     def close(self) -> None:
         """Let go of the study and of the page."""
@@ -339,7 +352,7 @@ class CircuitBoard(Page):
         self.write("graph", {**told, **self._state(), "following": following, "numbers": None})
 
     def _write_all(self) -> None:
-        self.write("network", network_payload(self.study, self._overlay))
+        self.write("network", network_payload(self.study, self._overlay, self.over))
         self._write_graph()
         self._write_curve()
         self._write_selected()

@@ -15,6 +15,7 @@ import torch
 import traitlets
 
 import mediawidget as mw
+from mediawidget.circuit import NODES
 from mediawidget.evaluation import EdgeValues, NodeValues, Rest, faithfulness
 from mediawidget.widgets.boards.graph import in_mode, links, with_or_without
 from tests.small_models import random_model, tokenizer_of
@@ -26,7 +27,7 @@ THREE = mw.Circuit([HEAD, LATE, MLP], name="three")
 
 @pytest.fixture
 def board(study: mw.Study) -> mw.CircuitBoard:
-    return mw.CircuitBoard(study, THREE)
+    return mw.CircuitBoard(study, THREE, mode="edge")
 
 
 def page_of(board: mw.CircuitBoard, monkeypatch: pytest.MonkeyPatch) -> Page:
@@ -123,12 +124,57 @@ def test_an_edge_is_taken_out_by_its_name_and_put_back(
 
 
 def test_a_denominator_that_may_be_nothing_is_refused_in_words(several: mw.Study) -> None:
-    board = mw.CircuitBoard(several, THREE)
+    board = mw.CircuitBoard(several, THREE, mode="edge")
     result, numbers = board.result, board.graph["numbers"]
     assert (result.normalized, result.interval, numbers["f"]) == (None, None, None)
     assert "m(M) - m(empty)" in numbers["refused"]
     without = EdgeValues(several)([with_or_without(THREE, HEAD, several.lm.wiring)]).mean()
     assert result.change(HEAD) == pytest.approx(without - numbers["kept"], abs=1e-5)
+
+
+def test_a_board_opens_in_the_mode_that_the_circuit_is_evaluated_in(several: mw.Study) -> None:
+    edges = [link.edge for link in links(THREE, several.lm.wiring)]
+    for circuit, mode in ((THREE, "node"), (mw.Circuit([], edges), "edge"), (None, "edge")):
+        board = mw.CircuitBoard(several, circuit)
+        assert (board.mode, board.note) == (mode, "")
+        if circuit is not None:
+            told = faithfulness(several, circuit)
+            assert told.terms == board.result.faithfulness.terms
+            assert board.result.faithfulness.kept == pytest.approx(told.kept)
+
+
+def test_what_is_no_candidate_is_always_computed(
+    several: mw.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads = mw.Circuit([HEAD, LATE])
+    for over, own in ((("head",), heads), ("mlp_out", mw.Circuit([MLP]))):
+        board = mw.CircuitBoard(several, own, over=over)
+        told, found = faithfulness(several, own, over=over), board.result.faithfulness
+        for name in ("kept", "model", "empty"):
+            assert getattr(found, name) == pytest.approx(getattr(told, name))
+        assert found.terms == told.terms
+        assert f"over {board.over[0]};" in board.graph["numbers"]["terms"]
+        assert board.result.of[0] == len(NodeValues(several, over=over).candidates)
+    everything = mw.CircuitBoard(several, heads).result.faithfulness
+    board = mw.CircuitBoard(several, heads, over=("head",))
+    assert abs(everything.kept - board.result.faithfulness.kept).max() > 1e-3
+    assert (board.network["heads"], board.network["mlps"]) == (several.lm.n_heads, False)
+    page = page_of(board, monkeypatch)
+    refused = page.ask("set", items=[{"id": "mlp2", "on": True}])
+    assert "no candidates" in refused["error"]["message"]
+    assert board.circuit == heads
+    assert "all edges are candidates" in page.ask("mode", mode="edge")["error"]["message"]
+    page.ask("set", items=[{"id": "L0H0", "on": True}])
+    assert board.circuit.nodes == {HEAD, LATE, mw.Site("head", 0, head=0)}
+
+
+def test_a_board_of_some_kinds_says_why_it_shows_no_edges(several: mw.Study) -> None:
+    assert mw.CircuitBoard(several, over=("head",)).note == ""
+    board = mw.CircuitBoard(several, over=("head",), mode="edge")
+    assert board.mode == "node"
+    assert "all edges are candidates" in board.note
+    every = mw.CircuitBoard(several, over=("mlp_out", "head"), mode="edge")
+    assert (every.mode, every.note) == ("edge", "")
 
 
 # --- steps ----------------------------------------------------------------------------------------
@@ -300,11 +346,19 @@ def test_the_code_prints_what_node_mode_evaluates(tmp_path: Path) -> None:
     lm = mw.load()
     study = mw.Study(lm, mw.tasks.ioi(lm, n=3))
     circuit = mw.Circuit([mw.Site("head", 0, head=1), mw.Site("head", 3, head=1), MLP])
-    for ablation in ("resample", "mean", "zero"):
-        board = mw.CircuitBoard(study, circuit, mode="node", ablation=ablation)
-        ends = faithfulness(study, circuit, ablation).normalized_ci()
+    heads, mlp = mw.Circuit([one for one in circuit.ordered if one != MLP]), mw.Circuit([MLP])
+    for ablation, over, own in (
+        ("resample", NODES, circuit),
+        ("mean", NODES, circuit),
+        ("zero", NODES, circuit),
+        ("resample", ("head",), heads),
+        ("zero", ("mlp_out",), mlp),
+    ):
+        how: Any = {"ablation": ablation, "over": over}
+        board = mw.CircuitBoard(study, own, mode="node", **how)
+        ends = faithfulness(study, own, **how).normalized_ci()
         assert board.result.interval == pytest.approx(tuple(ends))
-        script = tmp_path / f"{ablation}.py"
+        script = tmp_path / f"{ablation}_{len(over)}.py"
         script.write_text(board.to_code())
         ran = subprocess.run(
             [sys.executable, script], capture_output=True, text=True, check=False, timeout=120
@@ -334,6 +388,10 @@ def test_circuits_of_other_networks_are_refused(board: mw.CircuitBoard) -> None:
         board.mode = "path"  # type: ignore[assignment]
     with pytest.raises(mw.MediationError, match="no such ablation"):
         mw.CircuitBoard(board.study, ablation="nothing")  # type: ignore[arg-type]
+    with pytest.raises(mw.MediationError, match="made of heads and MLPs"):
+        mw.CircuitBoard(board.study, over=("residual",))
+    with pytest.raises(mw.MediationError, match="no candidates"):
+        mw.CircuitBoard(board.study, THREE, over=("head",))
     with pytest.raises(mw.MediationError, match="follows a search"):
         board.follow(mw.Job(iter(()), 0, int))
     assert board.circuit == THREE
@@ -346,7 +404,7 @@ def test_a_model_without_single_edges_is_shown_node_by_node(
 ) -> None:
     lm = mw.load(random_model("gemma2", torch.float32), tokenizer=tokenizer_of("gemma2"))
     study = mw.Study(lm, mw.PromptPair("ant bee cat", "ant bee owl", "hen", "ibis"))
-    board = mw.CircuitBoard(study, mw.Circuit([mw.Site("head", 0, head=1)]))
+    board = mw.CircuitBoard(study, mw.Circuit([mw.Site("head", 0, head=1)]), mode="edge")
     assert board.mode == "node"
     assert "edges of this model cannot be told apart" in board.graph["note"]
     error = page_of(board, monkeypatch).ask("mode", mode="edge")["error"]

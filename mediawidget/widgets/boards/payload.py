@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from ...circuit import Circuit
@@ -22,8 +23,8 @@ MOST_DRAWN = 600
 Numbers = dict[str, Any]
 
 
-def network_payload(study: Study, overlay: Circuit | None) -> dict[str, Any]:
-    """What stays the same under every circuit: the components, where one may be, what is known."""
+def network_payload(study: Study, overlay: Circuit | None, over: Collection[str]) -> dict[str, Any]:
+    """What stays the same under every circuit: the candidates, where one may be, what is known."""
     shape, wiring = study.lm.shape, study.lm.wiring
     known = (
         {}
@@ -34,8 +35,8 @@ def network_payload(study: Study, overlay: Circuit | None) -> dict[str, Any]:
         "model": study.lm.name,
         "task": study.contrast.name,
         "layers": shape.n_layers,
-        "heads": shape.n_heads,
-        "mlps": wiring.mlps,
+        "heads": shape.n_heads if "head" in over else 0,
+        "mlps": wiring.mlps and "mlp_out" in over,
         "parallel": wiring.parallel,
         "ghosts": len(wiring.senders) <= MOST_GHOSTS,
         "places": list(study.roles),

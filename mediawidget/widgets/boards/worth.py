@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...circuit import Circuit
+from ...circuit import NODES, Circuit
 from ...edits import Edit
 from ...evaluation import CircuitValues, EdgeValues, Faithfulness, NodeValues, Rest
 from ...evaluation.shares import refused
-from ...evaluation.values import Ablation
+from ...evaluation.values import Ablation, refuse_no_candidates
+from ...evaluation.ways import refuse_kinds_among_edges
 from ...jobs import Job
 from ...sites import Site
 from ...wiring import Edge
@@ -42,7 +43,7 @@ class BoardResult:
         faithfulness: m(C), m(M) and m(empty) per pair, under which terms.
         rest: (pair,) m(M without C), the network without the circuit's nodes; None: not run yet.
         n_edges: how many it has, in edge mode.
-        of: how many nodes and edges the network has.
+        of: how many nodes are candidates, and how many edges the network has.
         left_out: by node and by edge, (pair,) m(C without it), as far as that was run.
         found: per class of the overlay, how many of its nodes are in the circuit, of how many.
     """
@@ -105,12 +106,19 @@ class Worth:
     Args:
         study: its pairs and metric.
         ablation: what is set outside a circuit.
+        over: the kinds of component that may be outside it; single edges need all of them.
+
+    Raises:
+        MediationError: an ablation or kinds that there are not.
     """
 
-    def __init__(self, study: Study, ablation: Ablation) -> None:
+    def __init__(self, study: Study, ablation: Ablation, over: Sequence[str] = NODES) -> None:
         self.study = study
         self.ablation = ablation
-        self._values: dict[Mode, CircuitValues] = {}
+        nodes = NodeValues(study, ablation, over)
+        self.over = nodes.over
+        self._limited = self.over != NodeValues(study, ablation).over
+        self._values: dict[Mode, CircuitValues] = {"node": nodes}
         self._known: dict[Any, Array] = {}
         self._around: dict[Any, dict[Element, Circuit]] = {}
         self._question: Any = None
@@ -124,12 +132,21 @@ class Worth:
         """What evaluates circuits in a mode.
 
         Raises:
-            MediationError: an ablation that the mode does not have, a model without single edges.
+            MediationError: an ablation or candidates that the mode does not have, a model without
+                single edges.
         """
         if mode not in self._values:
-            kind: Any = EdgeValues if mode == "edge" else NodeValues
-            self._values[mode] = kind(self.study, self.ablation)
+            refuse_kinds_among_edges(self.over if self._limited else NODES)
+            self._values[mode] = EdgeValues(self.study, self.ablation)
         return self._values[mode]
+
+    def fitting(self, circuit: Circuit) -> Mode:
+        """The mode in which ``faithfulness`` evaluates a circuit where none is named.
+
+        Edge mode also for a circuit of nothing, to which edges may come.
+        """
+        by_nodes = bool(circuit.nodes) and circuit.edges is None
+        return "node" if by_nodes or self._limited else "edge"
 
     @property
     def question(self) -> Any:
@@ -138,7 +155,14 @@ class Worth:
         return study.revision, study.lm.version(), study.metric, id(study.engine)
 
     def of(self, mode: Mode, circuits: Sequence[Circuit | Rest]) -> Array:
-        """(circuit, pair) the metric; those that are not known yet are one experiment."""
+        """(circuit, pair) the metric; those that are not known yet are one experiment.
+
+        Raises:
+            MediationError: a circuit with nodes that are no candidates, and what values raise.
+        """
+        values = self.values(mode)
+        for one in circuits:
+            refuse_no_candidates(one.nodes if isinstance(one, Circuit) else one.without, values)
         if self._question != self.question:
             self._question = self.question
             self._known.clear()
@@ -147,7 +171,7 @@ class Worth:
         new = {k: c for k, c in zip(keys, circuits, strict=True) if k not in self._known}
         if new:
             with self.study.unmoved():
-                found = self.values(mode)(list(new.values()))
+                found = values(list(new.values()))
             self._known.update(zip(new, found, strict=True))
         return np.array([self._known[key] for key in keys])
 
@@ -195,7 +219,7 @@ class Worth:
             Faithfulness(circuit, kept, model, empty, values.terms),
             self.known(mode, Rest(circuit.nodes)),
             len(links(circuit, wiring)) if mode == "edge" else None,
-            (len(wiring.senders) - 1, wiring.n_edges),
+            (sum(s.mediator in self.over for s in wiring.senders[1:]), wiring.n_edges),
             left_out,
             found_in(circuit, overlay),
         )

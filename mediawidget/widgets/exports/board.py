@@ -26,7 +26,7 @@ def board_facts(board: CircuitBoard) -> dict[str, Any]:
 def board_picture(board: CircuitBoard, palette: str) -> Snapshot:
     """The circuit as it is on the board, with its figures over it."""
     result, study = board.result, board.study
-    network = network_payload(study, board.overlay)
+    network = network_payload(study, board.overlay, board.over)
     graph = graph_payload(result.circuit, result.mode, study.lm.wiring, board.sizes)
     changes = ((one.label(), result.change(one)) for one in result.left_out)
     left = {name: change for name, change in changes if change is not None}

@@ -87,7 +87,7 @@ def test_of_the_same_nothing_is_said(server: Telling) -> None:
 def test_what_the_server_does_not_say_is_left(
     server: Telling, says: Callable[[Entry], list[Entry]]
 ) -> None:
-    server.says = says  # type: ignore[method-assign,assignment]
+    server.says = says
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert mw.load(server.model, remote=server).dtype == torch.float32

@@ -11,17 +11,15 @@ from ..evaluation import known
 from ..evaluation.values import Ablation
 from ..jobs import Job
 from ..sites import Site
-from ..statistics.resampling import whole
 from ..turns import anywhere
 from ..wiring import Edge
 from ._base import Page, front_end
 from ._parts import Written
 from .boards.desk import BoardDesk
+from .boards.drawing import Drawing
 from .boards.following import Following
-from .boards.graph import Mode, edge_toggled, in_mode, refuse_strange, with_or_without
-from .boards.payload import curve_payload, graph_payload, late_payload, network_payload
-from .boards.payload import numbers_payload as numbers_of
-from .boards.sizes import Sizes
+from .boards.graph import Mode, in_mode, refuse_no_mode, refuse_strange, toggled
+from .boards.sizes import Sizes, refuse_no_scores
 from .boards.spare import Spare
 from .boards.steps import Steps
 from .boards.table import board_html
@@ -87,17 +85,16 @@ class CircuitBoard(Page):
         self.study = _as_study(study)
         self._writing = False
         self.parts: dict[str, Any] = {}
-        self.note = ""
         self._worth = Worth(study, ablation, over)
         self._overlay: Circuit | None = None
         self.sizes = None if scores is None else Sizes(scores, study.lm.wiring)
         first = refuse_strange(Circuit() if circuit is None else circuit, study.lm.wiring)
-        mode = self._possible(self._worth.fitting(first) if mode is None else mode)
+        asked = self._worth.fitting(first) if mode is None else mode
+        mode, self.note = self._worth.possible(asked)
         self._steps = Steps(in_mode(first, mode), mode)
-        self._spare = Spare(self._run_later, self._write_late)
+        self._drawing = Drawing(self, self._worth, self._steps)
+        self._spare = Spare(self._run_later, self._drawing.late)
         self._following: Following | None = None
-        self._seq = 0
-        self._chosen: int | None = None
         self._evaluate(*self._steps.now)
         super().__init__()
         self._write_all()
@@ -122,7 +119,7 @@ class CircuitBoard(Page):
 
     @mode.setter
     def mode(self, mode: Mode) -> None:
-        _check_mode(mode)
+        refuse_no_mode(mode)
         self._worth.values(mode)
         self.change(self.circuit, mode)
 
@@ -139,9 +136,9 @@ class CircuitBoard(Page):
     @scores.setter
     def scores(self, scores: Any) -> None:
         self.sizes = None if scores is None else Sizes(scores, self.study.lm.wiring)
-        self._chosen = None
-        self._write_graph()
-        self._write_curve()
+        self._drawing.chosen = None
+        self._drawing.graph()
+        self._drawing.curve()
 
     @property
     def overlay(self) -> Circuit | None:
@@ -154,8 +151,8 @@ class CircuitBoard(Page):
         if found is not None:
             refuse_strange(found, self.study.lm.wiring)
         self._overlay = found
-        self.write("network", network_payload(self.study, found, self.over))
-        self._write_graph()
+        self._drawing.network()
+        self._drawing.graph()
 
     # --- what can be done -----------------------------------------------------------------------
 
@@ -166,20 +163,7 @@ class CircuitBoard(Page):
 
     def toggle(self, *elements: Site | Edge) -> BoardResult:
         """Add nodes and edges, or remove those that are there; one step, evaluated once."""
-        circuit, wiring = self.circuit, self.study.lm.wiring
-        for one in elements:
-            if isinstance(one, Edge):
-                require(
-                    self.mode == "edge",
-                    "Node mode does not tell edges apart.",
-                    value=one.label(),
-                    expected="a node, or edge mode",
-                    fix="board.mode = 'edge'",
-                )
-                circuit = edge_toggled(circuit, one, wiring)
-            else:
-                circuit = with_or_without(circuit, one, wiring)
-        self.change(circuit)
+        self.change(toggled(self.circuit, elements, self.mode, self.study.lm.wiring))
         return self.result
 
     def add_selection(self) -> BoardResult:
@@ -201,7 +185,7 @@ class CircuitBoard(Page):
 
     def choose(self, n: int) -> BoardResult:
         """Put the n strongest by the scores on the board, as the slider does."""
-        circuit, self._chosen = self.of_size(n), n
+        circuit, self._drawing.chosen = self.of_size(n), n
         self.change(circuit)
         return self.result
 
@@ -211,23 +195,10 @@ class CircuitBoard(Page):
         Raises:
             MediationError: a board without scores, or no such number.
         """
-        sizes = self.sizes
-        require(
-            sizes is not None,
-            "Without scores nothing is stronger than anything else.",
-            value=n,
-            expected="a board with scores",
-            fix="board.scores = mw.search.eap(study)",
+        sizes = refuse_no_scores(
+            self.sizes, "Without scores nothing is stronger than anything else.", n
         )
-        assert sizes is not None
-        require(
-            whole(n, 0) and n <= len(sizes),
-            f"There are no so many {sizes.kind}.",
-            value=n,
-            expected=f"0 to {len(sizes)}",
-            fix="board.choose(20)",
-        )
-        return in_mode(sizes.circuit(n), self.mode)
+        return in_mode(sizes.strongest(n), self.mode)
 
     def undo(self) -> bool:
         """Go back one step; False if there is none."""
@@ -311,19 +282,6 @@ class CircuitBoard(Page):
             self._spare.stop()
         self._worth.result(circuit, mode, self._overlay)
 
-    def _possible(self, mode: Mode) -> Mode:
-        """The mode, or node mode where this model and ablation have no other."""
-        _check_mode(mode)
-        try:
-            self._worth.values(mode)
-        except MediationError as error:
-            if mode == "node":
-                raise
-            self._worth.values("node")
-            self.note = f"Shown node by node. {error.message}"
-            return "node"
-        return mode
-
     def _refuse_following(self) -> None:
         busy = self._following is not None and self._following.running
         require(
@@ -347,44 +305,11 @@ class CircuitBoard(Page):
 
     def draw(self, circuit: Circuit, *, following: bool) -> None:
         """Write a graph without numbers: what a search has found up to now."""
-        self._seq += 1
-        told = graph_payload(circuit, self.mode, self.study.lm.wiring, self.sizes)
-        self.write("graph", {**told, **self._state(), "following": following, "numbers": None})
+        self._drawing.found(circuit, following=following)
 
     def _write_all(self) -> None:
-        self.write("network", network_payload(self.study, self._overlay, self.over))
-        self._write_graph()
-        self._write_curve()
-        self._write_selected()
+        self._drawing.all()
         self._spare.start()
-
-    def _write_graph(self) -> None:
-        self._seq += 1
-        result, wiring = self.result, self.study.lm.wiring
-        told = graph_payload(result.circuit, result.mode, wiring, self.sizes)
-        numbers = numbers_of(result)
-        self.write("graph", {**told, **self._state(), "following": False, "numbers": numbers})
-        self._write_late(result)
-
-    def _state(self) -> dict[str, Any]:
-        steps = self._steps
-        told = {"seq": self._seq, "note": self.note}
-        return {**told, "undo": steps.at(-1) is not None, "redo": steps.at(1) is not None}
-
-    def _write_late(self, result: BoardResult | None = None) -> None:
-        self.write("late", {"seq": self._seq, **late_payload(result or self.result)})
-
-    def _write_curve(self) -> None:
-        chosen = self._chosen
-        if chosen is not None and self.of_size(chosen) != self.circuit:
-            chosen = None
-        told = curve_payload(self.sizes, self._worth, self.mode, self.of_size, chosen)
-        self.write("curve", told)
-
-    def _write_selected(self) -> None:
-        sites = self.study.selection
-        new = [site.label() for site in sites if site not in self.circuit.nodes]
-        self.write("selected", {"all": [site.label() for site in sites], "new": new})
 
     def _run_later(self) -> Job[int]:
         circuit, mode = self._steps.now
@@ -392,23 +317,16 @@ class CircuitBoard(Page):
 
     def curve_job(self) -> Job[int]:
         """The circuits of all sizes of the curve; nothing is committed."""
-        require(
-            self.sizes is not None,
-            "There is no curve without scores.",
-            value="no scores",
-            expected="a board with scores",
-            fix="board.scores = mw.search.eap(study)",
-        )
-        assert self.sizes is not None
-        job = self._worth.job(self.mode, [self.of_size(n) for n in self.sizes.counts])
-        job.watch(anywhere(lambda _: self._write_curve()))
+        sizes = refuse_no_scores(self.sizes, "There is no curve without scores.", "no scores")
+        job = self._worth.job(self.mode, [self.of_size(n) for n in sizes.counts])
+        job.watch(anywhere(lambda _: self._drawing.curve()))
         return job
 
     @anywhere
     def _changed(self, event: str) -> None:
         """The study has news: other prompts, or another selection."""
         if event == "result":
-            self._write_selected()
+            self._drawing.selected()
         elif event == "prompts":
             self._evaluate(*self._steps.now)
             self._write_all()
@@ -433,13 +351,3 @@ def _as_study(study: object) -> Study:
         )
     refuse_network(study.lm, "The view CircuitBoard")
     return study
-
-
-def _check_mode(mode: object) -> None:
-    require(
-        mode in ("edge", "node"),
-        "A circuit is evaluated edge by edge or node by node.",
-        value=mode,
-        expected="'edge' or 'node'",
-        fix="CircuitBoard(study, mode='node')",
-    )

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 from ...circuit import NODES, Circuit
-from ...errors import MediationError
+from ...errors import MediationError, require
 from ...sites import Position, Site
 from ...wiring import Edge, Wiring
 
@@ -61,6 +61,29 @@ def links(circuit: Circuit, wiring: Wiring) -> tuple[Link, ...]:
         reader = _reader(edge, nodes, wiring)
         found.append(Link(edge, sender and nodes[component(sender)], reader))
     return tuple(sorted(found, key=lambda link: _order(link.edge, wiring)))
+
+
+def toggled(
+    circuit: Circuit, elements: Iterable[Site | Edge], mode: Mode, wiring: Wiring
+) -> Circuit:
+    """The circuit with nodes and edges that it lacks, and without those that it has.
+
+    Raises:
+        MediationError: an edge in node mode, and what no circuit of this network has.
+    """
+    for one in elements:
+        if isinstance(one, Edge):
+            require(
+                mode == "edge",
+                "Node mode does not tell edges apart.",
+                value=one.label(),
+                expected="a node, or edge mode",
+                fix="board.mode = 'edge'",
+            )
+            circuit = edge_toggled(circuit, one, wiring)
+        else:
+            circuit = with_or_without(circuit, one, wiring)
+    return circuit
 
 
 def with_or_without(circuit: Circuit, node: Site, wiring: Wiring) -> Circuit:
@@ -149,6 +172,17 @@ def absent(circuit: Circuit, node: Site, wiring: Wiring) -> tuple[Link, ...]:
     mine = dict.fromkeys(link for link in both if node in (link.sender, link.receiver))
     known = {link.edge for link in links(circuit, wiring)}
     return tuple(link for link in mine if link.edge not in known)
+
+
+def refuse_no_mode(mode: object) -> None:
+    """Raise where something else stands for a mode."""
+    require(
+        mode in ("edge", "node"),
+        "A circuit is evaluated edge by edge or node by node.",
+        value=mode,
+        expected="'edge' or 'node'",
+        fix="CircuitBoard(study, mode='node')",
+    )
 
 
 def refuse_strange(circuit: object, wiring: Wiring) -> Circuit:

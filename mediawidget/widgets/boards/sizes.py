@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from ...circuit import Circuit
 from ...effects import Effect
-from ...errors import MediationError
+from ...errors import MediationError, require
 from ...evaluation import as_scores, ranked
 from ...evaluation.scoring import circuit_of
 from ...search import EdgeScores
 from ...sites import Site
+from ...statistics.resampling import whole
 from ...wiring import Edge, Wiring
 from .graph import component
 
@@ -65,6 +66,21 @@ class Sizes:
         n = len(self)
         return tuple(sorted({round(x) for x in np.geomspace(1, n, min(n, POINTS))}))
 
+    def strongest(self, n: int) -> Circuit:
+        """The circuit of the n strongest.
+
+        Raises:
+            MediationError: there are no so many.
+        """
+        require(
+            whole(n, 0) and n <= len(self),
+            f"There are no so many {self.kind}.",
+            value=n,
+            expected=f"0 to {len(self)}",
+            fix="board.choose(20)",
+        )
+        return self.circuit(n)
+
     def _circuit(self, n: int) -> Circuit:
         """The n strongest; an edge that nothing joins to both ends of the network is left out."""
         if isinstance(self.scores, EdgeScores):
@@ -105,3 +121,16 @@ class Sizes:
                 expected="scores of edges, heads or MLPs",
                 fix="mw.CircuitBoard(study, scores=mw.search.eap(study))",
             )
+
+
+def refuse_no_scores(sizes: Sizes | None, why: str, value: object) -> Sizes:
+    """The sizes of a board that has scores; raises where it has none."""
+    require(
+        sizes is not None,
+        why,
+        value=value,
+        expected="a board with scores",
+        fix="board.scores = mw.search.eap(study)",
+    )
+    assert sizes is not None
+    return sizes

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...circuit import NODES, Circuit
 from ...edits import Edit
+from ...errors import MediationError
 from ...evaluation import CircuitValues, EdgeValues, Faithfulness, NodeValues, Rest
 from ...evaluation.shares import refused
 from ...evaluation.values import Ablation, refuse_no_candidates
@@ -19,7 +20,7 @@ from ...evaluation.ways import refuse_kinds_among_edges
 from ...jobs import Job
 from ...sites import Site
 from ...wiring import Edge
-from .graph import Mode, links, of_edges, without
+from .graph import Mode, links, of_edges, refuse_no_mode, without
 
 if TYPE_CHECKING:
     from ...study import Study
@@ -147,6 +148,15 @@ class Worth:
         """
         by_nodes = bool(circuit.nodes) and circuit.edges is None
         return "node" if by_nodes or self._limited else "edge"
+
+    def possible(self, mode: Mode) -> tuple[Mode, str]:
+        """The mode, or node mode and why where this model and these terms have no other."""
+        refuse_no_mode(mode)
+        try:
+            self.values(mode)
+        except MediationError as error:
+            return "node", f"Shown node by node. {error.message}"
+        return mode, ""
 
     @property
     def question(self) -> Any:

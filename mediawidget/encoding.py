@@ -8,11 +8,19 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .answers import shown
 from .errors import MediationError, require
-from .prompts import PromptPair, shown
+from .prompts import PromptPair
 from .readouts import Readout, token_of
 from .strands import Answer, make_strands
 from .token_pairs import Strand, TokenPair, align, first_difference, refuse_unequal
+from .unreadable import (
+    no_decoder,
+    refuse_alike,
+    refuse_unknown_words,
+    shown_token,
+    unknown_answer,
+)
 
 __all__ = ["Encoder", "Reads", "Strand", "TokenPair"]
 
@@ -68,7 +76,7 @@ class Encoder:
             expected="a text of at least one token",
             fix="lm.tokens(text) shows how a text is read",
         )
-        self._refuse_unknown(ids, text)
+        refuse_unknown_words(self.tokenizer, ids, text)
         self._refuse_long(len(ids))
         return ids
 
@@ -78,7 +86,7 @@ class Encoder:
 
     def token(self, token_id: int) -> str:
         """One token as text."""
-        return str(self.tokenizer.decode([token_id], clean_up_tokenization_spaces=False))
+        return shown_token(self.tokenizer, token_id)
 
     def answer(self, text: str, field: str) -> int:
         """The id of an answer: one token, with a leading space if that makes it one.
@@ -95,7 +103,7 @@ class Encoder:
             if len(ids) == 1 and ids[0] != self.tokenizer.unk_token_id:
                 return ids[0]
         if any(self.tokenizer.unk_token_id in ids for ids in tries):
-            raise _unknown(text, field)
+            raise unknown_answer(text, field)
         pieces = [self.token(i) for i in tries[0]]
         raise MediationError(
             "The answer is several tokens.",
@@ -121,7 +129,7 @@ class Encoder:
                 if not ids:
                     raise
                 if self.tokenizer.unk_token_id in ids:
-                    raise _unknown(texts[0], field) from None
+                    raise unknown_answer(texts[0], field) from None
                 return Answer(ids, several=len(ids) > 1)
         if single:
             raise MediationError(
@@ -178,7 +186,7 @@ class Encoder:
             sources, before = (np.array(clean), np.array(corrupt)), pair.decoder
             clean = corrupt = self.begun(before)
         elif pair.decoder:
-            raise _no_decoder(pair)
+            raise no_decoder(pair)
         clean_tokens, corrupt_tokens = self._shown(clean), self._shown(corrupt)
         if equal:
             refuse_unequal(clean_tokens, corrupt_tokens)
@@ -186,7 +194,7 @@ class Encoder:
             self.answers(pair.answers, "answer", before, single=single),
             self.answers(pair.wrongs, "wrong", before, single=single),
         )
-        _refuse_alike(pair, *answers)
+        refuse_alike(pair, *answers)
         alignment = align(clean, corrupt, pair.alignment)
         encoded = TokenPair(
             np.array(clean),
@@ -308,61 +316,6 @@ class Encoder:
                 fix="shorten the prompt",
             )
 
-    def _refuse_unknown(self, ids: Sequence[int], text: str) -> None:
-        unknown = self.tokenizer.unk_token_id
-        if unknown is None or unknown not in ids or unknown == self.tokenizer.bos_token_id:
-            return
-        known = [self.token(i).strip() for i in ids if i != unknown]
-        words = [word for word in text.split() if word.strip(".,:;!?") not in known]
-        raise MediationError(
-            "The prompt has a word that the model does not know.",
-            value=", ".join(repr(word) for word in words) or repr(text),
-            expected="words of the model's vocabulary",
-            fix="choose another word; lm.tokenizer.get_vocab() holds those it knows",
-        )
-
-
-def _no_decoder(pair: PromptPair) -> MediationError:
-    return MediationError(
-        "This model reads one text, and has no decoder beside it.",
-        value=f"decoder={pair.decoder!r}",
-        expected="no decoder=, which is for models such as T5",
-        fix="leave it out, or put it at the end of clean= and corrupt=",
-    )
-
 
 def _spaced(text: str) -> str:
     return text if text.startswith(" ") else " " + text
-
-
-def _unknown(text: str, field: str) -> MediationError:
-    return MediationError(
-        "The tokenizer does not know this answer.",
-        value=f"{field}={text!r}",
-        expected="a token of the model's vocabulary",
-        fix="choose a word the model knows; lm.tokens(text) shows how it reads one",
-    )
-
-
-def _refuse_alike(pair: PromptPair, answer: Answer, wrong: Answer) -> None:
-    """Refuse answers that differ as texts and not as tokens."""
-    said = f"answer={pair.answer!r}, wrong={pair.wrong!r}"
-    if answer.several or wrong.several:
-        alike = answer.ids == wrong.ids
-    else:
-        alike = bool({*answer.ids} & {*wrong.ids})
-    if alike:
-        raise MediationError(
-            "The tokenizer reads both answers alike.",
-            value=said,
-            expected="two different tokens",
-            fix="choose another wrong answer",
-        )
-    for one in (answer, wrong):
-        if not one.several and len({*one.ids}) < len(one.ids):
-            raise MediationError(
-                "The tokenizer reads two members of a set alike.",
-                value=said,
-                expected="different tokens in a set",
-                fix="name each token once",
-            )

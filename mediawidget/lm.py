@@ -26,6 +26,7 @@ from .sparing import leave_optimisers
 from .taps import Tap, elsewhere, tap
 from .turns import Lock
 from .two_texts import blank, n_positions, rows_of
+from .unreadable import refuse_no_tokenizer
 from .wiring import Wiring
 from .workers import Worker
 
@@ -44,6 +45,16 @@ def _traced(module: nn.Module) -> NNsight:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Module .* has a submodule named")
         return NNsight(module)
+
+
+def _refuse_no_paths(paths: object) -> None:
+    require(
+        paths is None or isinstance(paths, ModulePaths),
+        "The paths of a model's modules come together.",
+        value=paths,
+        expected="ModulePaths(...)",
+        fix="load(model, tokenizer=..., paths=ModulePaths(blocks='model.layers', ...))",
+    )
 
 
 def _start_of(config: Any) -> int:
@@ -92,28 +103,8 @@ class LM(Capabilities):
         paths: ModulePaths | None = None,
         remote: Remote | None = None,
     ) -> None:
-        if tokenizer is None:
-            raise MediationError(
-                "A language model comes with its tokenizer, any other network with its points.",
-                value=f"a {type(module).__name__}, tokenizer=None, points=None",
-                expected="the tokenizer the model was trained with, or the modules to mediate",
-                fix="load(model, tokenizer=AutoTokenizer.from_pretrained(...)), or of a network "
-                "that reads no text load(module, points={'first': 'conv1'})",
-            )
-        require(
-            callable(tokenizer) and hasattr(tokenizer, "decode"),
-            "A model comes with its tokenizer.",
-            value=tokenizer,
-            expected="a tokenizer of transformers",
-            fix="load(model, tokenizer=AutoTokenizer.from_pretrained(...))",
-        )
-        require(
-            paths is None or isinstance(paths, ModulePaths),
-            "The paths of a model's modules come together.",
-            value=paths,
-            expected="ModulePaths(...)",
-            fix="load(model, tokenizer=..., paths=ModulePaths(blocks='model.layers', ...))",
-        )
+        refuse_no_tokenizer(tokenizer, module)
+        _refuse_no_paths(paths)
         self.hf = module.eval()
         self.tokenizer = tokenizer
         self.name = name

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
+from .answers import as_answer, members, plain, refuse_no_text, same_answers, shown
 from .errors import MediationError, reading, require
 from .inputs import InputPair, refuse_no_roles
-
-LONGEST_SET = 4
-"""Members that a label shows of a set before it shortens it."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +39,14 @@ class PromptPair:
             alignment that does not go up, a template or group that is no text.
 
     Example:
-        >>> PromptPair(
+        >>> mw.PromptPair(
         ...     clean="When Mary and John went to the store John gave a book to",
         ...     corrupt="When Mary and John went to the store Mary gave a book to",
         ...     answer="Mary",
         ...     wrong="John",
         ... ).swapped().answer
         'John'
-        >>> PromptPair("a b", "a c", answer=["x", "y"], wrong="z").answer_text
+        >>> mw.PromptPair("a b", "a c", answer=["x", "y"], wrong="z").answer_text
         '{x, y}'
     """
 
@@ -64,9 +62,9 @@ class PromptPair:
 
     def __post_init__(self) -> None:
         for name in ("clean", "corrupt"):
-            _refuse_no_text(name, getattr(self, name))
+            refuse_no_text(name, getattr(self, name))
         for name in ("answer", "wrong"):
-            object.__setattr__(self, name, _as_answer(name, getattr(self, name)))
+            object.__setattr__(self, name, as_answer(name, getattr(self, name)))
         if self.clean == self.corrupt:
             raise MediationError(
                 "The two prompts are equal, so there is no effect to mediate.",
@@ -77,7 +75,7 @@ class PromptPair:
         wrongs = {text.strip() for text in self.wrongs}
         shared = [text for text in self.answers if text.strip() in wrongs]
         if shared:
-            raise _same_answers(self.answers, self.wrongs, shared)
+            raise same_answers(self.answers, self.wrongs, shared)
         refuse_no_roles(self.roles)
         if self.alignment is not None:
             object.__setattr__(self, "alignment", _as_alignment(self.alignment))
@@ -93,12 +91,12 @@ class PromptPair:
     @property
     def answers(self) -> tuple[str, ...]:
         """The members of the answer: one text, unless it is a set."""
-        return _members(self.answer)
+        return members(self.answer)
 
     @property
     def wrongs(self) -> tuple[str, ...]:
         """The members of the wrong answer."""
-        return _members(self.wrong)
+        return members(self.wrong)
 
     @property
     def answer_text(self) -> str:
@@ -136,8 +134,8 @@ class PromptPair:
         data: dict[str, Any] = {
             "clean": self.clean,
             "corrupt": self.corrupt,
-            "answer": _plain(self.answer),
-            "wrong": _plain(self.wrong),
+            "answer": plain(self.answer),
+            "wrong": plain(self.wrong),
             "roles": dict(self.roles),
         }
         if self.alignment is not None:
@@ -150,50 +148,6 @@ class PromptPair:
         """The inverse of ``to_json``."""
         with reading("prompt pair", data):
             return cls(**data)
-
-
-def shown(texts: Sequence[str]) -> str:
-    """An answer as one text: itself, or a set in braces, a long one shortened."""
-    if len(texts) == 1:
-        return texts[0]
-    words = [text.strip() for text in texts]
-    if len(words) > LONGEST_SET:
-        words = [*words[:2], "\N{HORIZONTAL ELLIPSIS}", words[-1]]
-    return "{" + ", ".join(words) + "}"
-
-
-def _members(answer: str | Sequence[str]) -> tuple[str, ...]:
-    return (answer,) if isinstance(answer, str) else tuple(answer)
-
-
-def _plain(answer: str | Sequence[str]) -> str | list[str]:
-    return answer if isinstance(answer, str) else list(answer)
-
-
-def _refuse_no_text(name: str, value: object) -> None:
-    if not isinstance(value, str) or not value:
-        raise MediationError(
-            f"A pair's {name} is text.",
-            value=repr(value),
-            expected="a string that is not empty",
-            fix=f"pass {name}='...'",
-        )
-
-
-def _as_answer(name: str, value: object) -> str | tuple[str, ...]:
-    """A text as it is, a list of texts as a tuple."""
-    if not isinstance(value, list | tuple):
-        _refuse_no_text(name, value)
-        return str(value)
-    texts = [text.strip() for text in value if isinstance(text, str)]
-    if not value or len(texts) < len(value) or not all(value) or len(set(texts)) < len(texts):
-        raise MediationError(
-            f"A pair's {name} is one text, or a list of different texts.",
-            value=repr(value),
-            expected="at least one text, none of them empty, each once",
-            fix=f"pass {name}='...' or {name}=['...', '...']",
-        )
-    return tuple(value)
 
 
 def _as_alignment(given: Any) -> tuple[tuple[int, int], ...]:
@@ -215,24 +169,6 @@ def _as_alignment(given: Any) -> tuple[tuple[int, int], ...]:
             fix="alignment=[(0, 0), (1, 1), (2, 3)], or leave it out",
         )
     return tuple((two[0], two[1]) for two in pairs)
-
-
-def _same_answers(
-    answers: Sequence[str], wrongs: Sequence[str], shared: Sequence[str]
-) -> MediationError:
-    if len(answers) == len(wrongs) == 1:
-        return MediationError(
-            "The answer and the wrong answer are the same token.",
-            value=repr(answers[0]),
-            expected="two different next tokens",
-            fix="let `wrong` be what the model should say after the corrupt prompt",
-        )
-    return MediationError(
-        "The answer and the wrong answer overlap.",
-        value=f"in both: {', '.join(map(repr, shared))}",
-        expected="two sets without a common member",
-        fix="leave the common ones out of one of them",
-    )
 
 
 @dataclass(frozen=True)

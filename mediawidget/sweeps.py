@@ -58,35 +58,9 @@ class Sweep:
         mediator_named(mediator)
         by, chosen = _as_groups(mediator, by), _as_layers(mediator, layers)
         groups = tuple(by.items()) if isinstance(by, Mapping) else by
-        if isinstance(by, str) and by not in ("position", "role"):
-            raise MediationError(
-                "A sweep is over whole components or by position.",
-                value=f"by={by!r}",
-                expected="None, 'position', 'role', or {name: positions}",
-                fix=f"study.sweep({mediator!r}, by='position')",
-            )
-        width: object = window
-        if isinstance(width, bool) or not isinstance(width, int) or width < 1:
-            raise MediationError(
-                "A window is a number of layers.",
-                value=f"window={window!r}",
-                expected="an int, at least 1",
-                fix=f"study.sweep({mediator!r}, window=3)",
-            )
-        if groups == () or (chosen is not None and not len(chosen)):
-            raise MediationError(
-                "A sweep needs something to sweep over.",
-                value=f"by={by!r}, layers={layers!r}",
-                expected="at least one layer, and at least one group of positions",
-                fix=f"study.sweep({mediator!r}) sweeps all layers",
-            )
-        if groups is not None and mediator_named(mediator).keyed:
-            raise MediationError(
-                "A sweep over edges is by position and key already.",
-                value=f"by={by!r}",
-                expected="None",
-                fix=f"study.sweep({mediator!r}), or study.intervene of edges at roles",
-            )
+        _refuse_no_way(mediator, by)
+        _refuse_no_window(mediator, window)
+        _refuse_no_axis(mediator, by, groups, layers, chosen)
         object.__setattr__(self, "mediator", mediator)
         object.__setattr__(self, "edit", as_edit(Patch() if edit is None else edit))
         object.__setattr__(self, "by", groups)
@@ -211,6 +185,44 @@ def _as_groups(mediator: str, by: Any) -> Any:
     for _, place in named:
         Site(mediator, 0, position=place)
     return by
+
+
+def _refuse_no_way(mediator: str, by: object) -> None:
+    if isinstance(by, str) and by not in ("position", "role"):
+        raise MediationError(
+            "A sweep is over whole components or by position.",
+            value=f"by={by!r}",
+            expected="None, 'position', 'role', or {name: positions}",
+            fix=f"study.sweep({mediator!r}, by='position')",
+        )
+
+
+def _refuse_no_window(mediator: str, window: object) -> None:
+    if isinstance(window, bool) or not isinstance(window, int) or window < 1:
+        raise MediationError(
+            "A window is a number of layers.",
+            value=f"window={window!r}",
+            expected="an int, at least 1",
+            fix=f"study.sweep({mediator!r}, window=3)",
+        )
+
+
+def _refuse_no_axis(mediator: str, by: Any, groups: Any, layers: Any, chosen: Any) -> None:
+    """Raise where there is nothing on an axis, or a second one where edges have their own."""
+    if groups == () or (chosen is not None and not len(chosen)):
+        raise MediationError(
+            "A sweep needs something to sweep over.",
+            value=f"by={by!r}, layers={layers!r}",
+            expected="at least one layer, and at least one group of positions",
+            fix=f"study.sweep({mediator!r}) sweeps all layers",
+        )
+    if groups is not None and mediator_named(mediator).keyed:
+        raise MediationError(
+            "A sweep over edges is by position and key already.",
+            value=f"by={by!r}",
+            expected="None",
+            fix=f"study.sweep({mediator!r}), or study.intervene of edges at roles",
+        )
 
 
 def _as_layers(mediator: str, layers: Any) -> tuple[int, ...] | None:

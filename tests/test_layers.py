@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).parent.parent / "mediawidget"
 #: From the bottom up: what stands directly in mediawidget/, module or folder.
 LAYERS = (
     (
-        *("errors", "sites", "inputs", "prompts", "readouts", "metric_base", "own_metric"),
+        *("errors", "sites", "inputs", "answers", "prompts", "readouts"),
+        *("metric_base", "own_metric"),
         *("metrics", "estimated", "estimands", "statistics", "subsets", "validity"),
     ),
     ("mediators", "edits", "tasks"),
@@ -30,7 +31,7 @@ LAYERS = (
     (
         *("paths", "known_paths", "architectures", "calls", "token_pairs", "strands", "encoding"),
         *("lm", "identity", "memory", "heap", "sparing", "loading", "model_classes", "models"),
-        *("two_texts", "capabilities"),
+        *("two_texts", "capabilities", "unreadable"),
         *("precision", "prefix", "trace", "plain", "turns", "workers", "jobs", "engine", "reading"),
         *(
             *("taps", "applying", "ops", "constants", "banks", "groups", "outcomes", "chunks"),
@@ -44,7 +45,7 @@ LAYERS = (
         *("naming", "results", "grids", "questions", "asking", "history", "watchers"),
         *("comparing", "logbook", "study_files", "study_json", "coding"),
         *("pieces", "first_order", "attribution", "estimates"),
-        *("study", "drafts", "coalitions", "games", "routing", "doses"),
+        *("experiments", "study", "drafts", "coalitions", "games", "routing", "doses"),
         *("trace_checks", "trace_options", "trace_runs", "tracing"),
         *("search", "evaluation"),
         *("crossing", "directions", "erasure", "abstraction", "alignment", "features"),

@@ -1,0 +1,93 @@
+"""What a tokenizer and its model cannot read, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .errors import MediationError, require
+from .prompts import PromptPair
+from .strands import Answer
+
+
+def refuse_no_tokenizer(tokenizer: Any, module: object) -> None:
+    """Raise where a language model comes without one."""
+    if tokenizer is None:
+        raise MediationError(
+            "A language model comes with its tokenizer, any other network with its points.",
+            value=f"a {type(module).__name__}, tokenizer=None, points=None",
+            expected="the tokenizer the model was trained with, or the modules to mediate",
+            fix="load(model, tokenizer=AutoTokenizer.from_pretrained(...)), or of a network "
+            "that reads no text load(module, points={'first': 'conv1'})",
+        )
+    require(
+        callable(tokenizer) and hasattr(tokenizer, "decode"),
+        "A model comes with its tokenizer.",
+        value=tokenizer,
+        expected="a tokenizer of transformers",
+        fix="load(model, tokenizer=AutoTokenizer.from_pretrained(...))",
+    )
+
+
+def refuse_unknown_words(tokenizer: Any, ids: Sequence[int], text: str) -> None:
+    """Raise where a prompt has words that the vocabulary lacks."""
+    unknown = tokenizer.unk_token_id
+    if unknown is None or unknown not in ids or unknown == tokenizer.bos_token_id:
+        return
+    known = [shown_token(tokenizer, i).strip() for i in ids if i != unknown]
+    words = [word for word in text.split() if word.strip(".,:;!?") not in known]
+    raise MediationError(
+        "The prompt has a word that the model does not know.",
+        value=", ".join(repr(word) for word in words) or repr(text),
+        expected="words of the model's vocabulary",
+        fix="choose another word; lm.tokenizer.get_vocab() holds those it knows",
+    )
+
+
+def shown_token(tokenizer: Any, token_id: int) -> str:
+    """One token as text."""
+    return str(tokenizer.decode([token_id], clean_up_tokenization_spaces=False))
+
+
+def no_decoder(pair: PromptPair) -> MediationError:
+    """What to raise where a model without one is given a text for its decoder."""
+    return MediationError(
+        "This model reads one text, and has no decoder beside it.",
+        value=f"decoder={pair.decoder!r}",
+        expected="no decoder=, which is for models such as T5",
+        fix="leave it out, or put it at the end of clean= and corrupt=",
+    )
+
+
+def unknown_answer(text: str, field: str) -> MediationError:
+    """What to raise where an answer has no token."""
+    return MediationError(
+        "The tokenizer does not know this answer.",
+        value=f"{field}={text!r}",
+        expected="a token of the model's vocabulary",
+        fix="choose a word the model knows; lm.tokens(text) shows how it reads one",
+    )
+
+
+def refuse_alike(pair: PromptPair, answer: Answer, wrong: Answer) -> None:
+    """Refuse answers that differ as texts and not as tokens."""
+    said = f"answer={pair.answer!r}, wrong={pair.wrong!r}"
+    if answer.several or wrong.several:
+        alike = answer.ids == wrong.ids
+    else:
+        alike = bool({*answer.ids} & {*wrong.ids})
+    if alike:
+        raise MediationError(
+            "The tokenizer reads both answers alike.",
+            value=said,
+            expected="two different tokens",
+            fix="choose another wrong answer",
+        )
+    for one in (answer, wrong):
+        if not one.several and len({*one.ids}) < len(one.ids):
+            raise MediationError(
+                "The tokenizer reads two members of a set alike.",
+                value=said,
+                expected="different tokens in a set",
+                fix="name each token once",
+            )

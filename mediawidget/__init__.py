@@ -1,7 +1,8 @@
 """Causal mediation analysis of neural networks, clicked through in a notebook.
 
 >>> import mediawidget as mw
->>> study = mw.Study(mw.load(), mw.PromptPair(clean=..., corrupt=..., answer=..., wrong=...))
+>>> lm = mw.load()
+>>> study = mw.Study(lm, mw.tasks.ioi(lm, n=4))
 >>> mw.Explorer(study)
 
 Names are imported when they are first used, so that ``import mediawidget`` stays light: a saved

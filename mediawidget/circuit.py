@@ -32,7 +32,7 @@ class Circuit:
         MediationError: what is no node or edge, and classes of nodes that it does not have.
 
     Example:
-        >>> Circuit([Site("head", 9, head=9)], name="movers").to_json()["nodes"]
+        >>> mw.Circuit([mw.Site("head", 9, head=9)], name="movers").to_json()["nodes"]
         [{'mediator': 'head', 'layer': 9, 'head': 9}]
     """
 

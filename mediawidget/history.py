@@ -81,6 +81,7 @@ class History:
             MediationError: no such entry, an empty or too long name.
 
         Example:
+            >>> study.intervene(mw.Site("head", 3, head=1))
             >>> study.history.name(1, "the name mover")
         """
         at = self.at(index)

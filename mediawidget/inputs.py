@@ -31,7 +31,7 @@ class InputPair:
             that are the same or no indices.
 
     Example:
-        >>> InputPair(clean=[0.0, 1.0], corrupt=[1.0, 0.0], answer=1, wrong=0).shape
+        >>> mw.InputPair(clean=[0.0, 1.0], corrupt=[1.0, 0.0], answer=1, wrong=0).shape
         (2,)
     """
 

@@ -114,6 +114,8 @@ class Logbook(ABC):
         """What differs between two entries of the history: ``mediawidget.comparing.compare``.
 
         Example:
+            >>> for head in range(2):
+            ...     study.intervene(mw.Site("head", 3, head=head))
             >>> study.compare(1, 2).loc["PIE", "difference"]
         """
         return compare(self.history, first, second, level)

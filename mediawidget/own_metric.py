@@ -28,8 +28,7 @@ class Function(Metric):
         MediationError: ``fn`` fails or returns another shape.
 
     Example:
-        >>> import numpy as np
-        >>> odds = Function(lambda kept: np.exp(kept["answer"] - kept["wrong"]), name="odds")
+        >>> odds = mw.Function(lambda kept: np.exp(kept["answer"] - kept["wrong"]), name="odds")
         >>> float(odds(np.array([1.0, 1.0, 3.0])))
         1.0
     """

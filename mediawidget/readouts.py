@@ -93,9 +93,9 @@ class Readout:
         MediationError: neither a position nor a role, or another ``reduce``.
 
     Example:
-        >>> Readout("S2").at(15, {"S2": 9})
+        >>> mw.Readout("S2").at(15, {"S2": 9})
         9
-        >>> Readout().at(15)
+        >>> mw.Readout().at(15)
         14
     """
 

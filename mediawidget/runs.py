@@ -32,7 +32,7 @@ class Run:
             through what is frozen, or along all.
 
     Example:
-        >>> Run("corrupt", {Site("head", 3, head=1): Patch("clean")}, freeze=("head",)).freeze
+        >>> mw.Run("corrupt", {mw.Site("head", 3, head=1): mw.Patch("clean")}, freeze=["head"]).freeze
         ('head',)
     """
 

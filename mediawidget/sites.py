@@ -60,9 +60,9 @@ class Site:
         key: for an attention edge, the positions attended to; ``None`` for all.
 
     Example:
-        >>> Site("head", layer=3, head=1).label()
+        >>> mw.Site("head", layer=3, head=1).label()
         'L3H1'
-        >>> Site("residual", layer=2, position=7).label(["When"] * 7 + [" store"])
+        >>> mw.Site("residual", layer=2, position=7).label(["When"] * 7 + [" store"])
         'L2 @ store'
     """
 

@@ -73,9 +73,9 @@ def causal_tracing(  # noqa: PLR0913 - all but the first are named
             behind modules, and what runs raise.
 
     Example:
-        >>> tracing = mw.causal_tracing(study, corruption="noise")
+        >>> tracing = mw.causal_tracing(study, corruption="noise", subject="S2")
         >>> tracing.indirect("mlp_out").shape
-        (6, 10)
+        (6, 15)
     """
     refuse_no_study(study)
     asked = _Asked.of(study, corruption, subject, kinds, by, window, severed)

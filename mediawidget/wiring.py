@@ -34,7 +34,7 @@ class Edge:
             reads; None: everywhere.
 
     Example:
-        >>> Edge(Site("head", 0, head=1), Site("key", 3, head=0)).label()
+        >>> mw.Edge(mw.Site("head", 0, head=1), mw.Site("key", 3, head=0)).label()
         'L0H1 → L3H0.k'
     """
 

@@ -36,7 +36,7 @@ class CausalModel:
     Source: Geiger et al. 2021 (causal abstraction), 2023 (its theory).
 
     Example:
-        >>> model = CausalModel(
+        >>> model = mw.abstraction.CausalModel(
         ...     {"x": (0, 1), "y": (0, 1), "z": (0, 1)},
         ...     {"both": lambda x, y: x and y, "out": lambda both, z: both or z}, "out")
         >>> model.run({"x": 1, "y": 1, "z": 0})["out"]

@@ -115,7 +115,9 @@ def separating(
     track beliefs").
 
     Example:
-        >>> pairs = separating({"pointer": (model, "pointer"), "payload": (model, "payload")})
+        >>> model = mw.abstraction.lookback()
+        >>> rivals = {"pointer": (model, "pointer"), "payload": (model, "payload")}
+        >>> pairs = mw.abstraction.separating(rivals, n=8)
         >>> pairs[0].telling
         True
     """

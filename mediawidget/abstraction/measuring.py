@@ -66,7 +66,9 @@ def iia(  # noqa: PLR0913 - all but the first five are named
     Source: Geiger et al. 2021, 2023; of a subspace Geiger et al. 2024 (DAS).
 
     Example:
-        >>> result = iia(lm, model, "pointer", render, layers=[1, 2])
+        >>> network, model = mw.models.lookback(), mw.abstraction.lookback()
+        >>> render = mw.models.lookback_prompt
+        >>> result = mw.abstraction.iia(network, model, "pointer", render, layers=[1, 2])
         >>> result.iia.shape, result.n
         ((2, 8), 64)
     """

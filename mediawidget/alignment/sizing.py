@@ -33,7 +33,7 @@ def sizes(
         options: as for ``das``.
 
     Example:
-        >>> curve = mw.alignment.sizes(study, mw.Site("residual", 3, position="END"))
+        >>> curve = mw.alignment.sizes(study, site, ks=(1, 2))
         >>> mw.charts.alignment(curve)
     """
     return sizes_job(study, site, ks, **options).result(progress)

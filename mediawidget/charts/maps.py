@@ -36,7 +36,8 @@ def maps(effect: Effect, key: str | None = None) -> Layers:
         MediationError: an effect without locations.
 
     Example:
-        >>> mw.charts.maps(study.sweep("channel", by="position"))
+        >>> seen = mw.Study(network, [mw.InputPair(clean=x1, corrupt=x0, answer=3, wrong=5)])
+        >>> mw.charts.maps(seen.sweep("channel", by="position"))
     """
     key = default_key(effect, key)
     table, names = _tables(effect, key)

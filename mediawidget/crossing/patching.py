@@ -81,7 +81,9 @@ def cross_patch(
     versions).
 
     Example:
-        >>> result = mw.crossing.cross_patch(study, other, "residual", "position", fit=more_pairs)
+        >>> other = mw.Study(mw.teach.load("ada"), study.contrast)
+        >>> more = mw.tasks.ioi(lm, n=32, seed=1)
+        >>> result = mw.crossing.cross_patch(study, other, "residual", "role", fit=more)
         >>> result.share("raw"), result.share("least squares")
     """
     _refuse_unlike(to, giver)

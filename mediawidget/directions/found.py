@@ -68,6 +68,7 @@ class Direction:
         """The edit inside the subspace; default, the value on the pair's other prompt.
 
         Example:
+            >>> found = mw.directions.difference_of_means(study, site)
             >>> study.intervene({found.site: found.within(mw.Zero())})
         """
         return Within(self.subspace, edit)

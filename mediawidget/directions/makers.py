@@ -115,6 +115,7 @@ def given(study: Study, site: Site, vectors: Any, made: str = "your own") -> Dir
         made: how, in words.
 
     Example:
+        >>> trained = mw.alignment.das(study, site, k=1, progress=False)
         >>> mw.directions.given(study, site, trained.subspace, made="DAS")
     """
     subspace = vectors if isinstance(vectors, Subspace) else Subspace.spanned(vectors)

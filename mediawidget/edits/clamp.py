@@ -28,7 +28,7 @@ class Clamp(Edit):
     Source: Li et al. 2016 (a dimension erased, the value 0); Bau et al. 2019 (a unit held up).
 
     Example:
-        >>> Clamp(3.0).recipe("clean", Site("neuron", 2, unit=5)).constant.numbers
+        >>> mw.Clamp(3.0).recipe("clean", mw.Site("neuron", 2, unit=5)).constant.numbers
         (3.0,)
     """
 

@@ -26,7 +26,7 @@ class Subspace(Part):
         basis: (k, width) rows of length 1 that are orthogonal to each other.
 
     Example:
-        >>> Subspace.spanned([[1.0, 1.0, 0.0]]).k
+        >>> mw.Subspace.spanned([[1.0, 1.0, 0.0]]).k
         1
     """
 
@@ -140,7 +140,7 @@ class Projection(Part):
         readers: (k, width) what it is read by; ``readers @ writers.T`` is the identity.
 
     Example:
-        >>> Projection([[1.0, 0.0]], [[1.0, 5.0]]).k
+        >>> mw.Projection([[1.0, 0.0]], [[1.0, 5.0]]).k
         1
     """
 
@@ -223,7 +223,7 @@ class Within(Edit):
     Source: Geiger et al. 2023 (distributed interchange); Makelov et al. 2023 for what it may fool.
 
     Example:
-        >>> Within(Subspace.spanned([[0.0, 3.0]]), Zero()).corners
+        >>> mw.Within(mw.Subspace.spanned([[0.0, 3.0]]), mw.Zero()).corners
         False
     """
 

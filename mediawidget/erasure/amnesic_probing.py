@@ -53,6 +53,7 @@ def amnesic(
     Source: Elazar et al. 2021. They give the property back by fine-tuning on its gold labels.
 
     Example:
+        >>> others = mw.Study(lm, mw.tasks.ioi(lm, n=16, seed=1))
         >>> result = mw.erasure.amnesic(others, mw.erasure.leace(study, site))
         >>> result.share, result.against()
     """

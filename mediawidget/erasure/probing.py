@@ -95,6 +95,7 @@ def probed(
         MediationError: groups too few, labels that are all the same, an eraser without a site.
 
     Example:
+        >>> others = mw.Study(lm, mw.tasks.ioi(lm, n=16, seed=1))
         >>> mw.erasure.probed(others, mw.erasure.leace(study, site))["after", "linear"].auc
     """
     refuse_no_study(study)

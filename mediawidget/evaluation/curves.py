@@ -46,7 +46,7 @@ def areas(f: Array, sizes: Sequence[float] = SIZES) -> tuple[Array, Array]:
         and 0; f = 0 until all is in gives 0.25 and 0.749.
 
     Example:
-        >>> cpr, cmd = areas(np.ones(10))
+        >>> cpr, cmd = mw.evaluation.areas(np.ones(10))
         >>> round(float(cpr), 3), float(cmd)
         (0.999, 0.0)
     """
@@ -196,7 +196,7 @@ def curve(
 
     Example:
         >>> curve = mw.evaluation.curve(study, study.sweep("head"), rank="signed")
-        >>> curve.f[-1]
+        >>> float(curve.f[-1])
         1.0
     """
     numbers = as_scores(scores, by)

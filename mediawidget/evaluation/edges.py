@@ -42,6 +42,7 @@ class EdgeValues(CircuitValues):
         MediationError: a model whose edges cannot be told apart, and another ablation.
 
     Example:
+        >>> circuit = mw.search.eap(study).circuit(40)
         >>> values = mw.evaluation.EdgeValues(study)
         >>> mw.evaluation.faithfulness(study, circuit, values=values)
     """

@@ -115,6 +115,7 @@ def faithfulness(
         MediationError: what ``values`` raises.
 
     Example:
+        >>> values = mw.evaluation.NodeValues(study)
         >>> whole = mw.evaluation.faithfulness(study, mw.Circuit(values.candidates))
         >>> whole.gap, whole.normalized
         (0.0, 1.0)

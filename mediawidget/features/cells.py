@@ -45,8 +45,8 @@ def codes(study: Study, sae: SAE, base: Base | Run = "clean") -> Array:
         MediationError: pairs of several lengths, an autoencoder of another width.
 
     Example:
-        >>> mw.features.codes(study, mw.features.teaching()).shape
-        (64, 15, 384)
+        >>> mw.features.codes(study, sae).shape
+        (8, 15, 384)
     """
     refuse_no_study(study)
     refuse_other_width(study, sae)

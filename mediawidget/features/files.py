@@ -53,7 +53,7 @@ def load(path: str | Path, site: Site | None = None, name: str = "") -> SAE:
             names the field.
 
     Example:
-        >>> sae = mw.features.load("gpt2-small-res-jb/blocks.8.hook_resid_pre")
+        >>> sae = mw.features.load("gpt2-small-res-jb/blocks.8.hook_resid_pre")  # doctest: +SKIP
     """
     folder = Path(path)
     config = _config(folder)

@@ -49,7 +49,8 @@ def contexts(lm: LM, sae: SAE, texts: Any, k: Any = 5) -> tuple[tuple[Context, .
         MediationError: no texts, or what is no count.
 
     Example:
-        >>> mw.features.contexts(lm, mw.features.teaching(3), prompts)[343][0].token
+        >>> prompts = [pair.clean for pair in study.contrast]
+        >>> mw.features.contexts(lm, sae, prompts)[343][0].token
         ' Mary'
     """
     require(

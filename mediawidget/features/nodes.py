@@ -22,7 +22,7 @@ class Node:
         position: where, as in ``Site``; None: everywhere.
 
     Example:
-        >>> Node(mw.features.teaching(3), 12, "END").label()
+        >>> mw.features.Node(sae, 12, "END").label()
         'L3F12 @ END'
     """
 

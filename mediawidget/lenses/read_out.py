@@ -94,7 +94,7 @@ def logit_lens(
 
     Example:
         >>> mw.lenses.logit_lens(study).values.shape
-        (16, 2, 7, 1)
+        (8, 2, 7, 1)
     """
     refuse_no_study(study)
     lm = study.lm

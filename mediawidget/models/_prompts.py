@@ -23,7 +23,7 @@ def gate_pair(clean: tuple[int, int] = (1, 1), corrupt: tuple[int, int] = (0, 0)
         MediationError: no two inputs, or the same on both sides.
 
     Example:
-        >>> gate_pair((1, 0), (0, 0)).clean
+        >>> mw.models.gate_pair((1, 0), (0, 0)).clean
         '<s> 1 0'
     """
     roles = {"first input": 1, "second input": 2}
@@ -50,7 +50,7 @@ def equation_pairs(n: int = 1) -> Contrast:
         n: how many; the model needs 2 n ``values``, of each pair first the corrupt one's.
 
     Example:
-        >>> [(pair.clean, pair.corrupt) for pair in equation_pairs(2)]
+        >>> [(pair.clean, pair.corrupt) for pair in mw.models.equation_pairs(2)]
         [('<s> x1', '<s> x0'), ('<s> x3', '<s> x2')]
     """
     refuse_no_count(n, "n", 1, MOST_PAIRS)
@@ -128,7 +128,7 @@ def arithmetic_pair(
         MediationError: no two digits, or the same sum on both sides.
 
     Example:
-        >>> arithmetic_pair((3, 4), (5, 4)).wrong
+        >>> mw.models.arithmetic_pair((3, 4), (5, 4)).wrong
         '9'
     """
     sums = [_sum(clean), _sum(corrupt)]

@@ -34,8 +34,8 @@ def planted(gate: str = "XOR", *, rotated: bool = True, seed: int = 0) -> Plante
     Source: Geiger et al. 2023 (distributed alignment search), its simplest case.
 
     Example:
-        >>> net = planted("AND")
-        >>> net(planted_inputs(3)).shape
+        >>> net = mw.models.planted("AND")
+        >>> net(mw.models.planted_inputs(3)).shape
         torch.Size([3, 2])
     """
     from ._planted import build

@@ -46,8 +46,10 @@ def forward(
         MediationError: no such point, values of another shape, a network in training mode.
 
     Example:
-        >>> donor = networks.forward(network, x1, see=["fc1"])[1]["fc1"]
-        >>> networks.forward(network, x0, {"fc1": donor})[0]
+        >>> _, seen = mw.networks.forward(network, x1[None], see=["conv1"])
+        >>> seen["conv1"].shape
+        torch.Size([1, 36, 4])
+        >>> output, _ = mw.networks.forward(network, x0[None], seen)
     """
     rows = network.tensor(inputs)
     anatomy = network.anatomy(rows)
@@ -130,8 +132,10 @@ def differentiated(
         shifts: by a point's name what is added to it, (row, position, column).
 
     Example:
-        >>> with networks.differentiated(net, x, ["fc1"], lambda out: out[:, 3].sum()) as done:
-        ...     done.slopes()["fc1"].gradient
+        >>> x, third = torch.stack([x0, x1]), lambda out: out[:, 3].sum()
+        >>> with mw.networks.differentiated(network, x, ["conv1"], third) as done:
+        ...     done.slopes()["conv1"].gradient.shape
+        torch.Size([2, 36, 4])
     """
     rows = network.tensor(inputs)
     anatomy = network.anatomy(rows)

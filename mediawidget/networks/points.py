@@ -34,7 +34,7 @@ class Point:
             in the edited form.
 
     Example:
-        >>> mw.load(net, points={"first": "conv1", "mixed": Point("mix", "maps")})
+        >>> mw.load(net, points={"first": "0", "rectified": mw.networks.Point("1", "maps")})
     """
 
     path: str

@@ -1,8 +1,10 @@
 """Models whose weights are on a server: what is asked of it, and how it is waited for.
 
->>> lm = mw.load("meta-llama/Llama-3.1-70B", remote=True)
->>> lm.remote.status
-'queued, place 3'
+>>> server = mw.remote.Loopback(mw.load()).open()  # or NDIF: remote=True
+>>> lm = mw.load(server.model, remote=server)
+>>> mw.remote.status(lm)
+'running'
+>>> server.close()
 """
 
 import lazy_loader as lazy

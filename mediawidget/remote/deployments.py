@@ -35,7 +35,7 @@ def status(lm: LM) -> str:
         MediationError: a model that is here, or a server that does not answer.
 
     Example:
-        >>> mw.remote.status(lm)
+        >>> mw.remote.status(far)
         'running'
     """
     remote: Remote | None = getattr(lm, "remote", None)

@@ -18,10 +18,11 @@ class Traffic:
         sent, received: bytes of their bodies, headers not counted.
 
     Example:
-        >>> before = lm.remote.traffic
+        >>> study = mw.Study(far, pair)
+        >>> before = far.remote.traffic
         >>> study.intervene(mw.Site("head", 3, head=0))
-        >>> lm.remote.traffic - before
-        1 job in 4 requests, 11,683 bytes sent, 11,026 received
+        >>> far.remote.traffic - before
+        ... job... in ... requests, ... bytes sent, ... received
     """
 
     jobs: int = 0

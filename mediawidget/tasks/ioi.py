@@ -65,8 +65,8 @@ def ioi(
         MediationError: an unknown option, or too few names, places or objects are single tokens.
 
     Example:
-        >>> contrast = ioi(lm, n=8, corruption="third-name")  # doctest: +SKIP
-        >>> contrast[0].roles  # doctest: +SKIP
+        >>> contrast = mw.tasks.ioi(lm, n=8, corruption="third-name")
+        >>> contrast[0].roles
         {'IO': 2, 'S1': 4, 'S1+1': 5, 'S2': 10, 'END': 14}
     """
     check_count(lm, n, seed)

@@ -49,7 +49,7 @@ def grade(teacher: str | Path, answers: Sequence[str | Path] | str | Path) -> pd
         MediationError: no notebook, one that fails, one without a lesson, or no answers.
 
     Example:
-        >>> mw.teach.grade("teacher/01_one_intervention.ipynb", ["submitted"])
+        >>> mw.teach.grade("teacher/01_one_intervention.ipynb", ["submitted"])  # doctest: +SKIP
     """
     given, found = _paths(answers)
     body = _run(_notebook(Path(teacher)), Path(teacher), [str(path) for path in [*given, *found]])

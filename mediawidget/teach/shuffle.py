@@ -65,8 +65,8 @@ class Shuffle:
         MediationError: no text, or sizes that no model has.
 
     Example:
-        >>> ada = Shuffle("Ada", 6, 4)
-        >>> ada.canonical(ada.theirs(Site("head", 3, head=1))).label()
+        >>> ada = mw.teach.Shuffle("Ada", 6, 4)
+        >>> ada.canonical(ada.theirs(mw.Site("head", 3, head=1))).label()
         'L3H1'
     """
 

@@ -68,7 +68,7 @@ def slides(notebook: str | Path, out: str | Path, *, title: str = "") -> Path:
             installed, or this is called from a notebook, whose names it would overwrite.
 
     Example:
-        >>> slides("01_one_intervention.ipynb", "one_intervention.html")
+        >>> mw.teach.slides("lesson.ipynb", "lesson.html")  # doctest: +SKIP
     """
     source, target = Path(notebook), Path(out).absolute()
     _refuse(source, target)

@@ -16,7 +16,7 @@ class AttentionPattern(View):
     The head follows the selection; the page can choose another.
 
     Example:
-        >>> AttentionPattern(study)
+        >>> mw.AttentionPattern(study)
     """
 
     _esm, _css = front_end("attention_pattern")

@@ -14,7 +14,7 @@ class Basket(View):
     be typed (``L3H0 mlp5@END``), and taken out one by one.
 
     Example:
-        >>> Basket(study)
+        >>> mw.Basket(study)
     """
 
     _esm, _css = front_end("basket")

@@ -40,7 +40,7 @@ class CausalTrace(Page):
         kind: may be set.
 
     Example:
-        >>> CausalTrace(mw.causal_tracing(study, corruption="noise"))
+        >>> mw.CausalTrace(mw.causal_tracing(study, corruption="noise", subject="S2"))
     """
 
     _esm, _css = front_end("causal_trace")

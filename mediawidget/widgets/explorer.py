@@ -22,7 +22,7 @@ class Explorer(View):
     """Prompts, the result's rail, heads, MLPs and tokens on shared layer rows, corners, checks.
 
     Example:
-        >>> Explorer(mw.Study(mw.load(), pair))
+        >>> mw.Explorer(mw.Study(mw.load(), pair))
     """
 
     _esm, _css = front_end("explorer")

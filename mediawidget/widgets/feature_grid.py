@@ -178,6 +178,7 @@ class FeatureGrid(View):
         """Set every feature that is shown, and the error, at every token, and draw it.
 
         Example:
+            >>> grid = mw.FeatureGrid(study, sae)
             >>> grid.run().top(3)
         """
         return self.start().result(progress)

@@ -40,7 +40,7 @@ class GatePlayground(Page):
         score: (right, asked).
 
     Example:
-        >>> GatePlayground("OR").score
+        >>> mw.GatePlayground("OR").score
         (0, 0)
     """
 

@@ -11,7 +11,7 @@ class HeadGrid(View):
     """Every attention head as a cell; a click patches it.
 
     Example:
-        >>> HeadGrid(study, direction="break")
+        >>> mw.HeadGrid(study, direction="break")
     """
 
     _esm, _css = front_end("head_grid")

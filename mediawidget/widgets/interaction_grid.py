@@ -68,7 +68,8 @@ class InteractionGrid(View):
         options: of ``mw.interactions`` for a study: ``game``, ``edit``.
 
     Example:
-        >>> InteractionGrid(mw.interactions(study, heads, order=2))
+        >>> heads = [mw.Site("head", 3, head=head) for head in range(4)]
+        >>> mw.InteractionGrid(mw.interactions(study, heads, order=2))
     """
 
     _esm, _css = front_end("interaction_grid")

@@ -17,7 +17,7 @@ class LogitLens(View):
     the residual stream of the cell. Source: nostalgebraist 2020.
 
     Example:
-        >>> LogitLens(study)
+        >>> mw.LogitLens(study)
     """
 
     _esm, _css = front_end("logit_lens")

@@ -20,7 +20,7 @@ class MediationDiagram(View):
     have no corners it shows what exists there: the effect on the clean and on the corrupt prompt.
 
     Example:
-        >>> MediationDiagram(study)
+        >>> mw.MediationDiagram(study)
     """
 
     _esm, _css = front_end("mediation_diagram")

@@ -16,7 +16,7 @@ class Neurons(View):
     The layer follows the selection; the page can choose another, and any neuron by its number.
 
     Example:
-        >>> Neurons(study)
+        >>> mw.Neurons(study)
     """
 
     _esm, _css = front_end("neurons")

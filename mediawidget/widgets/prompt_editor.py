@@ -16,7 +16,7 @@ class PromptEditor(View):
     linked view follows; a mistake is said beside the field that has it and changes nothing.
 
     Example:
-        >>> PromptEditor(study)
+        >>> mw.PromptEditor(study)
     """
 
     _esm, _css = front_end("prompt_editor")

@@ -11,7 +11,7 @@ class TokenHeatmap(View):
     """Layer by token: the residual stream, attention outputs or MLP outputs.
 
     Example:
-        >>> TokenHeatmap(study, mediator="mlp_out")
+        >>> mw.TokenHeatmap(study, mediator="mlp_out")
     """
 
     _esm, _css = front_end("token_heatmap")

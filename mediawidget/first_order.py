@@ -207,6 +207,7 @@ class Part:
         parts = np.array_split(np.arange(len(group.members)), n_parts)
         for pairs, (piece, found) in in_halves(parts, do, half_of, group.frame.n_positions):
             grid.outcomes.passes += piece.passes
+            grid.outcomes.backward += piece.backward
             grid.outcomes.rows += piece.rows
             for layer, value in enumerate(found):
                 for at, base in enumerate(group.bases.tolist()):

@@ -32,7 +32,7 @@ class Slope:
     gradient: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass
 class Pass:
     """A forward pass that can be differentiated.
 
@@ -40,11 +40,13 @@ class Pass:
         number: what is differentiated, without axes.
         seen: the activations on the way, by place.
         shape: rows and positions.
+        backward: how many backward passes there were so far.
     """
 
     number: Tensor
     seen: Mapping[Where, Tensor]
     shape: tuple[int, ...]
+    backward: int = 0
 
     def gradients(self, tensors: Sequence[Tensor], *, again: bool = False) -> list[Tensor]:
         """How the number moves with each tensor, 0 where it does not depend on it.
@@ -53,6 +55,7 @@ class Pass:
             tensors: of this pass.
             again: whether another backward pass is to come.
         """
+        self.backward += 1
         found: Sequence[Tensor | None] = torch.autograd.grad(
             self.number, tensors, retain_graph=again, allow_unused=True
         )

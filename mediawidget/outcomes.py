@@ -24,8 +24,9 @@ class Outcomes:
         left: (run, pair) how many rows are still to be read before the pair is complete.
         implied: (run, pair) the run equals its base by construction, and nothing was run.
         top: (run or base, pair) -> likeliest next tokens, where they were asked for.
-        passes, rows, seconds: what it cost: traced passes and the rows of their batches; the pass
+        passes, rows, seconds: what it cost: forward passes and the rows of their batches; the pass
             over a shared prefix, one row a prompt, is in the seconds alone.
+        backward: backward passes, of estimates alone.
     """
 
     columns: tuple[str, ...]
@@ -36,6 +37,7 @@ class Outcomes:
     implied: NDArray[np.bool_]
     top: dict[tuple[int | str, int], list[tuple[int, float]]] = field(default_factory=dict)
     passes: int = 0
+    backward: int = 0
     rows: int = 0
     seconds: float = 0.0
 

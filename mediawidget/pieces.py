@@ -46,7 +46,8 @@ class Piece:
         pairs: which of its strands.
         bank: constants that edits need.
         most_rows: rows that one pass may have.
-        passes, rows: how many there were so far.
+        passes, rows, backward: how many forward passes there were so far, of how many rows, and
+            how many backward passes.
     """
 
     grid: Grid
@@ -56,6 +57,7 @@ class Piece:
     most_rows: int
     passes: int = 0
     rows: int = 0
+    backward: int = 0
 
     # --- what there is ------------------------------------------------------------------------
 
@@ -115,12 +117,12 @@ class Piece:
         """
         ids, reads = self.ids.repeat(copies, 1), self.group.frame.read_at
         number = self._number(copies, live=bool(shifts))
-        self.passes += 1
-        self.rows += len(ids)
+        self._count(ids)
         with differentiated(
             self.lm, ids, reads, places, number, under=under, shifts=shifts
         ) as found:
             yield found
+            self.backward += found.backward
 
     def slopes(self, under: AbstractContextManager[Any] | None = None) -> dict[Where, Slope]:
         """What every place is on the prompts as they are, and its slope."""
@@ -129,8 +131,7 @@ class Piece:
 
     def values(self, places: Sequence[Where]) -> dict[Where, Tensor]:
         """What places are on the prompts as they are."""
-        self.passes += 1
-        self.rows += len(self.ids)
+        self._count(self.ids)
         return observe(self.lm, self.ids, list(places))  # type: ignore[return-value]
 
     # --- products -----------------------------------------------------------------------------
@@ -189,6 +190,11 @@ class Piece:
 
     # --- inside -------------------------------------------------------------------------------
 
+    def _count(self, ids: Tensor) -> None:
+        """A forward pass over these rows."""
+        self.passes += 1
+        self.rows += len(ids)
+
     def _site(self, layer: int) -> Site:
         index = self.grid.mediator.index
         first: Mapping[str, Any] = {index: 0} if index else {}
@@ -198,7 +204,9 @@ class Piece:
     def _others(self) -> dict[Where, Tensor]:
         """What the places are on the pairs' other prompts, where these are of another length."""
         assert self.group.others is not None
-        return observe(self.lm, self.group.others[self.index], list(self.places))  # type: ignore[return-value]
+        ids = self.group.others[self.index]
+        self._count(ids)
+        return observe(self.lm, ids, list(self.places))  # type: ignore[return-value]
 
     def _aligned(self, own: Tensor, seen: Tensor) -> Tensor:
         """The other prompt's values at this prompt's positions; its own where it has no partner."""
@@ -220,7 +228,9 @@ class Piece:
         """Both prompts' logits, where KL is asked for: it does not move along with a run."""
         if not {KL_CLEAN, KL_CORRUPT} & set(self.group.reading.columns):
             return None
+        self._count(self.ids)
         if self.group.others is not None:
+            self._count(self.ids)
             return references(self.lm, self.group, self.index)
         logits = self.lm.logits_at(self.ids, self.group.frame.read_at[:1])[:, 0]
         clean, corrupt = torch.unflatten(logits, 0, (2, -1))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,6 +22,31 @@ Act = Callable[[Tensor], Tensor | None]
 """An activation (position, columns) to its replacement, or to None if it was only looked at."""
 
 _INPUTS = ("block_in", "attn_z", "cross_z", "mid", "neurons")
+
+
+@dataclass
+class Passes:
+    """Forward passes of a model, and the rows that were given to them."""
+
+    passes: int = 0
+    rows: int = 0
+
+
+@contextmanager
+def counted(lm: LM) -> Iterator[Passes]:
+    """Counts the forward passes that this thread makes with a model meanwhile."""
+    found, mine = Passes(), threading.get_ident()
+
+    def before(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if threading.get_ident() == mine:
+            found.passes += 1
+            found.rows += len(args[0] if args else kwargs["input_ids"])
+
+    handle = lm.hf.register_forward_pre_hook(before, with_kwargs=True)
+    try:
+        yield found
+    finally:
+        handle.remove()
 
 
 @contextmanager

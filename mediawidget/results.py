@@ -74,6 +74,7 @@ def facts(lm: LM, contrast: Contrast, outcomes: Outcomes) -> dict[str, Any]:
         "model": lm.name,
         "contrast": contrast.to_json(),
         "passes": outcomes.passes,
+        "backward": outcomes.backward,
         "rows": outcomes.rows,
         "seconds": round(outcomes.seconds, 4),
     }

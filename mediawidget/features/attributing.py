@@ -62,7 +62,8 @@ def attribute(
 
     PIE from the gradient on the corrupt prompt, TIE from that on the clean one:
 
-    - "gradient": the gradient times the change of the code. One forward and one backward pass.
+    - "gradient": the gradient times the change of the code. One forward and one backward pass
+      (``facts["passes"]``, ``facts["backward"]``; that codes are read before is not counted).
     - "ig": the gradient averaged on the way from the site's own value to the other prompt's, at
       all positions at once (midpoint rule; Marks et al. 2024). ``steps`` passes. With enough of
       them all cells of features and errors add up to what patching the whole site does.

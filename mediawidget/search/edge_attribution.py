@@ -1,4 +1,4 @@
-"""Edge attribution patching: a number for every edge from two forward passes and one backward.
+"""Edge attribution patching: a number for every edge from three forward passes and one backward.
 
 The metric moves with a receiver's input; what a sender writes now less what it writes elsewhere is
 how that input would change (Syed, Rager and Conmy 2023). With ``steps`` the gradient is averaged
@@ -25,6 +25,7 @@ from ..errors import MediationError, require
 from ..groups import Group
 from ..memory import budget_bytes
 from ..metrics import KL, Metric
+from ..plain_hooks import counted
 from ..plan.frame import Ints
 from ..rewiring import Ablation, Writes, refuse_no_rewiring, written
 from ..rewiring.evaluating import (
@@ -77,10 +78,12 @@ def eap(
     _check(steps, by, study)
     began = time.perf_counter()
     gradients = _Gradients(engine, metric, base, steps, by is not None, ablation)
-    values = gradients.values()
+    total = float(study.total["TE"])
+    with counted(engine.lm) as cost:
+        values = gradients.values()
     return EdgeScores(
         metric=metric.name,
-        total=float(study.total["TE"]),
+        total=total,
         method="EAP" if steps == 1 else f"EAP-IG ({steps} steps)",
         base=base,
         values=values if base == "clean" else -values,
@@ -88,8 +91,9 @@ def eap(
         positions=study.position_names if by else (),
         unit=metric.unit,
         ablation=ablation,
-        passes=gradients.passes,
-        rows=gradients.rows,
+        passes=cost.passes,
+        backward=gradients.backward,
+        rows=cost.rows,
         seconds=time.perf_counter() - began,
         options={"steps": steps},
     )
@@ -105,8 +109,7 @@ class _Gradients:
     steps: int
     by_position: bool
     ablation: Ablation
-    passes: int = 0
-    rows: int = 0
+    backward: int = 0
 
     def values(self) -> Array:
         """(pair, sender, receiver[, position]) by how much the metric would fall."""
@@ -135,8 +138,6 @@ class _Gradients:
         parts = np.array_split(np.arange(len(ids)), self._n_parts(group))
         for strands, found in in_halves(parts, do, half_of, group.frame.n_positions):
             values[group.members[strands]] += found
-            self.passes += 1 + 2 * self.steps
-            self.rows += len(strands) * (1 + 2 * self.steps)
 
     def _carried(
         self, ids: Tensor, instead: Writes, reads: tuple[int, ...], number: Number
@@ -150,6 +151,7 @@ class _Gradients:
                 share = step / self.steps if self.steps > 1 else 1.0
                 start = torch.lerp(instead.start.expand_as(own.start), own.start, share)
                 total = total + reader_slopes(lm, ids, start, reads, number)
+                self.backward += 1
             change = spread(lm, own, instead)
             formula = "nspd,rnpd->nsrp" if self.by_position else "nspd,rnpd->nsr"
             carried = torch.einsum(formula, change, total / self.steps)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..edits.base import Base
 from ..groups import Group
+from ..plain_hooks import counted
 from ..plan.frame import Ints
 from ..rewiring import Ablation, rewire
 from ..study import Study, refuse_no_study
@@ -45,7 +46,6 @@ def exact_edges(
     wiring = engine.lm.wiring
     # By receiver: a chunk's wirings are one run up to the block of the first.
     where = np.argwhere(wiring.reach.T)[:, ::-1]
-    passes: list[int] = []
 
     def masks(_: Group, wirings: Ints) -> Kept:
         """The whole network first, then an edge cut in each."""
@@ -55,9 +55,9 @@ def exact_edges(
         keep[cut, edges[:, 0], edges[:, 1]] = 0
         return keep
 
-    job = rewire(engine, masks, 1 + len(where), base=base, ablation=ablation)
-    job.watch(lambda one: None if one.finished else passes.append(one.done))
-    kept = job.result(progress=progress)
+    with counted(engine.lm) as cost:
+        job = rewire(engine, masks, 1 + len(where), base=base, ablation=ablation)
+        kept = job.result(progress=progress)
     metric = study.metric.read(kept, engine.columns)
     values = np.full((len(engine.pairs), *wiring.reach.shape), np.nan)
     lost = metric[0] - metric[1:]
@@ -72,7 +72,7 @@ def exact_edges(
         exact=True,
         unit=study.metric.unit,
         ablation=ablation,
-        passes=len(passes),
+        passes=cost.passes,
         rows=job.total,
         seconds=time.perf_counter() - began,
     )

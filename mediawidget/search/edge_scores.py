@@ -41,8 +41,9 @@ class EdgeScores:
         exact: whether every edge was cut, or the effect estimated.
         unit: of the values.
         ablation: what a cut edge carries.
-        passes, rows, seconds: what it cost: forward passes (a backward pass counts as one), the
-            rows of their batches, and wall time.
+        passes, rows, seconds: what it cost: forward passes, the rows of their batches, and wall
+            time.
+        backward: backward passes.
         options: what else it was asked with.
     """
 
@@ -57,6 +58,7 @@ class EdgeScores:
     total: float = 1.0
     ablation: str = "resample"
     passes: int = 0
+    backward: int = 0
     rows: int = 0
     seconds: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)

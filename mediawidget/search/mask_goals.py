@@ -63,7 +63,8 @@ class Goal:
         keep: "metric", the square of what the metric changes; or "kl", KL(network || masked) over
             next tokens, the mean over what is read.
         pairs: numbers of those that train.
-        passes, rows: what it cost so far; a backward pass counts as a forward pass.
+        passes, rows, backward: what it cost so far: forward passes, the rows of their batches,
+            backward passes.
 
     Raises:
         MediationError: pairs of unequal length under "resample", a metric without a slope,
@@ -79,6 +80,7 @@ class Goal:
     pairs: Numbers
     passes: int = 0
     rows: int = 0
+    backward: int = 0
 
     def __post_init__(self) -> None:
         refuse_no_ablation(self.engine, self.ablation)
@@ -159,8 +161,9 @@ class Goal:
         whole = np.array_split(np.arange(len(part.strands)), self._n_chunks(part, n_draws))
         for some, found in in_halves(whole, do, half_of, part.group.frame.n_positions):
             total, slope = total + found[0], slope + found[1]
-            self.passes += 1 if draws is None else 2
-            self.rows += len(some) * n_draws * (1 if draws is None else 2)
+            self.passes += 1
+            self.backward += draws is not None
+            self.rows += len(some) * n_draws
         return total, slope
 
     def _distance(self, part: _Part, some: Ints, shares: Tensor) -> tuple[Tensor, float]:

@@ -47,8 +47,9 @@ class Masked:
         wiring: of the network.
         seed: of the draws.
         options: what else it was asked with.
-        passes, rows, seconds: what training cost: forward passes (a backward pass counts as one),
-            the rows of their batches, and wall time.
+        passes, rows, seconds: what training cost: forward passes, the rows of their batches, and
+            wall time.
+        backward: backward passes.
     """
 
     shares: Mapping[Element, float]
@@ -64,6 +65,7 @@ class Masked:
     seed: int
     options: Mapping[str, Any] = field(default_factory=dict)
     passes: int = 0
+    backward: int = 0
     rows: int = 0
     seconds: float = 0.0
 
@@ -120,6 +122,7 @@ class Masked:
             unit="logit of the gate",
             ablation=self.ablation,
             passes=self.passes,
+            backward=self.backward,
             rows=self.rows,
             seconds=self.seconds,
             options={"seed": self.seed, **self.options},

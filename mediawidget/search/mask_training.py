@@ -225,6 +225,7 @@ class _Training:
             seed=self.seed,
             options={"sparsity": self.sparsity, "keep": goal.keep, "rate": self.rate},
             passes=goal.passes,
+            backward=goal.backward,
             rows=goal.rows,
             seconds=self.seconds,
         )

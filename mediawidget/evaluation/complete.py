@@ -173,7 +173,7 @@ def _drawn(nodes: Sequence[Site], n: int, seed: int) -> list[NodeSet]:
     while len(found) < n:
         drawn = np.flatnonzero(rng.random(len(nodes)) < 0.5)
         if len(drawn):
-            found[frozenset(nodes[i] for i in drawn)] = None
+            found[frozenset(nodes[i] for i in drawn.tolist())] = None
     return list(found)
 
 

@@ -159,7 +159,7 @@ def test_a_module_alone_is_told_of_both_ways() -> None:
         mw.load(Unruly())
     assert "tokenizer=" in raised.value.fix
     assert "points=" in raised.value.fix
-    assert "Unruly" in raised.value.value
+    assert "Unruly" in str(raised.value.value)
 
 
 @pytest.mark.parametrize("case", STUDIES)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Callable
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mediawidget as mw
@@ -20,140 +17,22 @@ from mediawidget.edits import edit_from_json
 from mediawidget.effects import Status
 from mediawidget.metrics import METRICS, metric_from_json, metric_named
 from tests.asking import pair
+from tests.core.hostile import (
+    FEW,
+    HEAD,
+    POINTS,
+    answers,
+    effect_of,
+    fresh,
+    hostile,
+    saved,
+    sound,
+    study_of,
+    teaching,
+    walked,
+)
 from tests.engine.cases import lm_of
 from tests.small_models import WORDS, random_model, tokenizer_of
-
-FEW = settings(
-    max_examples=25,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-POINTS = np.random.default_rng(0).normal(size=(10, 3)) + np.arange(10)[:, None] % 2
-HEAD = mw.Site("head", 1, head=1)
-
-
-@lru_cache
-def study_of(n: int = 2) -> mw.Study:
-    """Nothing that a test asks of it changes it, but its grids."""
-    others = (pair(), pair(corrupt="ant bee owl dog eel"), pair(corrupt="ant bee cat dog owl"))
-    return mw.Study(lm_of("gpt2"), others[:n])
-
-
-@lru_cache
-def effect_of(kind: str) -> mw.Effect:
-    if kind == "total":
-        return study_of(3).total
-    if kind == "many":
-        return study_of(3).sweep("head", layers=[1], progress=False)
-    edit = mw.Zero() if kind == "zero" else mw.Patch()
-    return study_of().sweep("head", edit=edit, progress=False)
-
-
-@lru_cache
-def teaching() -> mw.LM:
-    return mw.load()
-
-
-def fresh() -> mw.Study:
-    return mw.Study(study_of().lm, study_of().contrast)
-
-
-@lru_cache
-def walked() -> mw.Study:
-    """A study of three pairs with two interventions."""
-    study = mw.Study(study_of().lm, study_of(3).contrast)
-    study.intervene(HEAD)
-    study.intervene(mw.Site("mlp_out", 2))
-    return study
-
-
-@lru_cache
-def saved() -> Path:
-    """Where it is saved, for as long as the tests run."""
-    return walked().save(Path(tempfile.mkdtemp()) / "study.json")
-
-
-class Unhelpful:
-    """Has every attribute, and refuses to be asked for any."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(name)
-
-    def __repr__(self) -> str:
-        return "Unhelpful()"
-
-
-# --- what may be given --------------------------------------------------------------------------
-
-numbers = st.one_of(
-    st.integers(),
-    st.sampled_from([10**400, -(10**30), 2**63, 2**31, -1, 0, 1, 23, 24]),
-    st.floats(),
-    st.complex_numbers(),
-    st.sampled_from([np.int64(1), np.float32(1.5), np.bool_(1), np.uint8(255)]),
-)
-texts = st.one_of(
-    st.text(max_size=8),
-    st.sampled_from([*WORDS[:3], "head", "position", "clean", "corrupt", "PIE", " ", "\0", "é\n"]),
-)
-scalars = st.one_of(st.none(), st.booleans(), numbers, texts, st.binary(max_size=4))
-arrays = st.sampled_from(
-    [
-        *(np.array(3), np.arange(3), np.zeros((2, 2)), np.array([]), np.array(["a"], dtype=object)),
-        *(torch.zeros(2), torch.tensor(1), torch.zeros(0), np.full((2, 5, 8), np.nan)),
-    ]
-)
-objects = st.sampled_from(
-    [
-        *(mw.Patch, mw.Patch(), HEAD, mw.Run("clean"), mw.LogitDiff(), mw.LogitDiff, Unhelpful()),
-        *(object(), range(3), slice(1), lambda *_: 0, print, int, ..., NotImplemented),
-        *(ValueError("x"), mw, mw.Readout(), {1, 2}, frozenset(), iter([1])),
-    ]
-)
-simple = st.one_of(scalars, arrays, objects)
-hashable = scalars
-hostile = st.one_of(
-    simple,
-    st.lists(scalars, max_size=3),
-    st.lists(scalars, max_size=2).map(tuple),
-    st.dictionaries(hashable, simple, max_size=2),
-    st.just([[1]]),
-)
-jsons = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.integers() | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=5,
-)
-
-
-def answers(ask: Callable[[Any], Any], value: Any) -> Any:
-    """What it answers; None where it is refused as it should be."""
-    try:
-        found = ask(value)
-    except mw.MediationError as error:
-        helpful(error)
-        return None
-    sound(found)
-    return found
-
-
-def helpful(error: mw.MediationError) -> None:
-    """Every part of it says something, and is read by who reads the message."""
-    parts = (error.message, str(error.value), error.expected, error.fix)
-    assert all(part in str(error) for part in parts)
-    assert all(part.strip() for part in (error.message, error.expected, error.fix))
-
-
-def sound(found: object) -> None:
-    """An effect whose cells are finite where they say that they were run."""
-    if isinstance(found, mw.Effect):
-        ran = np.isin(found.status, [Status.EXACT, Status.ESTIMATE, Status.IMPLIED_ZERO])
-        assert np.isfinite(found.edited[:, :, ran]).all()
-        assert np.isnan(found.edited[:, :, ~ran]).all()
-        assert np.isfinite(found.bases).all()
-
 
 # --- every public name ----------------------------------------------------------------------------
 
@@ -464,96 +343,6 @@ def test_hostile_values(name: str) -> None:
         answers(ASKED[name], value)
 
     check()
-
-
-@pytest.mark.parametrize(
-    "read", [mw.PromptPair.from_json, mw.Contrast.from_json, mw.Site.from_json, mw.Run.from_json]
-)
-def test_saved_data_of_another_kind(read: Callable[[Any], Any]) -> None:
-    whole: dict[Any, dict[str, Any]] = {
-        mw.PromptPair.from_json: pair().to_json(),
-        mw.Contrast.from_json: mw.Contrast([pair()]).to_json(),
-        mw.Site.from_json: HEAD.to_json(),
-        mw.Run.from_json: mw.Run("clean", {HEAD: mw.Patch(alpha=0.5)}, ("head",)).to_json(),
-    }
-
-    @FEW
-    @given(st.sampled_from(sorted(whole[read])), jsons)
-    def check(name: str, value: Any) -> None:
-        answers(read, {**whole[read], name: value})
-        answers(read, {key: kept for key, kept in whole[read].items() if key != name})
-
-    assert read(whole[read]).to_json() == whole[read]
-    check()
-
-
-@pytest.mark.parametrize("kind", ["patch", "zero", "mean", "noise", "steer", "scale", "resample"])
-def test_saved_edits_and_metrics_of_another_kind(kind: str) -> None:
-    @FEW
-    @given(st.dictionaries(st.sampled_from(["source", "alpha", "base", "seed", "x"]), jsons))
-    def check(fields: dict[str, Any]) -> None:
-        answers(edit_from_json, {"kind": kind, **fields})
-        for metric in METRICS:
-            answers(metric_from_json, {"name": metric, **fields})
-
-    check()
-
-
-# --- files --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("ending", ["json", "npz"])
-@pytest.mark.parametrize("kind", ["patch", "zero", "total"])
-def test_files_with_bytes_changed(kind: str, ending: str) -> None:
-    """Cut, overwritten or with bytes put in: refused, or an effect that can be read."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = effect_of(kind).save(Path(folder) / f"effect.{ending}")
-        whole = place.read_bytes()
-
-        @FEW
-        @given(st.integers(0, len(whole)), st.integers(0, 60), st.binary(max_size=12))
-        def check(start: int, n: int, new: bytes) -> None:
-            place.write_bytes(whole[:start] + new + whole[start + n :])
-            usable(answers(mw.Effect.load, place))
-            place.write_bytes(whole[:start])
-            usable(answers(mw.Effect.load, place))
-
-        check()
-        place.write_bytes(whole)
-        np.testing.assert_array_equal(mw.Effect.load(place).edited, effect_of(kind).edited)
-
-
-def usable(effect: mw.Effect | None) -> None:
-    """Whatever was read can be asked for everything that an effect can be."""
-    if effect is None:
-        return
-    for ask in (repr, mw.Effect.to_dataframe, lambda e: e.pair(0), lambda e: e["TE"]):
-        answers(ask, effect)
-
-
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_files_with_fields_changed() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        place = effect_of("patch").save(Path(folder) / "effect.json")
-        whole = json.loads(place.read_text(encoding="utf-8"))
-
-        @settings(FEW, max_examples=150)
-        @given(st.sampled_from(sorted(whole)), jsons, st.booleans())
-        def check(name: str, value: Any, leave_out: bool) -> None:
-            changed = {key: kept for key, kept in whole.items() if key != name}
-            if not leave_out:
-                changed[name] = value
-            place.write_text(json.dumps(changed), encoding="utf-8")
-            found = answers(mw.Effect.load, place)
-            if name not in ("edit", "metric"):
-                usable(found)
-
-        check()
-
-
-def test_files_that_are_not_there() -> None:
-    for place in ("/no/such/effect.json", "/no/such/effect.npz", "/", "effect", "effect.csv"):
-        assert answers(mw.Effect.load, place) is None
 
 
 # --- what is valid answers ----------------------------------------------------------------------

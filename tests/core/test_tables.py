@@ -13,7 +13,7 @@ import mediawidget as mw
 from mediawidget.effects import Effect
 from mediawidget.errors import MediationError
 from mediawidget.statistics import FEWEST, mean_interval, pairs_needed
-from tests.core.test_statistics_of_effects import grid, templates
+from tests.core.noise import grid, templates
 
 BREAKING, RESTORING = (0, 0), (1, 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 import torch
@@ -10,6 +11,13 @@ import torch
 import mediawidget as mw
 from mediawidget.widgets import View
 from tests.small_models import random_model, tokenizer_of
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def texts(svg: str) -> list[str]:
+    """Every text of a picture, in order; the picture parses as XML."""
+    return ["".join(one.itertext()) for one in ET.fromstring(svg).iter(f"{SVG}text")]
 
 
 class Page:
@@ -93,3 +101,12 @@ def study(lm: mw.LM) -> mw.Study:
 def several(lm: mw.LM) -> mw.Study:
     """Three pairs."""
     return mw.Study(lm, mw.Contrast(PAIRS, name="three"))
+
+
+@pytest.fixture
+def swept(study: mw.Study) -> mw.Study:
+    """Heads and the residual stream were run, two heads are selected."""
+    study.sweep("head", progress=False)
+    study.sweep("residual", by="position", progress=False)
+    study.intervene([mw.Site("head", 3, head=1), mw.Site("head", 1, head=0)])
+    return study

@@ -47,12 +47,16 @@ def one(found: list[Row], **asked: str) -> Row:
     return row
 
 
-@pytest.mark.parametrize("script", ["explorer.py"])
-def test_the_picture_is_what_its_script_makes(script: str, tmp_path: Path) -> None:
-    view = runpy.run_path(str(PICTURES / script))["explorer"]()
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [("explorer.py", "explorer"), ("start.py", "heads"), ("start.py", "mediation")],
+)
+def test_the_picture_is_what_its_script_makes(script: str, name: str, tmp_path: Path) -> None:
+    made_by = runpy.run_path(str(PICTURES / script))
+    view = made_by["views"]()[name] if "views" in made_by else made_by[name]()
     path = tmp_path / "picture.svg"
     view.snapshot(path)
-    kept = (PICTURES / script).with_suffix(".svg")
+    kept = PICTURES / f"{name}.svg"
     made, there = (one.read_text(encoding="utf-8") for one in (path, kept))
     assert VERSION.sub("", made) == VERSION.sub("", there), f"run python docs/pictures/{script}"
     view.snapshot(tmp_path / "picture.png")

@@ -147,7 +147,6 @@ class Front(Loopback):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        assert self.model == self._sandbox.folder
         setattr(self._deployed, "run", self._away)  # noqa: B010 - no assignment for the types
         return self
 

@@ -45,7 +45,7 @@ LAYERS = (
         *("naming", "results", "grids", "questions", "asking", "history", "watchers"),
         *("comparing", "logbook", "study_files", "study_json", "coding"),
         *("pieces", "first_order", "attribution", "estimates"),
-        *("experiments", "study", "drafts", "coalitions", "games", "routing", "doses"),
+        *("experiments", "study", "drafts", "dividing", "coalitions", "games", "routing", "doses"),
         *("trace_checks", "trace_options", "trace_runs", "tracing"),
         *("search", "evaluation"),
         *("crossing", "directions", "erasure", "abstraction", "alignment", "features"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,6 +69,28 @@ def test_integrated_gradients_add_up_to_the_run() -> None:
         ]
         assert gaps[2] < 0.02 * abs(exact[key])
         assert gaps[2] < gaps[0]
+
+
+def test_completeness_is_checked_against_the_whole_site() -> None:
+    """The cells' sum and the share it misses are told, and too few steps are flagged."""
+    case, sae = of(0)
+    study = case.study
+    exact = study.intervene(sae.at())
+
+    def check(**how: Any) -> Any:
+        effect = features.attribute(study, sae, **how)
+        (found,) = [one for one in effect.checks if one.name == "completeness"]
+        off = max(abs(effect[key].sum() - exact[key]) for key in ("PIE", "TIE"))
+        share = off / max(abs(exact["PIE"]), abs(exact["TIE"]))
+        assert f"{share:.0%} off" in found.words
+        assert found.ok == (share <= 0.1)
+        return found
+
+    assert check(method="ig").ok
+    assert check(method="ig", by=None, steps=60).ok
+    assert {check(method="ig", steps=n).ok for n in (1, 60)} == {False, True}
+    check()
+    assert features.attribute(study, sae, method="ig").facts["steps"] == 50
 
 
 def test_the_check_sets_what_was_estimated() -> None:

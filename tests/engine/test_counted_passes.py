@@ -11,6 +11,7 @@ import torch
 
 import mediawidget as mw
 from mediawidget import attribution
+from mediawidget.plain import plain_run
 
 Ask = Callable[[mw.Study], tuple[int, int]]
 
@@ -21,8 +22,9 @@ def counting(lm: mw.LM, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
     Of torch's function: a hook on the model would make a study forget what was run before.
     """
-    done, grad, plain = [0, 0], torch.autograd.grad, attribution.plain_run
-    table, look = lm.hf.get_input_embeddings().weight, torch.nn.functional.embedding
+    hf: Any = lm.hf
+    done, grad, plain = [0, 0], torch.autograd.grad, plain_run
+    table, look = hf.get_input_embeddings().weight, torch.nn.functional.embedding
 
     def forward(ids: torch.Tensor, weight: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
         done[0] += weight is table

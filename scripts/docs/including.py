@@ -2,7 +2,8 @@
 
 ``<!-- include: benchmarks/RESULTS.md -->`` puts a document into a page, its headings one level
 down. A link of any page to a file outside docs/ (a notebook, a source) leads to a copy of it under
-``files/``, so that the same link works in the repository, on a server and on a disk.
+``files/``, or to the page that includes it whole, so that the same link works in the repository, on
+a server and on a disk.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from mkdocs.structure.files import File
 
 LOG = logging.getLogger("mkdocs.hooks.including")
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+# Documents of the repository that a page includes whole: a link to one leads to that page.
+_PAGES = {"CHANGELOG.md": "changelog.md", "examples/course/README.md": "course.md"}
 
 _INCLUDE = re.compile(r"^<!-- include: (?P<path>\S+) -->$", re.MULTILINE)
 _HEADING = re.compile(r"^(#{1,5} )", re.MULTILINE)
@@ -58,7 +62,9 @@ def _linked(text: str, home: str, folder: str, files: Any, config: Any) -> str:
             return found[0]
         path, hash_, anchor = target.partition("#")
         where = posixpath.normpath(posixpath.join(home, path))
-        if where.startswith("docs/"):
+        if where in _PAGES and not hash_:
+            uri = _PAGES[where]
+        elif where.startswith("docs/"):
             uri = where.removeprefix("docs/")
         elif (ROOT / where).is_file():
             uri = _copied(where, files, config)

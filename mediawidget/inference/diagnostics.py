@@ -30,8 +30,9 @@ class Diagnostics(OnPairs):
     ) -> pd.DataFrame:
         """A row per cell: how much of its effect hangs on the state of everything else.
 
-        Positive INT = TIE - PIE: the site matters more on the clean prompt (AND); negative: what
-        it does others do too (OR, a backup).
+        Positive INT = TIE - PIE: the site's clean value adds more where the rest is clean (as an
+        input of an AND does); negative: it adds less there (OR: the rest can stand in for it).
+        Of a site that opposes the answer a positive INT means that it opposes less there.
 
         Returns:
             Coordinates and label; ``PIE``, ``TIE``, ``INT`` and its ``low`` and ``high``, in the

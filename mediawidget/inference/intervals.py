@@ -54,10 +54,11 @@ class Intervals(OnPairs):
 
         Args:
             key: a quantity, as in ``pairs``.
-            correction: ``bh``: of the cells with q below 0.05 about 5% are false (Benjamini and
-                Hochberg 1995); ``by``: the same under any dependence of cells (Benjamini and
-                Yekutieli 2001); ``max-t``: the chance that any of them is false is 5% (Westfall
-                and Young 1993).
+            correction: ``bh``: of the cells with q below 0.05 at most 5% are expected to be false,
+                if tests are independent or positively dependent (Benjamini and Hochberg 1995);
+                ``by``: the same under any dependence of cells (Benjamini and Yekutieli 2001);
+                ``max-t``: the chance that any of them is false is at most about 5% (Westfall and
+                Young 1993).
             permutations: how many flips at most.
             seed: of the draw.
 

@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import agreement, broken
 from ..edits import Patch
 from ..edits.base import BASES
 from ..effects import Effect
 from ..outcomes import Outcomes
+from ..plain import plain_run
+from ..precision import tolerance
 from ..results import Axes, assemble, facts
 from ..rewiring import Bench, masks_of
+from ..runs import Run
 from ..statistics import clusters_of, groups_of
+from ..validity import Check, premises
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -44,13 +49,42 @@ def edge_effect(
         hold_norm: as in ``rewiring.Pass``.
     """
     outcomes = _run(study, cells, hold_norm=hold_norm)
-    return replace(
+    effect = replace(
         assemble(outcomes, axes, Patch(), study.metric),
         labels=labels,
         facts=facts(study.lm, study.contrast, outcomes) | dict(told),
         clusters=clusters_of(study.contrast),
         groups=groups_of(study.contrast),
     )
+    checks = (
+        *premises(outcomes.bases, study.metric.over(outcomes.columns)),
+        *broken(effect, "the model overflows there"),
+        *_proofs(study, outcomes),
+    )
+    return replace(effect, checks=checks)
+
+
+def _proofs(study: Study, outcomes: Outcomes) -> list[Check]:
+    """Rewired passes against plain ones: with nothing cut, and with every edge cut.
+
+    Cut from everything on the corrupt prompt, all readers see the clean prompt's writes, so that it
+    comes to the clean prompt's logits.
+    """
+    engine = study.engine
+    allowed = tolerance(engine.lm, outcomes.bases)
+    slow = np.stack([plain_run(engine, Run(base)) for base in BASES])
+    same = float(np.abs(outcomes.bases[0] - slow).max())
+    gaps = []
+    for at, base in enumerate(BASES):
+        keep = np.zeros((1, *study.lm.wiring.reach.shape), dtype=np.float32)
+        cut = Bench(engine, base).job(masks_of(keep), 1).result()[0]
+        gaps.append(float(np.abs(cut - outcomes.bases[:, 1 - at]).max()))
+    whole = "The first pair rewired with nothing cut, beside a plain forward pass,"
+    every = "Cutting every edge"
+    return [
+        agreement("plain forward", whole, "the same logits", same, allowed),
+        agreement("full cut", every, "the other prompt's logits", max(gaps), allowed),
+    ]
 
 
 def _run(study: Study, cells: Sequence[Edges], *, hold_norm: bool) -> Outcomes:

@@ -9,6 +9,8 @@ import pytest
 import torch
 
 import mediawidget as mw
+from mediawidget.rewiring import masks_of
+from mediawidget.search import edge_runs
 from tests.engine.cases import lm_of, random_pair
 
 FIRST, SECOND = mw.Site("head", 0, head=0), mw.Site("head", 1, head=0)
@@ -16,6 +18,19 @@ FIRST, SECOND = mw.Site("head", 0, head=0), mw.Site("head", 1, head=0)
 
 def study_of(kind: str = "gpt2", n: int = 3) -> mw.Study:
     return mw.Study(lm_of(kind), mw.Contrast([random_pair(kind, seed) for seed in range(n)]))
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_a_path_is_proven_against_plain_passes(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = mw.Site("head", 0, head=1), mw.Site("mlp_out", 1)
+    checks = {one.name: one for one in mw.search.path(study_of(kind), *ends).checks}
+    assert {"clean answer", "total effect", "plain forward", "full cut"} <= set(checks)
+    assert checks["plain forward"].ok
+    assert checks["full cut"].ok
+    # Where cut and kept are mixed up, it is told.
+    monkeypatch.setattr(edge_runs, "masks_of", lambda keep: masks_of(1 - keep))
+    wrong = {one.name: one for one in mw.search.path(study_of(kind), *ends).checks}
+    assert wrong["plain forward"].ok is False
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama", "gptj"])

@@ -150,6 +150,12 @@ class History:
         )
         return int(index)  # type: ignore[call-overload, no-any-return]
 
+    def __repr__(self) -> str:
+        said = (
+            " + ".join(site.label() for site in self.current.sites) if self.current else "nothing"
+        )
+        return f"History({len(self)} entries; at {self.cursor}: {said})"
+
     def __len__(self) -> int:
         return len(self._entries)
 

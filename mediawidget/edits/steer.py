@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..errors import MediationError
 from ..sites import Site
 from .base import Base, Edit, Recipe, Vector, check_number
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Steer(Edit):
     """The site's value plus ``scale`` times ``vector``, at each of its positions.
 
@@ -39,6 +41,10 @@ class Steer(Edit):
             raise _no_vector(vector)
         object.__setattr__(self, "vector", numbers)
         object.__setattr__(self, "scale", check_number(scale, "scale", "Steer"))
+
+    def __repr__(self) -> str:
+        size = float(np.linalg.norm(self.vector))
+        return f"Steer({len(self.vector)} numbers of size {size:.3g}, scale={self.scale:g})"
 
     def recipe(self, base: Base, site: Site) -> Recipe:  # noqa: ARG002
         return Recipe(keep=1.0, add=self.scale, constant=Vector(self.vector))

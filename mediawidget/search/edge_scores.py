@@ -163,7 +163,7 @@ class EdgeScores:
         return pd.DataFrame(rows, columns=["edge", "score"])
 
     def __repr__(self) -> str:
-        how = "exact" if self.exact else "estimate"
+        how = "runs" if self.exact else "estimate"
         best = "; ".join(f"{edge.label()} {value:+.3f}" for edge, value in self.edges()[:3])
         return (
             f"EdgeScores({self.method}, {how}, {self.wiring.n_edges} edges, {len(self.values)} "

@@ -75,6 +75,13 @@ class CausalTrace(Page):
     def _redraw(self, _change: Any) -> None:
         self._saved.soon()
 
+    def __repr__(self) -> str:
+        tracing = self.tracing
+        return (
+            f"CausalTrace({', '.join(tracing.kinds)}; {tracing.corruption}, "
+            f"{len(tracing.clean_kept)} pairs; TE {tracing.total:+.3f} {tracing.unit})"
+        )
+
     def _html(self) -> str:
         tracing = self.tracing
         values = tracing.indirect(self.kind).T

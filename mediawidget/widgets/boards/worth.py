@@ -34,7 +34,7 @@ MOST_EDGES = 96
 """Of a circuit with more edges it is the nodes alone that are left out one by one."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BoardResult:
     """What a board shows of its circuit.
 
@@ -57,6 +57,17 @@ class BoardResult:
     of: tuple[int, int]
     left_out: Mapping[Element, Array] = field(default_factory=dict)
     found: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        size = f"{len(self.circuit.nodes)} of {self.of[0]} nodes"
+        size += "" if self.n_edges is None else f", {self.n_edges} of {self.of[1]} edges"
+        f = self.faithfulness
+        share = "" if self.normalized is None else f", {self.normalized:.3g} of the way"
+        means = (
+            f"{name} {values.mean():+.3f}"
+            for name, values in (("circuit", f.kept), ("model", f.model), ("empty", f.empty))
+        )
+        return f"BoardResult({self.mode} mode, {size}; {', '.join(means)} {f.terms.unit}{share})"
 
     @cached_property
     def refused(self) -> str:

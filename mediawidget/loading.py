@@ -88,10 +88,10 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
             known.
 
     Example:
-        >>> lm = mw.load("meta-llama/Llama-3.1-70B", remote=True)
-        >>> study = mw.Study(lm, pair)
-        >>> lm.remote.status
-        'queued, place 3'
+        >>> mw.load()
+        LM('teaching model', 6 layers x 4 heads)
+        >>> llama = mw.load("meta-llama/Llama-3.1-70B", remote=True)  # doctest: +SKIP
+        >>> mw.Study(llama, pair).sweep("head")  # doctest: +SKIP
     """
     _refuse_no_source(source, revision)
     keep_sources()

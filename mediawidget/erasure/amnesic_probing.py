@@ -53,8 +53,10 @@ def amnesic(
     Source: Elazar et al. 2021. They give the property back by fine-tuning on its gold labels.
 
     Example:
-        >>> others = mw.Study(lm, mw.tasks.ioi(lm, n=16, seed=1))
-        >>> result = mw.erasure.amnesic(others, mw.erasure.leace(study, site))
+        >>> fit = mw.Study(lm, mw.tasks.agreement(lm, n=48))
+        >>> test = mw.Study(lm, mw.tasks.agreement(lm, n=24, seed=5))
+        >>> leace = mw.erasure.leace(fit, site, labels="answers")
+        >>> result = mw.erasure.amnesic(test, leace, controls=5)
         >>> result.share, result.against()
     """
     refuse_no_study(study)

@@ -54,8 +54,9 @@ class Eraser:
         """The erasure as an edit of a site, anywhere an edit goes.
 
         Example:
-            >>> eraser = mw.erasure.leace(study, site)
-            >>> study.intervene({site: eraser.edit})["CDE"]
+            >>> fit = mw.Study(lm, mw.tasks.agreement(lm, n=48))
+            >>> eraser = mw.erasure.leace(fit, site, labels="answers")
+            >>> fit.intervene({site: eraser.edit})["CDE"]
         """
         return Within(self.part, Clamp(self.mean))
 

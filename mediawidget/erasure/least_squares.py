@@ -52,8 +52,9 @@ def leace(values: Any, site: Any = None, labels: Any = None, *, shrinkage: bool 
     Source: Belrose et al. 2023.
 
     Example:
-        >>> eraser = mw.erasure.leace(study, mw.Site("residual", 3, position="END"))
-        >>> study.intervene({eraser.site: eraser.edit})
+        >>> fit = mw.Study(lm, mw.tasks.agreement(lm, n=48))
+        >>> eraser = mw.erasure.leace(fit, site, labels="answers")
+        >>> fit.intervene({site: eraser.edit})
     """
     found = labelled(values, site, labels)
     writers, readers = _projection(found, shrinkage=shrinkage)

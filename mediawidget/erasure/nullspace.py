@@ -111,7 +111,8 @@ def inlp(
     Source: Ravfogel et al. 2020.
 
     Example:
-        >>> eraser = mw.erasure.inlp(study, mw.Site("residual", 3, position="END"))
+        >>> fit = mw.Study(lm, mw.tasks.agreement(lm, n=48))
+        >>> eraser = mw.erasure.inlp(fit, site, labels="answers")
         >>> eraser.to_dataframe()[["k", "held_out", "chance"]]
     """
     _refuse(rounds, held_out, strength, seed)

@@ -95,8 +95,10 @@ def probed(
         MediationError: groups too few, labels that are all the same, an eraser without a site.
 
     Example:
-        >>> others = mw.Study(lm, mw.tasks.ioi(lm, n=16, seed=1))
-        >>> mw.erasure.probed(others, mw.erasure.leace(study, site))["after", "linear"].auc
+        >>> fit = mw.Study(lm, mw.tasks.agreement(lm, n=48))
+        >>> test = mw.Study(lm, mw.tasks.agreement(lm, n=24, seed=5))
+        >>> leace = mw.erasure.leace(fit, site, labels="answers")
+        >>> mw.erasure.probed(test, leace)["after", "linear"].auc
     """
     refuse_no_study(study)
     given: object = eraser

@@ -51,7 +51,7 @@ def contexts(lm: LM, sae: SAE, texts: Any, k: Any = 5) -> tuple[tuple[Context, .
     Example:
         >>> prompts = [pair.clean for pair in study.contrast]
         >>> mw.features.contexts(lm, sae, prompts)[343][0].token
-        ' Mary'
+        ' to'
     """
     require(
         isinstance(texts, Sequence)

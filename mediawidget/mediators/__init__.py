@@ -34,7 +34,11 @@ def register(mediator: Mediator) -> Mediator:
         MediationError: no mediator, or one with a name or a point that it cannot have.
 
     Example:
-        >>> register(Mediator("head_pair", "Two heads", "attn_z", "unit", lambda s: s.n_heads // 2))
+        >>> from mediawidget.mediators import Mediator, register
+        >>> half = Mediator("head_half", "Half a head", "attn_z", "unit", lambda s: s.n_heads * 2)
+        >>> register(half).name
+        'head_half'
+        >>> mw.Site("head_half", 3, unit=2).label()
     """
     given: object = mediator
     require(

@@ -151,8 +151,9 @@ class Network:
             position: as in ``Site``.
 
         Example:
-            >>> network.site("channel", "conv1", unit=3)
-            Site('channel', layer=0, unit=3)
+            >>> study = mw.Study(network, [mw.InputPair(clean=x0, corrupt=x1, answer=3, wrong=5)])
+            >>> network.site("channel", "conv1", unit=3) == mw.Site("channel", 0, unit=3)
+            True
         """
         spot = self.known.named(point)
         if kind not in spot.kinds:

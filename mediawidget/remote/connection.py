@@ -78,8 +78,9 @@ class Remote:
         """What was asked so far, in requests and bytes.
 
         Example:
-            >>> lm.remote.traffic
-            5 jobs in 19 requests, 60,455 bytes sent, 132,607 received
+            >>> mw.Study(far, pair).sweep("head")
+            >>> far.remote.traffic
+            4 jobs in ... requests, ... bytes sent, ... received
         """
         return self.counter.so_far
 
@@ -87,8 +88,11 @@ class Remote:
         """Call a function with all new words, from whatever thread; returns what ends that.
 
         Example:
-            >>> remove = lm.remote.listen(print)
+            >>> heard = []
+            >>> remove = far.remote.listen(heard.append)
+            >>> mw.Study(far, pair).total
             >>> remove()
+            >>> heard[-1]
         """
         return self.statuses.listen(listener)
 
@@ -99,8 +103,8 @@ class Remote:
         what this kernel has read or kept there.
 
         Example:
-            >>> lm.remote.forget()
-            >>> study.sweep("head")  # computed anew
+            >>> far.remote.forget()
+            >>> mw.Study(far, pair).sweep("head")  # computed anew
         """
         self.recent.forget()
 

@@ -19,10 +19,11 @@ class Traffic:
 
     Example:
         >>> study = mw.Study(far, pair)
+        >>> study.sweep("head")
         >>> before = far.remote.traffic
         >>> study.intervene(mw.Site("head", 3, head=0))
         >>> far.remote.traffic - before
-        ... job... in ... requests, ... bytes sent, ... received
+        1 job in ... requests, ... bytes sent, ... received
     """
 
     jobs: int = 0

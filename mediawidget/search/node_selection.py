@@ -67,8 +67,8 @@ def top_k(  # noqa: PLR0913 - all but the first two are named
             ``study.sweep`` raises.
 
     Example:
-        >>> mw.search.top_k(study, 3).labels
-        ('L0H0', 'L1H0', 'L2H0')
+        >>> mw.search.top_k(study, 3, select_on="half").labels
+        ('L0H1', 'L3H0', 'L3H1')
     """
     chooser = _chooser(study, k, mediator, direction, by, split(study, select_on, report_on, seed))
     job = Job(chooser.by_single(), chooser.total_single, chooser.result, study.lm.worker)

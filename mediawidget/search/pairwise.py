@@ -71,7 +71,7 @@ def pairs(  # noqa: PLR0913 - all but the first two are named
     Example:
         >>> found = mw.search.pairs(study)
         >>> found.top(1)[["first", "second"]].values.tolist()
-        [['L2H0', 'L3H0']]
+        [['L3H0', 'L3H1']]
     """
     require(
         direction in get_args(Direction),

@@ -77,9 +77,9 @@ def path_patching(
             that do not write to it or are all behind the receivers.
 
     Example:
-        >>> key = mw.Site("key", 1, head=0)
-        >>> mw.search.path_patching(study, key).top(1)["site"].tolist()
-        ['L0H0']
+        >>> queries = [mw.Site("query", 3, head=head) for head in (0, 1)]
+        >>> mw.search.path_patching(study, queries).top(2)["site"].tolist()
+        ['L2H1', 'L2H0']
     """
     if norm == "live":
         return path_patching_job(study, receivers, senders, mlps=mlps, by=by).result(progress)

@@ -49,8 +49,11 @@ def gain(pre: Judged, post: Judged) -> pd.DataFrame:
     Source: Hake 1998, "Interactive-engagement versus traditional methods".
 
     Example:
-        >>> mw.teach.gain("pre.csv", "post.csv").loc["all", "gain"]
-        0.6
+        >>> asked = ["mirror", "both", "shares"]
+        >>> pre = pd.DataFrame({"misconception": asked, "right": [False, False, True]})
+        >>> post = pd.DataFrame({"misconception": asked, "right": [True, False, True]})
+        >>> float(mw.teach.gain(pre, post).loc["all", "gain"].round(2))
+        0.5
     """
     tables = [_items(it) for it in (pre, post)]
     common = set(tables[0]["student"]) & set(tables[1]["student"])

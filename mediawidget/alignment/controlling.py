@@ -6,7 +6,7 @@ network of random weights. So the same search is run on both, and held against p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Unpack
@@ -15,15 +15,12 @@ import numpy as np
 import pandas as pd
 
 from ..jobs import Job
-from ..lm import LM
 from ..sites import Site
 from ..study import Study
 from .methods import das_search, question_at
 from .options import Asked, Options, asked
 from .result import Aligned
 from .searching import Searching
-
-Twin = Callable[[LM], LM]
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,6 @@ from ..statistics import cluster_codes, clusters_of
 from ..study import Study
 
 Array = NDArray[np.float64]
-
-OfPair = Callable[[PromptPair], tuple[Any, Any]]
-"""A pair to the labels of its two prompts, the clean one's first."""
-
 
 CHAINED = 0.25
 """The largest share of values that those which pairs share may chain into one group."""

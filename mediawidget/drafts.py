@@ -108,25 +108,9 @@ def next_tokens(lm: LM, text: str) -> list[tuple[str, float]]:
     """The model's likeliest next tokens after a text, with their probabilities: one pass.
 
     Raises:
-        MediationError: a text that the model cannot read, or a classifier, which has none.
+        MediationError: what ``LM.next_tokens`` raises.
     """
-    if lm.classifies:
-        raise MediationError(
-            "A classifier has labels instead of next tokens.",
-            value=lm.name,
-            expected="a language model",
-            fix="name one of its labels as the answer",
-        )
-    ids, at = lm.asked(text)
-    # Heavy, and a draft can be read without a model's numbers.
-    from .remote_traces import likeliest, passed
-
-    if lm.backend is not None:
-        tokens, p = passed(lm, ids, [at], likeliest, [TOP])
-    else:
-        tokens, p = likeliest(lm.logits_at(ids, [at]), [], TOP)
-    values = zip(tokens[0].tolist(), p[0].tolist(), strict=True)
-    return [(lm.encoder.token(i), p) for i, p in values]
+    return lm.next_tokens(text, TOP)
 
 
 def _ids(lm: LM, draft: Draft, name: str, said: _Notes) -> list[int]:

@@ -21,7 +21,7 @@ from .errors import MediationError, require
 from .identity import Contents, digest
 from .mediators import Point
 from .readouts import Readout
-from .remote_traces import only_logits, passed
+from .remote_traces import likeliest, only_logits, passed
 from .sparing import leave_optimisers
 from .taps import Tap, elsewhere, tap
 from .turns import Lock
@@ -223,6 +223,41 @@ class LM(Capabilities):
             return {}, call
         rest = {name: value for name, value in call.items() if name != "input_ids"}
         return rest, {"input_ids": call["input_ids"]}
+
+    def next_tokens(self, text: str, n: int = 10) -> list[tuple[str, float]]:
+        """The ``n`` likeliest next tokens after a text, with their probabilities: one pass.
+
+        On a server this is one request. A model that fills a mask says what it puts there.
+
+        Raises:
+            MediationError: a text that the model cannot read, a number of tokens that there are
+                not, or a classifier, which has none.
+
+        Example:
+            >>> mw.load().next_tokens("Mary went to the", n=3)
+        """
+        count: object = n
+        require(
+            isinstance(count, int) and not isinstance(count, bool) and count >= 1,
+            "Next tokens are counted.",
+            value=n,
+            expected="an int, at least 1",
+            fix="lm.next_tokens('Mary went to the', n=10)",
+        )
+        require(
+            not self.classifies,
+            "A classifier has labels instead of next tokens.",
+            value=self.name,
+            expected="a language model",
+            fix="name one of its labels as the answer",
+        )
+        ids, at = self.asked(text)
+        if self.backend is not None:
+            tokens, p = passed(self, ids, [at], likeliest, [n])
+        else:
+            tokens, p = likeliest(self.logits_at(ids, [at]), [], n)
+        values = zip(tokens[0].tolist(), p[0].tolist(), strict=True)
+        return [(self.encoder.token(i), p) for i, p in values]
 
     def logits_at(self, ids: Any, positions: Sequence[int], *, gradients: bool = False) -> Any:
         """Logits (row, read, vocabulary) of prompts (row, position), by a plain forward pass.

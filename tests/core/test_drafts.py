@@ -109,6 +109,13 @@ def test_a_readout_that_does_not_fit_is_the_clean_prompts_problem(lm: mw.LM) -> 
 
 def test_what_comes_next_is_the_models_own(lm: mw.LM) -> None:
     found = next_tokens(lm, GOOD.clean)
+    assert lm.next_tokens(GOOD.clean, n=5) == found
+    more = lm.next_tokens(GOOD.clean)
+    assert len(more) == 10
+    assert more[:5] == found
+    for n in (0, -1, True, "3"):
+        with pytest.raises(mw.MediationError, match="counted"):
+            lm.next_tokens(GOOD.clean, n=n)  # type: ignore[arg-type]
     with torch.no_grad():
         ids = torch.tensor([lm.encoder.ids(GOOD.clean)])
         probs = lm.hf(ids).logits[0, -1].double().softmax(-1)

@@ -107,6 +107,7 @@ ANSWERED: Asks = {
     "features.job": lambda s: mw.features.job(s, sae()).result(),
     "features.sweep": lambda s: mw.features.sweep(s, sae(), **QUIET),
     "lenses.logit_lens": lambda s: mw.lenses.logit_lens(s, layers=[2]),
+    "lm.next_tokens": lambda s: s.lm.next_tokens("ant bee cat", n=3),
 }
 REFUSED: dict[str, tuple[Callable[[mw.Study], Any], str]] = {
     "estimate": (lambda s: s.estimate("attn_out"), "study.sweep('attn_out')"),

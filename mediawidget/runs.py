@@ -32,7 +32,8 @@ class Run:
             through what is frozen, or along all.
 
     Example:
-        >>> mw.Run("corrupt", {mw.Site("head", 3, head=1): mw.Patch("clean")}, freeze=["head"]).freeze
+        >>> site = mw.Site("head", 3, head=1)
+        >>> mw.Run("corrupt", {site: mw.Patch("clean")}, freeze=["head"]).freeze
         ('head',)
     """
 

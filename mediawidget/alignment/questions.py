@@ -186,5 +186,7 @@ def _refuse_no_token(study: Study) -> None:
             "An alignment is trained for answers of one token.",
             value="a pair with a set, or an answer of several tokens",
             expected="one token as the answer, and one as the wrong answer",
-            fix="PromptPair(..., answer='Mary', wrong='John')",
+            fix="PromptPair(..., answer='Mary', wrong='John'); of sets take one of each: "
+            "[dataclasses.replace(pair, answer=pair.answers[0], wrong=pair.wrongs[0]) for pair in "
+            "study.contrast]",
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -29,6 +31,17 @@ def logits_of_alternatives(question: Question, part: mw.Subspace) -> np.ndarray:
         logits = question.logits(pairs, shift).detach()
         found[pairs] = logits.gather(1, question.labels[pairs])
     return found
+
+
+def test_sets_of_answers_are_told_how_to_become_one_token() -> None:
+    """What the fix says is done, as it stands."""
+    lm, at = mw.load(), mw.Site("residual", 3, position=4)
+    study = mw.Study(lm, mw.tasks.agreement(lm, n=2))
+    with pytest.raises(mw.MediationError, match="one token") as raised:
+        question_of(study, at, "vocabulary")
+    code = raised.value.fix.split("of sets take one of each: ")[1]
+    pairs = eval(code, {"dataclasses": dataclasses, "study": study})
+    assert question_of(mw.Study(lm, pairs), at, "vocabulary").labels.shape == (2, 2)
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])

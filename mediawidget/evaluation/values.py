@@ -24,7 +24,10 @@ Array = NDArray[np.float64]
 Ablation = Literal["resample", "zero", "mean"] | Edit
 
 ABLATIONS: dict[str, Edit] = {"resample": Patch(), "zero": Zero(), "mean": Mean()}
-"""By name: the value on the pair's corrupt prompt, zeros, the mean over the clean prompts."""
+"""By name: the value on the pair's corrupt prompt, zeros, the mean over the clean prompts.
+
+"resample" is ``Patch()``, of the same pair; ``Resample()``, of another pair, is given as an edit.
+"""
 
 
 @dataclass(frozen=True)

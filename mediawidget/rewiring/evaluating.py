@@ -34,6 +34,8 @@ from .writes import Writes, written
 Array = NDArray[np.float64]
 Ablation = Literal["resample", "mean", "zero"]
 ABLATIONS: tuple[Ablation, ...] = get_args(Ablation)
+"""What a cut edge carries: "resample" is of the pair's other prompt, as ``Patch()``, and not of
+another pair, as ``Resample()``."""
 
 Cells = tuple[Ints, Ints]
 """Some wirings of some strands."""

@@ -107,3 +107,19 @@ def test_two_of_one_name_are_told_apart_by_their_weights() -> None:
             lm = mw.load(first.model, remote=where)
             with pytest.raises(mw.remote.ServerError, match="cannot load this model"):
                 mw.Study(lm, mw.tasks.ioi(lm, n=1)).intervene(SITE)
+
+
+def test_weights_that_change_under_an_open_loopback_are_not_taken_for_those_it_is_named_by(
+    tmp_path: Path,
+) -> None:
+    """Else their answers would be kept under the name of the others, for every later session."""
+    here = mw.load()
+    with Loopback(here) as server:
+        lm = mw.load(server.model, remote=server, cache=tmp_path)
+        study = mw.Study(lm, mw.tasks.ioi(lm, n=1))
+        assert np.isfinite(study.intervene(SITE).edited).all()
+        with torch.no_grad():
+            next(here.hf.parameters()).mul_(2)
+        with pytest.raises(mw.remote.ServerError, match="were changed after the loopback"):
+            study.intervene(mw.Site("head", 2, head=0))
+        assert np.isfinite(study.intervene(SITE).edited).all(), "which was answered before"

@@ -58,6 +58,7 @@ class Deployed:
         tokenizer = copy.deepcopy(lm.tokenizer)
         with quiet():
             self.model = TransformersModel(module, tokenizer=tokenizer, device=lm.device)
+        self._written = self._writes()
 
     @property
     def key(self) -> str:
@@ -82,6 +83,22 @@ class Deployed:
                 f"Could not deploy this model. {name} ({revision or 'main'}) is not here: this "
                 f"server has {self.name} ({self.revision or 'main'}) alone."
             )
+
+    def refuse_changed(self) -> None:
+        """Raise where a weight was written in place since: its name stands for those before.
+
+        Raises:
+            RefusedError: its answers would be kept as theirs.
+        """
+        if self._writes() != self._written:
+            raise RefusedError(
+                f"The weights of {self.name} were changed after the loopback was opened. Close it "
+                "and open another: mw.remote.Loopback(lm).open()."
+            )
+
+    def _writes(self) -> list[int]:
+        weights = self.model._module.parameters()  # noqa: SLF001 - nnsight has no public name for it
+        return [0 if one.is_inference() else one._version for one in weights]  # noqa: SLF001
 
     def run(
         self, request: RequestModel, blob: bytes, label: str, log: Say, altered: Any = None

@@ -271,6 +271,7 @@ class Loopback:
 
         try:
             self._deployed.refuse_another(job.request.model_key)
+            self._deployed.refuse_changed()
             self.executed.append(job.digest)
             label = f"<request {job.id}>"
             blob = self._deployed.run(job.request, job.blob, label, log, self.altered)

@@ -93,6 +93,12 @@ def from_folder() -> int:
     return _here.from_folder
 
 
+def accept() -> None:
+    """The answer that came last is of use: nothing more is to be done with it."""
+    # What takes it back holds its server, and all that is kept of that one.
+    _here.take_back = None
+
+
 def reject() -> None:
     """The answer that came last is of no use: it is not kept."""
     take_back, _here.take_back = _here.take_back, None

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import MediationError
-from .asking import reject
+from .asking import accept, reject
 
 Shapes = tuple[int, ...] | list[Any] | str
 """Of a tensor, or of a list of what has shapes; of anything else what it is."""
@@ -30,6 +30,7 @@ def refuse_other_shapes(found: Any, expected: Shapes) -> None:
     """
     shapes = shape_of(found)
     if shapes == expected:
+        accept()
         return
     reject()
     raise MediationError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -97,6 +99,16 @@ def test_what_is_changed_in_place_is_nobody_elses(server: Faulty) -> None:
         known = lm.logits_at(IDS, [-1])
         same_bits(known, first)
     assert posted(server) == 1
+
+
+def test_who_is_done_with_a_model_keeps_nothing_of_it(server: Faulty) -> None:
+    lm = there(server, None)
+    lm.logits_at(IDS, [-1])
+    held = weakref.ref(remote_of(lm).recent)
+    assert held() is not None
+    del lm
+    gc.collect()
+    assert held() is None
 
 
 def test_two_threads_that_ask_the_same_are_one_job(server: Faulty) -> None:

@@ -165,7 +165,13 @@ class Interactions(Division):
         return np.asarray(self.matrix_pairs.mean(axis=0))
 
     def matrix_ci(self, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Array:
-        """(2, n, n) its interval; NaN with fewer than three pairs."""
+        """(2, n, n) its interval; NaN with fewer than three pairs.
+
+        Args:
+            level: of the interval.
+            resamples: of the bootstrap.
+            seed: of the bootstrap.
+        """
         return mean_interval(self.matrix_pairs, self.effect.clusters, level, resamples, seed)
 
     def to_dataframe(self) -> pd.DataFrame:

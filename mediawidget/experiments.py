@@ -92,13 +92,19 @@ class Experiments(ABC):
     def start(
         self, mediator: str, by: Any = None, edit: Edit | None = None, **more: Any
     ) -> Job[Effect]:
-        """The same without waiting: ``job.progress``, ``job.cancel()``, ``job.result()``."""
+        """The same without waiting: ``job.progress``, ``job.cancel()``, ``job.result()``.
+
+        It takes what ``sweep`` takes, but for ``progress``.
+        """
         return self.job(mediator, by, edit, **more).start()
 
     def job(
         self, mediator: str, by: Any = None, edit: Edit | None = None, **more: Any
     ) -> Job[Effect]:
-        """The same, not yet started: every ``job.step()`` runs one chunk."""
+        """The same, not yet started: every ``job.step()`` runs one chunk.
+
+        It takes what ``sweep`` takes, but for ``progress``.
+        """
         sweep = Sweep(mediator, self._edit if edit is None else edit, by, **more)
         question, revision = Question(sweep, self.engine, self.roles), self.revision
         asked = question.asked(self.labels(question.sites))

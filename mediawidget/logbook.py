@@ -113,6 +113,11 @@ class Logbook(ABC):
     def compare(self, first: int, second: int, level: float = 0.95) -> pd.DataFrame:
         """What differs between two entries of the history: ``mediawidget.comparing.compare``.
 
+        Args:
+            first: the number of an entry, as ``study.history`` counts them.
+            second: that of another.
+            level: of the intervals.
+
         Example:
             >>> for head in range(2):
             ...     study.intervene(mw.Site("head", 3, head=head))

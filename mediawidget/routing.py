@@ -57,6 +57,9 @@ class Routes:
         Through a component is the effect with it recomputed minus the direct effect, the path
         from the edit through it alone to the logits. Paths through several components are in the
         total only, so the routes need not add up to it.
+
+        Raises:
+            MediationError: a quantity that is not one of ``quantities``.
         """
         known = self.quantities
         asked: object = key

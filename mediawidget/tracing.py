@@ -143,6 +143,12 @@ class Tracing:
         NaN with fewer than three of them. Draws of noise are averaged first: the pair is the unit.
         A draw is the same for every pair, so the interval is about other pairs under these very
         draws; how much other draws would change shows in ``samples``.
+
+        Args:
+            kind: which state was restored: one of ``kinds``.
+            level: of the interval.
+            resamples: of the bootstrap.
+            seed: of the bootstrap.
         """
         return mean_interval(self.pairs(kind), self.clusters, level, resamples, seed)
 
@@ -172,7 +178,11 @@ class Tracing:
         return pd.DataFrame(rows, columns=names)
 
     def top(self, n: int = 10) -> pd.DataFrame:
-        """The cells of the largest indirect effect by size."""
+        """The cells of the largest indirect effect by size, as rows of ``to_dataframe``.
+
+        Raises:
+            MediationError: an ``n`` that is no count.
+        """
         count: object = n
         require(
             isinstance(count, int) and not isinstance(count, bool) and count >= 0,

@@ -181,6 +181,13 @@ def prompt_pair(
     ``hypothesis``, default the first), the wrong answer what the base says by itself, or, where
     that is the same, what the source says.
 
+    Args:
+        one: the inputs, and what each hypothesis predicts.
+        render: inputs -> prompt.
+        answer: output -> token.
+        hypothesis: whose prediction is the answer.
+        roles: names of positions.
+
     Raises:
         MediationError: prompts that are equal, and outputs that are all the same.
     """

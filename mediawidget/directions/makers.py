@@ -97,6 +97,12 @@ def principal(
 def random(study: Study, site: Site, k: int = 1, seed: int = 0) -> Direction:
     """A random subspace, uniform over all of its size: what any direction would do.
 
+    Args:
+        study: on whose pairs ``shift`` and ``norm`` are measured.
+        site: where.
+        k: how many directions.
+        seed: of the draw.
+
     Raises:
         MediationError: a k that is none or above the site's width.
     """

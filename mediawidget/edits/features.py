@@ -164,6 +164,9 @@ def clamp(sae: SAE, codes: Mapping[int, float], rest: Any = None) -> Edit:
         codes: {feature: code}; 0 ablates it.
         rest: (width,) numbers for the error node, 0 for none of it; None leaves it.
 
+    Raises:
+        MediationError: no autoencoder, no mapping, features that it does not have.
+
     Example:
         >>> study.intervene({sae.at(14): mw.features.clamp(sae, {12: 0.0})})
     """
@@ -188,6 +191,14 @@ def clamp(sae: SAE, codes: Mapping[int, float], rest: Any = None) -> Edit:
 
 def steer(sae: SAE, unit: int, amount: float) -> Steer:
     """Add ``amount`` to a feature's code, whatever it is: that much of its decoder row.
+
+    Args:
+        sae: of the site that is edited.
+        unit: the feature's number.
+        amount: in the code's unit; negative takes away.
+
+    Raises:
+        MediationError: no autoencoder, a feature that it does not have.
 
     Example:
         >>> study.intervene({sae.at(14): mw.features.steer(sae, 12, 5.0)})

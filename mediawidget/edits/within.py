@@ -76,7 +76,16 @@ class Subspace(Part):
 
     @classmethod
     def random(cls, k: int, width: int, seed: int = 0) -> Subspace:
-        """A random subspace, uniform over all of its size: the control."""
+        """A random subspace, uniform over all of its size: the control.
+
+        Args:
+            k: how many directions.
+            width: of the space, ``lm.d_model`` for the residual stream.
+            seed: of the draw.
+
+        Raises:
+            MediationError: a k that is none or above the width.
+        """
         given: tuple[object, ...] = (k, width)
         whole = all(isinstance(number, int | np.integer) for number in given)
         require(

@@ -43,7 +43,13 @@ class Faithfulness:
         return abs(float((self.model - self.kept).mean()))
 
     def difference_ci(self, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Array:
-        """(2,) interval of F(M) - F(C), with its sign; NaN for fewer than three clusters."""
+        """(2,) interval of F(M) - F(C), with its sign; NaN for fewer than three clusters.
+
+        Args:
+            level: of the interval.
+            resamples: of the bootstrap.
+            seed: of the bootstrap.
+        """
         return mean_interval(self.model - self.kept, self.terms.clusters, level, resamples, seed)
 
     @property
@@ -61,6 +67,11 @@ class Faithfulness:
 
     def normalized_ci(self, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Array:
         """(2,) its bootstrap interval over pairs, clusters whole (BCa); NaN below three clusters.
+
+        Args:
+            level: of the interval.
+            resamples: of the bootstrap.
+            seed: of the bootstrap.
 
         Raises:
             MediationError: as ``normalized``.

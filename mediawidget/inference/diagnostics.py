@@ -34,6 +34,11 @@ class Diagnostics(OnPairs):
         input of an AND does); negative: it adds less there (OR: the rest can stand in for it).
         Of a site that opposes the answer a positive INT means that it opposes less there.
 
+        Args:
+            level: of the interval.
+            resamples: of the bootstrap.
+            seed: of the bootstrap.
+
         Returns:
             Coordinates and label; ``PIE``, ``TIE``, ``INT`` and its ``low`` and ``high``, in the
             metric's unit, within pairs; ``sd`` of INT over pairs; ``same_sign``, the share of
@@ -67,6 +72,11 @@ class Diagnostics(OnPairs):
         self, level: float = 0.95, resamples: int = 2000, seed: int = 0
     ) -> pd.Series:
         """Whether PIE and TIE put the cells into the same order.
+
+        Args:
+            level: of the interval.
+            resamples: of the bootstrap.
+            seed: of the bootstrap.
 
         Returns:
             ``spearman``, the rank correlation of PIE and TIE (means over pairs, with their signs)

@@ -36,6 +36,12 @@ class Intervals(OnPairs):
         have an interval of no width, at 0 where they are no more than rounding (below 1e-9 of
         the cell's largest Y); cells not run are NaN.
 
+        Args:
+            key: a quantity, as in ``pairs``.
+            level: of the interval.
+            resamples: of the bootstrap.
+            seed: of the bootstrap.
+
         Raises:
             MediationError: fewer than three pairs or clusters.
         """
@@ -86,6 +92,14 @@ class Intervals(OnPairs):
         seed: int = 0,
     ) -> pd.DataFrame:
         """A row per cell with what is to be reported of it.
+
+        Args:
+            key: a quantity, as in ``pairs``.
+            level: of the interval.
+            resamples: as in ``ci``.
+            correction: as in ``q_values``.
+            permutations: as in ``q_values``.
+            seed: of resamples and permutations.
 
         Returns:
             Its coordinates and label; ``status``; ``n`` pairs and ``clusters``; ``mean`` and
@@ -141,6 +155,12 @@ class Intervals(OnPairs):
         """A bootstrap interval of ``normalized(key)``: (2, *axes), lower then upper end.
 
         A resample draws a pair's quantity and its total effect together, clusters whole (BCa).
+
+        Args:
+            key: a quantity, as in ``pairs``.
+            level: of the interval.
+            resamples: of the bootstrap.
+            seed: of the bootstrap.
 
         Raises:
             MediationError: as ``normalized``, or fewer than three pairs or clusters.

@@ -61,6 +61,13 @@ class Samples(Intervals, OnPairs):
         The strongest of many cells were lucky too, so on the pairs that picked them they look
         larger than they are (the winner's curse).
 
+        Args:
+            key: a quantity, as in ``pairs``.
+            n: how many cells.
+            level: of the interval.
+            resamples: of the bootstrap.
+            seed: of the halves and of the bootstrap.
+
         Returns:
             A row per cell: its coordinates and label; ``picked``, the mean that picked it;
             ``n``, ``mean``, ``low`` and ``high`` on the pairs that did not. In the metric's unit.
@@ -139,6 +146,12 @@ class Samples(Intervals, OnPairs):
 
         For a table with groups side by side:
         ``effect.by_group("PIE").pivot_table("mean", "site", "group")``.
+
+        Args:
+            key: a quantity, as in ``pairs``.
+            level: of the interval.
+            resamples: of the bootstrap.
+            seed: of the bootstrap.
 
         Returns:
             A row per cell and group: coordinates and label, ``group``, ``n`` pairs, ``mean`` in

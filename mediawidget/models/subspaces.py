@@ -31,6 +31,9 @@ def planted(gate: str = "XOR", *, rotated: bool = True, seed: int = 0) -> Plante
         rotated: False leaves Q the identity.
         seed: of Q.
 
+    Raises:
+        MediationError: no such gate, or no seed.
+
     Source: Geiger et al. 2023 (distributed alignment search), its simplest case.
 
     Example:
@@ -60,6 +63,15 @@ def planted_counterfactuals(
 
     The answer, 0 or 1, is what it should say of the base once ``variable`` ("z1" or "z2") is the
     source's.
+
+    Args:
+        gate: as in ``planted``.
+        variable: as above.
+        n: how many pairs.
+        seed: of the draw.
+
+    Raises:
+        MediationError: no such variable, an n that is no count, or no seed.
 
     Example:
         >>> import mediawidget as mw
@@ -101,6 +113,14 @@ def equality_counterfactuals(variable: str = "a == b", n: int = 256, seed: int =
 
     The answer, 0 or 1, is what it should say of the base once ``variable`` ("a == b" or "c == d")
     is that of the clean input, the source.
+
+    Args:
+        variable: as above.
+        n: how many pairs.
+        seed: of the draw.
+
+    Raises:
+        MediationError: an n that is no count, or no seed.
     """
     from ._equality import counterfactuals
 

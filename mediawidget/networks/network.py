@@ -150,6 +150,10 @@ class Network:
             unit: as in ``Site``.
             position: as in ``Site``.
 
+        Raises:
+            MediationError: a network that has seen no input yet, no such point, or a point
+                without such a kind.
+
         Example:
             >>> study = mw.Study(network, [mw.InputPair(clean=x0, corrupt=x1, answer=3, wrong=5)])
             >>> network.site("channel", "conv1", unit=3) == mw.Site("channel", 0, unit=3)

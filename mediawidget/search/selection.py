@@ -81,7 +81,13 @@ class Selection:
         return self.joint_mean / (total if known else np.nan)
 
     def joint_ci(self, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Array:
-        """(2, site) interval of ``joint_mean``; NaN for fewer than three clusters."""
+        """(2, site) interval of ``joint_mean``; NaN for fewer than three clusters.
+
+        Args:
+            level: of the interval.
+            resamples: of the bootstrap.
+            seed: of the bootstrap.
+        """
         some = list(self.report_on)
         clusters = [self.clusters[i] for i in some] if self.clusters else ()
         return mean_interval(self.joint[:, some].T, clusters, level, resamples, seed)

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 class Explorer(View):
     """Prompts, the result's rail, heads, MLPs and tokens on shared layer rows, corners, checks.
 
+    Args:
+        study: its pairs, metric and history; all views of it are linked.
+        direction: "restore" shows PIE, "break" TIE.
+        mediator: what the rows of tokens are of.
+
     Example:
         >>> mw.Explorer(mw.Study(mw.load(), pair))
     """

@@ -10,7 +10,6 @@ import tempfile
 import threading
 import time
 import warnings
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,12 +110,9 @@ def test_two_processes_at_once(server: Faulty, tmp_path: Path) -> None:
     both = [process(server, tmp_path, out) for out in outs]
     assert [one.wait(timeout=200) for one in both] == [0, 0]
     # One asked, the other waited for its job. Who read first contact in the folder repeats it
-    # before the first job that is run for him, and nothing else is run twice.
-    runs = Counter(server.executed)
-    assert posted(server) == runs.total()
-    assert len(runs) == len(files(tmp_path))
-    assert sum(n > 1 for n in runs.values()) in (0, FIRST)
-    assert max(runs.values()) <= 3, "each of the two repeats it once, at most"
+    # before the first job that is run for him.
+    n = len(files(tmp_path))
+    assert posted(server) in (n, n + FIRST)
     assert np.load(outs[0]).tobytes() == np.load(outs[1]).tobytes()
     server.requests.clear()
     after = mw.Study(there(server, tmp_path), PAIR).sweep("head").edited

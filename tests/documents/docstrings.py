@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
+import re
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import mediawidget as mw
-from tests.documents.pages import ROOT, blocks
+from tests.documents.pages import ROOT, Said, blocks
 
 #: Makes the names of the examples, for those who read the reference.
 FRONT = ROOT / "docs" / "reference" / "index.md"
@@ -22,6 +23,8 @@ PLUGGED = ("mediawidget.mediators", "mediawidget.edits", "mediawidget.edits.base
 #: What takes long to make, and no example changes.
 SHARED = {"lm", "sae", "server"}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+#: Code in a line of a docstring that says what it is of.
+CODE = re.compile(r"``((?:mw|lm|study|effect)\.[^`]+)``")
 
 
 @dataclass(frozen=True)
@@ -65,17 +68,31 @@ class Failed:
 
 def written(folder: Path = ROOT / "mediawidget") -> Iterator[Written]:
     """All docstrings with a prompt, also those of properties, overloads and private functions."""
-    for path in sorted(folder.rglob("*.py")):
+    for path, name, line, text in _texts(folder):
+        if ">>>" not in text:
+            continue
         inside = path.relative_to(ROOT).with_suffix("").parts
         module = ".".join(inside[:-1] if inside[-1] == "__init__" else inside)
+        whole = f"{module}.{name}" if name else module
+        public = (module, name.partition(".")[0]) in _shown()
+        yield Written(whole, module, path, line - 1, text, public)
+
+
+def codes(folder: Path = ROOT / "mediawidget") -> Iterator[Said]:
+    """Code in the lines of all docstrings: ``mw.load()``."""
+    for path, _, line, text in _texts(folder):
+        for found in CODE.finditer(text):
+            at = line + text.count("\n", 0, found.start())
+            yield Said(path, at, " ".join(found[1].split()))
+
+
+def _texts(folder: Path) -> Iterator[tuple[Path, str, int, str]]:
+    """File, name, line and text of every docstring."""
+    for path in sorted(folder.rglob("*.py")):
         for name, node in _described(ast.parse(path.read_text(encoding="utf-8")), ""):
             text = ast.get_docstring(node)
-            if text is None or ">>>" not in text:
-                continue
-            first = name.partition(".")[0]
-            whole = f"{module}.{name}" if name else module
-            line = node.body[0].lineno - 1
-            yield Written(whole, module, path, line, text, (module, first) in _shown())
+            if text is not None:
+                yield path, name, node.body[0].lineno, text
 
 
 def _described(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents.docstrings import Names, Written, run, skipped, written
-from tests.documents.names import unknown_in
+from tests.documents.docstrings import Names, Written, codes, run, skipped, written
+from tests.documents.names import unknown, unknown_in
 from tests.documents.not_run import SKIPPED
 from tests.documents.pages import ROOT
 
@@ -41,6 +41,13 @@ def test_all_that_is_written_is_found() -> None:
 def test_what_is_skipped_is_listed() -> None:
     marked = {one.name: skipped(one).count("+SKIP") for one in WRITTEN}
     assert {name: n for name, n in marked.items() if n} == SKIPPED
+
+
+def test_code_in_a_line_names_what_exists() -> None:
+    said = list(codes())
+    wrong = [f"{one}: {why}" for one in said if (why := unknown(one, {}))]
+    assert not wrong, "\n".join(wrong)
+    assert len(said) > 60
 
 
 # ---- The test can fail
@@ -103,6 +110,15 @@ def test_a_name_is_made_only_if_it_is_asked_for() -> None:
     again = made.of(docstring(">>> study.total"))
     assert again["lm"] is given["lm"] is made.shared["lm"]
     assert again["study"] is not given["study"]
+
+
+def test_a_wrong_name_in_a_line_is_told(tmp_path: Path) -> None:
+    written = tmp_path / "one.py"
+    written.write_text('def f():\n    """Such as\n\n    ``mw.Sudy(lm)`` and ``mw.load()``."""\n')
+    first, second = codes(tmp_path)
+    assert (first.line, first.text) == (4, "mw.Sudy(lm)")
+    assert unknown(first, {})
+    assert not unknown(second, {})
 
 
 def test_a_skipped_example_with_a_wrong_keyword_is_told() -> None:

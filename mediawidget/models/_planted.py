@@ -72,13 +72,7 @@ def build(gate: object, rotated: bool, seed: int) -> Planted:
     Raises:
         MediationError: no such gate.
     """
-    require(
-        gate in get_args(Gate),
-        "Unknown gate.",
-        value=gate,
-        expected="one of " + ", ".join(get_args(Gate)),
-        fix="mw.models.planted('XOR')",
-    )
+    _refuse_no_gate(gate, "mw.models.planted('XOR')")
     turn = torch.eye(WIDTH, dtype=torch.float64)
     if rotated:
         draw = torch.Generator().manual_seed(seed)
@@ -100,8 +94,9 @@ def counterfactuals(gate: str, variable: str, n: int, seed: int) -> Contrast:
     """Pairs whose answer is the gate on the corrupt input's bits, one of them the clean one's.
 
     Raises:
-        MediationError: no such variable.
+        MediationError: no such gate or variable.
     """
+    _refuse_no_gate(gate, "mw.models.planted_counterfactuals('XOR')")
     require(
         variable in VARIABLES,
         "The network has two variables.",
@@ -126,3 +121,13 @@ def interchanged(gate: str, base: Tensor, source: Tensor, variable: int) -> Tens
     first, second = UNITS[gate]
     number = first * total.relu() + second * (total - 1).relu()
     return (number > 0.5).long()
+
+
+def _refuse_no_gate(gate: object, fix: str) -> None:
+    require(
+        gate in get_args(Gate),
+        "Unknown gate.",
+        value=gate,
+        expected="one of " + ", ".join(get_args(Gate)),
+        fix=fix,
+    )

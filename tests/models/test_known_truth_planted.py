@@ -64,3 +64,5 @@ def test_without_the_rotation_neuron_0_is_z1(gate: str) -> None:
 def test_another_gate_is_refused() -> None:
     with pytest.raises(mw.MediationError, match="NAND"):
         mw.models.planted("NAND")
+    with pytest.raises(mw.MediationError, match="NAND"):
+        mw.models.planted_counterfactuals("NAND")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import torch
 
 import mediawidget as mw
 from mediawidget.mediators import MEDIATORS
-from mediawidget.models import _prompts, circuits, subspaces
 from mediawidget.models._decoder import Head, additive_mask, layout
 from mediawidget.models._words import word_tokenizer
 from tests.asking import raised
@@ -106,13 +104,6 @@ def test_a_form_is_a_head() -> None:
     head = Head.of_form(form, write)
     torch.testing.assert_close(head.query @ head.key.T, form)
     torch.testing.assert_close(head.value @ head.out, write)
-
-
-@pytest.mark.parametrize("module", [circuits, subspaces, _prompts], ids=lambda one: one.__name__)
-def test_the_examples_are_true(module: Any) -> None:
-    failed, tried = doctest.testmod(module)
-    assert tried >= 2
-    assert failed == 0
 
 
 def test_words_are_tokens() -> None:

@@ -151,7 +151,7 @@ class Remote:
             found, folder = self.cache.find(question, names, again=again), True
         if found is not None:
             self.ledger.forget(digest)
-            asking.came(lambda: self._take_back(question), from_folder=folder)
+            asking.came(lambda: self._take_back(question, self.cache), from_folder=folder)
         return found
 
     def keep(self, digest: str | None, values: dict[str, Any]) -> None:
@@ -160,9 +160,11 @@ class Remote:
             return
         question = self._question(digest)
         self.recent.keep(question, values)
-        if self.cache is not None and not asking.is_live():
-            self.cache.keep(question, values)
-        asking.came(lambda: self._take_back(question))
+        # The folder's own answer to it stays, whatever a server says while it is put to the proof.
+        folder = None if asking.is_live() else self.cache
+        if folder is not None:
+            folder.keep(question, values)
+        asking.came(lambda: self._take_back(question, folder))
 
     def refuse_unproven(self) -> None:
         """Before something is sent: raise where first contact is still owed by the server."""
@@ -177,10 +179,10 @@ class Remote:
     def _question(self, digest: str) -> str:
         return question_of(digest, self.known_as)
 
-    def _take_back(self, question: str) -> None:
+    def _take_back(self, question: str, folder: Cache | None) -> None:
         self.recent.drop(question)
-        if self.cache is not None:
-            self.cache.drop([question])
+        if folder is not None:
+            folder.drop([question])
 
     def backend(self) -> Submitting:
         """For one trace."""

@@ -105,6 +105,19 @@ def test_a_server_that_lies_by_now_shows_nothing_live(
     assert remote_of(study).owed is None
 
 
+def test_a_server_that_answers_with_less_by_now_leaves_the_folder(
+    server: Faulty, tmp_path: Path, filled: Any
+) -> None:
+    study = study_at(server, tmp_path)
+    assert study.sweep("head").edited.tobytes() == filled.tobytes()
+    kept = {path: path.read_bytes() for path in files(tmp_path)}
+    server.cuts()
+    with pytest.raises(mw.MediationError, match="other numbers than those that were asked for"):
+        study.intervene(SITE)
+    assert {path: path.read_bytes() for path in files(tmp_path)} == kept
+    assert len(remote_of(study).recent) == 0
+
+
 def test_a_grid_half_of_which_is_kept(server: Faulty, tmp_path: Path) -> None:
     """The half that is read goes in; the first chunk that is sent waits for the proof."""
     first = study_at(server, tmp_path)

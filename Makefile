@@ -20,6 +20,7 @@ help: ## list the targets and their settings
 	@echo '            TORCH_INDEX_URL=           an index that offers another build of torch'
 	@echo '            LAB=0  PORT=8888  TOKEN=   make demo: no JupyterLab; its port; its token (TOKEN= for none)'
 	@echo '            ONLY="ruff pytest"         make test, make check: these steps alone'
+	@echo '            ONLY="3.12-lowest"         make nightly: these combinations alone'
 	@echo '            CHROMIUM=/path             make test: the browser'
 	@echo '            ALL=1                      make clean: .venv and js/node_modules too'
 
@@ -63,8 +64,8 @@ bench-hub: setup ## memory and time of kernels on a server of many; needs root f
 model: setup ## train the embedded teaching model anew (minutes on a CPU)
 	@$(venv) -m training.train_teaching_model --out mediawidget/models/teaching
 
-nightly: setup ## try the ends of the declared versions; writes docs/support.md (6 GB, pip's index)
-	@$(venv) scripts/support.py
+nightly: setup ## try the ends of the declared versions; writes docs/support.md (pip's index)
+	@$(venv) scripts/support.py $(ONLY)
 
 clean: ## remove what was built, and caches
 	@$(python) scripts/clean.py $(if $(ALL),--all)

@@ -21,7 +21,6 @@ ENVIRONMENTS = (
     ".venv",
     ".venv-bench",
     ".venv-remote",
-    ".venv-support",
     "js/node_modules",
     ".cache",
 )

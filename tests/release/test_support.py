@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -36,6 +37,87 @@ def test_the_page_has_a_row_that_passed_for_every_declared_python() -> None:
 
 def test_what_is_run_is_there() -> None:
     assert not [name for name in support.SELECTION if not (ROOT / name).exists()]
+
+
+def test_the_page_names_the_files_that_are_run() -> None:
+    part = support.PAGE.read_text().partition(support.SELECTED)[2].partition(support.END)[0]
+    assert tuple(re.findall(r"- `(.*)`", part)) == support.SELECTION
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "outcome", "clean"),
+    [
+        ("9 passed, 3 deselected, 2 warnings in 1.00s", 0, "9 passed", True),
+        ("1 failed, 9 passed in 1.00s", 1, "1 failed, 9 passed", False),
+        ("9 passed, 1 skipped in 1.00s", 0, "9 passed, 1 skipped", False),
+        ("9 passed, 1 error in 1.00s", 1, "9 passed, 1 error", False),
+        ("9 passed in 1.00s", 3, "9 passed, pytest ended with 3", False),
+        ("3 deselected in 1.00s", 5, "pytest ended with 5", False),
+        ("", 0, "no test ran", False),
+        ("0 passed", 0, "0 passed", False),
+    ],
+)
+def test_only_all_passed_is_clean(said: str, status: int, outcome: str, clean: bool) -> None:
+    assert support.outcome(f"....\n{said}" if said else "", status) == outcome
+    assert _row(outcome=outcome).clean is clean
+
+
+def test_combinations_are_all_or_those_asked_for() -> None:
+    every = [(each, end) for each in ("3.11", "3.13") for end in ("lowest", "newest")]
+    assert support.combinations([], ["3.11", "3.13"]) == every
+    assert support.combinations(["3.13-lowest"], ["3.11", "3.13"]) == [("3.13", "lowest")]
+    with pytest.raises(SystemExit, match=r"no 3\.12-lowest; on this machine: 3\.11-lowest"):
+        support.combinations(["3.12-lowest", "3.11-newest"], ["3.11", "3.13"])
+    with pytest.raises(SystemExit, match="none of Python"):
+        support.combinations([], [])
+
+
+def test_a_failure_is_a_row_and_the_status(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One environment fails its tests, one cannot be made, one is clean: real runs of pytest."""
+    page = tmp_path / "support.md"
+    page.write_text(support.PAGE.read_text())
+    good, bad = tmp_path / "test_good.py", tmp_path / "test_bad.py"
+    good.write_text("def test_it():\n    assert True\n")
+    bad.write_text(good.read_text() + "def test_other():\n    assert False\n")
+    monkeypatch.setattr(support, "PAGE", page)
+    version = ".".join(map(str, sys.version_info[:2]))
+    monkeypatch.setattr(support, "found_pythons", lambda: {version: Path(sys.executable)})
+    monkeypatch.setattr(support, "make", lambda *_: Path(sys.executable))
+
+    def status(selection: Path) -> int:
+        monkeypatch.setattr(support, "SELECTION", (str(selection),))
+        monkeypatch.setattr(sys, "argv", ["support.py", f"{version}-newest"])
+        return support.main()
+
+    assert status(bad) == 1
+    assert "| 1 failed, 1 passed |" in page.read_text()
+    assert "test_other" in capfd.readouterr().out
+    assert status(good) == 0
+    assert "| 1 passed |" in page.read_text()
+    assert "failed" not in page.read_text().partition(support.BEGIN)[2].partition(support.END)[0]
+
+    def no_make(*_: object) -> Path:
+        raise subprocess.CalledProcessError(1, ["uv", "pip", "install"])
+
+    monkeypatch.setattr(support, "make", no_make)
+    assert status(good) == 1
+    assert "| did not install |" in page.read_text()
+
+
+def test_a_run_that_hangs_ends_in_a_row(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    slow = tmp_path / "test_slow.py"
+    slow.write_text("import time\n\ndef test_it():\n    time.sleep(600)\n")
+    monkeypatch.setattr(support, "SELECTION", (str(slow),))
+    monkeypatch.setattr(support, "LIMIT", 3)
+    done = support.tested(Path(sys.executable), "newest")
+    assert done.outcome.startswith("did not end in")
+    assert not done.clean
+
+
+def _row(outcome: str) -> support.Row:
+    return support.Row("3.12.1", "lowest", tuple("1" for _ in support.NAMED), outcome, "2026-01-01")
 
 
 def test_a_row_takes_the_place_of_its_own_combination_alone() -> None:

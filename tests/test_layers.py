@@ -23,6 +23,7 @@ LAYERS = (
         "status",
         "inference",
         "effects",
+        "effect_parts",
         "effect_files",
         "pictures",
         "wiring",

@@ -62,16 +62,30 @@ def strongest_heads(effect: Effect, n: int = N_HEADS) -> Iterable[str]:
     """Return a line per head, strongest first, in the metric's unit and in % of the total effect.
 
     Restore (PIE): the corrupt run with the head's clean value. Break (TIE): what the clean run
-    loses with its corrupt value. Their difference is the interaction.
+    loses with its corrupt value. Their difference is the interaction. The bars are Restore's:
+    right of the line toward the clean answer, left of it away from it.
     """
     table = effect.top(n)
     total = float(effect["TE"].flat[0])
+    shares = [restore / total for restore in table["PIE"]]
+    left = max((len(bar(share)) for share in shares if share < 0), default=0)
     yield "  head      Restore (PIE)     Break (TIE)"
-    for site, restore, broken in zip(table["site"], table["PIE"], table["TIE"], strict=True):
-        share, lost = restore / total, broken / total
-        bar = "#" * round(BAR * min(max(share, 0.0), 1.0)) if isfinite(share) else ""
-        yield f"  {site:<6} {restore:+8.2f} {share:>6.0%}  {broken:+8.2f} {lost:>6.0%}  {bar}"
+    rows = zip(table["site"], table["PIE"], table["TIE"], shares, strict=True)
+    for site, restore, broken, share in rows:
+        sides = (bar(share), "") if share < 0 else ("", bar(share))
+        numbers = f"{restore:+8.2f} {share:>6.0%}  {broken:+8.2f} {broken / total:>6.0%}"
+        yield f"  {site:<6} {numbers}  {sides[0]:>{left}}|{sides[1]}"
     yield ""
+
+
+def bar(share: float) -> str:
+    """A share's size in characters; one that is beyond 100 % ends in an arrow."""
+    if not isfinite(share):
+        return ""
+    length = round(BAR * abs(share))
+    if length <= BAR:
+        return "#" * length
+    return "<" + "#" * (BAR - 1) if share < 0 else "#" * (BAR - 1) + ">"
 
 
 def checks(results: Iterable[Check]) -> Iterable[str]:

@@ -31,8 +31,16 @@ def effect() -> Effect:
 
 def test_the_strongest_head_comes_first_with_both_directions(effect: Effect) -> None:
     _, first, second, *_ = study.strongest_heads(effect)
-    assert first.split() == ["L0H1", "-5.00", "-50%", "+6.00", "60%"]
-    assert second.split() == ["L0H0", "+2.00", "20%", "+3.00", "30%", "####"]
+    assert first.split() == ["L0H1", "-5.00", "-50%", "+6.00", "60%", "##########|"]
+    assert second.split() == ["L0H0", "+2.00", "20%", "+3.00", "30%", "|####"]
+    assert first.index("|") == second.index("|")
+
+
+def test_a_bar_is_as_long_as_its_share_and_says_where_it_is_cut() -> None:
+    drawn = {1.0: "#" * 20, -0.25: "#####", 0.02: "", float("nan"): ""}
+    assert {share: study.bar(share) for share in drawn} == drawn
+    assert study.bar(1.5) == "#" * 19 + ">"
+    assert study.bar(-1.5) == "<" + "#" * 19
 
 
 def test_checks_say_passed_failed_or_not_applicable() -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MediationError, require
+from ..errors import require
 from ..study import Study
 from ..watchers import Watchers
+from .answered import Answered
 from .asking import Asking
-from .attempts import AnswersFile, Attempt
+from .attempts import Attempt
 from .diary import Diary
 from .exercises import Exercises
-from .keeping import Keeper, both, further
+from .keeping import Keeper
 from .picking import Do, Pick
 from .questions import Question, Verdict
 from .reporting import Reporting
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .card import Card
 
 
-class Lesson(Asking, Exercises, Reporting):
+class Lesson(Asking, Answered, Exercises, Reporting):
     """Questions of one notebook: predict, commit, then see what the model says.
 
     A guess is committed once; the answer is computed from the live model when it is asked for, and
@@ -225,11 +225,6 @@ class Lesson(Asking, Exercises, Reporting):
         """Tell a function of every change. Returns how to stop it."""
         return self._watchers.add(callback)
 
-    def keep(self) -> None:
-        """Write what there is to the lesson's file, and tell who looks."""
-        self._write()
-        self._watchers.tell("answers")
-
     def __repr__(self) -> str:
         return f"Lesson({self.name!r}: {self.credit} of {len(self.questions)} answered)"
 
@@ -269,60 +264,6 @@ class Lesson(Asking, Exercises, Reporting):
         self._verdicts.pop(name, None)
         for kind in ("wording", "explanation"):
             self._words.pop((name, kind), None)
-
-    def _fits(self, question: Question, attempt: Attempt) -> bool:
-        try:
-            return question.KIND == "do" or question.accept(attempt.guess) == attempt.guess
-        except MediationError:
-            return False
-
-    def _answers(self) -> AnswersFile:
-        begun = {name: it for name, it in self.attempts.items() if it != Attempt()}
-        return AnswersFile(self.name, self.student, begun, self.diary.runs)
-
-    def _note(self) -> None:
-        """Something was run: cards show nothing of it, unless it cannot be written."""
-        before = self.notice
-        self._write()
-        if self.notice != before:
-            self._watchers.tell("answers")
-
-    def _write(self) -> None:
-        if self._keeper is None:
-            return
-        try:
-            self._take_in()
-            self._keeper.write(self._answers())
-            self.notice = ""
-        except (OSError, MediationError) as error:
-            why = error.message if isinstance(error, MediationError) else error.strerror or error
-            self.notice = (
-                f"Your answers are kept in memory only: {self.file} cannot be written "
-                f"({why}). lesson.save(path) writes them elsewhere."
-            )
-
-    def _take_in(self) -> None:
-        """Go on from the lesson's file, where there is one that is not known yet."""
-        kept = None if self._keeper is None else self._keeper.news()
-        if kept is None:
-            return
-        for name, theirs in kept.answers.items():
-            ours = self.attempts.get(name, Attempt())
-            if name in self._forgotten or further(ours, theirs) is ours:
-                continue
-            if name in self.questions and not self._fits(self.questions[name], theirs):
-                self._set_aside(name, theirs)
-            else:
-                self.attempts[name] = theirs
-                self._verdicts.pop(name, None)
-        self.diary.runs = both(self.diary.runs, kept.runs)
-
-    def _set_aside(self, name: str, attempt: Attempt) -> None:
-        """Keep an answer that is none to the question that is asked now."""
-        if attempt in self.attempts.values():
-            return
-        names = (f"{name} (before{'' if n == 1 else f' {n}'})" for n in count(1))
-        self.attempts[next(it for it in names if it not in self.attempts)] = attempt
 
 
 def _refuse_no_questions(given: object) -> None:

@@ -17,6 +17,10 @@ __all__ = ["ARCHITECTURES", "ModulePaths", "Sizes", "follow", "module_paths", "s
 def module_paths(module: nn.Module, paths: ModulePaths | None) -> ModulePaths:
     """The paths for a model: the given ones, or the table's by ``config.model_type``.
 
+    Args:
+        module: the model; its ``config.model_type`` says which architecture it is.
+        paths: given ones, which are checked too; None for those of the table.
+
     Raises:
         MediationError: the architecture is not in the table, or a path leads nowhere.
     """
@@ -73,6 +77,10 @@ def _without_replaced(module: nn.Module, paths: ModulePaths) -> ModulePaths:
 
 def follow(root: Any, path: str) -> Any:
     """The module (or its traced twin) at a dotted path.
+
+    Args:
+        root: the module that the path begins at.
+        path: names with dots between them, numbers for the entries of a list.
 
     Raises:
         MediationError: names the step that leads nowhere.
@@ -134,6 +142,10 @@ _HEAD_COUNTS = ("num_attention_heads", "n_head", "num_heads", "n_heads")
 
 def sizes(module: nn.Module, paths: ModulePaths) -> Sizes:
     """The sizes of a model, measured on its modules where they show, else from its config.
+
+    Args:
+        module: the model.
+        paths: where its modules are.
 
     Raises:
         MediationError: the number of heads is not known, or the heads are not equally wide.

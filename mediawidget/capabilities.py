@@ -112,7 +112,11 @@ class Capabilities:
         return path, not self.trims_head
 
     def refuse_training_mode(self) -> None:
-        """Raise where dropout would make two equal runs differ."""
+        """Raise where dropout would make two equal runs differ.
+
+        Raises:
+            MediationError: the model is in training mode.
+        """
         if self.hf.training:
             raise MediationError(
                 "The model is in training mode, so its dropout is random.",
@@ -122,13 +126,27 @@ class Capabilities:
             )
 
     def has(self, mediator: Mediator, point: Point | None = None) -> bool:
-        """Whether the model has the module behind ``mediator``, and it is known."""
+        """Whether the model has the module behind ``mediator``, and it is known.
+
+        Args:
+            mediator: a kind of component.
+            point: the point that is asked about; default: the kind's own.
+        """
         if mediator.mixes not in (None, self.paths.mixes):
             return False
         return module_path(self.paths, 1, self.n_layers, point or self._point(mediator)) is not None
 
     def refuse_missing(self, mediator: Mediator, point: Point | None = None) -> None:
-        """Raise unless the model has the module behind ``mediator``, or a point of its own."""
+        """Raise unless the model has the module behind ``mediator``, or a point of its own.
+
+        Args:
+            mediator: a kind of component.
+            point: the point that is asked about; default: the kind's own.
+
+        Raises:
+            MediationError: the model has no such module, its path is not known, or its blocks mix
+                positions in another way (attention, scan).
+        """
         point = point or self._point(mediator)
         if mediator.mixes not in (None, self.paths.mixes):
             raise self._mixes_otherwise(mediator)

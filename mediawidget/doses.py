@@ -104,7 +104,7 @@ def dose_curve(
     Args:
         study: its pairs and metric.
         sites: one, or several that are moved jointly.
-        alphas: parts of the way, above 0 up to 1; 1 is added if it is not among them.
+        alphas: (dose,) parts of the way, above 0 up to 1; 1 is added if it is not among them.
         progress: whether to show a bar.
 
     Raises:

@@ -103,7 +103,15 @@ class CausalModel:
         return values
 
     def interchange(self, base: Values, sources: Mapping[str, Values]) -> Any:
-        """The output on ``base`` when each named variable has the value it takes on its source."""
+        """The output on ``base`` when each named variable has the value it takes on its source.
+
+        Args:
+            base: a value for every input.
+            sources: variable, or input -> the inputs that it takes its value from.
+
+        Raises:
+            MediationError: no such variable, or an input that is missing.
+        """
         self.refuse_unknown(sources)
         do = {name: self.run(source)[name] for name, source in sources.items()}
         return self.run(base, do)[self.output]
@@ -131,7 +139,11 @@ class CausalModel:
         return (inputs for inputs in every if self.is_valid(inputs))
 
     def values_of(self, name: str) -> tuple[Any, ...]:
-        """The values that a variable takes over all valid inputs, in the order they come up."""
+        """The values that a variable takes over all valid inputs, in the order they come up.
+
+        Raises:
+            MediationError: no variable or input has this name.
+        """
         self.refuse_unknown((name,))
         if name not in self._taken:
             every = (self.run(inputs)[name] for inputs in self.settings())
@@ -139,7 +151,11 @@ class CausalModel:
         return self._taken[name]
 
     def refuse_unknown(self, names: Any) -> None:
-        """Raise unless these are variables or inputs."""
+        """Raise unless these are variables or inputs.
+
+        Raises:
+            MediationError: one of the names is neither; it lists those that are.
+        """
         known = (*self.variables, *self.inputs)
         unknown = [name for name in names if name not in known]
         require(

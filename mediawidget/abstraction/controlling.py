@@ -154,6 +154,11 @@ def arbitrary(model: CausalModel, variables: str | Sequence[str], seed: int = 0)
 
     Each has one of the values that the variable takes, the same whenever its parents are the same.
 
+    Args:
+        model: whose other variables stay as they are.
+        variables: one, or several; no inputs.
+        seed: of the draw of the functions.
+
     Raises:
         MediationError: an input, or no variable of the model.
     """
@@ -176,6 +181,10 @@ def random_weights(lm: LM, seed: int = 0) -> LM:
 
     Every tensor keeps its own numbers, so sizes of weights and of norms are those of the network,
     and all that was learned, or set by hand, is lost. The network given is not changed.
+
+    Args:
+        lm: the network, with its weights on this machine.
+        seed: of the order.
 
     Raises:
         MediationError: a network whose weights are not here.

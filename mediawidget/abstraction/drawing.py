@@ -128,6 +128,12 @@ def separating(
 def counterfactual(hypotheses: Hypotheses, base: Values, *sources: Values) -> Counterfactual:
     """One pair of inputs of your own; ``alike`` says which hypotheses it cannot tell apart.
 
+    Args:
+        hypotheses: name -> ``Hypothesis``, or (model, variable); all of the same inputs.
+        base: a value for every input of the prompt that is intervened on.
+        sources: inputs of the prompts that the variables take their values from: one for all
+            variables, or one for each.
+
     Raises:
         MediationError: hypotheses of different inputs, or inputs that are not the models'.
     """

@@ -20,6 +20,9 @@ class Hypothesis:
     Args:
         model: what the network is held to compute.
         variables: one, or several that are interchanged together; an input may be one.
+
+    Raises:
+        MediationError: no causal model, no variables, or a variable that the model does not have.
     """
 
     model: CausalModel
@@ -40,7 +43,12 @@ class Hypothesis:
         object.__setattr__(self, "variables", names)
 
     def predict(self, base: Values, sources: Sequence[Values]) -> Any:
-        """The output on ``base`` when the variables are those of the sources, one for each."""
+        """The output on ``base`` when the variables are those of the sources, one for each.
+
+        Args:
+            base: a value for every input.
+            sources: inputs for each variable, in their order; a single one is for all of them.
+        """
         each = sources if len(sources) > 1 else [sources[0]] * len(self.variables)
         return self.model.interchange(base, dict(zip(self.variables, each, strict=True)))
 

@@ -107,6 +107,9 @@ def controls(
         progress: whether to show a bar.
         options: as for ``das``.
 
+    Raises:
+        MediationError: what ``das`` raises.
+
     Example:
         >>> mw.alignment.controls(study, site, k=4, over="alternatives").to_dataframe()
     """
@@ -121,7 +124,10 @@ def controls_job(
     twin: Study | None = None,
     **options: Unpack[Options],
 ) -> Job[Controls]:
-    """The same, not yet started; cancelled, it has what was come to."""
+    """``controls``, not yet started; cancelled, it has what was come to.
+
+    Arguments and errors as for ``controls``.
+    """
     how = asked(options, patience=50, starts=5)
     question = question_at(study, site, how)
     real = das_search(study, site, k, how, question)

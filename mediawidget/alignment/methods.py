@@ -55,7 +55,10 @@ def das(
 
 
 def das_job(study: Study, site: Site, k: int = 1, **options: Unpack[Options]) -> Job[Aligned]:
-    """The same, not yet started; cancelled, it is what was found so far, run for real."""
+    """``das``, not yet started; cancelled, it is what was found so far, run for real.
+
+    Arguments and errors as for ``das``.
+    """
     search = das_search(study, site, k, asked(options, patience=50, starts=5))
     return Job(search.steps(), search.total, search.result)
 
@@ -96,13 +99,19 @@ def boundless(
         progress: whether to show a bar.
         options: ``Options``; b costs 1 nat by default, for all of the site.
 
+    Raises:
+        MediationError: what ``das`` raises but for k, which there is none of.
+
     Source: Wu et al. 2023, "Interpretability at scale: identifying causal mechanisms in Alpaca".
     """
     return boundless_job(study, site, **options).result(progress)
 
 
 def boundless_job(study: Study, site: Site, **options: Unpack[Options]) -> Job[Aligned]:
-    """The same, not yet started."""
+    """``boundless``, not yet started; cancelled, it is what was found so far, run for real.
+
+    Arguments and errors as for ``boundless``.
+    """
     how = asked(options, penalty=1.0)
     question = question_at(study, site, how)
     width = question.width
@@ -132,13 +141,19 @@ def neuron_masks(
         progress: whether to show a bar.
         options: ``Options``; a full mask costs 0.1 nats by default, and the rate is 0.1.
 
+    Raises:
+        MediationError: what ``das`` raises but for k, which there is none of.
+
     Source: differential binary masking (De Cao et al. 2020).
     """
     return neuron_masks_job(study, site, **options).result(progress)
 
 
 def neuron_masks_job(study: Study, site: Site, **options: Unpack[Options]) -> Job[Aligned]:
-    """The same, not yet started."""
+    """``neuron_masks``, not yet started; cancelled, it is what was found so far, run for real.
+
+    Arguments and errors as for ``neuron_masks``.
+    """
     how = asked(options, penalty=0.1, rate=0.1)
     how = replace(how, schedule=replace(how.schedule, patience=None, temperatures=(1.0, 0.01)))
     question = question_at(study, site, how)

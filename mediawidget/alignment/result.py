@@ -24,7 +24,8 @@ class Aligned:
 
     Attributes:
         method: "das", "boundless" or "neurons".
-        site: where; ``label`` is its name for people.
+        site: where.
+        label: the name of the site for people.
         subspace: what was found.
         scores: a row per set of pairs ("train", "held-out") and part, from real runs: ``n``,
             ``iia`` (the likeliest of all classes is the answer), ``iia_alternatives`` (the answer
@@ -91,7 +92,16 @@ class Aligned:
         return float(row["share"].iloc[0])
 
     def score(self, part: str, pairs: str = "held-out") -> float:
-        """The accuracy of one part: ``score("random")``."""
+        """The accuracy of one part: ``score("random")``.
+
+        Args:
+            part: "learned", "principal", "random", "mean difference", "nothing" or "whole".
+            pairs: "held-out" or "train".
+
+        Returns:
+            ``iia`` of ``scores``, or ``iia_alternatives`` if it was trained on the two
+            alternatives; NaN for what was not run.
+        """
         row = self.scores[(self.scores.part == part) & (self.scores.pairs == pairs)]
         name = "iia" if self.over == "vocabulary" else "iia_alternatives"
         return float(row[name].iloc[0]) if len(row) else float("nan")

@@ -32,6 +32,9 @@ def sizes(
         progress: whether to show a bar.
         options: as for ``das``.
 
+    Raises:
+        MediationError: sizes that are none or not each once, and what ``das`` raises.
+
     Example:
         >>> curve = mw.alignment.sizes(study, site, ks=(1, 2))
         >>> mw.charts.alignment(curve)
@@ -42,7 +45,10 @@ def sizes(
 def sizes_job(
     study: Study, site: Site, ks: Sequence[int] = (1, 2, 4, 8), **options: Unpack[Options]
 ) -> Job[Sizes]:
-    """The same, not yet started; cancelled, it has the sizes that were begun."""
+    """``sizes``, not yet started; cancelled, it has the sizes that were begun.
+
+    Arguments and errors as for ``sizes``.
+    """
     given: object = ks
     require(
         isinstance(given, list | tuple | range) and 0 < len(set(given)) == len(given),

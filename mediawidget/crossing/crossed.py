@@ -83,24 +83,43 @@ class CrossPatch:
         answers: read it beside its control.
 
         Raises:
-            MediationError: the total effect is too near 0 to divide by.
+            MediationError: no such donor, or the total effect is too near 0 to divide by.
         """
         return np.asarray(self.pairs(donor).mean(0) / self._total().mean())
 
     def share_ci(self, donor: str, level: float = 0.95) -> Array:
-        """(2, *axes) its bootstrap interval over pairs; NaN below three of them."""
+        """(2, *axes) its bootstrap interval over pairs; NaN below three of them.
+
+        Args:
+            donor: one of ``donors``.
+            level: of the interval, between 0 and 1.
+
+        Raises:
+            MediationError: what ``share`` raises.
+        """
         return ratio_interval(self.pairs(donor), self._total(), self.clusters, level)
 
     def carried(self, donor: str) -> Array:
         """(*axes) the share that the giver's clean value restores beyond its corrupt value.
 
         What any value of the giver does to the receiver, good or bad, is in both.
+
+        Raises:
+            MediationError: no such donor, or the total effect is too near 0 to divide by.
         """
         clean, corrupt = self.pairs(donor), self.pairs(donor + CONTROL)
         return np.asarray((clean - corrupt).mean(0) / self._total().mean())
 
     def carried_ci(self, donor: str, level: float = 0.95) -> Array:
-        """(2, *axes) its bootstrap interval over pairs; NaN below three of them."""
+        """(2, *axes) its bootstrap interval over pairs; NaN below three of them.
+
+        Args:
+            donor: one of ``donors``.
+            level: of the interval, between 0 and 1.
+
+        Raises:
+            MediationError: what ``share`` raises.
+        """
         difference = self.pairs(donor) - self.pairs(donor + CONTROL)
         return ratio_interval(difference, self._total(), self.clusters, level)
 

@@ -23,7 +23,8 @@ class AffineMap:
 
     Attributes:
         matrix: (width of the giver, width of the receiver).
-        before, after: the means that it was fitted on.
+        before: (width of the giver,) the mean of the values that it was fitted on.
+        after: (width of the receiver,) the mean of those that it is to give.
         n: on how many values.
     """
 
@@ -68,8 +69,12 @@ def procrustes(given: Any, received: Any) -> AffineMap:
 
     It can turn a space and cannot invent or drop a direction, so what it recovers was there.
 
+    Args:
+        given: (n, width) values of the giver, n at least 2.
+        received: (n, width) the receiver's on the same prompts, in the same order.
+
     Raises:
-        MediationError: values of different width.
+        MediationError: values of different width or number, or no finite numbers.
 
     Source: Schoenemann 1966 (``scipy.linalg.orthogonal_procrustes``).
     """

@@ -91,6 +91,10 @@ def row_space(study: Study, site: Site) -> RowSpace:
       their square), on both prompts of every pair and at three points between their values: what
       moves the answer there to first order. A direction that they all miss may be read elsewhere.
 
+    Args:
+        study: whose weights or slopes are read; its metric is the one that has the slopes.
+        site: what is read, with a position if it is read by slopes.
+
     Raises:
         MediationError: a model on a server, weights that are no plain linear map, a metric
             without slopes.

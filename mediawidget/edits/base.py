@@ -27,18 +27,29 @@ class RunLike(Protocol):
     """Another run, as a source: its base, its edits, what it holds frozen."""
 
     @property
-    def base(self) -> Base: ...
-    @property
-    def edits(self) -> tuple[tuple[Site, Any], ...]: ...
-    @property
-    def freeze(self) -> tuple[Any, ...]: ...
+    def base(self) -> Base:
+        """The prompt that it runs on."""
 
-    def to_json(self) -> dict[str, Any]: ...
+    @property
+    def edits(self) -> tuple[tuple[Site, Any], ...]:
+        """The sites that it sets, and what to."""
+
+    @property
+    def freeze(self) -> tuple[Any, ...]:
+        """The sites that are held at what they are on its base."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary of all of it."""
 
 
 @dataclass(frozen=True)
 class Donor:
-    """The prompt ``base`` of another pair of the same length, drawn with ``seed``."""
+    """The prompt ``base`` of another pair of the same length, drawn with ``seed``.
+
+    Attributes:
+        base: which prompt of the other pair.
+        seed: of the draw.
+    """
 
     base: Base
     seed: int
@@ -57,6 +68,12 @@ class NoiseOf:
 
     The deviation is over all numbers of ``site`` of one prompt, so no pair's noise depends on
     its neighbours; the draw is the same for every pair.
+
+    Attributes:
+        base: the prompt whose deviation it is.
+        site: the site that is given the noise.
+        seed: of all draws.
+        draw: the number of this one.
     """
 
     base: Base
@@ -77,6 +94,15 @@ class Recipe:
     """The new value is keep * (the run's own) + take * (the source's) + add * (the constant).
 
     Where it is ``within`` a part of the value, only that part becomes the new value's.
+
+    Attributes:
+        keep: how much of the run's own value stays.
+        take: how much of the source's value comes in.
+        add: how much of the constant comes in.
+        source: a prompt of the pair, of another pair, or a run; needed if ``take`` is not 0.
+        constant: numbers, or what they are made of: ``MeanOf``, ``NoiseOf``, ``Vector``,
+            ``Values``; needed if ``add`` is not 0.
+        within: a ``Part`` of the value; None for all of it.
     """
 
     keep: float = 0.0
@@ -124,7 +150,12 @@ class Edit:
         return self
 
     def recipe(self, base: Base, site: Site) -> Recipe:
-        """How the value is made in a run on ``base`` at ``site``."""
+        """How the value is made in a run on ``base`` at ``site``.
+
+        Args:
+            base: the prompt that the run is on.
+            site: what is set.
+        """
         raise NotImplementedError
 
     def check(self, site: Site) -> None:
@@ -143,7 +174,12 @@ def plain(value: Any) -> Any:
 
 
 def edit_from_json(data: Mapping[str, Any]) -> Edit:
-    """The inverse of ``Edit.to_json``."""
+    """The inverse of ``Edit.to_json``.
+
+    Raises:
+        MediationError: no edit that was saved, a kind that there is not, or what the edit itself
+            refuses.
+    """
     with reading("edit", data):
         arguments = {key: value for key, value in data.items() if key != "kind"}
         kind = data.get("kind")
@@ -161,7 +197,11 @@ def edit_from_json(data: Mapping[str, Any]) -> Edit:
 
 
 def as_edit(edit: object) -> Edit:
-    """The edit, refused if it is none."""
+    """The edit, refused if it is none.
+
+    Raises:
+        MediationError: no edit, or one that sets no site (``Mixed``).
+    """
     if not isinstance(edit, Edit) or type(edit) not in _settable():
         raise MediationError(
             "This is no edit of a site.",
@@ -178,7 +218,11 @@ def _settable() -> list[type[Edit]]:
 
 
 def check_base(base: object) -> None:
-    """Raise unless ``base`` names a prompt of the pair."""
+    """Raise unless ``base`` names a prompt of the pair.
+
+    Raises:
+        MediationError: neither "clean" nor "corrupt".
+    """
     if not isinstance(base, str) or base not in BASES:
         raise MediationError(
             "Unknown base prompt.",
@@ -189,7 +233,16 @@ def check_base(base: object) -> None:
 
 
 def check_number(value: object, name: str, edit: str) -> float:
-    """A finite number as a float."""
+    """A finite number as a float.
+
+    Args:
+        value: what was given.
+        name: the argument's name, for the message.
+        edit: the name of the kind of edit, for the message.
+
+    Raises:
+        MediationError: no number, or an infinite one or NaN.
+    """
     try:
         number = float(value)  # type: ignore[arg-type]
     except (OverflowError, RuntimeError, TypeError, ValueError):
@@ -207,7 +260,18 @@ def check_number(value: object, name: str, edit: str) -> float:
 def check_seed(
     value: object, name: str, edit: str, least: int = 0, most: int | None = None
 ) -> None:
-    """Raise unless ``value`` is a whole number from ``least`` to ``most``."""
+    """Raise unless ``value`` is a whole number from ``least`` to ``most``.
+
+    Args:
+        value: what was given.
+        name: the argument's name, for the message.
+        edit: the name of the kind of edit, for the message.
+        least: the smallest that is taken.
+        most: the largest; None for any.
+
+    Raises:
+        MediationError: no int, or one out of the range.
+    """
     whole = isinstance(value, int) and not isinstance(value, bool)
     if not whole or value < least or (most is not None and value > most):  # type: ignore[operator]
         raise MediationError(

@@ -83,6 +83,7 @@ class Features(Part):
 
     @property
     def width(self) -> int:
+        """How many numbers a value of the site has."""
         return self.sae.width
 
     @property

@@ -16,6 +16,9 @@ class Mixed(Edit):
 
     Args:
         parts: the edits, each once.
+
+    Raises:
+        MediationError: no tuple or list of edits, or an empty one.
     """
 
     kind: ClassVar[str] = "mixed"

@@ -38,6 +38,7 @@ class Part:
 
     @property
     def width(self) -> int:
+        """How many numbers a value of the site has."""
         raise NotImplementedError
 
     @property
@@ -56,16 +57,25 @@ class Part:
         return self
 
     def shared(self) -> dict[str, NDArray[Any]]:
-        """Arrays that ``moved`` needs, the same for all parts of the family."""
+        """Arrays of any shape that ``moved`` needs, the same for all parts of the family."""
         raise NotImplementedError
 
     def own(self) -> dict[str, NDArray[Any]]:
-        """Arrays of this part alone; ``moved`` gets them with an axis of entries before theirs."""
+        """Arrays of this part alone, of shape (...); ``moved`` gets them as (entry, ...)."""
         return {}
 
     @staticmethod
     def moved(old: Any, new: Any, arrays: Arrays) -> Any:
-        """How much of the change from ``old`` to ``new``, (entry, width) each, is in the part."""
+        """How much of the change from ``old`` to ``new``, (entry, width) each, is in the part.
+
+        Args:
+            old: the values as they are.
+            new: what the edit makes of them.
+            arrays: by name: those of ``shared`` and of ``own``.
+
+        Returns:
+            (entry, width): what is added to ``old``.
+        """
         raise NotImplementedError
 
     def to_json(self) -> dict[str, Any]:

@@ -20,6 +20,9 @@ class Patch(Edit):
             other prompt.
         alpha: 1 replaces the value, 0.5 goes half the way, 0 changes nothing.
 
+    Raises:
+        MediationError: a source that is none of these, or an alpha that is no finite number.
+
     Source: Vig et al. 2020; Meng et al. 2022; Geiger et al. 2021 (interchange intervention).
     """
 

@@ -38,12 +38,14 @@ class SAE:
     It is a value: two of the same numbers at the same site are equal.
 
     Args:
-        w_enc: (width, feature). b_enc: (feature,).
-        w_dec: (feature, width). b_dec: (width,).
+        w_enc: (width, feature) weights of the encoder.
+        b_enc: (feature,) its bias.
+        w_dec: (feature, width) weights of the decoder.
+        b_dec: (width,) its bias.
         kind: "relu", "topk" or "jumprelu".
         site: whose value it takes apart, without a position.
-        threshold: (feature,), of "jumprelu".
-        k: of "topk".
+        threshold: (feature,) of "jumprelu": how large a pre is that counts.
+        k: of "topk": how many codes are kept.
         centred: whether b_dec is taken off before encoding.
         name: what it is called.
 
@@ -101,7 +103,7 @@ class SAE:
 
     @property
     def arrays(self) -> dict[str, Array]:
-        """Its arrays by name; ``threshold`` where it has one."""
+        """Its arrays by name, of the shapes above; ``threshold`` where it has one."""
         found = {name: getattr(self, name) for name in ("w_enc", "b_enc", "w_dec", "b_dec")}
         return found if self.threshold is None else {**found, "threshold": self.threshold}
 
@@ -146,7 +148,7 @@ class SAE:
 
     @cached_property
     def shared(self) -> dict[str, Array]:
-        """What ``encoded`` and ``decoded`` read."""
+        """What ``encoded`` and ``decoded`` read, by name; ``kept``, of "topk", has shape (k,)."""
         zeros = np.zeros_like(self.b_enc)
         found = {
             "w_enc": self.w_enc,

@@ -22,6 +22,9 @@ class Values:
         site: where they were read.
         array: (pair, position, width), one entry per position of the site.
         origin: the run they come from, in words.
+
+    Raises:
+        MediationError: no site, or no finite numbers of three axes.
     """
 
     site: Site

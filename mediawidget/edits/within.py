@@ -25,6 +25,12 @@ class Subspace(Part):
     Args:
         basis: (k, width) rows of length 1 that are orthogonal to each other.
 
+    Attributes:
+        rows: the basis, as tuples of numbers: (k, width).
+
+    Raises:
+        MediationError: rows that are not orthonormal, or no matrix of finite numbers.
+
     Example:
         >>> mw.Subspace.spanned([[1.0, 1.0, 0.0]]).k
         1
@@ -148,6 +154,14 @@ class Projection(Part):
         writers: (k, width) what the part is made of.
         readers: (k, width) what it is read by; ``readers @ writers.T`` is the identity.
 
+    Attributes:
+        written: the writers, as tuples of numbers: (k, width).
+        read: the readers, likewise.
+
+    Raises:
+        MediationError: matrices of two shapes, ones of no finite numbers, or ones for which
+            ``readers @ writers.T`` is not the identity.
+
     Example:
         >>> mw.Projection([[1.0, 0.0]], [[1.0, 5.0]]).k
         1
@@ -185,6 +199,7 @@ class Projection(Part):
 
     @property
     def width(self) -> int:
+        """How many numbers a value of the site has."""
         return len(self.written[0])
 
     @property
@@ -228,6 +243,10 @@ class Within(Edit):
             d_head for a head.
         edit: what that part is set to; default: the value on the pair's other prompt. Never read,
             and so kept as ``Zero()``, where the part itself says its numbers.
+
+    Raises:
+        MediationError: no part, no edit, or an edit that cannot be of a part: a ``Knockout``,
+            another ``Within``.
 
     Source: Geiger et al. 2023 (distributed interchange); Makelov et al. 2023 for what it may fool.
 

@@ -1,0 +1,158 @@
+"""Answers to token ids: one token, a set of them, several in a row, or a classifier's label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from .answers import shown
+from .errors import MediationError
+from .readouts import token_of
+from .strands import Answer
+from .unreadable import shown_token, unknown_answer
+
+Reads = Literal["last", "first", "mask"]
+
+
+class AnswerEncoder:
+    """A tokenizer that is asked for answers.
+
+    Args:
+        tokenizer: of transformers.
+        labels: of a sequence classifier, label -> index: its answers are labels, not tokens.
+        reads: where a readout without a position reads: the "last" token of a prompt, its "first"
+            one, or the one in whose place the "mask" stands.
+    """
+
+    def __init__(
+        self, tokenizer: Any, labels: Mapping[str, int] | None = None, *, reads: Reads = "last"
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.labels = labels
+        self.reads = reads
+
+    def token(self, token_id: int) -> str:
+        """One token as text."""
+        return shown_token(self.tokenizer, token_id)
+
+    def answer(self, text: str, field: str) -> int:
+        """The id of an answer: one token, with a leading space if that makes it one.
+
+        Of a classifier the index of a label, given by its name or as a number.
+
+        Raises:
+            MediationError: the tokenizer does not know it, or needs several tokens for it.
+        """
+        if self.labels is not None:
+            return self._label(text, field)
+        tries = [self._plain(candidate) for candidate in dict.fromkeys((_spaced(text), text))]
+        for ids in tries:
+            if len(ids) == 1 and ids[0] != self.tokenizer.unk_token_id:
+                return ids[0]
+        if any(self.tokenizer.unk_token_id in ids for ids in tries):
+            raise unknown_answer(text, field)
+        pieces = [self.token(i) for i in tries[0]]
+        raise MediationError(
+            "The answer is several tokens.",
+            value=f"{field}={text!r} is {pieces}",
+            expected="one token",
+            fix=f"use its first token that tells the answers apart, e.g. {pieces[:1]}",
+        )
+
+    def answers(
+        self, texts: Sequence[str], field: str, prompt: str, *, single: bool = False
+    ) -> Answer:
+        """The ids of an answer: of one text, of its several tokens after the prompt, or of a set.
+
+        Raises:
+            MediationError: what ``answer`` raises, and a set whose members are no single tokens.
+        """
+        if len(texts) == 1:
+            try:
+                return Answer((self.answer(texts[0], field),))
+            except MediationError:
+                one = single or self.labels is not None or self.reads != "last"
+                ids = () if one else self._after(prompt, texts[0])
+                if not ids:
+                    raise
+                if self.tokenizer.unk_token_id in ids:
+                    raise unknown_answer(texts[0], field) from None
+                return Answer(ids, several=len(ids) > 1)
+        if single:
+            raise MediationError(
+                "The answer is a set of tokens.",
+                value=f"{field}={list(texts)!r}",
+                expected="one token",
+                fix="name one of them",
+            )
+        return Answer(tuple(self._member(text, field) for text in texts))
+
+    def column_ids(self, columns: Sequence[str]) -> dict[str, int]:
+        """Column -> token id, for the columns that are one token's logit.
+
+        Raises:
+            MediationError: what ``answer`` raises.
+        """
+        tokens = {column: token_of(column) for column in columns}
+        return {
+            column: self.answer(token, "token")
+            for column, token in tokens.items()
+            if token is not None
+        }
+
+    # --- inside -----------------------------------------------------------------------------
+
+    def _member(self, text: str, field: str) -> int:
+        try:
+            return self.answer(text, field)
+        except MediationError as error:
+            raise MediationError(
+                f"A set is made of single tokens. {error.message}",
+                value=error.value,
+                expected="members of one token each",
+                fix=f"leave {text!r} out, or give it alone: {field}={text!r}",
+            ) from error
+
+    def _after(self, prompt: str, text: str) -> tuple[int, ...]:
+        """The tokens of ``text`` where it follows the prompt, without a token fed in between.
+
+        Some tokenizers put a space of their own before any text, so the words are read in their
+        place and only if that changes the prompt's own tokens by themselves.
+        """
+        if not prompt:
+            return tuple(self._plain(_spaced(text)))
+        before, whole = self._plain(prompt), self._plain(prompt + _spaced(text))
+        if whole[: len(before)] == before:
+            return tuple(whole[len(before) :])
+        return tuple(self._plain(_spaced(text)))
+
+    def _text(self, answer: Answer) -> str:
+        texts = self._shown(answer.ids)
+        if self.labels is not None:
+            names = {index: name for name, index in self.labels.items()}
+            texts = tuple(names[index] for index in answer.ids)
+        return "".join(texts) if answer.several else shown(texts)
+
+    def _label(self, text: str, field: str) -> int:
+        assert self.labels is not None
+        by_number = {str(index): index for index in self.labels.values()}
+        found = self.labels.get(text, by_number.get(text))
+        if found is None:
+            raise MediationError(
+                "The classifier has no such label.",
+                value=f"{field}={text!r}",
+                expected=", ".join(f"{name} ({index})" for name, index in self.labels.items()),
+                fix="name a label, or give its number as text",
+            )
+        return found
+
+    def _shown(self, ids: Sequence[int]) -> tuple[str, ...]:
+        return tuple(self.token(i) for i in ids)
+
+    def _plain(self, text: str) -> list[int]:
+        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return [int(i) for i in ids]
+
+
+def _spaced(text: str) -> str:
+    return text if text.startswith(" ") else " " + text

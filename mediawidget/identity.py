@@ -16,6 +16,9 @@ _COLUMNS = 4093
 
 _PLAIN = (bool, int, float, complex, str)
 
+_KEPT_BY_TORCH = frozenset(vars(nn.Module())) - {"training"}
+"""Where every module has its weights, hooks and children, which are looked at elsewhere."""
+
 
 class Contents:
     """The modules of a model, and what can be said of their state.
@@ -114,7 +117,9 @@ def _hooked(module: nn.Module) -> bool:
 
 def _settings(owner: Any) -> Iterator[tuple[str, Any]]:
     """The plain values among an object's attributes."""
-    return ((name, value) for name, value in vars(owner).items() if isinstance(value, _PLAIN))
+    for name, value in vars(owner).items():
+        if name not in _KEPT_BY_TORCH and isinstance(value, _PLAIN):
+            yield name, value
 
 
 def _own_forward(module: nn.Module) -> bool:

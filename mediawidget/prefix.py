@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -63,8 +64,14 @@ def _continued(prefix: Tensor, rows: Tensor, new: Tensor) -> Tensor:
     return joined
 
 
+class _AllKeptError(Exception):
+    """Ends a pass that has come to the keys and values of its last layer."""
+
+
 class _Recorder(Cache):
     """Keeps all keys and values, also those that a sliding window would soon let go.
+
+    The pass ends with those of the last layer: what it would make of them nobody reads.
 
     Those of all layers lie in one place that is taken beforehand: between the passing tensors of a
     block each would hold pages of memory, and as views whole products, for its own part.
@@ -74,6 +81,7 @@ class _Recorder(Cache):
         super().__init__(layers=[])
         self.n_layers, self.n_rows = n_layers, n_rows
         self.first_row = 0
+        self._seen: set[int] = set()
         self.kept: dict[int, tuple[Tensor, Tensor]] = {}
         self._room: tuple[Tensor, Tensor] | None = None
 
@@ -85,7 +93,14 @@ class _Recorder(Cache):
         rows = slice(self.first_row, self.first_row + len(key_states))
         keys, values = self.kept[layer_idx]
         keys[rows], values[rows] = key_states, value_states
+        self._seen.add(layer_idx)
+        if len(self._seen) == self.n_layers:
+            raise _AllKeptError
         return key_states, value_states
+
+    def begin(self, first_row: int) -> None:
+        """The next pass is of the rows from there on."""
+        self.first_row, self._seen = first_row, set()
 
     def _place(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Where a layer's own are kept: in the common place, if they are as wide as the others."""
@@ -122,12 +137,11 @@ def keys_values(lm: LM, ids: Tensor, most: int | None = None) -> KeysValues:
     n_rows, n_positions = ids.shape
     recorder = _Recorder(lm.n_layers, n_rows)
     at_once = n_rows if most is None else max(1, most // n_positions)
-    for some in torch.split(ids, at_once):
-        call = forward_arguments(lm, some, 0, n_positions)
-        with lm.lock, torch.no_grad():
-            # The body without the head: nobody asks what comes after the prefix.
+    for first in range(0, n_rows, at_once):
+        call = forward_arguments(lm, ids[first : first + at_once], 0, n_positions)
+        recorder.begin(first)
+        with lm.lock, torch.no_grad(), suppress(_AllKeptError):
             model.base_model(**{**call, "use_cache": True, "past_key_values": recorder})
-        recorder.first_row += len(some)
     missing = set(range(lm.n_layers)) - set(recorder.kept)
     if missing:
         raise MediationError(

@@ -97,3 +97,19 @@ def test_a_sweep_cuts_its_prefix_passes(monkeypatch: pytest.MonkeyPatch) -> None
     rows = study.sweep("head", progress=False)["PIE"].size * 2
     assert asked
     assert all(positions == 18 and rows <= most // 2 < 2 * rows for positions, most in asked)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama", "gemma3", "falcon_alibi", "mixtral"])
+def test_a_pass_ends_with_the_last_keys_and_leaves_the_model_as_it_was(kind: str) -> None:
+    lm, ids = loaded(kind), ids_of(4)
+    called: list[nn.Module] = []
+    blocks = [lm.hf.get_submodule(f"{lm.paths.blocks}.{i}") for i in range(lm.n_layers)]
+    before = lm.logits_at(ids, [-1])
+    hooks = [
+        block.register_forward_hook(lambda block, *_: called.append(block)) for block in blocks
+    ]
+    keys_values(lm, ids, most=10)
+    assert called == blocks[:-1] * 2
+    for hook in hooks:
+        hook.remove()
+    assert torch.equal(lm.logits_at(ids, [-1]), before)

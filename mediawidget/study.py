@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from .checks import read_by
+from .base_runs import BaseRuns
 from .edits import Edit, Patch, as_edit
-from .effects import Effect, Status
+from .effects import Effect
 from .engine import Engine
 from .errors import require
 from .estimates import Estimates
 from .experiments import Experiments
 from .grids import Grids
-from .history import History
 from .inputs import InputPair
 from .lm import LM
 from .logbook import Logbook
@@ -25,16 +21,14 @@ from .metrics import LogitDiff, Metric, as_metric
 from .naming import common_roles, position_names
 from .networks import Network, NetworkEngine, as_network
 from .pictures import study_picture
-from .precision import tolerance
 from .prompts import Contrast, PromptPair, as_contrast
 from .readouts import Readout, joined
 from .sites import Site
-from .statistics import clusters_of, groups_of
-from .validity import Check, premises
+from .validity import Check
 from .watchers import Watchers
 
 
-class Study(Experiments, Logbook, Estimates):
+class Study(BaseRuns, Experiments, Logbook, Estimates):
     """The state behind every view: what is asked, what was run, what is selected.
 
     Args:
@@ -153,28 +147,6 @@ class Study(Experiments, Logbook, Estimates):
     # --- results ------------------------------------------------------------------------------
 
     @property
-    def total(self) -> Effect:
-        """The base runs alone, an effect without axes: Y11, Y00, TE.
-
-        They are run anew whenever they are asked for, one pass of two rows a pair, for no cheaper
-        way sees every change of a weight. On a server, where none is seen but by what is run, they
-        are run once.
-        """
-        if self.lm.remote is not None and self._total is not None and not self._stale:
-            return self._total
-        with self.unmoved():
-            bases = self.engine.evaluate([]).bases
-        self.admit(bases)
-        return self.known_total
-
-    @property
-    def known_total(self) -> Effect:
-        """The base runs as they were in whatever ran last; they are run if nothing has."""
-        if self._total is None:
-            return self.total
-        return self._total
-
-    @property
     def roles(self) -> tuple[str, ...]:
         """The names of positions that every pair has."""
         return common_roles(self.contrast)
@@ -219,71 +191,6 @@ class Study(Experiments, Logbook, Estimates):
         self._contrast, self.token_pairs, self.engine = contrast, token_pairs, engine
         self._names = None  # found when they are asked for
         self._forget()
-
-    def _forget(self) -> None:
-        self._grids.clear()
-        self._estimates.clear()
-        self._proven.clear()
-        self.history = self._no_history()
-        self._total = self._last = None
-        self._version = self.lm.version()
-        self.revision += 1
-
-    @property
-    def _stale(self) -> bool:
-        """Whether modules or weights are others than when anything was run."""
-        return self.lm.version() != self._version
-
-    def _no_history(self) -> History:
-        return History(renamed=lambda: self._watchers.tell("name"))
-
-    @contextmanager
-    def unmoved(self) -> Iterator[None]:
-        """For what is run in it: nobody asks this study something else meanwhile.
-
-        A cell may, while a click waits for a server.
-
-        Raises:
-            MediationError: somebody did, so what was run is no answer any more.
-        """
-        before = self.engine, self.revision
-        yield
-        require(
-            before == (self.engine, self.revision),
-            "The prompts or the edit changed while this was run.",
-            value=f"revision {before[1]}",
-            expected=f"revision {self.revision}",
-            fix="ask it again of what the study asks now",
-        )
-
-    def admit(self, bases: Any) -> bool:
-        """Take new base runs as the present truth; if they moved, forget what is older.
-
-        Returns whether they moved.
-        """
-        known = self._total
-        gap = 0.0 if known is None else np.abs(known.bases - bases).max()
-        moved = not gap <= tolerance(self.lm, bases)
-        changed = moved or self._stale
-        if changed:
-            self._forget()
-            known = None
-            self._watchers.tell("prompts")
-        if known is None:
-            self._total = Effect(
-                axes={},
-                bases=bases,
-                edited=np.full_like(bases, np.nan),
-                status=np.array(Status.NOT_RUN, dtype=np.uint8),
-                metric=self._metric,
-                checks=tuple(
-                    premises(bases, self._metric.over(self.engine.columns), read_by(self.lm))
-                ),
-                columns=self.engine.columns,
-                clusters=clusters_of(self.contrast),
-                groups=groups_of(self.contrast),
-            )
-        return changed
 
     def labels(self, sites: Sequence[Site]) -> tuple[str, ...]:
         """The sites' names on these prompts."""

@@ -51,14 +51,14 @@ def pairs_needed(
     size = np.abs(np.asarray(mean, dtype=np.float64))
     with np.errstate(divide="ignore", invalid="ignore"):
         d = np.where(size > 0, size / sd, 0.0)
-    d = np.where(np.isfinite(sd) & np.isfinite(size), np.minimum(d, _LARGEST_D), np.nan).reshape(-1)
+    d = np.where(np.isfinite(sd) & np.isfinite(size), np.minimum(d, _LARGEST_D), np.nan)
     z = norm.isf(alpha / 2)
     with np.errstate(divide="ignore"):
         normal = ((z + max(norm.ppf(power), 0.0)) / d) ** 2
     needed = np.where(np.isfinite(normal), np.maximum(np.ceil(normal), 2.0), normal)
     search = np.isfinite(d) & (normal < _LARGE)
     needed[search] = _smallest(d[search], normal[search] + z**2 + 20, power, alpha)
-    return np.asarray(needed.reshape(sd.shape))
+    return np.asarray(needed)
 
 
 def _smallest(d: Array, most: Array, power: float, alpha: float) -> Array:

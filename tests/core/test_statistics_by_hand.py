@@ -1,0 +1,113 @@
+"""Statistics of arrays small enough to be worked out by hand, and by another formula."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import stats
+
+import mediawidget as mw
+from mediawidget.statistics import (
+    mean_interval,
+    overlap,
+    pairs_needed,
+    rank_correlations,
+    same_sign,
+)
+
+Array = NDArray[np.float64]
+
+# --- signs and ranks -----------------------------------------------------------------------------
+
+
+def test_the_share_with_the_sign_of_the_mean() -> None:
+    """Means 1, -1, 0, 1 and none; a 0 has neither sign."""
+    columns = [[1.0, 3, -1], [-4, 0, 1], [2, -2, 0], [1, 1, 1], [1, np.nan, 1]]
+    found = same_sign(np.array(columns).T)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, [2 / 3, 1 / 3, np.nan, 1, np.nan])
+
+
+def test_a_row_without_numbers_spoils_no_other() -> None:
+    first = np.array([[1.0, 2, 3], [np.nan, 1, 2]])
+    found = rank_correlations(first, np.array([[3.0, 5, 9], [1, 2, 3]]))
+    np.testing.assert_allclose(found, [1, np.nan])
+
+
+def test_two_cells_have_an_order() -> None:
+    first = np.array([[1.0, 2], [2, 1]])
+    np.testing.assert_allclose(rank_correlations(first, np.array([1.0, 5])), [1, -1])
+
+
+def test_overlap_is_of_the_largest_not_of_the_least() -> None:
+    """The largest two are the same; of the least two one is."""
+    first, second = np.array([9.0, -8, 1, 2, 3]), np.array([-8.0, 9, 1, 3, 2])
+    assert overlap(first, second, 2) == 1
+    assert overlap(first, 9 - np.abs(second), 2) == 0
+
+
+def test_of_equal_sizes_the_first_are_taken() -> None:
+    alike, first = np.ones(200), np.where(np.arange(200) < 5, 2.0, 1.0)
+    assert overlap(alike, first, 5) == 1
+
+
+# --- intervals of means --------------------------------------------------------------------------
+
+
+def test_an_interval_of_a_mean_draws_2000_times_from_seed_0() -> None:
+    values = np.exp(np.random.default_rng(0).normal(size=(9, 2)))
+    found = mean_interval(values, (), 0.9)
+    for cell in range(2):
+        ends = stats.bootstrap(
+            (values[:, cell], np.ones(9)),
+            lambda a, b, axis: a.sum(axis=axis) / b.sum(axis=axis),
+            paired=True,
+            confidence_level=0.9,
+            n_resamples=2000,
+            rng=np.random.default_rng(0),
+        ).confidence_interval
+        np.testing.assert_allclose(found[:, cell], ends)
+
+
+def test_an_interval_of_a_mean_begins_at_three_units() -> None:
+    values = np.arange(12.0).reshape(4, 3, 1) ** 2
+    assert np.isfinite(mean_interval(values[:3], (), 0.95)).all()
+    assert np.isfinite(mean_interval(values, ("a", "b", "b", "c"), 0.95)).all()
+    for few in (mean_interval(values[:2], (), 0.95), mean_interval(values, tuple("abab"), 0.95)):
+        np.testing.assert_array_equal(few, np.full((2, 3, 1), np.nan))
+
+
+# --- power ---------------------------------------------------------------------------------------
+
+
+def two_sided(d: float, n: float, alpha: float) -> float:
+    """The power of a t test as that of its square: F of 1 and n - 1, noncentrality n d^2."""
+    beyond = stats.f.isf(alpha, 1, n - 1)
+    return float(stats.ncf.sf(beyond, 1, n - 1, n * d**2))
+
+
+@pytest.mark.parametrize("d", np.linspace(0.06, 0.5, 12))
+@pytest.mark.parametrize(("power", "alpha"), [(0.25, 0.2), (0.3, 0.2), (0.4, 0.3), (0.6, 0.5)])
+def test_a_small_chance_counts_both_sides(d: float, power: float, alpha: float) -> None:
+    """Where little power is asked for, a good part of it is on the wrong side of 0."""
+    values = np.array([[-1.0], [1], [0]])
+    (n,) = pairs_needed(values, d, power, alpha)
+    assert two_sided(d, n, alpha) >= power
+    assert n == 2 or two_sided(d, n - 1, alpha) < power
+
+
+def test_pairs_needed_has_the_shape_of_the_cells() -> None:
+    values = np.random.default_rng(0).normal(size=(8, 2, 3)) + 1
+    grid = pairs_needed(values)
+    assert grid.shape == (2, 3)
+    for cell in np.ndindex(2, 3):
+        assert pairs_needed(values[:, *cell]) == grid[cell]
+    assert pairs_needed(values[:, 0, 0]).shape == ()
+
+
+@pytest.mark.parametrize(("name", "value"), [("power", 1), ("alpha", 0)])
+def test_the_share_that_is_none_is_named(name: str, value: float) -> None:
+    with pytest.raises(mw.MediationError, match=f"The {name} is a share") as caught:
+        pairs_needed(np.arange(3.0), 1.0, **{name: value})
+    said, example = str(caught.value.fix).split("=")
+    assert said == name
+    assert pairs_needed(np.arange(3.0), 1.0, **{name: float(example)}) >= 2

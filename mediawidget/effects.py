@@ -150,6 +150,10 @@ class Effect(Parts, Samples, Scales, Diagnostics):
     def quantity(self, key: str, corners: Mapping[str, Array]) -> Array:
         """What ``key`` is of four corners, under this edit: of their broadcast shape.
 
+        Args:
+            key: as in ``pairs``.
+            corners: Y11, Y10, Y01 and Y00, of shapes that broadcast, in the metric's unit.
+
         Raises:
             MediationError: the quantity does not exist under this edit.
         """
@@ -186,7 +190,21 @@ class Effect(Parts, Samples, Scales, Diagnostics):
         return pd.DataFrame(columns)
 
     def top(self, n: int = 10, by: str | None = None) -> pd.DataFrame:
-        """The ``n`` cells of largest size of ``by`` (PIE, or the effect on the clean base)."""
+        """The ``n`` cells of largest size of ``by`` (PIE, or the effect on the clean base).
+
+        Args:
+            n: how many cells.
+            by: a quantity, as in ``pairs``; default: PIE, or under an edit that has none the effect
+                on the clean base.
+
+        Returns:
+            ``to_dataframe`` of these cells, with the means of ``by`` in a column of its own; NaN
+            comes last.
+
+        Raises:
+            MediationError: a number of cells that is none, or a quantity that there is not under
+                this edit.
+        """
         n = count(n, "cells", "effect.top(10)")
         table = self.to_dataframe()
         key = ("PIE" if self.edit.corners else "clean") if by is None else by

@@ -68,6 +68,10 @@ class Engine:
 
     Attributes:
         proves: whether a model's server is put to the proof before the first number.
+
+    Raises:
+        MediationError: no ``LM``, no pairs, a budget that is no number of bytes, or roles that are
+            not of these pairs.
     """
 
     proves = True
@@ -109,7 +113,16 @@ class Engine:
         return self.job(runs, top=top).result()
 
     def job(self, runs: Sequence[Run], *, once: Sequence[Run] = (), top: int = 0) -> Job[Outcomes]:
-        """The same in chunks. ``once``: further runs, on the first pairs only (checks)."""
+        """``evaluate`` as a job, which runs in chunks.
+
+        Args:
+            runs: the base runs come along and need not be asked for.
+            once: further runs, on the first pairs only: checks.
+            top: how many of the likeliest next tokens to keep per run.
+
+        Raises:
+            MediationError: what ``evaluate`` raises.
+        """
         refuse_other_than_runs([*runs, *once] if isinstance(runs, list | tuple) else runs, top)
         everything = [*runs, *once]
         self._refuse_impossible(everything)
@@ -125,6 +138,13 @@ class Engine:
         What the prompts themselves compute is kept between calls, as long as the weights are the
         same to the last bit and nobody's hooks are on the model, so that only the runs' own rows
         are computed, from the first block that they change.
+
+        Args:
+            runs: the base runs come along and need not be asked for.
+            top: how many of the likeliest next tokens to keep per run.
+
+        Raises:
+            MediationError: what ``evaluate`` raises.
         """
         refuse_other_than_runs(runs, top)
         if not runs:
@@ -169,6 +189,10 @@ class Engine:
     def values(self, site: Site, run: Run) -> Values:
         """What a site is in a run, on every pair: (pair, position, width).
 
+        Args:
+            site: where; without a position, at all of them.
+            run: in which run; ``Run("clean")`` edits nothing.
+
         Raises:
             MediationError: what ``evaluate`` raises, and pairs on which the site is of several
                 widths in positions.
@@ -177,6 +201,10 @@ class Engine:
 
     def values_of(self, sites: Sequence[Site], run: Run) -> list[Values]:
         """The same of several sites of one kind and width, in one pass.
+
+        Args:
+            sites: of one kind, which have as many positions as each other.
+            run: in which run.
 
         Raises:
             MediationError: what ``values`` raises.
@@ -275,6 +303,13 @@ class Engine:
     def cost(self, runs: Sequence[Run], once: Sequence[Run] = ()) -> tuple[int, int]:
         """How many runs on how many passes a job would be, as it would be cut.
 
+        Args:
+            runs: as in ``job``.
+            once: as in ``job``; they count as passes alone.
+
+        Returns:
+            Runs, each on each pair, that are not implied by others; and passes.
+
         Raises:
             MediationError: what ``job`` raises.
         """
@@ -304,6 +339,11 @@ class Engine:
     def swept(self, mediator: str, *, positional: bool) -> int:
         """How many positions a sweep has an axis for, where it is by position.
 
+        Args:
+            mediator: the kind of component, for the message.
+            positional: whether the sweep edits one position at a time; else prompts may differ in
+                length, and the number is that of the longest.
+
         Raises:
             MediationError: prompts of several lengths, which have no positions in common.
         """
@@ -326,7 +366,12 @@ class Engine:
         )
 
     def named(self, mediator: str, axes: Axes) -> Axes:  # noqa: ARG002
-        """A sweep's axes as they are shown: layers are counted."""
+        """A sweep's axes as they are shown: layers are counted.
+
+        Args:
+            mediator: the kind of component that is swept.
+            axes: the axes as they are counted.
+        """
         return axes
 
     def facts(self, mediator: str) -> dict[str, Any]:  # noqa: ARG002
@@ -348,7 +393,11 @@ class Engine:
             self.refuse_edit(edit)
 
     def refuse_edit(self, edit: Edit) -> None:
-        """Raise where these pairs cannot give the edit its value."""
+        """Raise where these pairs cannot give the edit its value.
+
+        Raises:
+            MediationError: a mean or a resampled value where a pair is the only one of its length.
+        """
         refuse_lonely(self.groups, edit)
 
 

@@ -85,6 +85,10 @@ class Experiments(ABC):
 
         Returns:
             Axes layer, then head, unit or nothing, then position (and key), then sample.
+
+        Raises:
+            MediationError: no such kind of component in this model, a ``by`` or an edit that it
+                cannot have, and what ``Sweep`` raises.
         """
         progress = more.pop("progress", True)
         return self.job(mediator, by, edit, **more).result(progress=progress)
@@ -92,18 +96,18 @@ class Experiments(ABC):
     def start(
         self, mediator: str, by: Any = None, edit: Edit | None = None, **more: Any
     ) -> Job[Effect]:
-        """The same without waiting: ``job.progress``, ``job.cancel()``, ``job.result()``.
+        """``sweep`` without waiting: ``job.progress``, ``job.cancel()``, ``job.result()``.
 
-        It takes what ``sweep`` takes, but for ``progress``.
+        Arguments and errors as for ``sweep``, but for ``progress``.
         """
         return self.job(mediator, by, edit, **more).start()
 
     def job(
         self, mediator: str, by: Any = None, edit: Edit | None = None, **more: Any
     ) -> Job[Effect]:
-        """The same, not yet started: every ``job.step()`` runs one chunk.
+        """``sweep``, not yet started: every ``job.step()`` runs one chunk.
 
-        It takes what ``sweep`` takes, but for ``progress``.
+        Arguments and errors as for ``sweep``, but for ``progress``.
         """
         sweep = Sweep(mediator, self._edit if edit is None else edit, by, **more)
         question, revision = Question(sweep, self.engine, self.roles), self.revision

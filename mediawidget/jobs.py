@@ -39,6 +39,12 @@ class Job(Generic[T]):
 
     A job started inside a running event loop (a notebook) goes on by itself between cells; else
     it runs when its ``result`` is asked for. Cells run also while a chunk waits for a server.
+
+    Attributes:
+        state: "waiting", "running", "done", "cancelled" or "failed".
+        error: what it failed with, else None.
+        done: runs that are finished, each on each pair.
+        seconds: that its chunks took.
     """
 
     def __init__(

@@ -56,7 +56,12 @@ class Metric(ABC):
 
     @abstractmethod
     def label(self, answer: str, wrong: str) -> str:
-        """The formula as people read it, for these two answers."""
+        """The formula as people read it, for these two answers.
+
+        Args:
+            answer: the answer's token or class.
+            wrong: that of the wrong answer.
+        """
 
     def slopes(self, kept: Columns) -> Columns:  # noqa: ARG002
         """How its value moves with each column that it reads, at ``kept``: (...) each.
@@ -73,6 +78,13 @@ class Metric(ABC):
 
     def read(self, kept: Array, columns: Sequence[str] = BASE_COLUMNS) -> Array:
         """``kept`` of shape (..., K), its last axis named by ``columns``, to values (...).
+
+        Args:
+            kept: (..., K) numbers that runs kept.
+            columns: the names of the K.
+
+        Returns:
+            (...) values in the metric's unit.
 
         Raises:
             MediationError: a column that the metric needs was not kept.
@@ -96,7 +108,11 @@ class Metric(ABC):
         return self.read(kept)
 
     def refuse_missing(self, columns: Sequence[str]) -> None:
-        """Raise unless all that the metric needs is among ``columns``."""
+        """Raise unless all that the metric needs is among ``columns``.
+
+        Raises:
+            MediationError: a column that the metric needs is not among them; it names those.
+        """
         missing = [name for name in self.columns if name not in columns]
         if missing:
             raise MediationError(
@@ -107,7 +123,11 @@ class Metric(ABC):
             )
 
     def over(self, columns: Sequence[str]) -> Metric:
-        """The same metric, called on numbers kept under ``columns``."""
+        """The same metric, called on numbers kept under ``columns``.
+
+        Raises:
+            MediationError: a column that the metric needs is not among them.
+        """
         self.refuse_missing(columns)
         return _Over(self, tuple(columns))
 

@@ -169,6 +169,9 @@ class KL(Metric):
     Args:
         base: the prompt whose distribution is the reference. On its own run the value is 0, so
             with ``clean`` Y11 = 0 and an edit that restores has a negative effect.
+
+    Raises:
+        MediationError: a base that is neither prompt.
     """
 
     base: Literal["clean", "corrupt"] = "clean"

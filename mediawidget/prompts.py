@@ -179,6 +179,10 @@ class Contrast(Sequence[PromptPair]):
         pairs: at least one.
         name: what views and files call the task.
         dropped: how many candidate pairs a generator left out (words the tokenizer lacks).
+
+    Raises:
+        MediationError: no pairs, or things that are none or of two kinds; a name that is no text; a
+            ``dropped`` that is no count.
     """
 
     pairs: tuple[PromptPair, ...]

@@ -124,6 +124,10 @@ class Readout:
     def at(self, n_positions: int, roles: Mapping[str, int] | None = None) -> int:
         """The position in a prompt of ``n_positions`` tokens, counted from 0.
 
+        Args:
+            n_positions: how many tokens the prompt has.
+            roles: name -> position, of the pair.
+
         Raises:
             MediationError: out of range, or a role that the pair does not have.
         """

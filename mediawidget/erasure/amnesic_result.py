@@ -115,7 +115,15 @@ class Amnesic:
         return float((1 + (drawn >= own).sum()) / (1 + len(drawn)))
 
     def draws(self, quantity: str = "difference", control: str = RANDOM) -> Array:
-        """(draw,) the mean over pairs of each draw of a control."""
+        """(draw,) the mean over pairs of each draw of a control.
+
+        Args:
+            quantity: "clean" or "corrupt": Y(base) - Y(base, do); "difference", clean - corrupt.
+            control: "random directions" or "random moves as long".
+
+        Raises:
+            MediationError: no such quantity, or no such control.
+        """
         runs = {RANDOM: self.random, MOVED: self.moves}
         require(
             control in runs and quantity in QUANTITIES,

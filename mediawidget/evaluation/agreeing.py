@@ -30,7 +30,8 @@ class Agreement:
         auprc: average precision, the mean precision at the members (equal scores are taken in
             together): by chance the prevalence, so of few members among many it is the stricter.
         prevalence: members among the candidates, the level of ``auprc`` by chance.
-        n: candidates. members: known ones among them.
+        n: candidates.
+        members: known ones among them.
         tied: candidates whose score is that of one of the other kind: their order is open.
         rank: "absolute" (scores by size) or "signed".
         chance_auroc, chance_auprc: (3,) mean and 95% range over shuffled scores, the control.
@@ -145,7 +146,9 @@ class Overlap:
     Attributes:
         found: what was found.
         known: the known circuit.
-        shared: members that were found. missed: that were not. extra: found, not known.
+        shared: members that were found.
+        missed: members that were not.
+        extra: what was found and is not known.
     """
 
     found: Circuit
@@ -197,6 +200,10 @@ def overlap(found: Circuit, known: Circuit) -> Overlap:
 
     A node or an edge without a position stands for itself at any position, whichever of the two
     circuits names it so: it is shared where the other has it somewhere.
+
+    Args:
+        found: the circuit that was found.
+        known: the circuit that it is held against; it has at least one node.
 
     Raises:
         MediationError: no circuits, or a known circuit of nothing.

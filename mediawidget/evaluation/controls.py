@@ -30,7 +30,8 @@ class AgainstRandom:
     Attributes:
         circuit: what is held against them.
         random: the random circuits.
-        kept: (pair,) m(C). model: (pair,) m(M).
+        kept: (pair,) m(C).
+        model: (pair,) m(M).
         of_random: (circuit, pair) m of the random ones.
         per_layer: whether they have as many nodes in every layer too.
         terms: mode, ablation, candidates, metric, n.

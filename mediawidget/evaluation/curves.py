@@ -45,6 +45,9 @@ def areas(f: Array, sizes: Sequence[float] = SIZES) -> tuple[Array, Array]:
         Each of shape (...). On MIB's grid, which begins at 0.001, f = 1 everywhere gives 0.999
         and 0; f = 0 until all is in gives 0.25 and 0.749.
 
+    Raises:
+        MediationError: sizes that do not go up or are fewer than two, or not a value for each.
+
     Example:
         >>> cpr, cmd = mw.evaluation.areas(np.ones(10))
         >>> round(float(cpr), 3), float(cmd)
@@ -103,7 +106,16 @@ class Curve:
         return np.asarray(top / bottom)
 
     def f_ci(self, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Array:
-        """(2, size) its bootstrap interval over pairs, each size by itself (BCa)."""
+        """(2, size) its bootstrap interval over pairs, each size by itself (BCa).
+
+        Args:
+            level: of the interval, between 0 and 1.
+            resamples: how many samples of pairs.
+            seed: of the draws.
+
+        Raises:
+            MediationError: m(M) - m(empty) is too near 0 to divide by.
+        """
         refuse(self.model, self.empty, self.terms)
         top, bottom = (self.kept - self.empty).T, self.model - self.empty
         return ratio_interval(top, bottom, self.terms.clusters, level, resamples, seed)
@@ -122,6 +134,14 @@ class Curve:
         """(2, 2) percentile intervals of CPR and CMD (columns), lower and upper end (rows).
 
         Pairs are drawn whole, clusters whole; NaN for fewer than three of them.
+
+        Args:
+            level: of the interval, between 0 and 1.
+            resamples: how many samples of pairs.
+            seed: of the draws.
+
+        Raises:
+            MediationError: m(M) - m(empty) is too near 0 to divide by.
         """
         refuse(self.model, self.empty, self.terms)
         codes = cluster_codes(self.terms.clusters, self.terms.n_pairs)
@@ -134,7 +154,11 @@ class Curve:
         return np.stack([np.quantile(area, ends) for area in areas(f, self.sizes)], axis=1)
 
     def circuit(self, size: float) -> Circuit:
-        """The circuit at one of the sizes."""
+        """The circuit at one of the sizes.
+
+        Raises:
+            MediationError: a size that the curve was not asked for.
+        """
         if size not in self.sizes:
             raise MediationError(
                 "The curve has no such size.",

@@ -98,7 +98,15 @@ def sites_of(effect: Effect) -> list[Site]:
 
 
 def ranked(scores: Mapping[Element, float], rank: Rank) -> tuple[Element, ...]:
-    """Components from the highest score down, or from the largest in size; ties as they came."""
+    """Components from the highest score down, or from the largest in size; ties as they came.
+
+    Args:
+        scores: component -> score.
+        rank: "signed": by the score; "absolute": by its size.
+
+    Raises:
+        MediationError: another rank.
+    """
     require(
         rank in get_args(Rank),
         "Scores are ranked as they are or by size.",

@@ -124,7 +124,12 @@ def stability(  # noqa: PLR0913 - all but the first two are named
 
 
 def jaccard(first: Collection[Element], second: Collection[Element]) -> float:
-    """The share of all that is in either set that is in both; 1 for two empty sets."""
+    """The share of all that is in either set that is in both; 1 for two empty sets.
+
+    Args:
+        first: nodes, or edges.
+        second: of the same kind.
+    """
     either = set(first) | set(second)
     return len(set(first) & set(second)) / len(either) if either else 1.0
 

@@ -32,7 +32,11 @@ ABLATIONS: dict[str, Edit] = {"resample": Patch(), "zero": Zero(), "mean": Mean(
 
 @dataclass(frozen=True)
 class Rest:
-    """The whole network but some nodes, which are ablated at their positions (M without K)."""
+    """The whole network but some nodes, which are ablated at their positions (M without K).
+
+    Attributes:
+        without: K, nodes with their positions; none: the whole network.
+    """
 
     without: frozenset[Site] = frozenset()
 
@@ -80,6 +84,9 @@ class CircuitValues(ABC):
 
     Attributes:
         passes, rows, seconds: what all calls cost so far.
+
+    Raises:
+        MediationError: no study, no such ablation, or ``over`` names what is no head or MLP.
     """
 
     mode: ClassVar[str]
@@ -110,7 +117,7 @@ class CircuitValues(ABC):
 
     @abstractmethod
     def job(self, circuits: Sequence[Circuit | Rest]) -> Job[Array]:
-        """The same, not yet started; after ``cancel`` what was not run is NaN."""
+        """(circuit, pair) the same, not yet started; after ``cancel`` what was not run is NaN."""
 
     @property
     @abstractmethod
@@ -184,6 +191,10 @@ def refuse_no_candidates(nodes: Iterable[Site], values: CircuitValues) -> None:
 
 def without(circuit: Circuit, nodes: Collection[Site]) -> Circuit:
     """C without K: the circuit less some of its nodes and their edges.
+
+    Args:
+        circuit: C.
+        nodes: K, as the circuit has them, with their positions.
 
     Raises:
         MediationError: a node that is not in the circuit.

@@ -21,6 +21,13 @@ def save(sae: SAE, path: str | Path) -> Path:
 
     A function of this module itself: nnsight gives every object a ``save`` of its own, modules too,
     which would be found before a name that is imported when it is first used.
+
+    Args:
+        sae: the autoencoder.
+        path: of the folder, which is made if there is none.
+
+    Returns:
+        The folder.
     """
     from .files import save as written
 

@@ -45,7 +45,7 @@ class FeatureEdges:
     Attributes:
         upstream, downstream: the nodes.
         estimate: (upstream, downstream, pair), first order.
-        exact: the same, by runs.
+        exact: (upstream, downstream, pair), by runs.
         direction: "restore": the corrupt run gets the clean value. "break": the other way round.
     """
 

@@ -118,6 +118,13 @@ class FeatureCircuit:
         """A bootstrap interval over pairs, of "faithfulness" or "completeness".
 
         NaN below three pairs (or clusters), or without a share.
+
+        Args:
+            which: "faithfulness" or "completeness".
+            level: of the interval, between 0 and 1.
+
+        Raises:
+            MediationError: another share than these two.
         """
         kept = {"faithfulness": self.circuit, "completeness": self.complement}
         require(

@@ -67,7 +67,10 @@ def job(
     by: By = "position",
     edit: Edit | None = None,
 ) -> Job[Effect]:
-    """The same, not yet started."""
+    """``sweep``, not yet started.
+
+    Arguments and errors as for ``sweep``.
+    """
     cells, to = Cells(study, sae, by), Patch() if edit is None else edit
     units = [*_chosen(cells, features, to), None]
     asked, implied = _asked(cells, units, to)

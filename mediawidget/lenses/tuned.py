@@ -34,6 +34,11 @@ class TunedLens:
         """The stream before a block as it is foretold behind the last: (..., d_model).
 
         Behind the last block there is nothing to foretell: it stays.
+
+        Args:
+            layer: the number of the block that the stream comes before; that of blocks: behind the
+                last.
+            stream: (..., d_model) residual stream.
         """
         if layer == len(self.weight):
             return stream

@@ -62,6 +62,7 @@ class Shape:
     """The sizes a site is checked against and addressed by, all counts.
 
     Attributes:
+        n_layers: blocks.
         n_heads: 0 for a network without attention.
         n_kv_heads: 0 means as many as there are heads.
         d_model, d_mlp: widths of the residual stream and of the MLP's hidden layer.
@@ -80,7 +81,12 @@ class Shape:
     causal: bool = True
 
     def sees(self, query: int, key: int) -> bool:
-        """Whether a token may attend to another, by their positions."""
+        """Whether a token may attend to another, by their positions.
+
+        Args:
+            query: the position that attends.
+            key: the position that is attended to.
+        """
         return key <= query or not self.causal
 
     @property
@@ -95,6 +101,9 @@ class Place:
 
     Attributes:
         stage: 0 for the embedding, ``layer`` + 1 inside a block, ``n_layers`` + 1 after the last.
+        point: the name of the point in the network.
+        n_units: how many equal slices its columns have.
+        unit: which of them.
     """
 
     stage: int
@@ -146,7 +155,12 @@ class Mediator:
         return 1 if self.one_layer else shape.n_layers + self.after_last
 
     def place(self, site: Site, shape: Shape) -> Place:
-        """Where the site's value lies (of an edge: its head's)."""
+        """Where the site's value lies (of an edge: its head's).
+
+        Args:
+            site: of this kind.
+            shape: of the network.
+        """
         unit = (getattr(site, self.index) or 0) if self.index else 0
         point, n_units, at = self.point, self.units(shape), unit
         if self.cut is not None:
@@ -162,6 +176,12 @@ class Mediator:
         roles: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:
         """Raise unless the site exists in a network of this shape and a prompt of this length.
+
+        Args:
+            site: of this kind.
+            shape: of the network.
+            n_positions: of the prompt.
+            roles: name -> positions, which a site may name.
 
         Raises:
             MediationError: names the part that is out of range and the range.

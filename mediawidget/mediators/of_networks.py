@@ -13,7 +13,12 @@ from .base import Mediator, Place, Shape, _in_range, positions_of
 
 @dataclass(frozen=True)
 class PointSize:
-    """How much there is at one point: positions, and numbers at each."""
+    """How much there is at one point: positions, and numbers at each.
+
+    Attributes:
+        n_positions: how many positions.
+        width: how many numbers at each.
+    """
 
     n_positions: int
     width: int

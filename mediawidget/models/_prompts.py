@@ -49,6 +49,9 @@ def equation_pairs(n: int = 1) -> Contrast:
     Args:
         n: how many; the model needs 2 n ``values``, of each pair first the corrupt one's.
 
+    Raises:
+        MediationError: an n that is no count.
+
     Example:
         >>> [(pair.clean, pair.corrupt) for pair in mw.models.equation_pairs(2)]
         [('<s> x1', '<s> x0'), ('<s> x3', '<s> x2')]
@@ -69,6 +72,9 @@ def planted_pairs(n: int = 32, seed: int = 0) -> Contrast:
     Args:
         n: how many.
         seed: of the draw.
+
+    Raises:
+        MediationError: an n that is no count, or a seed that is none.
     """
     refuse_no_count(n, "n", 1, MOST_PAIRS)
     refuse_no_seed(seed)

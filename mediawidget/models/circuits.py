@@ -128,6 +128,9 @@ def planted_subspace(gate: str = "XOR", *, rotated: bool = True, seed: int = 0) 
         rotated: False leaves Q a permutation, so that each variable is a coordinate.
         seed: of Q and of the noise.
 
+    Raises:
+        MediationError: no such gate, ``rotated`` that is no bool, or a seed that is none.
+
     Source: Geiger et al. 2024, "Finding alignments between interpretable causal variables and
     distributed neural representations", whose search has this as its simplest case.
 
@@ -158,6 +161,10 @@ def induction(beta: float = 20.0, decoys: int = 0, seed: int = 0) -> LM:
         beta: how sharply its two heads choose; at 20 every effect is a whole number to 1e-6.
         decoys: random heads per layer beside the one that works.
         seed: for the decoys.
+
+    Raises:
+        MediationError: a beta that is no number above 0, or ``decoys`` or a seed that are no
+            counts.
 
     Source: Elhage et al. 2021; Olsson et al. 2022.
 
@@ -214,6 +221,10 @@ def ioi_mini(decoys: int = 0, seed: int = 0, beta: float = 20.0) -> LM:
         decoys: random heads per layer beside the circuit's (and in the place of idle ones).
         seed: for the decoys.
         beta: how sharply its heads choose.
+
+    Raises:
+        MediationError: a beta that is no number above 0, or ``decoys`` or a seed that are no
+            counts.
 
     Source: Wang et al. 2023, reduced to one head a class.
 

@@ -48,7 +48,15 @@ def planted(gate: str = "XOR", *, rotated: bool = True, seed: int = 0) -> Plante
 
 
 def planted_inputs(n: int = 256, seed: int = 0) -> Tensor:
-    """Inputs of ``planted``, (n, 8): z1 and z2, each 0 or 1, and six of noise (sd 2)."""
+    """Inputs of ``planted``, (n, 8): z1 and z2, each 0 or 1, and six of noise (sd 2).
+
+    Args:
+        n: how many.
+        seed: of the draw.
+
+    Raises:
+        MediationError: an n that is no count, or a seed that is none.
+    """
     from ._planted import inputs
 
     refuse_no_count(n, "n", 1, MOST_PAIRS)
@@ -99,6 +107,9 @@ def hierarchical_equality(*, rotated: bool = True, seed: int = 0) -> Hierarchica
     Args:
         rotated: False leaves Q the identity, so that neurons 0 to 3 are of the first pair.
         seed: of Q.
+
+    Raises:
+        MediationError: a seed that is none.
 
     Source: the task of Geiger et al. 2023 (section 3).
     """

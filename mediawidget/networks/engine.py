@@ -97,7 +97,11 @@ class NetworkEngine(Engine):
         return self.evaluate(runs, top=top)
 
     def values(self, site: Site, run: Run) -> Values:
-        """What a site is in a run, on every pair: (pair, position, width)."""
+        """What a site is in a run, on every pair: (pair, position, width).
+
+        Raises:
+            MediationError: no site or no run, or a site that the network does not have.
+        """
         given: tuple[object, object] = (site, run)
         require(
             isinstance(given[0], Site) and isinstance(given[1], Run),
@@ -139,7 +143,11 @@ class NetworkEngine(Engine):
         return True
 
     def groups_of(self, roles: frozenset[str]) -> NoReturn:  # noqa: ARG002
-        """Refused: inputs come in one shape, and are in no groups."""
+        """Refused: inputs come in one shape, and are in no groups.
+
+        Raises:
+            LanguageModelsOnlyError: always.
+        """
         raise LanguageModelsOnlyError("This method", self.network)
 
     def swept(self, mediator: str, *, positional: bool) -> int:
@@ -171,7 +179,11 @@ class NetworkEngine(Engine):
         return {"locations": {s.name: list(s.location or (s.n_positions,)) for s in spots}}
 
     def refuse_edit(self, edit: Edit) -> None:
-        """Raise where these pairs cannot give the edit its value."""
+        """Raise where these pairs cannot give the edit its value.
+
+        Raises:
+            MediationError: a mean or a resampled value over a single pair.
+        """
         if edit.pairwise and len(self.pairs) < 2:
             raise MediationError(
                 f"A {edit.kind} over inputs needs several of them.",

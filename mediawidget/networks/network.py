@@ -38,7 +38,15 @@ class LanguageModelsOnlyError(MediationError, AttributeError):
 
 
 def refuse_network(model: object, what: str) -> None:
-    """Raise where ``what`` is asked of a network that is no language model."""
+    """Raise where ``what`` is asked of a network that is no language model.
+
+    Args:
+        model: a language model, or a network.
+        what: what was asked, for the message: "A tuned lens".
+
+    Raises:
+        LanguageModelsOnlyError: it is a ``Network``.
+    """
     if isinstance(model, Network):
         raise LanguageModelsOnlyError(what, model)
 
@@ -54,6 +62,10 @@ class Network:
         name: for people.
         points: where it can be edited, by name.
         device, dtype: of its weights.
+
+    Raises:
+        MediationError: points that the module does not have or that cannot be points, or weights
+            that are not in single or double precision.
     """
 
     def __init__(
@@ -198,6 +210,13 @@ class Network:
     def encode(self, pairs: Sequence[Any], readout: Readout | None = None) -> list[InputPair]:
         """The pairs, refused where this network cannot be asked about them.
 
+        Args:
+            pairs: ``InputPair`` each.
+            readout: None: such a network is read at its output.
+
+        Returns:
+            The pairs, as they are.
+
         Raises:
             MediationError: pairs of prompts, of several shapes, classes that there are not.
         """
@@ -248,6 +267,9 @@ class Network:
 
         Dropout is random in training mode, and a batch norm takes mean and spread from the batch,
         so that every run would change with the runs beside it.
+
+        Raises:
+            MediationError: a module of it is in training mode; it names which.
         """
         training = [name for name, part in self.hf.named_modules() if part.training]
         if training:

@@ -73,9 +73,10 @@ class Pass:
     """A forward pass that can be differentiated.
 
     Attributes:
-        number: what is differentiated, without axes.
+        number: what is differentiated, of shape ().
         output: (row, class).
-        pieces: by point the tensors that it came as, one for most, one a step for states.
+        pieces: by point the tensors (row, position, column) that it came as: one for most, one a
+            step for states.
     """
 
     number: Tensor

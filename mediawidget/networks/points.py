@@ -33,6 +33,9 @@ class Point:
         side: its "output", which everything after it reads; or its "input", which it alone reads
             in the edited form.
 
+    Raises:
+        MediationError: no path, no such layout, or no such side.
+
     Example:
         >>> mw.load(net, points={"first": "0", "rectified": mw.networks.Point("1", "maps")})
     """

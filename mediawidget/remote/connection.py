@@ -142,7 +142,16 @@ class Remote:
     def kept(
         self, digest: str | None, names: frozenset[str], *, again: bool = False
     ) -> dict[str, Any] | None:
-        """What a question was answered with before, where that is kept; or since that was asked."""
+        """What a question was answered with before, where that is kept; or since that was asked.
+
+        Args:
+            digest: what the question goes by; None for one that nothing is kept of.
+            names: of the values that it asks for.
+            again: it was looked for just now; only what came since is of interest.
+
+        Returns:
+            The values by name, or None where they are not kept.
+        """
         if digest is None or asking.is_live():
             return None
         question = self._question(digest)
@@ -155,7 +164,12 @@ class Remote:
         return found
 
     def keep(self, digest: str | None, values: dict[str, Any]) -> None:
-        """Keep what a question was answered with: in memory, and in the folder if there is one."""
+        """Keep what a question was answered with: in memory, and in the folder if there is one.
+
+        Args:
+            digest: what the question goes by; None: nothing is kept.
+            values: the answer, by name.
+        """
         if digest is None:
             return
         question = self._question(digest)
@@ -167,7 +181,11 @@ class Remote:
         asking.came(lambda: self._take_back(question, folder))
 
     def refuse_unproven(self) -> None:
-        """Before something is sent: raise where first contact is still owed by the server."""
+        """Before something is sent: raise where first contact is still owed by the server.
+
+        Raises:
+            MediationError: the server has not been put to the proof yet.
+        """
         asking.refuse_unproven(self.owed)
 
     def drop(self) -> None:

@@ -115,7 +115,12 @@ class Cache:
         return found
 
     def keep(self, question: str, values: Mapping[str, Any]) -> None:
-        """Keep an answer, unless a file cannot hold it; it is asked again then."""
+        """Keep an answer, unless a file cannot hold it; it is asked again then.
+
+        Args:
+            question: what it goes by.
+            values: by name: tensors, and what JSON holds.
+        """
         try:
             content = packed(question, values)
         except UnkeepableError:

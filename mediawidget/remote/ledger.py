@@ -51,6 +51,10 @@ class Ledger:
         """While a question is looked up and handed in: one at a time of all who share the folder.
 
         A few questions have a turn in common, so that there are few files.
+
+        Args:
+            digest: of the question; None waits for nobody.
+            stop: gives the waiting up, once it is set.
         """
         if self._folder is None or digest is None:
             yield
@@ -67,7 +71,12 @@ class Ledger:
         return _read(self._folder / f"{digest}.json", self.host)
 
     def add(self, digest: str, job: str) -> None:
-        """Note that a job was accepted."""
+        """Note that a job was accepted.
+
+        Args:
+            digest: of the question.
+            job: the id that the server gave it.
+        """
         with self._lock:
             self._open[digest] = job
         if self._folder is not None:

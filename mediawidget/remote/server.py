@@ -28,7 +28,11 @@ class Patience:
         answer: for the answer to one question; a result may be large.
         away: for a server that is not there, or that is too busy, before that is an error.
         job: for a result, from the question on.
-        least, most: between two looks at a job; the pause grows from one to the other.
+        least: between two looks at a job, in the beginning.
+        most: between two looks at a job, in the end; the pause grows from one to the other.
+
+    Raises:
+        MediationError: what is no number of seconds from 0.
     """
 
     connect: float = 10.0

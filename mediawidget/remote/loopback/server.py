@@ -163,7 +163,11 @@ class Loopback:
 
     @property
     def server(self) -> Server:
-        """Its address and its key together, as ``load(remote=...)`` takes them, while open."""
+        """Its address and its key together, as ``load(remote=...)`` takes them, while open.
+
+        Raises:
+            MediationError: it is not open.
+        """
         opened, fix = self.host and not self._closed, "mw.remote.Loopback(lm).open()"
         require(bool(opened), "Nobody listens.", value=self, expected="one that is open", fix=fix)
         return Server(self.host, self.key)
@@ -191,6 +195,11 @@ class Loopback:
 
         Stages: "arriving" (before a body is read), "received" (a job is taken, nothing is
         answered), "polling", "sending" (with a result's bytes).
+
+        Args:
+            stage: how far the exchange is, one of these four.
+            answers: the request, and how it is answered.
+            data: what is to be sent.
         """
         return False
 
@@ -201,7 +210,15 @@ class Loopback:
     # --- for the connections ------------------------------------------------------------------
 
     def opened(self, method: str, path: str) -> Exchange:
-        """Note that a request begins."""
+        """Note that a request begins.
+
+        Args:
+            method: "GET" or "POST".
+            path: what is asked for.
+
+        Returns:
+            Its record in ``requests``.
+        """
         self.requests.append(Exchange(method, path, at=time.monotonic()))
         return self.requests[-1]
 
@@ -240,7 +257,13 @@ class Loopback:
 
     @contextmanager
     def listening(self, session: str, wire: Socket, exchange: Exchange) -> Iterator[None]:
-        """Send a session's statuses to a websocket inside."""
+        """Send a session's statuses to a websocket inside.
+
+        Args:
+            session: the id that jobs name.
+            wire: the websocket.
+            exchange: the record of its request, which counts what is sent.
+        """
         self._listeners[session] = (wire, exchange)
         try:
             yield
@@ -250,7 +273,14 @@ class Loopback:
     # --- jobs ---------------------------------------------------------------------------------
 
     def say(self, job: Job, status: Status, words: str = "", data: Any = None) -> None:
-        """Tell of a job: at its websocket, or to whoever asks for it."""
+        """Tell of a job: at its websocket, or to whoever asks for it.
+
+        Args:
+            job: what is told of.
+            status: where it is.
+            words: for people.
+            data: the result as bytes, or where it is to be had.
+        """
         response = ResponseModel(id=job.id, status=status, description=words, data=data)
         if status != Status.LOG:
             job.response = response

@@ -81,7 +81,16 @@ class Routes:
         return pd.DataFrame(table | means)
 
     def top(self, n: int = 10, by: str | None = None) -> pd.DataFrame:
-        """The components through which most goes, by size."""
+        """The components through which most goes, by size.
+
+        Args:
+            n: how many.
+            by: one of ``quantities``; default: PIE, or under an edit that has none the effect on
+                the clean base.
+
+        Raises:
+            MediationError: a quantity that is not one of ``quantities``.
+        """
         key = by or ("PIE" if self.effect.edit.corners else "clean")
         self.pairs(key)
         table = self.to_dataframe().iloc[2:]

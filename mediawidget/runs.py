@@ -31,6 +31,10 @@ class Run:
             recomputed answer different questions: the effect along the paths that do not run
             through what is frozen, or along all.
 
+    Raises:
+        MediationError: a base that is neither prompt, what is no mapping of sites to edits, an edit
+            that its site cannot have, or a ``freeze`` that names no kind of mediator.
+
     Example:
         >>> site = mw.Site("head", 3, head=1)
         >>> mw.Run("corrupt", {site: mw.Patch("clean")}, freeze=["head"]).freeze

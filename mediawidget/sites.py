@@ -59,6 +59,10 @@ class Site:
         unit: which single number, for mediators that come per unit (neurons).
         key: for an attention edge, the positions attended to; ``None`` for all.
 
+    Raises:
+        MediationError: a mediator that is no text, or what is no count for layer, head and unit, or
+            no position.
+
     Example:
         >>> mw.Site("head", layer=3, head=1).label()
         'L3H1'
@@ -96,6 +100,10 @@ class Site:
 
         With ``tokens`` a position shows as its token, numbered where the token occurs twice; with
         ``n_layers`` the residual stream after the last block is ``out``.
+
+        Args:
+            tokens: the prompt's, by position.
+            n_layers: how many blocks the network has.
         """
         name = _NAMES.get(self.mediator, self.mediator + "{layer}H{head}[{unit}]")
         if self.head is None:

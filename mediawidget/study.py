@@ -193,7 +193,11 @@ class Study(BaseRuns, Experiments, Logbook, Estimates):
         self._forget()
 
     def labels(self, sites: Sequence[Site]) -> tuple[str, ...]:
-        """The sites' names on these prompts."""
+        """The sites' names on these prompts.
+
+        Raises:
+            MediationError: what is no list of sites.
+        """
         given: object = sites
         require(
             isinstance(given, list | tuple) and all(isinstance(one, Site) for one in given),

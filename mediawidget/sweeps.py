@@ -36,6 +36,10 @@ class Sweep:
 
     A sweep of n cells is 2n runs: each cell on the corrupt base and on the clean base, in
     row-major order of the axes.
+
+    Raises:
+        MediationError: no such mediator, no edit, a ``by`` that it cannot have, a window or layers
+            that are none, or a ``freeze`` that names no kind of mediator.
     """
 
     mediator: str
@@ -90,7 +94,13 @@ class Sweep:
     def axes(
         self, shape: Shape, n_positions: int, roles: Sequence[str] = ()
     ) -> dict[str, tuple[int | str, ...]]:
-        """Axis names to coordinates, in row-major order."""
+        """Axis names to coordinates, in row-major order.
+
+        Args:
+            shape: of the network.
+            n_positions: of the prompts.
+            roles: the names that all pairs have.
+        """
         mediator = mediator_named(self.mediator)
         axes: dict[str, tuple[int | str, ...]] = {"layer": self._layers(shape)}
         if mediator.index:
@@ -108,7 +118,13 @@ class Sweep:
         return axes
 
     def cells(self, shape: Shape, n_positions: int, roles: Sequence[str] = ()) -> list[Cell | None]:
-        """What each cell sets, in row-major order of the axes; None where nothing could be."""
+        """What each cell sets, in row-major order of the axes; None where nothing could be.
+
+        Args:
+            shape: of the network.
+            n_positions: of the prompts.
+            roles: the names that all pairs have.
+        """
         axes = self.axes(shape, n_positions, roles)
         places = dict(self.by) if isinstance(self.by, tuple) else {}
         edits = [self.edit.sample(index) for index in range(self.edit.samples)]
@@ -125,7 +141,13 @@ class Sweep:
         return found
 
     def sites(self, shape: Shape, n_positions: int, roles: Sequence[str] = ()) -> list[Site]:
-        """The site that names each cell: of a window its middle, of samples the same again."""
+        """The site that names each cell: of a window its middle, of samples the same again.
+
+        Args:
+            shape: of the network.
+            n_positions: of the prompts.
+            roles: the names that all pairs have.
+        """
         axes = self.axes(shape, n_positions, roles)
         places = dict(self.by) if isinstance(self.by, tuple) else {}
         sites = []

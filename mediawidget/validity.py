@@ -26,7 +26,10 @@ PREMISES = ("clean answer", "total effect")
 class Check:
     """One thing that had to hold for the numbers to mean what they say.
 
-    ``ok`` is None where the check does not apply, and ``words`` say why.
+    Attributes:
+        name: what was checked.
+        ok: whether it held; None where the check does not apply.
+        words: what was found, or why it does not apply.
     """
 
     name: str

@@ -33,6 +33,10 @@ class Edge:
             stream after the last block, which the logits are read from. Its position is where it
             reads; None: everywhere.
 
+    Raises:
+        MediationError: a sender or a receiver that is no such component, or a sender with a
+            position.
+
     Example:
         >>> mw.Edge(mw.Site("head", 0, head=1), mw.Site("key", 3, head=0)).label()
         'L0H1 → L3H0.k'

@@ -169,7 +169,15 @@ class CDTResult:
         return pd.concat(frames, ignore_index=True)
 
     def top(self, n: int = 10, target: str = LOGITS) -> pd.DataFrame:
-        """The sources that contribute most to a target, by size."""
+        """The sources that contribute most to a target, by size.
+
+        Args:
+            n: how many.
+            target: one of ``targets``.
+
+        Raises:
+            MediationError: no such target.
+        """
         self.score(target=target)
         table = self.to_dataframe()
         table = table[table["target"] == target]

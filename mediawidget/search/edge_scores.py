@@ -123,6 +123,13 @@ class EdgeScores:
 
         An edge that no path of chosen edges joins to the embedding and to the logits carries
         nothing that was found, so the circuit may be smaller than ``n``.
+
+        Args:
+            n: how many edges.
+            by: "absolute" or "signed", as for ``edges``.
+
+        Raises:
+            MediationError: an n that is no count, or another ``by``.
         """
         count: Any = n
         require(
@@ -156,7 +163,12 @@ class EdgeScores:
         return table.dropna(subset="score").reset_index()
 
     def top(self, n: int = 10, by: By = "absolute") -> pd.DataFrame:
-        """The largest edges."""
+        """The largest edges.
+
+        Args:
+            n: how many edges.
+            by: "absolute" or "signed", as for ``edges``.
+        """
         import pandas as pd
 
         rows = [(edge.label(), value) for edge, value in self.edges(by)[:n]]

@@ -43,7 +43,8 @@ class Masked:
         ended: "all steps", "settled" (the rounded circuit stayed the same) or "cancelled".
         train_on, report_on: numbers of the pairs that trained, and of those that are reported on;
             the same where there was one alone.
-        base: the prompts that are read. ablation: what is written in place of what is not kept.
+        base: the prompts that are read.
+        ablation: what is written in place of what is not kept.
         wiring: of the network.
         seed: of the draws.
         options: what else it was asked with.
@@ -75,7 +76,11 @@ class Masked:
         return not set(self.train_on) & set(self.report_on)
 
     def kept(self, threshold: float = THRESHOLD) -> tuple[Element, ...]:
-        """The elements of at least such a share, in forward order."""
+        """The elements of at least such a share, in forward order.
+
+        Raises:
+            MediationError: a threshold that is no number above 0, up to 1.
+        """
         given: object = threshold
         number = isinstance(given, int | float) and not isinstance(given, bool)
         require(
@@ -129,7 +134,15 @@ class Masked:
         )
 
     def overlap(self, other: Masked, threshold: float = THRESHOLD) -> float:
-        """The Jaccard index of what two masks keep, such as those of two seeds."""
+        """The Jaccard index of what two masks keep, such as those of two seeds.
+
+        Args:
+            other: of the same kind of elements.
+            threshold: the share that counts as kept, in both.
+
+        Raises:
+            MediationError: what ``kept`` raises.
+        """
         return jaccard(self.kept(threshold), other.kept(threshold))
 
     def to_dataframe(self) -> pd.DataFrame:

@@ -123,7 +123,10 @@ def masks_job(  # noqa: PLR0913 - all but the first are named
     report_on: Sequence[int] | None = None,
     rate: float = 0.1,
 ) -> Job[Masked]:
-    """The same, not yet started; cancelled, it is what was trained so far, rounded and run."""
+    """``masks``, not yet started; cancelled, it is what was trained so far, rounded and run.
+
+    Arguments and errors as for ``masks``.
+    """
     refuse_no_study(study)
     _refuse_no_numbers(sparsity, steps, rate)
     for name, value, kinds in (("base", base, BASES), ("keep", keep, get_args(Keep))):

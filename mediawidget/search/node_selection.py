@@ -120,7 +120,10 @@ def greedy_job(  # noqa: PLR0913 - all but the first two are named
     report_on: Sequence[int] | None = None,
     seed: int = 0,
 ) -> Job[Selection]:
-    """The same, not yet started; cancelled, it has the sites of the steps that were finished."""
+    """``greedy``, not yet started; cancelled, it has the sites of the steps that were finished.
+
+    Arguments and errors as for ``greedy``.
+    """
     chooser = _chooser(study, k, mediator, direction, by, split(study, select_on, report_on, seed))
     return Job(chooser.greedily(), chooser.total_greedy, chooser.result, study.lm.worker)
 

@@ -144,6 +144,9 @@ class Pairs:
         Args:
             by: which.
             some: numbers of pairs of prompts; default those that are reported on.
+
+        Raises:
+            MediationError: no such quantity.
         """
         rows = list(self.report_on if some is None else some)
         mean = {name: values[rows].mean(axis=0) for name, values in self.per_pair.items()}
@@ -174,7 +177,16 @@ class Pairs:
         return [int(i) for i in np.argsort(-np.nan_to_num(size), kind="stable")]
 
     def top(self, n: int = 10, by: Rank = "gain") -> pd.DataFrame:
-        """The ``n`` strongest pairs of sites: alone, together, and what is more than the sum."""
+        """The ``n`` strongest pairs of sites: alone, together, and what is more than the sum.
+
+        Args:
+            n: how many pairs.
+            by: what they are ranked by, on the pairs of prompts that rank: "gain", or a quantity of
+                ``per_pair`` whose size it is by.
+
+        Raises:
+            MediationError: an n that is no count, or no such quantity.
+        """
         return self._table(self.order(by)[: _count(n)])
 
     def to_dataframe(self) -> pd.DataFrame:
@@ -186,7 +198,15 @@ class Pairs:
         return self._table(self.order())
 
     def circuit(self, n: int = 1, by: Rank = "gain") -> Circuit:
-        """The sites of the ``n`` strongest pairs, as a circuit of nodes."""
+        """The sites of the ``n`` strongest pairs, as a circuit of nodes.
+
+        Args:
+            n: how many pairs.
+            by: as in ``top``.
+
+        Raises:
+            MediationError: an n that is no count, or no such quantity.
+        """
         chosen = [site for at in self.order(by)[: _count(n)] for site in self.sites[at]]
         return Circuit(chosen, name="pairs", source=f"the {n} strongest pairs by {by}")
 

@@ -38,7 +38,8 @@ class Selection:
         total: (pair,) TE.
         select_on, report_on: numbers of the pairs that chose, and of those that the figures are
             means over; the same where nothing was held out.
-        unit: of all numbers, the metric's. clusters: per pair, as ``Effect.clusters``.
+        unit: of all numbers, the metric's.
+        clusters: per pair, as ``Effect.clusters``.
         passes, rows, seconds: what it cost.
     """
 

@@ -94,7 +94,10 @@ def path_patching_job(
     mlps: Mlps = "recompute",
     by: str | dict[str, Position] | None = None,
 ) -> Job[Effect]:
-    """The same, not yet started: ``start()``, ``cancel()``, ``result()``."""
+    """``path_patching``, not yet started: ``start()``, ``cancel()``, ``result()``.
+
+    Arguments and errors as for ``path_patching``, but for ``norm``, which is "live".
+    """
     refuse_no_study(study)
     _refuse_unknown(senders, mlps)
     lm, ends = study.lm, _as_receivers(receivers, study.lm)

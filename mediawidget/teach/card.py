@@ -90,7 +90,11 @@ class Card(Page):
         self.lesson.reveal(self.question.id)
 
     def go(self, to: int) -> None:
-        """Show another question of several, counted from 0."""
+        """Show another question of several, counted from 0.
+
+        Raises:
+            MediationError: a number that no question has.
+        """
         if not 0 <= to < len(self.names):
             raise MediationError(
                 "There is no such question.",

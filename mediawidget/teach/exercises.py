@@ -32,6 +32,9 @@ class Exercises:
             name: of the exercise.
             answer: ``...`` where nobody answered yet.
             form: a key of ``FORMS``.
+
+        Raises:
+            MediationError: no such form.
         """
         require(
             form in FORMS,

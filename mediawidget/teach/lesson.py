@@ -97,7 +97,12 @@ class Lesson(Asking, Answered, Exercises, Reporting):
         return self._card([question])
 
     def add(self, question: Question) -> None:
-        """Take a question in without showing it."""
+        """Take a question in without showing it.
+
+        Raises:
+            MediationError: what is no question, or one that is asked of a model whose heads are not
+                in this student's order.
+        """
         _refuse_no_questions([question])
         if isinstance(question, Pick | Do):
             refuse_another_order(question.study.lm, self.student)
@@ -116,6 +121,13 @@ class Lesson(Asking, Answered, Exercises, Reporting):
         """Write down what is done on a study: sites, edits and both numbers.
 
         A grader runs these again. Every study needs a name of its own.
+
+        Args:
+            study: what is watched from now on.
+            name: of the study in reports; a name that is taken changes hands.
+
+        Raises:
+            MediationError: no study, or a name that is no text.
         """
         self.diary.watch(study, name)
 
@@ -139,6 +151,10 @@ class Lesson(Asking, Answered, Exercises, Reporting):
 
     def commit(self, name: str, guess: object) -> None:
         """Keep a guess; the first one counts.
+
+        Args:
+            name: the id of the question.
+            guess: what the student answers.
 
         Raises:
             MediationError: no such question, no such guess, or one was committed before.

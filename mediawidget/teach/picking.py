@@ -37,6 +37,11 @@ class Pick(Question):
             "clean" or "corrupt".
         several: how many cells are asked for.
         answer: gives the right cells, where they are not those of the largest effect.
+
+    Raises:
+        MediationError: what ``Question`` raises; no study, a grid of other than two axes, more
+            cells than there are, an effect that there is not under the study's edit, or an
+            ``answer`` that cannot be called.
     """
 
     KIND = "pick"
@@ -213,6 +218,9 @@ class Do(Question):
     Args:
         study: whose views it is done in.
         done: says of the study whether it was.
+
+    Raises:
+        MediationError: what ``Question`` raises; no study, or a ``done`` that cannot be called.
     """
 
     KIND = "do"

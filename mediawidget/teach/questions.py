@@ -48,6 +48,10 @@ class Question:
         after: shown with the answer: a text, or a function that gives one.
         points: for a right guess.
         misconception: which of ``MISCONCEPTIONS`` it brings out, or None.
+
+    Raises:
+        MediationError: an empty id or prompt, hints that are no texts, no such misconception, or
+            points that are no number from 0.
     """
 
     id: str
@@ -131,6 +135,10 @@ class Choice(Question):
     Args:
         options: two or more texts.
         answer: gives the right option: its index from 0, or its text.
+
+    Raises:
+        MediationError: what ``Question`` raises; fewer than two options, equal ones, or an
+            ``answer`` that cannot be called.
     """
 
     KIND = "choice"
@@ -181,6 +189,10 @@ class Number(Question):
         unit: of the number, as "%" or "logits".
         within: how far off a right guess may be, in that unit.
         relative: the same as a share of the answer; the wider of the two counts.
+
+    Raises:
+        MediationError: what ``Question`` raises; no margin above 0, or an ``answer`` that cannot be
+            called.
     """
 
     KIND = "number"

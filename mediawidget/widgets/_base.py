@@ -62,7 +62,12 @@ class Page(anywidget.AnyWidget, Leaving):
         in_kernel(lambda: super(Page, self).notify_change(change))
 
     def send(self, content: Any, buffers: Any = None) -> None:
-        """Send a message from the kernel's own thread, in order with the traits."""
+        """Send a message from the kernel's own thread, in order with the traits.
+
+        Args:
+            content: what JSON holds.
+            buffers: bytes that go with it.
+        """
         in_kernel(lambda: super(Page, self).send(content, buffers))
 
     def close(self) -> None:
@@ -104,6 +109,10 @@ class View(Page):
     Attributes:
         view, result: what the page draws. The view writes them; setting them raises.
         direction: may be set.
+
+    Raises:
+        MediationError: no study, a network that is no language model, or a model without the
+            component that the view shows.
     """
 
     PANELS: ClassVar[tuple[str, ...]]
@@ -293,7 +302,12 @@ class View(Page):
         return self._tokens[1]
 
     def write(self, name: str, value: dict[str, Any]) -> None:
-        """Write a trait that only the view may write, and send it."""
+        """Write a trait that only the view may write, and send it.
+
+        Args:
+            name: of the trait.
+            value: what the page draws.
+        """
         self._writing = True
         try:
             self.set_trait(name, value)

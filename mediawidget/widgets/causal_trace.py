@@ -39,6 +39,9 @@ class CausalTrace(Page):
     Attributes:
         kind: may be set.
 
+    Raises:
+        MediationError: no ``Tracing``, or a kind of state that was not traced.
+
     Example:
         >>> mw.CausalTrace(mw.causal_tracing(study, corruption="noise", subject="S2"))
     """

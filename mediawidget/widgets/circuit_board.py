@@ -51,6 +51,7 @@ class CircuitBoard(Page):
 
     Attributes:
         sizes: the scores in order of strength; None without.
+        parts: none; a view has its parts there.
         note: why it is not in the mode that was asked for; empty where it is.
 
     Raises:
@@ -257,7 +258,15 @@ class CircuitBoard(Page):
     # --- steps ------------------------------------------------------------------------------------
 
     def change(self, circuit: Circuit, mode: Mode | None = None) -> None:
-        """Evaluate a circuit and make it the next step; one that fails changes nothing."""
+        """Evaluate a circuit and make it the next step; one that fails changes nothing.
+
+        Args:
+            circuit: of this network; in node mode its edges are left out.
+            mode: "edge" or "node"; default: the present one.
+
+        Raises:
+            MediationError: a search is followed, or the circuit cannot be run.
+        """
         self._refuse_following()
         mode = self.mode if mode is None else mode
         circuit = in_mode(circuit, mode)
@@ -295,7 +304,12 @@ class CircuitBoard(Page):
     # --- what is drawn --------------------------------------------------------------------------
 
     def write(self, name: str, value: Mapping[str, Any]) -> None:
-        """Write a trait that only the board may write, and send it."""
+        """Write a trait that only the board may write, and send it.
+
+        Args:
+            name: of the trait.
+            value: what the page draws.
+        """
         self._writing = True
         try:
             self.set_trait(name, dict(value))
@@ -304,7 +318,12 @@ class CircuitBoard(Page):
         self._saved.soon()
 
     def draw(self, circuit: Circuit, *, following: bool) -> None:
-        """Write a graph without numbers: what a search has found up to now."""
+        """Write a graph without numbers: what a search has found up to now.
+
+        Args:
+            circuit: what was found.
+            following: whether the search goes on.
+        """
         self._drawing.found(circuit, following=following)
 
     def _write_all(self) -> None:
@@ -316,7 +335,11 @@ class CircuitBoard(Page):
         return self._worth.job_around(circuit, mode)
 
     def curve_job(self) -> Job[int]:
-        """The circuits of all sizes of the curve; nothing is committed."""
+        """``curve`` as a job: the circuits of all its sizes; nothing is committed.
+
+        Raises:
+            MediationError: the board has no scores.
+        """
         sizes = refuse_no_scores(self.sizes, "There is no curve without scores.", "no scores")
         job = self._worth.job(self.mode, [self.of_size(n) for n in sizes.counts])
         job.watch(anywhere(lambda _: self._drawing.curve()))

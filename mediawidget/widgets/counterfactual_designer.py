@@ -116,7 +116,11 @@ class CounterfactualDesigner(Page):
         return counterfactual(self.hypotheses, self._inputs["base"], self._inputs["source"])
 
     def go(self, index: int) -> None:
-        """Show another pair, counted from 0."""
+        """Show another pair, counted from 0.
+
+        Raises:
+            MediationError: a number that no pair has.
+        """
         require(
             0 <= index < len(self.pairs),
             "There is no such pair.",
@@ -132,7 +136,16 @@ class CounterfactualDesigner(Page):
         self._draw()
 
     def set(self, side: str, name: str, value: Any) -> None:
-        """Give an input of the ``base`` or of the ``source`` another value."""
+        """Give an input of the ``base`` or of the ``source`` another value.
+
+        Args:
+            side: "base" or "source".
+            name: of the input.
+            value: one of the values that it can have.
+
+        Raises:
+            MediationError: no such side, input or value.
+        """
         known = self._model.inputs.get(name, ())
         require(
             side in SIDES and value in known,
@@ -146,7 +159,16 @@ class CounterfactualDesigner(Page):
         self._draw()
 
     def run(self, layer: int | None = None, position: int | None = None) -> None:
-        """Run the interchange at one layer and position, or at all of them."""
+        """Run the interchange at one layer and position, or at all of them.
+
+        Args:
+            layer: None: all of them.
+            position: None: all of them.
+
+        Raises:
+            MediationError: no such layer or position, or no two different prompts that the causal
+                model calls valid.
+        """
         one = self._refuse_none()
         layers = self._layers
         positions = range(len(tokens_of(self._lm, one, self._render, self._answer)["base"]))
@@ -344,6 +366,10 @@ class CounterfactualDesigner(Page):
 
     def export(self, path: str | Path, **look: Any) -> Path:
         """Write what was run: .csv, ``to_dataframe()``; .html, a page.
+
+        Args:
+            path: of the file; its ending says what it is.
+            look: of the page, as ``theme``.
 
         Raises:
             MediationError: another ending.

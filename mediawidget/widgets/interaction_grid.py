@@ -93,7 +93,12 @@ class InteractionGrid(View):
         super().__init__(self.interactions.study, direction=direction or own)
 
     def run_players(self, players: Sequence[int]) -> None:
-        """Set these players together, as the game does, and let every view show it."""
+        """Set these players together, as the game does, and let every view show it.
+
+        Raises:
+            MediationError: no players, or the study has other prompts or weights by now than the
+                game.
+        """
         game, chosen = self.interactions, list(dict.fromkeys(players))
         require(
             bool(chosen) and not self.stale,

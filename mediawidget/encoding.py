@@ -124,6 +124,23 @@ class Encoder(AnswerEncoder):
         self._refuse_long(max(max(len(s.clean), len(s.corrupt)) for s in strands))
         return replace(encoded, strands=strands)
 
+    def pairs(self, pairs: Sequence[PromptPair], readout: Readout | None = None) -> list[TokenPair]:
+        """Every pair, of any lengths and answers; the first mistake names its pair."""
+        encoded = []
+        for index, pair in enumerate(pairs):
+            try:
+                encoded.append(self.pair(pair, readout, equal=False, single=False))
+            except MediationError as error:
+                if len(pairs) == 1:
+                    raise
+                raise MediationError(
+                    f"Pair {index}: {error.message}",
+                    value=error.value,
+                    expected=error.expected,
+                    fix=error.fix,
+                ) from error
+        return encoded
+
     def begun(self, decoder: str) -> list[int]:
         """What a decoder beside an encoder has before its answer: its start token, and a text."""
         assert self.start is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -10,23 +9,22 @@ from weakref import ref
 
 import numpy as np
 import torch
-from nnsight import NNsight
 from torch import nn
 
 from .architectures import ModulePaths, module_paths, sizes
 from .calls import forward_arguments
-from .capabilities import Capabilities
 from .encoding import Encoder, Reads, TokenPair
 from .errors import MediationError, require
-from .identity import Contents, digest
+from .identity import Contents
 from .mediators import Point
 from .readouts import Readout
 from .remote_traces import likeliest, only_logits, passed
 from .sparing import leave_optimisers
 from .taps import Tap, elsewhere, tap
 from .turns import Lock
-from .two_texts import blank, n_positions, rows_of
+from .two_texts import blank, n_positions, rows_of, start_of
 from .unreadable import refuse_no_tokenizer
+from .weights import Weights, traced
 from .wiring import Wiring
 from .workers import Worker
 
@@ -40,13 +38,6 @@ if TYPE_CHECKING:
 leave_optimisers()
 
 
-def _traced(module: nn.Module) -> NNsight:
-    """The module as nnsight sees it; that it renames a module called "output" is no news here."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Module .* has a submodule named")
-        return NNsight(module)
-
-
 def _refuse_no_paths(paths: object) -> None:
     require(
         paths is None or isinstance(paths, ModulePaths),
@@ -57,21 +48,7 @@ def _refuse_no_paths(paths: object) -> None:
     )
 
 
-def _start_of(config: Any) -> int:
-    """The token that a decoder begins with."""
-    start = getattr(config, "decoder_start_token_id", None)
-    start = getattr(config, "pad_token_id", None) if start is None else start
-    require(
-        start is not None,
-        "A decoder begins with a token of its own.",
-        value="config.decoder_start_token_id is None",
-        expected="the id of a token",
-        fix="model.config.decoder_start_token_id = tokenizer.pad_token_id",
-    )
-    return int(start)  # type: ignore[arg-type]
-
-
-class LM(Capabilities):
+class LM(Weights):
     """A language model, its tokenizer and the paths to what can be edited in it.
 
     Decoders; beside them models that fill a mask (BERT), write about another text (T5: its decoder
@@ -113,31 +90,34 @@ class LM(Capabilities):
         self.paths = module_paths(module, paths)
         self.lock = Lock()
         self._contents = Contents(module)
-        self.traced = _traced(module) if remote is None else remote.model
+        self.traced = traced(module) if remote is None else remote.model
         self.remote = remote
         self.backend: Callable[[], Any] | None = None if remote is None else remote.backend
         self._worker: Worker | None = None
         self.proven: tuple[tuple[int, ...], list[Check]] | None = None
         config: Any = getattr(module, "config", None)
         self._config = config
-        size = sizes(module, self.paths)
-        self.n_layers, self.n_heads, self.n_kv_heads = size.n_layers, size.n_heads, size.n_kv_heads
-        self.d_model, self.d_head, self.d_mlp = size.d_model, size.d_head, size.d_mlp
-        self.vocabulary, self.d_mixer = size.vocabulary, size.d_mixer
+        self._take_sizes(config)
         # Quantised weights are whole numbers; what is computed with is not.
         weight = next(p for p in module.parameters() if p.is_floating_point())
         self.dtype = weight.dtype
         # What is sent to where the weights are lies here.
         self.device = torch.device("cpu") if weight.is_meta else weight.device
-        self.d_state = int(getattr(config, "state_size", 0) or 0) if size.d_mixer else 0
         # What another's forward means by that keyword nobody knows.
         told = "logits_to_keep" in signature(module.forward).parameters
         self.unembeds_some = told and type(module).__module__.startswith("transformers.")
         limit = getattr(config, "max_position_embeddings", None)
         labels = getattr(config, "label2id", None) if self.classifies else None
         reads: Reads = "mask" if self.fills_mask else "last" if self.causal else "first"
-        start = _start_of(config) if self.encodes else None
+        start = start_of(config) if self.encodes else None
         self.encoder = Encoder(tokenizer, limit, labels, reads=reads, start=start)
+
+    def _take_sizes(self, config: Any) -> None:
+        size = sizes(self.hf, self.paths)
+        self.n_layers, self.n_heads, self.n_kv_heads = size.n_layers, size.n_heads, size.n_kv_heads
+        self.d_model, self.d_head, self.d_mlp = size.d_model, size.d_head, size.d_mlp
+        self.vocabulary, self.d_mixer = size.vocabulary, size.d_mixer
+        self.d_state = int(getattr(config, "state_size", 0) or 0) if size.d_mixer else 0
 
     @property
     def blank(self) -> torch.Tensor:
@@ -283,46 +263,7 @@ class LM(Capabilities):
         place = tap(self.traced, self.paths, stage, self.n_layers, point)
         return place if self.backend is None else elsewhere(place, self.traced, self.paths, stage)
 
-    # --- identity ---------------------------------------------------------------------------
-
-    def version(self) -> tuple[int, ...]:
-        """Changes when a module, parameter or buffer is replaced, moved or written in place."""
-        if self._contents.moved():
-            self._contents = Contents(self.hf)
-            if self.backend is None:
-                self.traced = _traced(self.hf)
-        return self._contents.version()
-
-    def fingerprint(self) -> tuple[Any, ...] | None:
-        """Changes also when a weight is written behind its version counter, or a setting is.
-
-        None where nobody can tell: the model has hooks, a ``forward`` of the user's, or weights
-        that are packed or on a server. It reads every weight once, about a quarter of a forward
-        pass over a short prompt on a CPU.
-        """
-        version = self.version()
-        state = self._contents.state() if self.remote is None else None
-        return None if state is None else (version, *state)
-
-    def identity(self) -> str | None:
-        """The same for the same weights in every process; of a server's model what it is asked by.
-
-        None where nobody can tell.
-        """
-        return digest(self.hf) if self.remote is None else self.remote.model_key
-
-    def set_origin(self, place: str, revision: str | None) -> None:
-        """Keep where the model was loaded from, and what its weights are now."""
-        self.origin, self._loaded = (place, revision), self._contents.weights()
-
-    @property
-    def as_loaded(self) -> bool:
-        """Whether the weights are those that are at the origin, and nobody's code runs in a pass.
-
-        Of weights that cannot be read nobody can tell, and they are taken for unchanged.
-        """
-        self.version()
-        return self.origin is not None and self._contents.weights() == self._loaded
+    # --- words ------------------------------------------------------------------------------
 
     def describe(self) -> str:
         """What is loaded, in a few lines."""
@@ -345,17 +286,4 @@ class LM(Capabilities):
 
     def encode(self, pairs: Sequence[Any], readout: Readout | None = None) -> list[TokenPair]:
         """Every pair as token ids; the first mistake names its pair."""
-        encoded = []
-        for index, pair in enumerate(pairs):
-            try:
-                encoded.append(self.encoder.pair(pair, readout, equal=False, single=False))
-            except MediationError as error:
-                if len(pairs) == 1:
-                    raise
-                raise MediationError(
-                    f"Pair {index}: {error.message}",
-                    value=error.value,
-                    expected=error.expected,
-                    fix=error.fix,
-                ) from error
-        return encoded
+        return self.encoder.pairs(pairs, readout)

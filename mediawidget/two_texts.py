@@ -8,14 +8,14 @@ mark.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .errors import MediationError
+from .errors import MediationError, require
 
 if TYPE_CHECKING:
     from .lm import LM
@@ -89,3 +89,17 @@ def encoded(lm: LM, sources: Tensor) -> tuple[Tensor, Tensor]:
     hidden = torch.finfo(lm.dtype).min
     mask = torch.zeros(sources.shape, dtype=lm.dtype, device=lm.device)
     return states, mask.masked_fill(~there, hidden)[:, None, None]
+
+
+def start_of(config: Any) -> int:
+    """The token that a decoder begins with."""
+    start = getattr(config, "decoder_start_token_id", None)
+    start = getattr(config, "pad_token_id", None) if start is None else start
+    require(
+        start is not None,
+        "A decoder begins with a token of its own.",
+        value="config.decoder_start_token_id is None",
+        expected="the id of a token",
+        fix="model.config.decoder_start_token_id = tokenizer.pad_token_id",
+    )
+    return int(start)  # type: ignore[arg-type]

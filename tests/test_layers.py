@@ -32,7 +32,8 @@ LAYERS = (
     (
         *("paths", "known_paths", "architectures", "calls", "token_pairs", "strands"),
         *("answer_ids", "encoding"),
-        *("lm", "identity", "memory", "heap", "sparing", "loading", "model_classes", "models"),
+        *("lm", "weights", "identity", "memory", "heap", "sparing"),
+        *("loading", "model_classes", "models"),
         *("two_texts", "capabilities", "unreadable"),
         *("precision", "prefix", "trace", "plain", "turns", "workers", "jobs", "engine", "reading"),
         *(

@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu
 
 from .calls import fit_arguments
 from .edits.part import Moved
 from .mediators import Point
 from .shipping import near
+from .tanh_gelu import tanh_gelu
 from .taps import Tap
 from .unembedding import unembedded
 
@@ -67,7 +67,7 @@ class Op:
         mask: the keyword that is the attention's mask.
         skip: the module is not called: its input is its output.
         tuple_output: and that is the first entry of a tuple.
-        fused: the module is not called: one kernel does what it does.
+        fused: the module is not called: ``tanh_gelu`` does what it does.
         head: the module is not called: this map to the logits is computed in parts.
         late: rows that are born here, as copies of these.
         early: how many rows there are from the block's entrance on, where others are born inside.
@@ -139,7 +139,7 @@ def apply_op(op: Op, moved: list[Tensor], seen: list[Tensor], late: LateRows) ->
 def _instead(op: Op, entered: Tensor) -> Any:
     """What a module that is not called would have made."""
     if op.fused:
-        return gelu(entered, approximate="tanh")
+        return tanh_gelu(entered)
     if op.head is not None:
         assert op.trim is not None
         return unembedded(op.head, entered.index_select(1, op.trim))

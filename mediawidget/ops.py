@@ -128,7 +128,7 @@ class _Builder:
         return Op(Tap(norm, "input"), self._rows(stage), trim=self.reads)
 
     def _fused(self, stage: int) -> Iterator[Op]:
-        """The activation function of a block as one kernel, where that is the same function.
+        """The activation function of a block in one go, where that is the same function.
 
         GPT-2's is written in eight steps, each of which reads and writes the widest tensor there
         is: up to a fifth of a sweep. One that somebody hooked or subclassed is left alone.

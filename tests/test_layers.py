@@ -30,7 +30,8 @@ LAYERS = (
         "circuit",
     ),
     (
-        *("paths", "known_paths", "architectures", "calls", "token_pairs", "strands"),
+        *("paths", "path_checks", "path_probe", "path_sources"),
+        *("known_paths", "architectures", "calls", "token_pairs", "strands"),
         *("answer_ids", "encoding"),
         *("lm", "weights", "identity", "memory", "heap", "sparing"),
         *("loading", "model_classes", "models"),
@@ -39,6 +40,7 @@ LAYERS = (
         *(
             *("taps", "applying", "ops", "constants", "banks", "groups", "outcomes", "chunks"),
             *("runner", "plain_hooks", "sources", "shipping", "unembedding", "attending"),
+            "tanh_gelu",
             *("engine_inputs", "filing", "looking", "lens", "gradients"),
             *("rewiring", "decomposition", "networks", "checks"),
             *("remote", "remote_traces", "plain_remote", "lens_remote"),

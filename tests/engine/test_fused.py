@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from torch import nn
-from torch.nn import functional
+from torch import Tensor, nn
 
 import mediawidget as mw
 from mediawidget.sites import Site
+from mediawidget.tanh_gelu import tanh_gelu
 from tests.small_models import random_model, tokenizer_of
 
 PAIR = mw.PromptPair("ant bee cat dog eel", "ant bee fox dog eel", answer="rat", wrong="owl")
@@ -22,11 +22,11 @@ def fused(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each call of the one kernel had."""
     rows: list[int] = []
 
-    def counted(value: object, **options: str) -> object:
-        rows.append(len(value))  # type: ignore[arg-type]
-        return functional.gelu(value, **options)  # type: ignore[arg-type]
+    def counted(value: Tensor) -> Tensor:
+        rows.append(len(value))
+        return tanh_gelu(value)
 
-    monkeypatch.setattr("mediawidget.applying.gelu", counted)
+    monkeypatch.setattr("mediawidget.applying.tanh_gelu", counted)
     return rows
 
 

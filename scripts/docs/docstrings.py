@@ -53,4 +53,6 @@ def readable(text: str) -> str:
 
 def _apart(found: re.Match[str]) -> str:
     """Names that share a description, each with it."""
-    return "".join(f"    {name}: {found['words']}" for name in found["names"].split(", "))
+    words = found["words"].rstrip("\n")  # the last of a docstring ends without a line's end
+    each = "\n".join(f"    {name}: {words}" for name in found["names"].split(", "))
+    return each + found["words"][len(words) :]

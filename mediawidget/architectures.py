@@ -7,9 +7,10 @@ from typing import Any
 
 from torch import nn
 
-from .errors import MediationError, require
+from .errors import MediationError
 from .known_paths import ARCHITECTURES, CLASSIFIERS, VARIANTS
-from .paths import ModulePaths
+from .path_checks import refuse_no_modules, refuse_other_modules, widths
+from .paths import ModulePaths, follow
 
 __all__ = ["ARCHITECTURES", "ModulePaths", "Sizes", "follow", "module_paths", "sizes"]
 
@@ -42,25 +43,11 @@ def module_paths(module: nn.Module, paths: ModulePaths | None) -> ModulePaths:
         if type(module).__name__.endswith("ForSequenceClassification"):
             paths = replace(paths, **CLASSIFIERS.get(model_type, {"head": "score"}))  # type: ignore[arg-type]
         paths = _without_replaced(module, paths)
-    _check(module, paths)
+        refuse_no_modules(module, paths)
+    else:
+        refuse_no_modules(module, paths)
+        refuse_other_modules(module, paths)
     return paths
-
-
-_IN_MODEL = ("final_norm", "embed", "head")
-_IN_BLOCK = (
-    *("attn_proj", "mlp", "norm_before_mlp", "attention", "query", "key", "value"),
-    *("attn_out", "mlp_in", "neurons", "cross", "cross_proj"),
-)
-
-
-def _check(module: nn.Module, paths: ModulePaths) -> None:
-    for name in _IN_MODEL:
-        if getattr(paths, name) is not None:
-            follow(module, getattr(paths, name))
-    for block in follow(module, paths.blocks):
-        for name in _IN_BLOCK:
-            if getattr(paths, name) is not None:
-                follow(block, getattr(paths, name))
 
 
 def _without_replaced(module: nn.Module, paths: ModulePaths) -> ModulePaths:
@@ -73,44 +60,6 @@ def _without_replaced(module: nn.Module, paths: ModulePaths) -> ModulePaths:
     except MediationError:
         return replace(paths, neurons=None)
     return paths
-
-
-def follow(root: Any, path: str) -> Any:
-    """The module (or its traced twin) at a dotted path.
-
-    Args:
-        root: the module that the path begins at.
-        path: names with dots between them, numbers for the entries of a list.
-
-    Raises:
-        MediationError: names the step that leads nowhere.
-    """
-    require(
-        isinstance(path, str),
-        "A module path is text.",
-        value=path,
-        expected="names with dots between them, as print(model) shows them",
-        fix="ModulePaths(blocks='model.layers', ...)",
-    )
-    here = root
-    for step in path.split("."):
-        below = _below(here, step)
-        if below is None:
-            named: Any = getattr(here, "named_children", list)
-            raise MediationError(
-                "A module path leads nowhere.",
-                value=f"{path!r}: {type(here).__name__} has no {step!r}",
-                expected="one of " + ", ".join(name for name, _ in named()),
-                fix="print(model) shows the names of its modules",
-            )
-        here = below
-    return here
-
-
-def _below(here: Any, step: str) -> Any:
-    # A traced module named as something that nnsight serves goes by another name there.
-    known: Any = getattr(here, "_child_map", {})
-    return known[step] if step in known else getattr(here, step, None)
 
 
 @dataclass(frozen=True)
@@ -162,7 +111,7 @@ def sizes(module: nn.Module, paths: ModulePaths) -> Sizes:
             expected="one of " + ", ".join(_HEAD_COUNTS),
             fix="model.config.num_attention_heads = ...",
         )
-    width, d_model = _widths(follow(block, paths.attn_proj))
+    width, d_model = widths(follow(block, paths.attn_proj))
     if width % n_heads:
         raise MediationError(
             "The attention width is no multiple of the number of heads.",
@@ -172,12 +121,12 @@ def sizes(module: nn.Module, paths: ModulePaths) -> Sizes:
         )
     n_kv_heads = _named(config, ("num_key_value_heads",)) or n_heads
     if paths.key is not None:
-        out = _widths(follow(block, paths.key))[1]
+        out = widths(follow(block, paths.key))[1]
         keys = out if paths.qkv == "separate" else (out - width) // 2
         n_kv_heads = keys * n_heads // width
     d_mlp = _named(config, ("intermediate_size", "n_inner", "ffn_dim")) or 4 * d_model
     if paths.neurons is not None:
-        d_mlp = _widths(follow(block, paths.neurons))[0]
+        d_mlp = widths(follow(block, paths.neurons))[0]
     return Sizes(
         n_layers=len(follow(module, paths.blocks)),
         n_heads=n_heads,
@@ -191,14 +140,14 @@ def sizes(module: nn.Module, paths: ModulePaths) -> Sizes:
 
 def _scanning(module: nn.Module, block: nn.Module, paths: ModulePaths) -> Sizes:
     """The sizes of a network that has no heads."""
-    channels, d_model = _widths(follow(block, paths.attn_proj))
+    channels, d_model = widths(follow(block, paths.attn_proj))
     return Sizes(
         n_layers=len(follow(module, paths.blocks)),
         n_heads=0,
         n_kv_heads=0,
         d_model=d_model,
         d_head=0,
-        d_mlp=_widths(follow(block, paths.neurons))[0] if paths.neurons is not None else 0,
+        d_mlp=widths(follow(block, paths.neurons))[0] if paths.neurons is not None else 0,
         vocabulary=_vocabulary(module, paths),
         d_mixer=channels,
     )
@@ -206,23 +155,9 @@ def _scanning(module: nn.Module, block: nn.Module, paths: ModulePaths) -> Sizes:
 
 def _vocabulary(module: nn.Module, paths: ModulePaths) -> int:
     named = _named(getattr(module, "config", None), ("vocab_size",))
-    return named or _widths(follow(module, paths.head or "lm_head"))[1]
+    return named or widths(follow(module, paths.head or "lm_head"))[1]
 
 
 def _named(config: Any, names: tuple[str, ...]) -> int | None:
     found = (getattr(config, name, None) for name in names)
     return next((int(value) for value in found if value), None)
-
-
-def _widths(module: nn.Module) -> tuple[int, int]:
-    """What a linear map reads and returns; a norm reads what it returns."""
-    # A quantised map says so itself, for its weight may be packed.
-    named = getattr(module, "in_features", None), getattr(module, "out_features", None)
-    if named[0] and named[1]:
-        return int(named[0]), int(named[1])
-    shape = tuple(module.weight.shape)  # type: ignore[arg-type]
-    if len(shape) == 1:
-        return shape[0], shape[0]
-    # GPT-2's Conv1D keeps (in, out), a Linear (out, in).
-    first, second = shape
-    return (first, second) if type(module).__name__ == "Conv1D" else (second, first)

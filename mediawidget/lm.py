@@ -17,6 +17,8 @@ from .encoding import Encoder, Reads, TokenPair
 from .errors import MediationError, require
 from .identity import Contents
 from .mediators import Point
+from .path_probe import refuse_other_passes
+from .path_sources import refuse_other_place
 from .readouts import Readout
 from .remote_traces import likeliest, only_logits, passed
 from .sparing import leave_optimisers
@@ -69,6 +71,10 @@ class LM(Weights):
         remote: who runs it, where the weights are on a server; else None.
         backend: makes what a trace is handed to; None where it runs here, as it is.
         unembeds_some: whether its forward may be told which positions' logits are wanted.
+        known_places: names inside a module's forward that lead where they should.
+
+    Raises:
+        MediationError: no tokenizer, an architecture that is not known, or paths that lead nowhere.
     """
 
     def __init__(
@@ -111,6 +117,9 @@ class LM(Weights):
         reads: Reads = "mask" if self.fills_mask else "last" if self.causal else "first"
         start = start_of(config) if self.encodes else None
         self.encoder = Encoder(tokenizer, limit, labels, reads=reads, start=start)
+        self.known_places: set[tuple[Any, ...]] = set()
+        if paths is not None and not weight.is_meta:
+            refuse_other_passes(self)
 
     def _take_sizes(self, config: Any) -> None:
         size = sizes(self.hf, self.paths)
@@ -147,6 +156,10 @@ class LM(Weights):
     def asked(self, text: str, decoder: str = "") -> tuple[torch.Tensor, int]:
         """Ids (1, position) of a text as a prompt, and the position where it is answered.
 
+        Args:
+            text: the prompt; what the encoder reads, where there is one.
+            decoder: what the decoder's own text begins with, where there is an encoder.
+
         Raises:
             MediationError: a text that the model cannot read, or one without its mask.
         """
@@ -178,7 +191,12 @@ class LM(Weights):
         return Wiring(self.shape, mlps=self.paths.mlp is not None, parallel=beside)
 
     def width_at(self, point: Point, n_positions: int) -> int:
-        """How many columns an activation has at a point."""
+        """How many columns an activation has at a point.
+
+        Args:
+            point: the name of a point in the network.
+            n_positions: of the prompt; what attends to how much depends on it.
+        """
         heads, keys = self.n_heads * self.d_head, self.n_kv_heads * self.d_head
         widths: dict[str, int] = {
             "mask": self.n_heads * n_positions,
@@ -208,6 +226,10 @@ class LM(Weights):
         """The ``n`` likeliest next tokens after a text, with their probabilities: one pass.
 
         On a server this is one request. A model that fills a mask says what it puts there.
+
+        Args:
+            text: the prompt.
+            n: how many tokens.
 
         Raises:
             MediationError: a text that the model cannot read, a number of tokens that there are
@@ -244,6 +266,11 @@ class LM(Weights):
 
         A classifier reads its last token, whatever the positions. ``gradients`` keeps what a
         backward pass needs. On a server this is one request, without gradients.
+
+        Args:
+            ids: (row, position) token ids.
+            positions: those that are read, the same in each row.
+            gradients: whether to keep what a backward pass needs.
         """
         if self.backend is not None:
             return passed(self, ids, positions, only_logits)
@@ -259,9 +286,21 @@ class LM(Weights):
         return logits if self.unembeds_some else logits[:, list(positions)]
 
     def tap(self, stage: int, point: Point) -> Tap:
-        """The traced place behind a point."""
+        """The traced place behind a point.
+
+        Args:
+            stage: 0 for the embedding, layer + 1 inside a block, ``n_layers`` + 1 after the last.
+            point: the name of a point there.
+
+        Raises:
+            MediationError: the module there has no such name or keyword; it says which field of
+                ``ModulePaths`` is wrong.
+        """
         place = tap(self.traced, self.paths, stage, self.n_layers, point)
-        return place if self.backend is None else elsewhere(place, self.traced, self.paths, stage)
+        if self.backend is not None:
+            place = elsewhere(place, self.traced, self.paths, stage)
+        refuse_other_place(self, place, point)
+        return place
 
     # --- words ------------------------------------------------------------------------------
 
@@ -285,5 +324,13 @@ class LM(Weights):
     # --- inside -----------------------------------------------------------------------------
 
     def encode(self, pairs: Sequence[Any], readout: Readout | None = None) -> list[TokenPair]:
-        """Every pair as token ids; the first mistake names its pair."""
+        """Every pair as token ids; the first mistake names its pair.
+
+        Args:
+            pairs: ``PromptPair`` each.
+            readout: where the answer is read; it says what may be read of an answer.
+
+        Raises:
+            MediationError: a pair that the model cannot read or answer; it names which.
+        """
         return self.encoder.pairs(pairs, readout)

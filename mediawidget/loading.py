@@ -66,7 +66,8 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
         source: None for the embedded teaching model (no network); a folder or a hub name; or an
             instantiated model.
         tokenizer: needed with an instantiated model.
-        paths: where the modules are, for an architecture that is not in the table.
+        paths: where the modules are, for an architecture that is not in the table. They are tried
+            in a pass over three tokens.
         device: default: a GPU if there is one, for a named model; an instantiated model stays.
         dtype: default float32 for a named model.
         revision: of a hub name.
@@ -84,8 +85,8 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
         An ``LM``; with ``points`` a ``Network``, in evaluation mode.
 
     Raises:
-        MediationError: no tokenizer, no such model, or an architecture whose modules are not
-            known.
+        MediationError: no tokenizer, no such model, an architecture whose modules are not
+            known, or paths that lead nowhere or to something else.
 
     Example:
         >>> mw.load()

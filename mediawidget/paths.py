@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args, get_type_hints
+
+from .errors import MediationError, require
 
 
 @dataclass(frozen=True)
@@ -11,7 +13,8 @@ class ModulePaths:
     """Dotted module paths. None: the model has no such module, or nobody has said where.
 
     ``blocks``, ``final_norm``, ``embed`` and ``head`` are relative to the model, the others to a
-    block.
+    block. Those that are given to ``load`` are held against the modules and against a forward pass
+    of three tokens; ``pattern``, ``mid`` and the name of the mask at their first use.
 
     Args:
         blocks: the list of blocks.
@@ -61,6 +64,9 @@ class ModulePaths:
             computed once for several, because nothing flows back, asks for this.
         mixes: what carries information from one position to another: "attention", of heads, or
             the "scan" of a state space model, which has none.
+
+    Raises:
+        MediationError: a field has a value of another kind; it names the field.
     """
 
     blocks: str
@@ -94,6 +100,11 @@ class ModulePaths:
     causal: bool = True
     mixes: Literal["attention", "scan"] = "attention"
 
+    def __post_init__(self) -> None:
+        kinds = get_type_hints(type(self))
+        for field in fields(self):
+            _refuse_other_kind(field.name, getattr(self, field.name), kinds[field.name])
+
     @property
     def adds_in_turn(self) -> bool:
         """Whether runs may be born inside a block: what they add is known at every point of it."""
@@ -104,3 +115,106 @@ class ModulePaths:
     def last_mlp_in(self) -> str | None:
         """Where the last block may drop positions before its MLP; None where it may not."""
         return None if self.flat_mlp else self.norm_before_mlp or self.mlp_in
+
+
+def _refuse_other_kind(name: str, value: object, kind: Any) -> None:
+    """Raise unless a field has a value of its kind, which only the fields of ``ModulePaths`` have.
+
+    Raises:
+        MediationError: names the field.
+    """
+    if name in ("qkv", "masks", "mixes"):
+        words = get_args(kind)
+        ok, expected = value in words if isinstance(value, str) else False, _either(words)
+    elif kind is bool:
+        ok, expected = isinstance(value, bool), "True or False"
+    elif name == "batched":
+        ok = isinstance(value, tuple) and all(map(_per_row, value))
+        expected = "pairs of a keyword and 'row' or 'heads', in a tuple"
+    elif name in ("pattern", "from_prompt"):
+        ok, expected = _names(value), "names in a tuple"
+        if name == "pattern":
+            ok, expected = value is None or (ok and value != ()), f"{expected}, or None"
+    else:
+        ok, expected = isinstance(value, str), "a dotted path, as print(model) shows it"
+        if type(None) in get_args(kind):
+            ok, expected = ok or value is None, f"{expected}, or None"
+    require(
+        ok,
+        f"ModulePaths has no such {name}.",
+        value=value,
+        expected=expected,
+        fix=f"ModulePaths({name}={_EXAMPLES.get(name, repr(_default(name)))}, ...)",
+    )
+
+
+_EXAMPLES = {
+    "blocks": "'model.layers'",
+    "attn_proj": "'self_attn.o_proj'",
+    "mlp": "'mlp'",
+    "norm_before_mlp": "None",
+    "final_norm": "'model.norm'",
+    "pattern": "('attention_interface_1', 'nn_functional_softmax_0')",
+    "batched": "(('attention_mask', 'row'),)",
+}
+
+
+def _default(name: str) -> object:
+    return getattr(ModulePaths, name, None)
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return " or ".join(map(repr, words))
+
+
+def _names(value: object) -> bool:
+    return isinstance(value, tuple) and all(
+        isinstance(name, str) and name.isidentifier() for name in value
+    )
+
+
+def _per_row(entry: object) -> bool:
+    return (
+        isinstance(entry, tuple)
+        and len(entry) == 2
+        and isinstance(entry[0], str)
+        and entry[1] in ("row", "heads")
+    )
+
+
+def follow(root: Any, path: str) -> Any:
+    """The module (or its traced twin) at a dotted path.
+
+    Args:
+        root: the module that the path begins at.
+        path: names with dots between them, numbers for the entries of a list.
+
+    Raises:
+        MediationError: names the step that leads nowhere.
+    """
+    require(
+        isinstance(path, str),
+        "A module path is text.",
+        value=path,
+        expected="names with dots between them, as print(model) shows them",
+        fix="ModulePaths(blocks='model.layers', ...)",
+    )
+    here = root
+    for step in path.split("."):
+        below = _below(here, step)
+        if below is None:
+            named: Any = getattr(here, "named_children", list)
+            raise MediationError(
+                "A module path leads nowhere.",
+                value=f"{path!r}: {type(here).__name__} has no {step!r}",
+                expected="one of " + ", ".join(name for name, _ in named()),
+                fix="print(model) shows the names of its modules",
+            )
+        here = below
+    return here
+
+
+def _below(here: Any, step: str) -> Any:
+    # A traced module named as something that nnsight serves goes by another name there.
+    known: Any = getattr(here, "_child_map", {})
+    return known[step] if step in known else getattr(here, step, None)

@@ -192,4 +192,38 @@ def _base_rows(lm: LM, program: Program, call: Call) -> tuple[Tensor, Tensor]:
     return rows[0], rows[-1]
 
 
-__all__ = ["Call", "Captures", "Kept", "run_program"]
+def inside(lm: LM, envoy: Any, names: Sequence[str]) -> tuple[list[tuple[str, ...]], list[Any]]:
+    """Go by names into a module's forward, in a pass over one token under eager attention.
+
+    Args:
+        lm: a model that is here.
+        envoy: of the module.
+        names: each of a call or an assignment in the forward that the one before leads into.
+
+    Returns:
+        The names that there are at every level that was reached, and, where all lead on, what the
+        last one returns.
+    """
+    ids = lm.blank
+    outer, inner = lm.trace_arguments(forward_arguments(lm, ids, 0, n_positions(ids)))
+    root = lm.traced
+    with (  # noqa: SIM117 - nnsight captures either body by the line of its own `with`
+        lm.lock,
+        torch.no_grad(),
+        attention(lm, "eager"),
+        root.trace(**outer) as tracer,
+    ):
+        with tracer.invoke(**inner):
+            here, found, levels = envoy, save([]), save([])
+            for name in names:
+                source = here.source
+                levels.append(source.names)
+                if name not in source.names:
+                    break
+                here = getattr(source, name)
+            else:
+                found.append(here.output)
+    return levels, found
+
+
+__all__ = ["Call", "Captures", "Kept", "inside", "run_program"]

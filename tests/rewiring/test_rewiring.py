@@ -209,7 +209,10 @@ def test_blocks_that_scale_what_they_add_are_refused() -> None:
     )
     model = GraniteForCausalLM(config).double()
     torch.nn.Module.eval(model)
-    lm = mw.load(model, tokenizer=words, paths=ARCHITECTURES["llama"])
+    paths = ARCHITECTURES["llama"]
+    with pytest.raises(mw.MediationError, match="not plain sums"):
+        mw.load(model, tokenizer=words, paths=paths)
+    lm = mw.load(model, tokenizer=words, paths=replace(paths, plain=False))
     study = mw.Study(lm, random_pair("llama", 0))
     whole = masks_of(np.ones((1, *lm.wiring.reach.shape)))
     with pytest.raises(mw.MediationError, match="does not add up"):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from benchmarks.hub import steps
 from benchmarks.hub.kernels import Cell, Kernel, kernel
-from benchmarks.hub.rooms import REFUSE, unwritable
+from benchmarks.hub.rooms import REFUSE, can_limit, tight, unwritable
 
 pytestmark = [
     pytest.mark.slow,
@@ -119,3 +120,52 @@ def test_the_guard_of_the_network_can_fail(student: Student) -> None:
     student.kernel.run("attempts.clear()" + CONNECTS)
     assert len(student.kernel.value("attempts")) == 1
     student.kernel.run("attempts.clear()")
+
+
+KNOCKS = """
+import socket as _socket, subprocess as _subprocess
+def _knock(host):
+    try:
+        _socket.create_connection((host, 9), timeout=1)
+    except OSError as _error:
+        return type(_error).__name__
+def _send(host):
+    with _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM) as _out:
+        _out.sendto(b"x", (host, 9))
+with _socket.create_server(("127.0.0.1", 0)) as _door:
+    _socket.create_connection(_door.getsockname(), timeout=1).close()
+"""
+#: Another Python, which is not asked what it does.
+UNHEARD = """
+_subprocess.run([__import__("sys").executable, "-c", '''
+import socket
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    with socket.socket(socket.AF_INET, kind) as out:
+        try:
+            out.connect(("192.0.2.1", 9))
+        except OSError:
+            pass
+'''], check=True)
+"""
+
+
+@pytest.mark.skipif(not can_limit(), reason="needs root, control groups and namespaces")
+def test_a_room_has_this_machine_and_no_way_out(tmp_path: Path) -> None:
+    with (
+        tight(tmp_path / "room") as room,
+        kernel(tmp_path / "k", before=room.before, environment=room.environment, cwd=room.cwd) as k,
+    ):
+        opened = k.run(REFUSE + KNOCKS)
+        assert opened.error == ""
+        assert k.value("_knock('127.0.0.1')") == "ConnectionRefusedError"
+        assert k.value("_knock('::1')") is not None
+        assert k.value("attempts") == []
+        assert room.unsent(k.pid) == 0
+        # 192.0.2.0/24 is for documents: nobody has it.
+        assert k.value("_knock('192.0.2.1')") == "OSError"
+        assert k.run("_send('192.0.2.1')").error.startswith("OSError")
+        assert len(k.value("attempts")) == 2
+        assert room.unsent(k.pid) == 0
+        assert k.run(UNHEARD).error == ""
+        assert len(k.value("attempts")) == 2
+        assert room.unsent(k.pid) == 2

@@ -30,7 +30,9 @@ click is a message of the page to the view, and lasts until the kernel has answe
   files, as many as the system chose to map: all kernels share them, and they are given back where
   memory is short. Share: own, and the part of each page that is shared with others (PSS). MB of
   2^20 bytes.
-- Attempts: of Python code in the kernel to look up a name or connect to an address.
+- Attempts: of Python code in the kernel to look up a name, or to connect or send to an address that
+  is not this very machine (127.0.0.1, ::1), and whatever else the room's network had no way for, by
+  the system's own count.
 - Trouble: exceptions in cells, and tracebacks in what cells or the kernel wrote.
 """
 

@@ -23,18 +23,45 @@ if os.geteuid() == 0 and ctypes.CDLL(None).prctl(24, 1, 0, 0, 0) != 0:
 os.execvp(sys.argv[1], sys.argv[1:])
 """
 
+_LOOPBACK = """
+import fcntl, os, socket, struct, sys
+# A new network has one interface, lo, which is down: SIOCGIFFLAGS, then SIOCSIFFLAGS with IFF_UP.
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+    name, flags = struct.unpack("16sh", fcntl.ioctl(asked, 0x8913, struct.pack("16sh", b"lo", 0)))
+    fcntl.ioctl(asked, 0x8914, struct.pack("16sh", name, flags | 1))
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
 REFUSE = """
-import sys as _sys
+import ipaddress as _ipaddress, sys as _sys
 attempts = []
+_WHERE = {
+    "socket.getaddrinfo": 0, "socket.gethostbyname": 0, "socket.gethostbyaddr": 0,
+    "socket.connect": 1, "socket.sendto": 1, "socket.sendmsg": 1,
+}
+def _stays(host):
+    try:
+        return _ipaddress.ip_address(host.decode() if isinstance(host, bytes) else host).is_loopback
+    except ValueError:
+        return False
 def _refuse(event, args):
-    if event in ("socket.getaddrinfo", "socket.gethostbyname") or (
-        event == "socket.connect" and isinstance(args[1], tuple)
-    ):
+    if event not in _WHERE:
+        return
+    to = args[_WHERE[event]]
+    if event.startswith(("socket.connect", "socket.send")):
+        if not isinstance(to, tuple):
+            return
+        to = to[0]
+    if not _stays(to):
         attempts.append(f"{event} {args}")
         raise OSError(101, "Network is unreachable")
 _sys.addaudithook(_refuse)
 """
-"""A cell after which whatever looks for the network is refused, and written down."""
+"""A cell after which whatever looks for the network is refused, and written down.
+
+A number of this very machine (127.0.0.1, ::1) is let be: it leads into no network. A name is not,
+for it has to be looked up.
+"""
 
 
 @dataclass
@@ -47,6 +74,7 @@ class Room:
         cwd: where it runs.
         words: what kind of room it is.
         group: the control group of its memory; None without one.
+        own_network: whether the kernel has a network to itself, which leads nowhere.
     """
 
     before: Sequence[str]
@@ -54,6 +82,7 @@ class Room:
     cwd: Path
     words: str
     group: Path | None = field(default=None)
+    own_network: bool = False
 
     def peak(self) -> int | None:
         """The most bytes that the control group held, files it read included."""
@@ -62,6 +91,13 @@ class Room:
     def failures(self) -> int | None:
         """How often its limit was hit."""
         return None if self.group is None else _read(self.group, "memory.failcnt")
+
+    def unsent(self, pid: int) -> int:
+        """What a process and its children gave the room's network that had no way to go.
+
+        The system counts it, whoever asked: also code that is not Python's.
+        """
+        return sum(_no_routes(Path(f"/proc/{pid}/net"))) if self.own_network else 0
 
 
 @contextmanager
@@ -111,12 +147,14 @@ def tight(folder: Path, memory: int = GIB, beside: Iterable[Path] = ()) -> Itera
             (groups[1] / "cpu.cfs_quota_us").write_text("100000")
             (groups[1] / "cpu.cfs_period_us").write_text("100000")
             inside = ["unshare", "--mount", "--net", "sh", "-ec", _ENTER, name]
-            before = [*inside, str(Path(room.environment["HOME"])), str(room.cwd)]
+            folders = [str(Path(room.environment["HOME"])), str(room.cwd)]
+            before = [*inside, *folders, sys.executable, "-c", _LOOPBACK]
             words = (
-                f"a control group of {memory / GIB:.0f} GiB and one processor, a network without "
-                "any way out, HOME and the notebook's folder mounted read-only"
+                f"a control group of {memory / GIB:.0f} GiB and one processor, a network of its "
+                "own that has 127.0.0.1 and no way out, HOME and the notebook's folder mounted "
+                "read-only"
             )
-            yield Room(before, room.environment, room.cwd, words, groups[0])
+            yield Room(before, room.environment, room.cwd, words, groups[0], own_network=True)
         finally:
             for group in groups:
                 if group.is_dir():
@@ -158,3 +196,14 @@ def can_limit() -> bool:
 
 def _read(group: Path, name: str) -> int:
     return int((group / name).read_text(encoding="ascii"))
+
+
+def _no_routes(network: Path) -> Iterator[int]:
+    """The system's counts of what had no way to go, of both versions of IP."""
+    names, numbers = [
+        line.split() for line in (network / "snmp").read_text().splitlines() if line[:3] == "Ip:"
+    ]
+    yield int(dict(zip(names, numbers, strict=True))["OutNoRoutes"])
+    newer = network / "snmp6"
+    lines = newer.read_text().splitlines() if newer.is_file() else []
+    yield from (int(line.split()[1]) for line in lines if line.startswith("Ip6OutNoRoutes"))

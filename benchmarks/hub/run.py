@@ -40,7 +40,7 @@ def alone(report: Report, folder: Path) -> None:
         report.clicks = steps.click(it)
         report.notice = str(steps.guess(it)["notice"])
         report.steps.append(Step(f"{len(report.clicks)} clicks and a guess", 0.0, it.memory()))
-        report.attempts = len(it.value("attempts"))
+        report.attempts = len(it.value("attempts")) + room.unsent(it.pid)
         report.group = room.peak(), room.failures()
         for name, code in steps.FURTHER.items():
             report.steps.append(step(it, name, code))
@@ -58,10 +58,10 @@ def notebook(path: Path, folder: Path) -> Ran:
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     code = ["".join(one["source"]) for one in cells if one["cell_type"] == "code"]
     beside = [one for one in path.parent.iterdir() if one.is_dir()]
-    with in_room(folder, beside) as (_, it):
+    with in_room(folder, beside) as (room, it):
         it.run(REFUSE)
         ran = [it.run(one) for one in code]
-        attempts = len(it.value("attempts"))
+        attempts = len(it.value("attempts")) + room.unsent(it.pid)
         peak = it.memory().peak
         said = [it.said(), *(one.warnings for one in ran)]
     trouble = [one.error for one in ran if one.error]

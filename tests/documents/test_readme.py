@@ -159,7 +159,8 @@ def test_what_it_says_of_mediators_and_kernels_is_measured() -> None:
     said = f"one direction of {row['of']}: it carries {row['PIE']} of the effect"
     assert f"{said} with an interchange accuracy of {row['IIA']}" in README
     hub = one(rows("HUB.md", "One student"), after="an Explorer")
-    assert f"holds {hub['resident']} MB and makes no attempt to reach the network" in README
+    said = f"an Explorer holds {hub['resident']} MB and makes no attempt to reach the network"
+    assert said in README, f"README.md, 'It is for a class, too': … {said} …"
     text = (ROOT / "benchmarks" / "HUB.md").read_text(encoding="utf-8")
     assert "- Attempts to reach the network: 0." in text
 
@@ -170,9 +171,24 @@ def test_what_is_said_to_those_who_set_up_a_class_is_measured() -> None:
     hub = one(rows("HUB.md", "One student"), after="an Explorer")
     (together,) = re.findall(r"Memory together: ([\d,]+) MB", text)
     (kernels,) = re.findall(r"(\d+) kernels started at once", text)
-    assert (
-        f"Explorer holds {hub['resident']} MB, and {kernels} kernels together {together} MB" in page
-    )
+    said = f"Explorer holds {hub['resident']} MB, and {kernels} kernels together {together} MB"
+    assert said in page, f"docs/teaching.md, JupyterHub: … {said} …"
+
+
+@pytest.mark.parametrize("page", ["docs/teaching.md", "examples/course/README.md"])
+def test_a_gigabyte_and_no_network_were_enough_for_every_notebook(page: str) -> None:
+    said = re.sub(r"\s+", " ", (ROOT / page).read_text(encoding="utf-8")).lower()
+    assert "a gigabyte and one processor a student are enough" in said
+    text = (ROOT / "benchmarks" / "HUB.md").read_text(encoding="utf-8")
+    assert "a control group of 1 GiB and one processor, a network" in text
+    assert "and was full 0 times." in text
+    assert "- Failures: 0." in text
+    notebooks = rows("HUB.md", "The notebooks")
+    assert notebooks
+    for row in notebooks:
+        assert (row["attempts"], row["trouble"]) == ("0", "0"), row["notebook"]
+        # What the packages' files take of it is shared and given back: the largest that it can be.
+        assert int(row["peak"]) < 1024, row["notebook"]
 
 
 def test_the_speed_of_clicks_is_measured() -> None:

@@ -75,9 +75,8 @@ def _sweep_of(site: Site, edit: Edit, names: tuple[str, ...]) -> Sweep | None:
     """The sweep of which a site is a cell; None if there is none."""
     if site.mediator in OF_NETWORKS:  # whose sites need not be cells of a sweep
         return None
-    keyed = mediator_named(site.mediator).keyed
-    whole = keyed or site.position is None
-    named = isinstance(site.position, tuple | str) or edit.samples > 1 or keyed
-    if named or (not whole and not names):
+    whole = site.position is None
+    several = isinstance(site.position, tuple | str) or edit.samples > 1
+    if several or mediator_named(site.mediator).keyed or not (whole or names):
         return None
     return Sweep(site.mediator, edit, None if whole else "position")

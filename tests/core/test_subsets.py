@@ -56,3 +56,12 @@ def test_masks_and_members_are_inverse() -> None:
     assert [subsets.mask_of(subsets.members(mask)) for mask in range(32)] == list(range(32))
     assert subsets.mask_of([2, 0, 2]) == 5
     assert list(subsets.up_to(3, 2)) == [(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2)]
+
+
+def test_counts_too_have_dividends_below_0() -> None:
+    """Either of two players is enough: together they do one less than each alone."""
+    counted = np.array([0, 1, 1, 1], dtype=np.uint8)
+    found = subsets.dividends(counted)
+    np.testing.assert_array_equal(found, [0, 1, 1, -1])
+    np.testing.assert_array_equal(counted, [0, 1, 1, 1], "what was given is left as it is")
+    np.testing.assert_array_equal(subsets.shapley(found), [0.5, 0.5])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import mediawidget as mw
+from tests.remoting.clients import Client
 from tests.remoting.faults import Faulty
 from tests.small_models import random_model, tokenizer_of
 
@@ -22,3 +23,20 @@ def server(running: Faulty) -> Faulty:
     running.heals()
     running.requests.clear()
     return running
+
+
+@pytest.fixture
+def lm() -> mw.LM:
+    return mw.load(random_model("gpt2"), tokenizer=tokenizer_of("gpt2"))
+
+
+@pytest.fixture
+def fresh(lm: mw.LM) -> Iterator[Faulty]:
+    """A server that no other test has asked."""
+    with Faulty(lm) as running:
+        yield running
+
+
+@pytest.fixture
+def client(fresh: Faulty) -> Client:
+    return Client(fresh)

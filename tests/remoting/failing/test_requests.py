@@ -6,67 +6,16 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 import mediawidget as mw
 from mediawidget.remote import GaveUp, Patience, Server, ServerError
+from tests.remoting.failing.clients import PAIRS, QUICK, SITE, asked, client, remote_of
 from tests.remoting.faults import DETAILS, Faulty
 from tests.small_models import random_model, tokenizer_of
-
-PAIRS = [
-    mw.PromptPair("ant bee cat dog eel", "ant owl cat dog eel", "fox", "gnu"),
-    mw.PromptPair("hen pig cat zebra jay", "hen pig rat zebra jay", "owl", "kite"),
-]
-SITE = mw.Site("head", 2, head=1)
-QUICK = Patience(connect=2.0, answer=20.0, away=2.0, job=60.0, least=0.01, most=0.05)
-TOLERANCE = 1e-9
-
-
-@pytest.fixture(scope="module")
-def here() -> mw.LM:
-    return mw.load(random_model("gpt2"), tokenizer=tokenizer_of("gpt2"))
-
-
-@pytest.fixture(scope="module")
-def want(here: mw.LM) -> mw.Effect:
-    return mw.Study(here, PAIRS).intervene(SITE)
-
-
-@pytest.fixture
-def server(here: mw.LM) -> Iterator[Faulty]:
-    with Faulty(here) as running:
-        yield running
-
-
-def client(server: Faulty, patience: Patience = QUICK, key: str | None = None) -> mw.LM:
-    where = Server(server.host, key or server.key, patience=patience)
-    return mw.load(server.model, remote=where, dtype=torch.float64)
-
-
-@pytest.fixture
-def study(server: Faulty) -> mw.Study:
-    """A study whose server is proven: from here on a click is one request."""
-    study = mw.Study(client(server), PAIRS)
-    study.engine.prove()
-    server.executed.clear()
-    return study
-
-
-def asked(study: mw.Study, want: mw.Effect) -> None:
-    """Ask, and see that the numbers are those of the model here."""
-    found = study.intervene(SITE).edited
-    np.testing.assert_allclose(found, want.edited, rtol=0, atol=TOLERANCE)
-
-
-def remote_of(study: mw.Study) -> Any:
-    assert study.lm.remote is not None
-    return study.lm.remote
-
 
 # --- what mends itself --------------------------------------------------------------------------
 
@@ -350,83 +299,6 @@ def test_a_server_that_begins_to_lie_is_found_by_a_sweeps_own_checks(
     server.lies(0.01, only="kept")
     effect = study.sweep("head")
     assert any(check.ok is False for check in effect.checks)
-
-
-# --- a grid in chunks ---------------------------------------------------------------------------
-
-
-def small_chunks(study: mw.Study) -> Any:
-    """A head grid in ten chunks."""
-    study.engine.budget = 200_000
-    return study.job("head")
-
-
-def undisturbed(here: mw.LM) -> int:
-    """How many bodies such a grid is where nothing fails."""
-    with Faulty(here) as server:
-        study = mw.Study(client(server), PAIRS)
-        study.engine.prove()
-        known = len(server.executed)
-        small_chunks(study).result()
-        return len(server.executed) - known
-
-
-def test_what_was_finished_before_a_fault_stays(
-    server: Faulty, study: mw.Study, here: mw.LM
-) -> None:
-    job = small_chunks(study)
-    while not np.isfinite(job.so_far().edited).any():
-        assert job.step()
-    server.fails("arriving", 500)
-    with pytest.raises(ServerError, match="refuses the request"):
-        job.step()
-    assert (job.state, 0 < job.done < job.total) == ("failed", True)
-    part, whole = job.so_far(), mw.Study(here, PAIRS).sweep("head")
-    known = np.isfinite(part.edited)
-    assert 0 < known.sum() < known.size
-    np.testing.assert_allclose(part.edited[known], whole.edited[known], rtol=0, atol=TOLERANCE)
-
-
-@pytest.mark.parametrize("folder", [False, True])
-def test_a_grid_that_failed_half_way_asks_the_other_half(
-    server: Faulty, here: mw.LM, tmp_path: Path, folder: bool
-) -> None:
-    """From this kernel's memory; from a folder also where the kernel is another."""
-    where = Server(server.host, server.key, patience=QUICK)
-    lm = mw.load(
-        server.model, remote=where, dtype=torch.float64, cache=tmp_path if folder else None
-    )
-    study = mw.Study(lm, PAIRS)
-    study.engine.prove()
-    job, known = small_chunks(study), len(server.executed)
-    for _ in range(4):
-        assert job.step()
-    finished = len(server.executed) - known
-    assert finished >= 4
-    server.fails("arriving", 500)
-    with pytest.raises(ServerError, match="refuses the request"):
-        job.step()
-    if folder:
-        remote_of(study).forget()
-    effect = small_chunks(study).result()
-    np.testing.assert_allclose(
-        effect.edited, mw.Study(here, PAIRS).sweep("head").edited, rtol=0, atol=TOLERANCE
-    )
-    assert len(server.executed) - known == undisturbed(here), "something was asked twice"
-
-
-def test_a_grid_over_a_line_that_is_cut_again_and_again(
-    server: Faulty, study: mw.Study, here: mw.LM
-) -> None:
-    for after in range(0, 12, 3):
-        server.fails("polling", "cut", after=after)
-        server.fails("sending", "cut", after=after)
-    effect = small_chunks(study).result()
-    np.testing.assert_allclose(
-        effect.edited, mw.Study(here, PAIRS).sweep("head").edited, rtol=0, atol=TOLERANCE
-    )
-    assert len(server.happened) > 4
-    assert len(server.executed) == undisturbed(here)
 
 
 def test_errors_name_no_machine_and_no_key(server: Faulty, study: mw.Study) -> None:

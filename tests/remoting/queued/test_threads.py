@@ -18,26 +18,9 @@ from tests.remoting.queues import (
     click,
     close,
     replies,
-    study_here,
-    study_of,
     until,
 )
 from tests.widgets.conftest import PAIRS, Page
-
-
-@pytest.fixture
-def queue() -> Queue:
-    return Queue()
-
-
-@pytest.fixture
-def study(queue: Queue) -> mw.Study:
-    return study_of(queue)
-
-
-@pytest.fixture(scope="module")
-def here() -> mw.Study:
-    return study_here()
 
 
 def test_the_loop_goes_on_while_a_click_waits(

@@ -99,7 +99,11 @@ class Circuit:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Circuit:
-        """The inverse of ``to_json``."""
+        """The inverse of ``to_json``.
+
+        Raises:
+            MediationError: no saved circuit, or one that could not be made anew.
+        """
         with reading("circuit", data):
             wires = data["edges"]
             return cls(

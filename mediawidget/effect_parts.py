@@ -26,7 +26,11 @@ class Parts(OnPairs):
     facts: Mapping[str, Any]
 
     def pair(self, index: int) -> Self:
-        """The effect on one pair alone."""
+        """The effect on one pair alone.
+
+        Raises:
+            MediationError: a number that no pair has.
+        """
         given: object = index
         whole = isinstance(given, int | np.integer) and not isinstance(given, bool)
         at = int(index) if whole else -1
@@ -44,6 +48,12 @@ class Parts(OnPairs):
 
         The prompts and the premises are theirs; other checks and facts, as seconds, are of the
         runs of all pairs.
+
+        Args:
+            index: (n,) numbers of pairs, from 0.
+
+        Raises:
+            MediationError: no numbers, or others than those of different pairs.
         """
         given: object = index.tolist() if isinstance(index, np.ndarray) else index
         require(

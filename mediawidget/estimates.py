@@ -192,6 +192,8 @@ class Estimates(ABC):
         Raises:
             MediationError: what ``estimate`` raises, and counts that are none.
 
+        Source: Kramar et al. 2024, for a sample of what an estimate ranks low.
+
         Example:
             >>> study.check_estimate("head", method="atp*").table
         """

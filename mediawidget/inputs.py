@@ -115,7 +115,11 @@ class InputPair:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> InputPair:
-        """The inverse of ``to_json``."""
+        """The inverse of ``to_json``.
+
+        Raises:
+            MediationError: no saved pair of inputs, or one that could not be made anew.
+        """
         with reading("input pair", data):
             rest = {k: v for k, v in data.items() if k not in ("clean", "corrupt", "dtype")}
             for name in ("clean", "corrupt"):

@@ -145,7 +145,11 @@ class PromptPair:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> PromptPair:
-        """The inverse of ``to_json``."""
+        """The inverse of ``to_json``.
+
+        Raises:
+            MediationError: no saved pair of prompts, or one that could not be made anew.
+        """
         with reading("prompt pair", data):
             return cls(**data)
 
@@ -257,7 +261,11 @@ class Contrast(Sequence[PromptPair]):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Contrast:
-        """The inverse of ``to_json``."""
+        """The inverse of ``to_json``.
+
+        Raises:
+            MediationError: no saved contrast, or one that could not be made anew.
+        """
         with reading("contrast", data):
             pairs: list[Any] = [
                 (PromptPair if isinstance(pair["clean"], str) else InputPair).from_json(pair)

@@ -80,7 +80,11 @@ class Run:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Run:
-        """The inverse of ``to_json``."""
+        """The inverse of ``to_json``.
+
+        Raises:
+            MediationError: no saved run, or one that could not be made anew.
+        """
         with reading("run", data):
             edits = {Site.from_json(e["site"]): edit_from_json(e["edit"]) for e in data["edits"]}
             freeze = [h if isinstance(h, str) else Site.from_json(h) for h in data["freeze"]]

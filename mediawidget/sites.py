@@ -127,7 +127,11 @@ class Site:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Site:
-        """The inverse of ``to_json``."""
+        """The inverse of ``to_json``.
+
+        Raises:
+            MediationError: no saved site, or one that could not be made anew.
+        """
         with reading("site", data):
             return cls(**data)
 

@@ -77,7 +77,11 @@ class Edge:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Edge:
-        """The inverse of ``to_json``."""
+        """The inverse of ``to_json``.
+
+        Raises:
+            MediationError: no saved edge, or one that could not be made anew.
+        """
         with reading("edge", data):
             return cls(Site.from_json(data["sender"]), Site.from_json(data["receiver"]))
 

@@ -36,6 +36,9 @@ def lookback() -> CausalModel:
 
 
 def lookback_hypotheses() -> dict[str, Hypothesis]:
-    """The rivals about a site: that it carries the pointer, or the payload."""
+    """The rivals about a site: that it carries the pointer, or the payload.
+
+    Source: Prakash et al. 2025.
+    """
     model = lookback()
     return {name: Hypothesis(model, name) for name in ("pointer", "payload")}

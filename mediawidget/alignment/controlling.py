@@ -110,6 +110,8 @@ def controls(
     Raises:
         MediationError: what ``das`` raises.
 
+    Source: Hewitt and Liang 2019, for arbitrary labels as a control.
+
     Example:
         >>> mw.alignment.controls(study, site, k=4, over="alternatives").to_dataframe()
     """

@@ -146,7 +146,11 @@ class Features(Part):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Features:
-        """The inverse of ``to_json``."""
+        """The inverse of ``to_json``.
+
+        Raises:
+            MediationError: no saved setting of features, or one that could not be made anew.
+        """
         with reading("part", data):
             given = {name: value for name, value in data.items() if name != "kind"}
             return cls(**{**given, "sae": SAE.from_json(data["sae"])})

@@ -168,7 +168,11 @@ class SAE:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SAE:
-        """The inverse of ``to_json``."""
+        """The inverse of ``to_json``.
+
+        Raises:
+            MediationError: no saved autoencoder, or one that could not be made anew.
+        """
         with reading("sparse autoencoder", data):
             given = dict(data)
             site, packed = Site.from_json(given.pop("site")), given.pop("arrays")

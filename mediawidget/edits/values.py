@@ -60,7 +60,11 @@ class Values:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Values:
-        """The inverse of ``to_json``."""
+        """The inverse of ``to_json``.
+
+        Raises:
+            MediationError: no saved values, or one that could not be made anew.
+        """
         with reading("activation", data):
             return cls(Site.from_json(data["site"]), np.array(data["array"]), data["origin"])
 

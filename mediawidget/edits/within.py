@@ -141,7 +141,11 @@ class Subspace(Part):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Subspace:
-        """The inverse of ``to_json``."""
+        """The inverse of ``to_json``.
+
+        Raises:
+            MediationError: no saved subspace, or one that could not be made anew.
+        """
         with reading("subspace", data):
             return cls(data["basis"])
 
@@ -229,7 +233,11 @@ class Projection(Part):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Projection:
-        """The inverse of ``to_json``."""
+        """The inverse of ``to_json``.
+
+        Raises:
+            MediationError: no saved projection, or one that could not be made anew.
+        """
         with reading("projection", data):
             return cls(data["writers"], data["readers"])
 

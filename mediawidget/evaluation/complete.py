@@ -122,6 +122,8 @@ def completeness(  # noqa: PLR0913 - all but the first two are named
     Raises:
         MediationError: nodes that are not in the circuit, nodes at positions beside edges,
             nodes that are no candidates, and what ``values`` raises.
+
+    Source: Wang et al. 2023.
     """
     values = values_of(study, ablation, over, values, [circuit])
     refuse_placed_among_edges(circuit)

@@ -218,6 +218,8 @@ def curve(
         MediationError: scores of some of the candidates only, or at some of their positions only,
             sizes that do not go up, and what ``values`` raises.
 
+    Source: Mueller et al. 2025 (MIB: CPR and CMD).
+
     Example:
         >>> curve = mw.evaluation.curve(study, study.sweep("head"), rank="signed")
         >>> float(curve.f[-1])

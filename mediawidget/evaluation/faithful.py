@@ -125,6 +125,8 @@ def faithfulness(
     Raises:
         MediationError: what ``values`` raises.
 
+    Source: Wang et al. 2023; Miller et al. 2024 for what moves it.
+
     Example:
         >>> values = mw.evaluation.NodeValues(study)
         >>> whole = mw.evaluation.faithfulness(study, mw.Circuit(values.candidates))

@@ -117,6 +117,8 @@ def minimality(
     Raises:
         MediationError: nodes that are not in the circuit, nodes at positions beside edges,
             nodes that are no candidates, and what ``values`` raises.
+
+    Source: Wang et al. 2023.
     """
     values = values_of(study, ablation, over, values, [circuit])
     refuse_placed_among_edges(circuit)

@@ -99,6 +99,8 @@ def edges(
     Raises:
         MediationError: nodes that are not earlier than the others, an error downstream.
 
+    Source: Marks et al. 2024, whose edges are estimates.
+
     Example:
         >>> low, high = mw.features.teaching(3), mw.features.teaching(4)
         >>> Node = mw.features.Node

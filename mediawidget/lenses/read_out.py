@@ -92,6 +92,8 @@ def logit_lens(
         MediationError: answers of several tokens, a model whose layers cannot be read, a lens of
             another model, and what ``Study.activations`` raises.
 
+    Source: nostalgebraist 2020, "interpreting GPT: the logit lens".
+
     Example:
         >>> mw.lenses.logit_lens(study).values.shape
         (8, 2, 7, 1)

@@ -49,6 +49,9 @@ def tuned_lens(
     Raises:
         MediationError: no prompts, a model whose layers cannot be read or differentiated.
 
+    Source: Belrose et al. 2023, "Eliciting latent predictions from transformers with the tuned
+    lens".
+
     Example:
         >>> lens = mw.lenses.tuned_lens(lm, [mw.tasks.ioi(lm), mw.tasks.facts(lm)])
         >>> lens

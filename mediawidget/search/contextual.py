@@ -87,6 +87,9 @@ def cdt(  # noqa: PLR0913 - all but the first three are named
             length, one pair alone of its length where nodes are pruned under a mean, a metric
             without a slope, settings that there are not.
 
+    Source: Hsu et al. 2025, "Efficient automated circuit discovery in transformers using contextual
+    decomposition".
+
     Example:
         >>> found = mw.search.cdt(study)
         >>> found.score("head").shape

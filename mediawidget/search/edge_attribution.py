@@ -68,6 +68,8 @@ def eap(
     Raises:
         MediationError: a model whose edges cannot be told apart, a metric that moves in steps,
             pairs of unequal length under "resample", answers of several tokens.
+
+    Source: Syed, Rager and Conmy 2023; with ``steps`` Hanna, Pezzelle and Belinkov 2024 (EAP-IG).
     """
     refuse_no_study(study)
     engine, metric = study.engine, study.metric

@@ -89,6 +89,8 @@ def masks(  # noqa: PLR0913 - all but the first are named
             gradients or, over edges, cannot be rewired; pairs of unequal length under "resample";
             answers of several tokens; prompts of which nothing is lost with everything.
 
+    Source: Louizos et al. 2018 (the gates), Cao et al. 2021 (nodes), Bhaskar et al. 2024 (edges).
+
     Example:
         >>> found = mw.search.masks(study, over="head", seed=1)
         >>> found.circuit(), found.faithfulness.normalized

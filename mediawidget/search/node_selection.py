@@ -66,6 +66,8 @@ def top_k(  # noqa: PLR0913 - all but the first two are named
         MediationError: more sites than there are, pairs that there are not, and what
             ``study.sweep`` raises.
 
+    Source: Vig et al. 2020.
+
     Example:
         >>> mw.search.top_k(study, 3, select_on="half").labels
         ('L0H1', 'L3H0', 'L3H1')
@@ -91,6 +93,8 @@ def greedy(  # noqa: PLR0913 - all but the first two are named
 
     A step runs every candidate that is left together with all that were chosen, as one experiment.
     Arguments and errors as for ``top_k``.
+
+    Source: Vig et al. 2020.
 
     Example:
         >>> mw.search.greedy(study, 3, direction="break").joint_mean.shape
@@ -122,7 +126,7 @@ def greedy_job(  # noqa: PLR0913 - all but the first two are named
 ) -> Job[Selection]:
     """``greedy``, not yet started; cancelled, it has the sites of the steps that were finished.
 
-    Arguments and errors as for ``greedy``.
+    Arguments and errors as for ``top_k``, but for ``progress``.
     """
     chooser = _chooser(study, k, mediator, direction, by, split(study, select_on, report_on, seed))
     return Job(chooser.greedily(), chooser.total_greedy, chooser.result, study.lm.worker)

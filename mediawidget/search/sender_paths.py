@@ -76,6 +76,8 @@ def path_patching(
         MediationError: receivers that do not read the stream, "logits" beside others, senders
             that do not write to it or are all behind the receivers.
 
+    Source: Wang et al. 2023.
+
     Example:
         >>> queries = [mw.Site("query", 3, head=head) for head in (0, 1)]
         >>> mw.search.path_patching(study, queries).top(2)["site"].tolist()

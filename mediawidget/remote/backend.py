@@ -78,7 +78,12 @@ class Submitting(RemoteBackend):  # type: ignore[misc]
         if wire.stop.is_set():
             raise trouble.gave_up(None)
         request = RequestModel(model_key=self.model_key, compress=self.compress, env=self.env)
-        job = wire.submit(request, self._serialize(tracer))
+        try:
+            job = wire.submit(request, self._serialize(tracer))
+        except trouble.ServerError as error:
+            if error.job is not None:
+                self.remote.ledger.add(_mark(digest, error.job), error.job)
+            raise
         self.remote.ledger.add(_mark(digest, job), job)
         return job
 

@@ -24,11 +24,12 @@ class TooMuchError(Exception):
 
     Attributes:
         most: bytes that there is room for.
+        start: what was read of it.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, start: bytes = b"") -> None:
         super().__init__(f"more than {most:,} bytes")
-        self.most = most
+        self.most, self.start = most, start
 
 
 def largest() -> int:
@@ -38,16 +39,28 @@ def largest() -> int:
 
 
 def received(
-    response: httpx.Response, most: int, seconds: float, stop: threading.Event
+    response: httpx.Response,
+    most: int,
+    seconds: float,
+    stop: threading.Event,
+    *,
+    begin: bool = False,
 ) -> bytes | None:
     """The body of a response that is open, as it was sent; None where nobody waits any more.
+
+    Args:
+        response: its headers were read, its body was not.
+        most: bytes.
+        seconds: that it may take.
+        stop: set where nobody waits.
+        begin: also what is told to be too large is begun, for its start is of use.
 
     Raises:
         TooMuchError: it has more than ``most`` bytes; the rest is not read.
         httpx.HTTPError: it broke off, or has no end after so many seconds.
     """
     told = response.headers.get("content-length", "")
-    if told.isdecimal() and int(told) > most:
+    if told.isdecimal() and int(told) > most and not begin:
         raise TooMuchError(most)
     body, end = io.BytesIO(), time.monotonic() + seconds
     # Not as httpx would unpack it, for a small piece may become any size.
@@ -99,6 +112,8 @@ def lies_flat(file: io.BytesIO) -> bool:
 
 
 def _add(body: io.BytesIO, piece: bytes, most: int) -> None:
-    if body.tell() + len(piece) > most:
-        raise TooMuchError(most)
+    room = most - body.tell()
+    if len(piece) > room:
+        body.write(piece[:room])
+        raise TooMuchError(most, body.getvalue())
     body.write(piece)

@@ -16,6 +16,11 @@ from .folders import get, put, turn
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """Of a job. It becomes a part of an address, so there is nothing else in it."""
 
+_FIRST_ID = re.compile(
+    r'\s*\{(?:\s*"[^"\\]*"\s*:\s*(?:"(?:[^"\\]|\\.)*"|[-+.\w]+)\s*,)*?\s*"id"\s*:\s*"([^"\\]*)"'
+)
+"""In an object of JSON that was cut: the member "id", with plain values before it."""
+
 FOLDER = "jobs"
 _MOST = 10_000
 """Bytes of the file of one job."""
@@ -24,6 +29,16 @@ _MOST = 10_000
 def is_id(text: object) -> bool:
     """Whether something may be the id of a job."""
     return isinstance(text, str) and _ID.fullmatch(text) is not None and set(text) != {"."}
+
+
+def first_id(text: str) -> str | None:
+    """The id of the job that a message is of, though its end is missing; None where there is none.
+
+    Args:
+        text: the start of what a server said, in JSON.
+    """
+    found = _FIRST_ID.match(text[:_MOST])
+    return found[1] if found is not None and is_id(found[1]) else None
 
 
 class Ledger:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
@@ -202,3 +202,12 @@ def _address(host: object) -> str:
             fix="mw.load('openai-community/gpt2', remote=True) asks NDIF",
         )
     return text
+
+
+def result_address(host: str, url: object) -> str:
+    """Where the server says that something lies; empty where that is no address."""
+    try:
+        place = urljoin(f"{host}/", url) if isinstance(url, str) else ""
+        return place if urlsplit(place).scheme in ("http", "https") else ""
+    except ValueError:
+        return ""

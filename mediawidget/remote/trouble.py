@@ -91,6 +91,20 @@ def uncertain(host: str, why: str) -> ServerError:
     )
 
 
+def long_winded(host: str, job: str | None, most: int) -> ServerError:
+    """A request was accepted, in more words than there is room for."""
+    found = "and in them the id" if job else "which do not begin with the id"
+    return ServerError(
+        "The server's answer to the request is larger than there is room for.",
+        value=f"{host}: more than {most:,} bytes, {found}",
+        expected="the id of a job and a few words",
+        fix="ask again: the job goes on without us and is asked for by its id"
+        if job
+        else "ask again; if the server did accept it, it runs twice, for its id is unknown",
+        job=job,
+    )
+
+
 def too_late(host: str, job: str, seconds: float, words: str) -> ServerError:
     """The job takes longer than we wait."""
     return ServerError(

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
-from urllib.parse import urljoin, urlsplit
 
 import httpx
 from nnsight.schema.request import RequestModel
@@ -17,8 +16,8 @@ from nnsight.schema.response import ResponseModel
 
 from . import trouble
 from .bodies import MESSAGE, TooMuchError, largest, received
-from .ledger import is_id
-from .server import Patience, Server, Shown
+from .ledger import first_id, is_id
+from .server import Patience, Server, Shown, result_address
 from .statuses import AWAY, BUSY
 from .traffic import Counter
 
@@ -39,11 +38,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class _Answer:
-    """What came of one question: a response, or in words why there is none."""
+    """What came of one question: a response, or in words why there is none.
+
+    Attributes:
+        cut: there was more of the response than there is room for.
+    """
 
     response: httpx.Response | None
     why: str = ""
     sent: bool = True
+    cut: bool = False
 
     @property
     def code(self) -> int:
@@ -98,7 +102,8 @@ class Wire:
         """Hand in a job; its id. Repeated only where it certainly was not accepted.
 
         Raises:
-            ServerError: nobody there, turned away, or nobody knows whether it was accepted.
+            ServerError: nobody there, turned away, or nobody knows whether it was accepted. With a
+                ``job`` it was, and what the server says of it is too large.
         """
         host, patience = self.server.host, self._patience
         data = {"data": request.metadata()}
@@ -118,12 +123,14 @@ class Wire:
             if answer.code in _BUSY and seconds < patience.away:
                 self.say(BUSY)
                 continue
-            return self._accepted(answer.response)
+            return self._accepted(answer.response, cut=answer.cut)
         raise AssertionError  # tries do not end
 
-    def _accepted(self, response: httpx.Response) -> str:
+    def _accepted(self, response: httpx.Response, *, cut: bool) -> str:
         if not response.is_success:
             raise self._turned_away(response, None)
+        if cut:
+            raise trouble.long_winded(self.server.host, first_id(response.text), MESSAGE)
         found = self._status(response)
         if found is None or not is_id(found.id):
             raise trouble.unreadable(self.server.host, None, "its answer has no id of a job")
@@ -151,7 +158,7 @@ class Wire:
             opened: makes something of the bytes; None where they are not whole. It raises
                 ``TooMuchError`` where it would become too much.
         """
-        place = _address(self.server.host, url)
+        place = result_address(self.server.host, url)
         if not place:
             raise trouble.unreadable(self.server.host, job, "the result has no address")
 
@@ -230,22 +237,28 @@ class Wire:
         url = place if "://" in place else self.server.host + place
         options["auth"] = Shown(self.server) if key else None
         # An answer that says whether a job was accepted is waited for by whoever gave up, too.
-        stop = self.stop if method == "GET" else threading.Event()
+        asks = method == "GET"
+        stop = self.stop if asks else threading.Event()
+        cut = False
         try:
             with self._client.stream(method, url, **options) as response:
-                content = received(response, most, self._patience.job, stop)
+                content = received(response, most, self._patience.job, stop, begin=not asks)
         except _NOTHING_SENT as error:
             return _Answer(None, self._said(error), sent=False)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # What is raised of it later on does not hold it: its request holds the key.
             return _Answer(None, self._said(error))
         except TooMuchError as error:
-            raise trouble.too_large(self.server.host, job, error.most) from None
+            if asks:
+                raise trouble.too_large(self.server.host, job, error.most) from None
+            # A job may have been accepted, and its id be in what was read.
+            content, cut = error.start, True
         self._counter.add(response)
         if content is None:
             raise trouble.gave_up(job)
         kind = {"Content-Type": response.headers.get("Content-Type", "")}
-        return _Answer(httpx.Response(response.status_code, headers=kind, content=content))
+        found = httpx.Response(response.status_code, headers=kind, content=content)
+        return _Answer(found, cut=cut)
 
     def _said(self, error: Exception) -> str:
         return self.server.without_key(f"{type(error).__name__} {error}".strip())
@@ -282,15 +295,6 @@ class Wire:
             text = response.reason_phrase
         said = self.server.without_key(text)
         return trouble.turned_away(self.server.host, response.status_code, said, job)
-
-
-def _address(host: str, url: object) -> str:
-    """Where the server says that something lies; empty where that is no address."""
-    try:
-        place = urljoin(f"{host}/", url) if isinstance(url, str) else ""
-        return place if urlsplit(place).scheme in ("http", "https") else ""
-    except ValueError:
-        return ""
 
 
 def _json(response: httpx.Response) -> Any:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import torch
 import zstandard
@@ -22,6 +23,7 @@ from mediawidget.remote import GaveUp, Patience, Server, ServerError, bodies
 from mediawidget.remote.loopback import Answers
 from mediawidget.remote.statuses import FETCHING
 from tests.remoting.faults import Faulty
+from tests.remoting.keeping import posted
 from tests.small_models import random_model, tokenizer_of
 
 PAIR = mw.PromptPair("ant bee cat dog eel", "ant owl cat dog eel", "fox", "gnu")
@@ -35,12 +37,16 @@ class Flood(Faulty):
 
     Attributes:
         flood: at which stage it sends zeros without an end.
+        words: what it says of the last job before them, "%s" being its id.
+        told: how long it says that its answer is.
         instead: the bytes of every result.
         sent: how many bytes of zeros.
         pause: seconds between two pieces of them.
     """
 
     flood = ""
+    words = ""
+    told: int | None = None
     instead: bytes | None = None
     sent = 0
     pause = 0.0
@@ -48,6 +54,7 @@ class Flood(Faulty):
     def heals(self) -> None:
         super().heals()
         self.flood, self.instead, self.sent, self.pause = "", None, 0, 0.0
+        self.words, self.told = "", None
 
     def result(self, name: str) -> bytes | None:
         known = super().result(name)
@@ -57,8 +64,11 @@ class Flood(Faulty):
         if stage != self.flood:
             return super().interferes(stage, answers, data)
         answers.send_response(200)
+        if self.told is not None:
+            answers.send_header("Content-Length", str(self.told))
         answers.end_headers()
         try:
+            answers.wfile.write(self.words.replace("%s", [*self.jobs][-1]).encode())
             while True:
                 self.sent += answers.wfile.write(bytes(2**14))
                 # Whoever reads it is a thread of this process, and is to get on too.
@@ -138,6 +148,42 @@ def test_a_status_without_an_end_is_not_read_to_its_end(server: Flood, study: mw
     with pytest.raises(ServerError, match="more than there is room for"):
         study.intervene(SITE)
     assert server.sent < bodies.MESSAGE + 2**25
+
+
+@pytest.mark.parametrize("told", [None, 10**12])
+def test_an_answer_to_a_request_without_an_end_keeps_the_jobs_id(
+    server: Flood, study: mw.Study, told: int | None
+) -> None:
+    expected = mw.Study(mw.load(random_model("gpt2"), tokenizer=tokenizer_of("gpt2")), PAIR)
+    server.flood, server.told = "received", told
+    server.words = '{"status": "RECEIVED", "data": null, "id": "%s", "description": "'
+    n = posted(server)
+    with pytest.raises(ServerError, match="larger than there is room for") as caught:
+        study.intervene(SITE)
+    assert server.sent < bodies.MESSAGE + 2**25
+    assert "asked for by its id" in caught.value.fix
+    assert remote_of(study).jobs == (caught.value.job,)
+    assert caught.value.job in server.jobs
+    server.heals()
+    found = study.intervene(SITE).edited
+    assert posted(server) == n + 1, "the same job, not another"
+    assert remote_of(study).jobs == ()
+    np.testing.assert_allclose(found, expected.intervene(SITE).edited, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "words", ["", "[", '{"data": {"id": "%s"}, "x": "', '{"id": "../%s", "x": "']
+)
+def test_an_answer_without_an_end_and_without_an_id_says_so(
+    server: Flood, study: mw.Study, words: str
+) -> None:
+    server.flood, server.words = "received", words
+    with pytest.raises(ServerError, match="do not begin with the id") as caught:
+        study.intervene(SITE)
+    assert "runs twice" in caught.value.fix
+    assert (caught.value.job, remote_of(study).jobs) == (None, ())
+    server.heals()
+    assert study.intervene(SITE).edited.size
 
 
 def test_who_gives_up_does_not_wait_for_the_end_of_a_result(server: Flood, study: mw.Study) -> None:

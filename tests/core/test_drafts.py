@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mediawidget as mw
@@ -129,6 +129,7 @@ def test_what_comes_next_is_the_models_own(lm: mw.LM) -> None:
 words = st.lists(st.sampled_from(["When", "Mary", "John", "to", "the", ",", "Zork", "|", " "]))
 
 
+@settings(deadline=None)
 @given(*[words.map(" ".join)] * 4)
 def test_a_draft_is_a_pair_or_says_why_not(
     clean: str, corrupt: str, answer: str, wrong: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediawidget.errors import MediationError
@@ -32,6 +32,7 @@ def test_the_span_of_a_slot_is_its_word(pieces_: list[str], given_words: dict[st
             assert filled.span(slot, mention)[:2] == (start, end)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(all_words()).filter(str.isalpha), min_size=3, max_size=9))
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_tokens_of_a_span_are_its_words(kind: str, drawn: list[str]) -> None:

@@ -218,7 +218,7 @@ def test_only_what_spoils_numbers_has_failed() -> None:
     assert repr(found).endswith("; logits; a check failed)")
     html = found._repr_html_()
     assert html.startswith(f"<p>{found.title}</p><p>It &lt;i&gt;moves&lt;/i&gt;.</p><table")
-    assert "+24.000" in html
+    assert "<td>+16.000</td>" in html
 
 
 def test_players_are_named_alone_or_several() -> None:

@@ -81,3 +81,24 @@ def test_what_is_no_saved_metric_says_what_it_is() -> None:
     assert "{'name': 'kl', 'bass': 'clean'}: TypeError" in str(error.value)
     error = raised(lambda: metric_from_json({"base": "clean"}))
     assert (error.message, error.value) == ("Unknown metric.", "None")
+
+
+@pytest.mark.parametrize(
+    "kept", [3.0, [[1.0, 2, 3], [1.0, 2]], [["a", "b", "c"]], np.zeros((4, 2)), np.zeros((3, 0))]
+)
+def test_what_are_no_kept_numbers_is_refused(kept: object) -> None:
+    error = raised(lambda: mw.Logit().read(kept))  # type: ignore[arg-type]
+    assert error.message == "A metric is read off kept numbers."
+    assert error.expected == "an array (..., 3): answer, wrong, logsumexp"
+
+
+@pytest.mark.parametrize("columns", ["answer", {"answer"}, [1, 2, 3], None])
+def test_columns_are_names(columns: object) -> None:
+    error = raised(lambda: mw.Logit().read(np.zeros((2, 3)), columns))  # type: ignore[arg-type]
+    assert error.message == "Kept numbers are named by their columns."
+
+
+def test_kept_numbers_become_floats() -> None:
+    read = mw.Logit().read([[1, 2, 3], [4, 5, 6]])  # type: ignore[arg-type]
+    assert read.dtype == np.float64
+    np.testing.assert_array_equal(read, [1, 4])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import copy
-import json
 import os
 import stat
 from collections.abc import Callable
@@ -16,42 +13,10 @@ import pytest
 import torch
 
 import mediawidget as mw
-from mediawidget import study_files
 from tests.asking import pair
+from tests.core.saving import HEAD, OTHER, PAIRS, asked, same
 from tests.engine.cases import lm_of
 from tests.small_models import random_model, tokenizer_of
-
-HEAD, OTHER = mw.Site("head", layer=1, head=1), mw.Site("head", layer=3, head=0)
-PAIRS = (
-    pair(),
-    mw.PromptPair(
-        "ant bee cat dog eel",
-        "ant bee cat dog owl",
-        ["hen", "ibis"],
-        "kite",
-        roles={"END": 4},
-        template="t",
-        group="g",
-    ),
-    pair(corrupt="ant bee cat dog owl"),
-)
-
-
-def asked(lm: mw.LM) -> mw.Study:
-    """A study with something of everything in it."""
-    study = mw.Study(lm, mw.Contrast(PAIRS, "mine", dropped=3), readout=mw.Readout(-1))
-    study.sweep("head", progress=False)
-    study.sweep("residual", by="position", edit=mw.Zero(), progress=False)
-    study.sweep("mlp_out", edit=mw.Noise(samples=2), layers=[1], progress=False)
-    study.intervene(HEAD)
-    study.intervene({HEAD: mw.Patch(), OTHER: mw.Steer(np.linspace(0, 1 / 3, 8))})
-    study.clear()
-    study.intervene([HEAD, OTHER], freeze=("mlp_out", mw.Site("head", 2, head=0)))
-    study.intervene({OTHER: mw.Patch(study.activations(OTHER))})
-    study.history.name(2, 'a "name" of <b>mine</b> \u202e')
-    study.history.name(0, "start")
-    study.walk(4)
-    return study
 
 
 @pytest.fixture(scope="module")
@@ -64,21 +29,6 @@ def lm() -> mw.LM:
 def saved(lm: mw.LM, tmp_path: Path) -> tuple[mw.Study, Path]:
     study = asked(lm)
     return study, study.save(tmp_path / "study.json")
-
-
-def same(one: mw.Effect | None, two: mw.Effect | None) -> None:
-    """Equal to the last bit in everything that is shown of them."""
-    assert (one is None) == (two is None)
-    if one is None or two is None:
-        return
-    for name in ("bases", "edited", "status"):
-        a, b = getattr(one, name), getattr(two, name)
-        assert a.dtype == b.dtype
-        assert a.tobytes() == b.tobytes()
-    for name in ("axes", "metric", "labels", "checks", "columns", "clusters", "groups"):
-        assert getattr(one, name) == getattr(two, name)
-    assert json.loads(json.dumps(dict(one.facts))) == json.loads(json.dumps(dict(two.facts)))
-    assert one.edit.to_json() == two.edit.to_json()
 
 
 def test_everything_comes_back_to_the_last_bit(saved: tuple[mw.Study, Path]) -> None:
@@ -309,122 +259,3 @@ def test_a_rerun_on_a_model_without_a_site_names_the_entry(tmp_path: Path) -> No
     small = mw.load(random_model("gpt_neo"), tokenizer=tokenizer_of("gpt2"))
     with pytest.raises(mw.MediationError, match="Entry 2 of the history"):
         mw.Study.load(path, small, rerun=True)
-
-
-# --- files --------------------------------------------------------------------------------------
-
-
-def changed_number(data: Any) -> None:
-    numbers = data["study"]["effects"][0]["edited"]
-    raw = bytearray(base64.b64decode(numbers["bytes"]))
-    raw[3] ^= 1
-    numbers["bytes"] = base64.b64encode(raw).decode()
-
-
-def changed_prompt(data: Any) -> None:
-    data["study"]["contrast"]["pairs"][0]["answer"] = "gnu"
-
-
-@pytest.mark.parametrize("change", [changed_number, changed_prompt])
-def test_a_file_changed_by_hand_is_noticed(
-    saved: tuple[mw.Study, Path], change: Callable[[Any], None]
-) -> None:
-    study, path = saved
-    data = json.loads(path.read_text())
-    change(data)
-    path.write_text(json.dumps(data))
-    with pytest.raises(mw.MediationError, match="changed after it was written"):
-        mw.Study.load(path, study.lm)
-
-
-def test_a_file_that_is_spaced_anew_is_the_same_file(saved: tuple[mw.Study, Path]) -> None:
-    study, path = saved
-    path.write_text(json.dumps(json.loads(path.read_text()), indent=2, ensure_ascii=True))
-    same(mw.Study.load(path, study.lm).last, study.last)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"[]", b"null", b'{"format": 1}', b"\xff\xfe", b"[" * 100_000, b"clean,corrupt"],
-)
-def test_a_foreign_file_is_refused(lm: mw.LM, tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "s.json"
-    path.write_bytes(content)
-    with pytest.raises(mw.MediationError, match="no file of a saved study"):
-        mw.Study.load(path, lm)
-
-
-def test_a_place_that_cannot_be_written_is_refused(lm: mw.LM, tmp_path: Path) -> None:
-    study = mw.Study(lm, pair())
-    for path in (tmp_path / "none" / "s.json", tmp_path):
-        with pytest.raises(mw.MediationError, match="cannot be written there"):
-            study.save(path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_no_file_and_a_folder_are_refused(lm: mw.LM, tmp_path: Path) -> None:
-    for path in (tmp_path / "none.json", tmp_path):
-        with pytest.raises(mw.MediationError, match="no file of a saved study"):
-            mw.Study.load(path, lm)
-
-
-def test_every_truncation_is_refused(saved: tuple[mw.Study, Path]) -> None:
-    study, path = saved
-    whole = path.read_bytes()
-    for share in (0.1, 0.5, 0.999):
-        path.write_bytes(whole[: int(share * len(whole))])
-        with pytest.raises(mw.MediationError, match="no file of a saved study"):
-            mw.Study.load(path, study.lm)
-
-
-BODY = (
-    "tops",
-    "contrast",
-    "metric",
-    "readout",
-    "edits",
-    "effects",
-    "entries",
-    "names",
-    "cursor",
-    "grids",
-)
-
-
-_VALUES: tuple[Any, ...] = (None, [], {}, -1, "x", [[0]])
-NONSENSE: list[tuple[str, Any]] = [
-    (field, value)
-    for field in BODY
-    for value in _VALUES
-    # A study without grids, and the readout that is the default, are no nonsense.
-    if (field, value) not in (("grids", []), ("grids", {}), ("readout", {}))
-]
-
-
-@pytest.mark.parametrize(("field", "value"), NONSENSE)
-def test_nonsense_with_a_right_checksum_is_an_error(
-    saved: tuple[mw.Study, Path], field: str, value: object
-) -> None:
-    study, path = saved
-    data = json.loads(path.read_text())
-    data["study"][field] = copy.deepcopy(value)
-    data["checksum"] = study_files.checksum(data["study"])
-    path.write_text(json.dumps(data))
-    with pytest.raises(mw.MediationError):
-        mw.Study.load(path, study.lm)
-
-
-def test_a_failed_write_leaves_the_old_file(
-    saved: tuple[mw.Study, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    study, path = saved
-    before = path.read_bytes()
-
-    def full(*_: object) -> None:
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(mw.MediationError, match="no space"):
-        study.save(path)
-    assert path.read_bytes() == before
-    assert [file.name for file in path.parent.iterdir()] == [path.name]

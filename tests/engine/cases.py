@@ -138,3 +138,12 @@ def edit_of(how: str) -> mw.Edit:
     """The package's object for the same edit."""
     edits: dict[str, mw.Edit] = {"patch": mw.Patch(), "zero": mw.Zero(), "mean": mw.Mean()}
     return edits[how]
+
+
+def several(kind: str) -> list[mw.PromptPair]:
+    """Two lengths, two pairs of each."""
+    lengths = [(7, 3), (8, 4), (7, 2), (8, 4)]
+    return [
+        random_pair(kind, 370 + i, length=length, first=first, changes=1 + i % 2)
+        for i, (length, first) in enumerate(lengths)
+    ]

@@ -24,10 +24,10 @@ def said(bases: np.ndarray, **more: str) -> list[tuple[bool | None, str]]:
 
 
 def test_a_tie_prefers_nothing_and_all_pairs_must_prefer() -> None:
-    """Pair 0 prefers the answer, pair 1 prefers neither, pair 2 the wrong one."""
-    some = kept((3, 1, 9, 0), (2, 2, 0, 9), (0, 4, 9, 0))
+    """Pairs 0 and 3 prefer the answer, pair 1 prefers neither, pair 2 the wrong one."""
+    some = kept((3, 1, 0, 9), (2, 2, 0, 9), (0, 4, 9, 5), (5, 1, 0, 9))
     over = "the answer over the wrong answer."
-    assert said(some)[0] == (False, f"1 of 3 clean prompts prefer {over}")
+    assert said(some)[0] == (False, f"2 of 4 clean prompts prefer {over}")
     assert said(some[[0, 0]])[0] == (True, f"2 of 2 clean prompts prefer {over}")
     assert said(some[:1])[0] == (True, f"The clean prompt prefers {over}")
     assert said(some[1:2])[0] == (False, f"The clean prompt does not prefer {over}")
@@ -95,6 +95,7 @@ def test_an_edit_fired_where_it_changed_a_value() -> None:
         "The edit changed the site's value in 3 of 4 runs; "
         "in 1 the site has the same value already."
     )
+    assert fired(np.array([[0.1, 0.0]]), np.zeros((1, 2), dtype=bool)).ok is True
     all_of_them = fired(np.array([[0.1, 3.0]]), np.zeros((1, 2), dtype=bool))
     assert all_of_them.ok is True
     assert all_of_them.words == "The edit changed the site's value in 2 of 2 runs."

@@ -15,6 +15,7 @@ from .effects import Effect
 from .errors import MediationError, require
 from .estimands import CONSTANT_EFFECTS
 from .mediators import POINTS, Mediator, mediator_named
+from .networks import refuse_network
 from .runs import Sites, as_edits, common_edit
 from .sites import Site
 from .study import Study, refuse_no_study
@@ -119,13 +120,15 @@ def routes(
         progress: whether to show a bar.
 
     Raises:
-        MediationError: a component that is no route, nothing behind the sites.
+        MediationError: a component that is no route, nothing behind the sites, a network that is
+            no language model.
 
     Example:
         >>> mw.routes(study, mw.Site("head", 3, head=1)).to_dataframe()["route"][:2].tolist()
         ['total', 'direct']
     """
     refuse_no_study(study)
+    refuse_network(study.lm, "A split into routes")
     edits = as_edits(sites, study.edit)
     kinds = [kind for kind in VIA if study.lm.has(mediator_named(kind))]
     behind = [site for kind in kinds for site in _behind(study, kind, edits)]

@@ -179,27 +179,37 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("draw", "what", "how"),
+    ("draw", "what", "how", "words"),
     [
-        (mw.charts.effects, grid(), {"key": "XYZ"}),
-        (mw.charts.effects, grid(), {"n": 0}),
-        (mw.charts.effects, grid(), {"n": "all"}),
-        (mw.charts.effects, grid(), {"level": 2}),
-        (mw.charts.effects, "PIE", {}),
-        (mw.charts.groups, grid(), {}),
-        (mw.charts.groups, None, {}),
-        (mw.charts.strip, grid(), {}),
-        (mw.charts.strip, grid(), {"cell": (1, 2)}),
-        (mw.charts.strip, grid(), {"cell": (7, 7)}),
-        (mw.charts.strip, grid(), {"cell": "L9H0"}),
-        (mw.charts.strip, grid(), {"cell": 3}),
-        (mw.charts.strip, [1, 2], {}),
-        (mw.charts.dose, grid(), {}),
-        (mw.charts.dose, doses().drop(columns="low"), {}),
-        (mw.charts.dose, doses()[:0], {}),
-        (mw.charts.dose, doses(), {"unit": 3}),
+        (mw.charts.effects, grid(), {"key": "XYZ"}, "Unknown estimand"),
+        (mw.charts.effects, grid(), {"n": 0}, "There is no cell to draw"),
+        (mw.charts.effects, grid(), {"n": "all"}, "The strongest cells are counted"),
+        (mw.charts.effects, grid(), {"level": 2}, "The level is a share"),
+        (mw.charts.effects, "PIE", {}, "This chart is one of an effect"),
+        (mw.charts.groups, grid(), {}, "These pairs have no groups"),
+        (mw.charts.groups, None, {}, "This chart is one of an effect"),
+        (mw.charts.strip, grid(), {}, "There is no such cell"),
+        (
+            mw.charts.strip,
+            grid(),
+            {"cell": (1, 2)},
+            "There is nothing to draw: this cell was not run",
+        ),
+        (mw.charts.strip, grid(), {"cell": (7, 7)}, "There is no such cell"),
+        (mw.charts.strip, grid(), {"cell": "L9H0"}, "There is no such cell"),
+        (mw.charts.strip, grid(), {"cell": 3}, "A cell is named by its label or its coordinates"),
+        (mw.charts.strip, [1, 2], {}, "This chart is one of an effect"),
+        (mw.charts.dose, grid(), {}, "A dose is a table of quantities by strength"),
+        (
+            mw.charts.dose,
+            doses().drop(columns="low"),
+            {},
+            "A dose is a table of quantities by strength",
+        ),
+        (mw.charts.dose, doses()[:0], {}, "A dose is a table of quantities by strength"),
+        (mw.charts.dose, doses(), {"unit": 3}, "A unit is a word"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(draw: Any, what: Any, how: Any) -> None:
-    with pytest.raises(mw.MediationError):
+def test_what_cannot_be_drawn_is_refused(draw: Any, what: Any, how: Any, words: str) -> None:
+    with pytest.raises(mw.MediationError, match=words):
         draw(what, **how)

@@ -59,16 +59,20 @@ def test_labels_say_what_reads() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sender", "receiver"),
+    ("sender", "receiver", "words"),
     [
-        (Site("query", 0, head=1), KEY),
-        (HEAD, HEAD),
-        (Site("head", 0, head=1, position=3), KEY),
-        ("L0H1", KEY),
+        (Site("query", 0, head=1), KEY, "An edge's sender is no such component"),
+        (HEAD, HEAD, "An edge's receiver is no such component"),
+        (
+            Site("head", 0, head=1, position=3),
+            KEY,
+            "An edge is read at one place, and that is its receiver's",
+        ),
+        ("L0H1", KEY, "An edge's sender is no such component"),
     ],
 )
-def test_what_is_no_edge_is_refused(sender: Site, receiver: Site) -> None:
-    with pytest.raises(MediationError):
+def test_what_is_no_edge_is_refused(sender: Site, receiver: Site, words: str) -> None:
+    with pytest.raises(MediationError, match=words):
         Edge(sender, receiver)
 
 
@@ -108,11 +112,17 @@ def test_a_circuit_goes_to_json_and_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "nodes",
-    [[Site("residual", 0)], [Site("neuron", 0, unit=1)], "L0H1", ["L0H1"], [Edge(HEAD, KEY)]],
+    ("nodes", "words"),
+    [
+        ([Site("residual", 0)], "A circuit is made of heads and MLPs"),
+        ([Site("neuron", 0, unit=1)], "A circuit is made of heads and MLPs"),
+        ("L0H1", "A circuit's nodes are several"),
+        (["L0H1"], "A circuit's nodes are of one kind"),
+        ([Edge(HEAD, KEY)], "A circuit's nodes are of one kind"),
+    ],
 )
-def test_what_is_no_node_is_refused(nodes: list[Site]) -> None:
-    with pytest.raises(MediationError):
+def test_what_is_no_node_is_refused(nodes: list[Site], words: str) -> None:
+    with pytest.raises(MediationError, match=words):
         Circuit(nodes)
 
 

@@ -283,27 +283,36 @@ def test_pairs_are_picked_by_number(index: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "ask",
+    ("ask", "words"),
     [
-        lambda e: e.summary("XYZ"),
-        lambda e: e.q_values(3),
-        lambda e: e.q_values("PIE", "holm"),
-        lambda e: e.normalized_ci("NIE"),
-        lambda e: e.split(-1),
-        lambda e: e.of_pairs([0]).split(),
-        lambda e: e.select_and_report("PIE", n=-1),
-        lambda e: e.select_and_report("PIE", n="all"),
-        lambda e: e.of_pairs([0, 1, 2, 3]).select_and_report("PIE"),
-        lambda e: e.pairs_needed("PIE", effect_size="large"),
-        lambda e: e.pairs_needed("PIE", effect_size=float("nan")),
-        lambda e: e.pairs_needed("PIE", power=2),
-        lambda e: e.pairs_ratio(["PIE"]),
-        lambda e: e.pairs_ratio(np.array(["PIE", "TIE"])),
-        lambda e: e.by_metric(3),
+        (lambda e: e.summary("XYZ"), "Unknown estimand"),
+        (lambda e: e.q_values(3), "A quantity is asked for by its name"),
+        (lambda e: e.q_values("PIE", "holm"), "Many tests are corrected for by one of three rules"),
+        (lambda e: e.normalized_ci("NIE"), "'NIE' names two different quantities"),
+        (lambda e: e.split(-1), "A seed is a number"),
+        (lambda e: e.of_pairs([0]).split(), "Halves are made of several pairs"),
+        (lambda e: e.select_and_report("PIE", n=-1), "The strongest cells are counted"),
+        (lambda e: e.select_and_report("PIE", n="all"), "The strongest cells are counted"),
+        (
+            lambda e: e.of_pairs([0, 1, 2, 3]).select_and_report("PIE"),
+            "Each half needs several pairs",
+        ),
+        (
+            lambda e: e.pairs_needed("PIE", effect_size="large"),
+            "The effect to be found is a number",
+        ),
+        (
+            lambda e: e.pairs_needed("PIE", effect_size=float("nan")),
+            "The effect to be found is a number",
+        ),
+        (lambda e: e.pairs_needed("PIE", power=2), "The power is a share"),
+        (lambda e: e.pairs_ratio(["PIE"]), "A quantity is asked for by its name"),
+        (lambda e: e.pairs_ratio(np.array(["PIE", "TIE"])), "A quantity is asked for by its name"),
+        (lambda e: e.by_metric(3), "A quantity is asked for by its name"),
     ],
 )
-def test_bad_questions_are_refused(ask: Any) -> None:
-    with pytest.raises(mw.MediationError):
+def test_bad_questions_are_refused(ask: Any, words: str) -> None:
+    with pytest.raises(mw.MediationError, match=words):
         ask(grid())
 
 

@@ -63,16 +63,16 @@ def test_undo_and_redo_walk_and_a_new_click_forgets_what_was_undone(study: mw.St
 
 def test_an_error_changes_nothing(study: mw.Study) -> None:
     before = study.intervene(HEAD)
-    bads: list[mw.Site | list[mw.Site]] = [
-        mw.Site("head", 99, head=0),
-        mw.Site("head", 0),
-        mw.Site("mlp_out", 0, head=1),
-        mw.Site("nonsense", 0),
-        mw.Site("residual", 0, position=400),
-        [],
+    bads: list[tuple[str, mw.Site | list[mw.Site]]] = [
+        ("layer is out of range", mw.Site("head", 99, head=0)),
+        ("comes per head", mw.Site("head", 0)),
+        ("has no head", mw.Site("mlp_out", 0, head=1)),
+        ("Unknown mediator", mw.Site("nonsense", 0)),
+        ("position is out of range", mw.Site("residual", 0, position=400)),
+        ("needs a site", []),
     ]
-    for bad in bads:
-        with pytest.raises(mw.MediationError):
+    for words, bad in bads:
+        with pytest.raises(mw.MediationError, match=words):
             study.intervene(bad)
     assert study.last is before
     assert len(study.history) == 2
@@ -141,7 +141,7 @@ def test_subscribers_hear_of_what_changed(study: mw.Study) -> None:
 def test_mixed_edits_have_no_corners(study: mw.Study) -> None:
     effect = study.intervene({HEAD: mw.Patch(), mw.Site("mlp_out", 4): mw.Zero()})
     assert np.isfinite(effect["clean"])
-    with pytest.raises(mw.MediationError):
+    with pytest.raises(mw.MediationError, match="PIE does not exist under a mixed edit"):
         effect["PIE"]
 
 
@@ -237,7 +237,7 @@ def test_different_edits_in_one_run_are_a_mixed_edit(study: mw.Study, tmp_path: 
     assert effect.edit.kind == "mixed"
     assert not effect.edit.corners
     for key in ("PIE", "CDE"):
-        with pytest.raises(mw.MediationError):
+        with pytest.raises(mw.MediationError, match=f"{key} does not exist under a mixed edit"):
             effect[key]
     back = mw.Effect.load(effect.save(tmp_path / "mixed.json"))
     assert back.edit == effect.edit

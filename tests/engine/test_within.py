@@ -109,23 +109,39 @@ def test_a_basis_is_a_projection_whatever_vectors_span_it(seed: int, k: int) -> 
 
 
 @pytest.mark.parametrize(
-    ("writers", "readers"),
-    [([[1.0, 0.0]], [[2.0, 0.0]]), ([[1.0, 0.0]], [[1.0, 0.0, 0.0]]), ([[1.0, 0.0]], "x")],
+    ("writers", "readers", "words"),
+    [
+        ([[1.0, 0.0]], [[2.0, 0.0]], "A projection done twice is the same as once"),
+        ([[1.0, 0.0]], [[1.0, 0.0, 0.0]], "A projection reads as many directions as it writes"),
+        ([[1.0, 0.0]], "x", "A basis is a matrix of finite numbers, a direction a row"),
+    ],
 )
-def test_what_is_no_projection_is_refused(writers: Any, readers: Any) -> None:
-    with pytest.raises(mw.MediationError):
+def test_what_is_no_projection_is_refused(writers: Any, readers: Any, words: str) -> None:
+    with pytest.raises(mw.MediationError, match=words):
         mw.Projection(writers, readers)
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "words"),
     [
-        *([], [[]], [1.0, 0.0], [[2.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]]),
-        *([[np.nan, 0.0]], "directions", None, [[1.0], [0.0]], [[1.0, 0.0], [1.0]]),
+        *(
+            ([], "A basis is a matrix of finite numbers, a direction a row"),
+            ([[]], "A basis is a matrix of finite numbers, a direction a row"),
+            ([1.0, 0.0], "A basis is a matrix of finite numbers, a direction a row"),
+            ([[2.0, 0.0]], "The rows of a basis are orthonormal"),
+            ([[1.0, 0.0], [1.0, 0.0]], "The rows of a basis are orthonormal"),
+        ),
+        *(
+            ([[np.nan, 0.0]], "A basis is a matrix of finite numbers, a direction a row"),
+            ("directions", "A basis is a matrix of finite numbers, a direction a row"),
+            (None, "A basis is a matrix of finite numbers, a direction a row"),
+            ([[1.0], [0.0]], "A basis is a matrix of finite numbers, a direction a row"),
+            ([[1.0, 0.0], [1.0]], "A basis is a matrix of finite numbers, a direction a row"),
+        ),
     ],
 )
-def test_what_is_no_basis_is_refused(wrong: Any) -> None:
-    with pytest.raises(mw.MediationError):
+def test_what_is_no_basis_is_refused(wrong: Any, words: str) -> None:
+    with pytest.raises(mw.MediationError, match=words):
         mw.Subspace(wrong)
 
 
@@ -162,9 +178,19 @@ def test_what_are_no_vectors_is_refused(wrong: Any) -> None:
         mw.Subspace.spanned(wrong)
 
 
-@pytest.mark.parametrize("asked", [(1.5, 4), ("1", 4), (0, 4), (5, 4), (1, 4, -1), (1, 4, "a")])
-def test_what_is_no_random_subspace_is_refused(asked: Any) -> None:
-    with pytest.raises(mw.MediationError):
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ((1.5, 4), "A subspace has at least one direction and no more than its space"),
+        (("1", 4), "A subspace has at least one direction and no more than its space"),
+        ((0, 4), "A subspace has at least one direction and no more than its space"),
+        ((5, 4), "A subspace has at least one direction and no more than its space"),
+        ((1, 4, -1), r"seed of Subspace\.random is a whole number"),
+        ((1, 4, "a"), r"seed of Subspace\.random is a whole number"),
+    ],
+)
+def test_what_is_no_random_subspace_is_refused(asked: Any, words: str) -> None:
+    with pytest.raises(mw.MediationError, match=words):
         mw.Subspace.random(*asked)
 
 
@@ -191,7 +217,7 @@ def test_an_estimate_of_a_part_is_refused() -> None:
     case, _ = made("gpt2")
     study = case_study(case)
     part = mw.Within(mw.Subspace.random(1, case.lm.d_head))
-    with pytest.raises(mw.MediationError):
+    with pytest.raises(mw.MediationError, match="cannot be estimated"):
         study.estimate("head", edit=part)
 
 

@@ -161,24 +161,36 @@ def test_saved_and_loaded_it_is_the_same(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "words"),
     [
-        {"kind": "gated"},
-        {"kind": "topk"},
-        {"k": 3},
-        {"threshold": np.ones(9)},
-        {"w_enc": np.ones((9, 6))},
-        {"b_dec": np.ones(9)},
-        {"b_enc": np.full(9, np.nan)},
-        {"site": mw.Site("residual", 1, position=3)},
-        {"site": mw.Site("head", 1)},
-        {"site": mw.Site("neuron", 1, unit=2)},
-        {"site": mw.Site("pattern", 1, head=2)},
+        ({"kind": "gated"}, "This is no kind of sparse autoencoder"),
+        ({"kind": "topk"}, "This is no kind of sparse autoencoder"),
+        ({"k": 3}, "This is no kind of sparse autoencoder"),
+        ({"threshold": np.ones(9)}, "This is no kind of sparse autoencoder"),
+        ({"w_enc": np.ones((9, 6))}, "The arrays of a sparse autoencoder do not fit each other"),
+        ({"b_dec": np.ones(9)}, "The arrays of a sparse autoencoder do not fit each other"),
+        ({"b_enc": np.full(9, np.nan)}, "b_enc is made of finite numbers"),
+        (
+            {"site": mw.Site("residual", 1, position=3)},
+            "A sparse autoencoder takes apart the value of one component",
+        ),
+        (
+            {"site": mw.Site("head", 1)},
+            "A sparse autoencoder takes apart the value of one component",
+        ),
+        (
+            {"site": mw.Site("neuron", 1, unit=2)},
+            "A sparse autoencoder takes apart the value of one component",
+        ),
+        (
+            {"site": mw.Site("pattern", 1, head=2)},
+            "A sparse autoencoder takes apart the value of one component",
+        ),
     ],
 )
-def test_what_is_no_autoencoder_is_refused(wrong: dict[str, Any]) -> None:
+def test_what_is_no_autoencoder_is_refused(wrong: dict[str, Any], words: str) -> None:
     right = made("relu", WIDTH, N)
-    with pytest.raises(mw.MediationError):
+    with pytest.raises(mw.MediationError, match=words):
         mw.features.SAE(**{**right.arrays, "site": right.site, **wrong})
 
 

@@ -37,58 +37,149 @@ def study(net: nn.Module, points: Any, *pairs: mw.InputPair) -> mw.Study:
     return mw.Study(mw.load(net, points=points), pairs or (mw.InputPair(X, Y, 0, 1),))
 
 
-PAIRS: dict[str, Callable[[], object]] = {
-    "different shapes": lambda: mw.InputPair(X, np.ones(3), 0, 1),
-    "equal": lambda: mw.InputPair(X, X, 0, 1),
-    "same class": lambda: mw.InputPair(X, Y, 1, 1),
-    "class that is no number": lambda: mw.InputPair(X, Y, "a", 1),  # type: ignore[arg-type]
-    "negative class": lambda: mw.InputPair(X, Y, -1, 1),
-    "no number": lambda: mw.InputPair(X * np.nan, Y, 0, 1),
-    "text": lambda: mw.InputPair("a", "b", 0, 1),
-    "roles that are a number": lambda: mw.InputPair(X, Y, 0, 1, roles=3),  # type: ignore[arg-type]
-    "a role without a place": lambda: mw.InputPair(X, Y, 0, 1, roles={"cue": "here"}),  # type: ignore[dict-item]
-    "among prompts": lambda: mw.Contrast(
-        [mw.PromptPair("a", "b", "c", "d"), mw.InputPair(X, Y, 0, 1)]  # type: ignore[arg-type]
+PAIRS: dict[str, tuple[str, Callable[[], object]]] = {
+    "different shapes": (
+        "The two inputs of a pair are of one shape and one kind of number",
+        lambda: mw.InputPair(X, np.ones(3), 0, 1),
+    ),
+    "equal": (
+        "The two inputs are equal, so there is no effect to mediate",
+        lambda: mw.InputPair(X, X, 0, 1),
+    ),
+    "same class": (
+        "The answer and the wrong answer are the same class",
+        lambda: mw.InputPair(X, Y, 1, 1),
+    ),
+    "class that is no number": (
+        "A pair's answer is a class of the network's output",
+        lambda: mw.InputPair(X, Y, "a", 1),  # type: ignore[arg-type]
+    ),
+    "negative class": (
+        "A pair's answer is a class of the network's output",
+        lambda: mw.InputPair(X, Y, -1, 1),
+    ),
+    "no number": (
+        "A pair's clean input is an array of finite numbers",
+        lambda: mw.InputPair(X * np.nan, Y, 0, 1),
+    ),
+    "text": (
+        "A pair's clean input is an array of finite numbers",
+        lambda: mw.InputPair("a", "b", 0, 1),
+    ),
+    "roles that are a number": (
+        "Roles are names of positions",
+        lambda: mw.InputPair(X, Y, 0, 1, roles=3),  # type: ignore[arg-type]
+    ),
+    "a role without a place": (
+        "Roles are names of positions",
+        lambda: mw.InputPair(X, Y, 0, 1, roles={"cue": "here"}),  # type: ignore[dict-item]
+    ),
+    "among prompts": (
+        "A contrast is made of prompt pairs",
+        lambda: mw.Contrast(
+            [mw.PromptPair("a", "b", "c", "d"), mw.InputPair(X, Y, 0, 1)]  # type: ignore[arg-type]
+        ),
     ),
 }
 
-LOADS: dict[str, Callable[[], object]] = {
-    "unknown module": lambda: mw.load(Unruly(), points={"a": "nowhere"}),
-    "no points": lambda: mw.load(Unruly(), points={}),
-    "twice one place": lambda: mw.load(Unruly(), points={"a": "last", "b": "last"}),
-    "unknown layout": lambda: Point("last", "long"),  # type: ignore[arg-type]
-    "unknown side": lambda: Point("last", side="middle"),  # type: ignore[arg-type]
-    "half precision": lambda: mw.load(Unruly().half(), points=["last"]),
-    "both directions": lambda: mw.load(
-        nn.Sequential(nn.GRU(3, 3, bidirectional=True)), points=["0"]
+LOADS: dict[str, tuple[str, Callable[[], object]]] = {
+    "unknown module": (
+        "The network has no such module",
+        lambda: mw.load(Unruly(), points={"a": "nowhere"}),
     ),
-    "the whole network": lambda: mw.load(Unruly(), points={"all": ""}),
-    "classes that are a number": lambda: mw.load(Unruly(), points=["last"], classes=5),  # type: ignore[call-overload]
-    "classes in one text": lambda: mw.load(Unruly(), points=["last"], classes="ab"),
-    "classes of a language model": lambda: mw.load(classes=["a", "b"]),  # type: ignore[call-overload]
-    "a tokenizer": lambda: mw.load(Unruly(), points=["last"], tokenizer=str),  # type: ignore[call-overload]
-    "a revision": lambda: mw.load(Unruly(), points=["last"], revision="main"),  # type: ignore[call-overload]
-    "not a module": lambda: mw.load("gpt2", points=["a"]),  # type: ignore[call-overload]
+    "no points": ("A network's points are named", lambda: mw.load(Unruly(), points={})),
+    "twice one place": (
+        "Two points are at one place",
+        lambda: mw.load(Unruly(), points={"a": "last", "b": "last"}),
+    ),
+    "unknown layout": ("Unknown layout of a point", lambda: Point("last", "long")),  # type: ignore[arg-type]
+    "unknown side": ("A point is one side of a module", lambda: Point("last", side="middle")),  # type: ignore[arg-type]
+    "half precision": (
+        "A network is run in single or double precision",
+        lambda: mw.load(Unruly().half(), points=["last"]),
+    ),
+    "both directions": (
+        "This recurrent layer cannot be unrolled",
+        lambda: mw.load(nn.Sequential(nn.GRU(3, 3, bidirectional=True)), points=["0"]),
+    ),
+    "the whole network": (
+        "A point names a module by its path",
+        lambda: mw.load(Unruly(), points={"all": ""}),
+    ),
+    "classes that are a number": (
+        "Classes are named in a list",
+        lambda: mw.load(Unruly(), points=["last"], classes=5),  # type: ignore[call-overload]
+    ),
+    "classes in one text": (
+        "Classes are named in a list",
+        lambda: mw.load(Unruly(), points=["last"], classes="ab"),
+    ),
+    "classes of a language model": (
+        "This is an option of a network with points",
+        lambda: mw.load(classes=["a", "b"]),  # type: ignore[call-overload]
+    ),
+    "a tokenizer": (
+        "This is an option of a language model",
+        lambda: mw.load(Unruly(), points=["last"], tokenizer=str),  # type: ignore[call-overload]
+    ),
+    "a revision": (
+        "This is an option of a language model",
+        lambda: mw.load(Unruly(), points=["last"], revision="main"),  # type: ignore[call-overload]
+    ),
+    "not a module": (
+        "The points of a network are modules of torch",
+        lambda: mw.load("gpt2", points=["a"]),  # type: ignore[call-overload]
+    ),
 }
 
-STUDIES: dict[str, Callable[[], object]] = {
-    "never called": lambda: study(Unruly(), ["never"]),
-    "called twice": lambda: study(Unruly(), ["twice"]),
-    "another layout": lambda: study(Unruly(), {"a": Point("last", "time")}),
-    "answer out of range": lambda: study(Unruly(), ["last"], mw.InputPair(X, Y, 0, 2)),
-    "input it cannot read": lambda: study(Unruly(), ["last"], mw.InputPair([0.0], [1.0], 0, 1)),
-    "a word that it does not know": lambda: study(
-        nn.Sequential(nn.Embedding(3, 4), nn.Flatten(), nn.Linear(8, 2)),
-        ["2"],
-        mw.InputPair([0, 1], [1, 2], 0, 1),
-        mw.InputPair([0, 1], [1, 3], 0, 1),
+STUDIES: dict[str, tuple[str, Callable[[], object]]] = {
+    "never called": (
+        "A point's module is called once in a forward pass",
+        lambda: study(Unruly(), ["never"]),
     ),
-    "no classes": lambda: study(nn.Sequential(nn.Identity(), nn.Linear(4, 1)), ["0"]),
-    "several shapes": lambda: study(
-        Unruly(), ["last"], mw.InputPair(X, Y, 0, 1), mw.InputPair([0.0], [1.0], 0, 1)
+    "called twice": (
+        "A point's module is called once in a forward pass",
+        lambda: study(Unruly(), ["twice"]),
     ),
-    "prompts": lambda: study(Unruly(), ["last"], mw.PromptPair("a", "b", "c", "d")),  # type: ignore[arg-type]
-    "inputs of a language model": lambda: mw.Study(mw.load(), mw.InputPair(X, Y, 0, 1)),
+    "another layout": (
+        "A point's value does not lie as it was said to",
+        lambda: study(Unruly(), {"a": Point("last", "time")}),
+    ),
+    "answer out of range": (
+        "A pair's answer is no class of the network",
+        lambda: study(Unruly(), ["last"], mw.InputPair(X, Y, 0, 2)),
+    ),
+    "input it cannot read": (
+        "The network cannot read these inputs",
+        lambda: study(Unruly(), ["last"], mw.InputPair([0.0], [1.0], 0, 1)),
+    ),
+    "a word that it does not know": (
+        "The network cannot read these inputs",
+        lambda: study(
+            nn.Sequential(nn.Embedding(3, 4), nn.Flatten(), nn.Linear(8, 2)),
+            ["2"],
+            mw.InputPair([0, 1], [1, 2], 0, 1),
+            mw.InputPair([0, 1], [1, 3], 0, 1),
+        ),
+    ),
+    "no classes": (
+        "A network gives a number for each class",
+        lambda: study(nn.Sequential(nn.Identity(), nn.Linear(4, 1)), ["0"]),
+    ),
+    "several shapes": (
+        "The pairs of a study are of one shape and one kind of number",
+        lambda: study(
+            Unruly(), ["last"], mw.InputPair(X, Y, 0, 1), mw.InputPair([0.0], [1.0], 0, 1)
+        ),
+    ),
+    "prompts": (
+        "A network that is no language model is asked about inputs",
+        lambda: study(Unruly(), ["last"], mw.PromptPair("a", "b", "c", "d")),  # type: ignore[arg-type]
+    ),
+    "inputs of a language model": (
+        "A prompt is text",
+        lambda: mw.Study(mw.load(), mw.InputPair(X, Y, 0, 1)),
+    ),
 }
 
 
@@ -96,62 +187,101 @@ def site(kind: str, **more: Any) -> Callable[[mw.Study], object]:
     return lambda one: one.intervene({mw.Site(kind, 0, **more): mw.Zero()})
 
 
-ASKED: dict[str, Callable[[mw.Study], object]] = {
-    "head": lambda one: one.sweep("head"),
-    "a head's site": site("head", head=0),
-    "residual": site("residual"),
-    "no such point": lambda one: one.intervene(mw.Site("layer", 9)),
-    "no such position": site("layer", position=24),
-    "no such unit": site("channel", unit=3),
-    "no unit": site("channel"),
-    "unit of a whole point": site("layer", unit=1),
-    "head of a point": site("layer", head=1),
-    "states": lambda one: one.sweep("hidden"),
-    "overlap": lambda one: one.intervene(
-        {mw.Site("layer", 0): mw.Zero(), mw.Site("channel", 0, unit=1): mw.Patch()}
+ASKED: dict[str, tuple[str, Callable[[mw.Study], object]]] = {
+    "head": ("The mediator 'head' is one of language models", lambda one: one.sweep("head")),
+    "a head's site": ("The mediator 'head' is one of language models", site("head", head=0)),
+    "residual": ("The mediator 'residual' is one of language models", site("residual")),
+    "no such point": (
+        "The network has no such point",
+        lambda one: one.intervene(mw.Site("layer", 9)),
     ),
-    "vector of another width": lambda one: one.intervene({mw.Site("layer", 0): mw.Steer([1.0])}),
-    "part of another width": lambda one: one.intervene(
-        {mw.Site("layer", 0): mw.Within(mw.Subspace.random(1, 4))}
+    "no such position": ("The site's position is out of range", site("layer", position=24)),
+    "no such unit": ("The site's unit is out of range", site("channel", unit=3)),
+    "no unit": ("This mediator comes per unit", site("channel")),
+    "unit of a whole point": ("A site of 'layer' is a whole point", site("layer", unit=1)),
+    "head of a point": ("A site of 'layer' has no head", site("layer", head=1)),
+    "states": (
+        "None of this network's points has the mediator 'hidden'",
+        lambda one: one.sweep("hidden"),
     ),
-    "values of another width": lambda one: one.intervene(
-        {mw.Site("layer", 0): mw.Patch(one.activations(mw.Site("layer", 4)))}
+    "overlap": (
+        "Two edits of one run set the same place",
+        lambda one: one.intervene(
+            {mw.Site("layer", 0): mw.Zero(), mw.Site("channel", 0, unit=1): mw.Patch()}
+        ),
     ),
-    "frozen head": lambda one: one.intervene(mw.Site("layer", 0), freeze=("head",)),
-    "knockout": lambda one: one.sweep("layer", edit=mw.Knockout()),
-    "unknown kind": lambda one: one.sweep("pixel"),
-    "role": lambda one: one.sweep("layer", by="role"),
-    "estimate": lambda one: one.estimate("channel"),
-    "file": lambda one: one.save("study.json"),
-    "script": lambda one: one.to_code(),
-    "HeadGrid": mw.HeadGrid,
-    "Explorer": mw.Explorer,
-    "CircuitBoard": mw.CircuitBoard,
-    "routes": lambda one: mw.routes(one, mw.Site("layer", 0)),
-    "readout": lambda one: mw.Study(one.lm, one.contrast, readout=mw.Readout(3)),
-    "forward from another shape": lambda one: forward(
-        engine_of(one).network,
-        engine_of(one).inputs[0],
-        {"first": torch.zeros(1, 24, 3)},
+    "vector of another width": (
+        "The vector is not as wide as the site",
+        lambda one: one.intervene({mw.Site("layer", 0): mw.Steer([1.0])}),
     ),
-    "forward to no point": lambda one: forward(
-        engine_of(one).network,
-        engine_of(one).inputs[0],
-        see=["nothing"],
+    "part of another width": (
+        "The part is of another space than the site",
+        lambda one: one.intervene({mw.Site("layer", 0): mw.Within(mw.Subspace.random(1, 4))}),
+    ),
+    "values of another width": (
+        "These values do not fit the site",
+        lambda one: one.intervene(
+            {mw.Site("layer", 0): mw.Patch(one.activations(mw.Site("layer", 4)))}
+        ),
+    ),
+    "frozen head": (
+        "The mediator 'head' is one of language models",
+        lambda one: one.intervene(mw.Site("layer", 0), freeze=("head",)),
+    ),
+    "knockout": (
+        "Only attention edges are knocked out",
+        lambda one: one.sweep("layer", edit=mw.Knockout()),
+    ),
+    "unknown kind": ("Unknown mediator", lambda one: one.sweep("pixel")),
+    "role": ("The pairs have no role in common", lambda one: one.sweep("layer", by="role")),
+    "estimate": (
+        "An estimate of a sweep is for language models alone",
+        lambda one: one.estimate("channel"),
+    ),
+    "file": ("A study in a file is for language models alone", lambda one: one.save("study.json")),
+    "script": ("A script of what was run is for language models alone", lambda one: one.to_code()),
+    "HeadGrid": ("The view HeadGrid is for language models alone", mw.HeadGrid),
+    "Explorer": ("The view Explorer is for language models alone", mw.Explorer),
+    "CircuitBoard": ("The view CircuitBoard is for language models alone", mw.CircuitBoard),
+    "routes": (
+        "A split into routes is for language models alone",
+        lambda one: mw.routes(one, mw.Site("layer", 0)),
+    ),
+    "readout": (
+        "A network that is no language model is read at its output",
+        lambda one: mw.Study(one.lm, one.contrast, readout=mw.Readout(3)),
+    ),
+    "forward from another shape": (
+        "What a point is set to is as large as the point",
+        lambda one: forward(
+            engine_of(one).network,
+            engine_of(one).inputs[0],
+            {"first": torch.zeros(1, 24, 3)},
+        ),
+    ),
+    "forward to no point": (
+        "The network has no such point",
+        lambda one: forward(
+            engine_of(one).network,
+            engine_of(one).inputs[0],
+            see=["nothing"],
+        ),
     ),
 }
 
 
 @pytest.mark.parametrize("case", PAIRS)
 def test_pairs(case: str) -> None:
-    with pytest.raises(mw.MediationError):
-        PAIRS[case]()
+    words, refused = PAIRS[case]
+    with pytest.raises(mw.MediationError, match=words):
+        refused()
 
 
 @pytest.mark.parametrize("case", LOADS)
 def test_loading(case: str) -> None:
-    with pytest.raises(mw.MediationError):
-        LOADS[case]()
+    words, refused = LOADS[case]
+    with pytest.raises(mw.MediationError, match=words):
+        refused()
 
 
 def test_a_module_alone_is_told_of_both_ways() -> None:
@@ -164,21 +294,23 @@ def test_a_module_alone_is_told_of_both_ways() -> None:
 
 @pytest.mark.parametrize("case", STUDIES)
 def test_studies(case: str) -> None:
-    with pytest.raises(mw.MediationError):
-        STUDIES[case]()
+    words, refused = STUDIES[case]
+    with pytest.raises(mw.MediationError, match=words):
+        refused()
 
 
 @pytest.mark.parametrize("case", ASKED)
 def test_questions(case: str) -> None:
     one, _ = asked("cnn")
-    with pytest.raises(mw.MediationError):
-        ASKED[case](one)
+    words, refused = ASKED[case]
+    with pytest.raises(mw.MediationError, match=words):
+        refused(one)
 
 
 def test_a_mean_of_one_pair() -> None:
     one = study(Unruly(), ["last"])
     for edit in (mw.Mean(), mw.Resample()):
-        with pytest.raises(mw.MediationError):
+        with pytest.raises(mw.MediationError, match="over inputs needs several"):
             one.sweep("layer", edit=edit)
 
 

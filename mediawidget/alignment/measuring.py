@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from ..edits import Edit, Patch, Subspace, Within
 from ..edits.part import Part
+from ..inputs import InputPair
 from ..readouts import ANSWER, WRONG
 from ..runs import Run
 from ..sites import Site
 from ..study import Study
+from ..token_pairs import TokenPair
 
 Array = NDArray[np.float64]
 
@@ -30,8 +32,8 @@ class Measured:
     """What runs came to, (run, pair) each.
 
     Attributes:
-        exact: the likeliest of all classes is the pair's answer.
-        chosen: the answer has a larger logit than the wrong answer.
+        exact: the likeliest of all classes is the pair's answer, or of a set one of its members.
+        chosen: the answer has a larger logit than the wrong answer (of sets: logsumexp).
         gained: by how much the metric rose over the base; ``whole`` (pair,) is TE.
     """
 
@@ -53,6 +55,11 @@ class Measured:
         }
 
 
+def classes_of(pair: TokenPair | InputPair) -> Sequence[Sequence[int]]:
+    """The classes of the answer and of the wrong answer: one each, or the members of two sets."""
+    return ((pair.answer,), (pair.wrong,)) if isinstance(pair, InputPair) else pair.answers
+
+
 def measured(study: Study, site: Site, parts: Sequence[Part | None]) -> Measured:
     """The corrupt prompt with some parts of a site from the clean one; None is the whole of it."""
     edits: list[Edit] = [
@@ -61,7 +68,10 @@ def measured(study: Study, site: Site, parts: Sequence[Part | None]) -> Measured
     runs = [Run("corrupt"), *(Run("corrupt", {site: edit}) for edit in edits)]
     outcomes = study.engine.evaluate(runs, top=2)
     exact = [
-        [_says(outcomes.top[run, i], pair.answer) for i, pair in enumerate(study.token_pairs)]
+        [
+            _says(outcomes.top[run, i], classes_of(pair)[0])
+            for i, pair in enumerate(study.token_pairs)
+        ]
         for run in range(len(runs))
     ]
     chosen = outcomes.kept[..., ANSWER] > outcomes.kept[..., WRONG]
@@ -75,10 +85,11 @@ def measured(study: Study, site: Site, parts: Sequence[Part | None]) -> Measured
     )
 
 
-def _says(likeliest: Sequence[tuple[int, float]], answer: int) -> bool:
-    """Whether one class is the likeliest, and the answer; of a tie none is."""
+def _says(likeliest: Sequence[tuple[int, float]], answers: Sequence[int]) -> bool:
+    """Whether the likeliest class is an answer; of a tie with another class none is."""
     (first, chance), *rest = likeliest
-    return first == answer and not (rest and rest[0][1] >= chance)
+    tied = [other for other, as_likely in rest if as_likely >= chance]
+    return first in answers and all(other in answers for other in tied)
 
 
 def scores(

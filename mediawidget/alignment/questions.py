@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from .. import networks
 from ..edits import Zero
@@ -27,6 +26,7 @@ from ..plan.frame import Ints
 from ..runs import Run, roles_named
 from ..sites import Site
 from ..study import Study
+from .measuring import classes_of
 from .names import Over
 
 
@@ -36,12 +36,15 @@ class Question(ABC):
 
     Attributes:
         change: (pair, entry, width): the site's value on the source less that on the base.
-        labels: (pair, 2): the class that the interchange is to give, and the other alternative.
+        labels: (pair, 2, member): the class that the interchange is to give, and the other
+            alternative; of a set its members, and any class where there are fewer.
+        member: (pair, 2, member) which of them are.
         over: whether the label is chosen among all classes or between the two.
     """
 
     change: Tensor
     labels: Tensor
+    member: Tensor
     over: Over
 
     @property
@@ -63,21 +66,30 @@ class Question(ABC):
         """Raise if the network is not what it was when the values were captured."""
 
     def loss(self, pairs: Ints, shift: Tensor) -> tuple[Tensor, int]:
-        """The mean cross-entropy of the labels, and how many are right."""
-        logits, labels = self.logits(pairs, shift), self.labels[pairs]
-        target = labels[:, 0]
-        if self.over == "alternatives":
-            logits, target = logits.gather(1, labels), torch.zeros_like(target)
+        """The mean cross-entropy of the labels, and how many are right.
+
+        The logit of a set is the logsumexp of its members', as in the metrics of a study, so that
+        its probability is theirs together. Among all classes a set is right where the likeliest
+        is one of its members, between the two where its logit is the larger.
+        """
+        logits, member = self.logits(pairs, shift), self.member[pairs]
         logits = logits.float() if logits.dtype in (torch.bfloat16, torch.half) else logits
-        return cross_entropy(logits, target), int((logits.argmax(-1) == target).sum())
+        each = logits.gather(1, self.labels[pairs].flatten(1)).view(member.shape)
+        sets = each.masked_fill(~member, -torch.inf).logsumexp(-1)
+        if self.over == "alternatives":
+            right = sets[:, 0] > sets[:, 1]
+            return (sets.logsumexp(-1) - sets[:, 0]).mean(), int(right.sum())
+        said = (self.labels[pairs, 0] == logits.argmax(-1, keepdim=True)) & member[:, 0]
+        return (logits.logsumexp(-1) - sets[:, 0]).mean(), int(said.any(-1).sum())
 
     def arbitrary(self, seed: int) -> Question:
         """The same question with the two alternatives of each pair exchanged at random."""
         turned = torch.from_numpy(np.random.default_rng(seed).random(len(self.labels)) < 0.5)
-        labels = torch.where(
-            turned.to(self.labels.device)[:, None], self.labels.flip(1), self.labels
+        turned = turned.to(self.labels.device)[:, None, None]
+        labels, member = (
+            torch.where(turned, both.flip(1), both) for both in (self.labels, self.member)
         )
-        return replace(self, labels=labels)
+        return replace(self, labels=labels, member=member)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,8 +169,8 @@ def question_of(study: Study, site: Site, over: Over) -> Question:
     """What a study asks at a site: its pair's answer, the clean prompt being the source.
 
     Raises:
-        MediationError: no gradients; answers that are sets or several tokens; a site that is not
-            there, or of several widths.
+        MediationError: no gradients; answers of several tokens; a site that is not there, or of
+            several widths.
     """
     lm, engine = study.lm, study.engine
     refuse_no_gradients(lm, "mw.directions.compare(study, site)")
@@ -169,24 +181,34 @@ def question_of(study: Study, site: Site, over: Over) -> Question:
     base, source = (study.activations(site, at).array for at in ("corrupt", "clean"))
     change = torch.from_numpy(np.asarray(source, dtype=np.float64) - base).to(lm.device)
     change = change.to(torch.float64 if lm.dtype == torch.float64 else torch.float32)
-    labels = torch.tensor([[pair.answer, pair.wrong] for pair in study.token_pairs])
-    labels = labels.to(lm.device)
+    labels, member = (one.to(lm.device) for one in _labels(study))
     if network is None:
-        return Tokens(change, labels, over, study, site, version)
+        return Tokens(change, labels, member, over, study, site, version)
     assert isinstance(engine, networks.NetworkEngine)
     spot = engine.anatomy.spot(site)
     at = positions_at(site, spot, engine.common_roles)
     inputs = engine.inputs[BASES.index("corrupt")]
-    return Classes(change, labels, over, network, inputs, spot, at, site.unit, version)
+    return Classes(change, labels, member, over, network, inputs, spot, at, site.unit, version)
+
+
+def _labels(study: Study) -> tuple[Tensor, Tensor]:
+    """(pair, 2, member) classes of the answer and of the wrong answer, and which are members."""
+    sets = [classes_of(pair) for pair in study.token_pairs]
+    n = max(len(ids) for both in sets for ids in both)
+    labels = torch.zeros((len(sets), 2, n), dtype=torch.int64)
+    member = torch.zeros_like(labels, dtype=torch.bool)
+    for row, both in enumerate(sets):
+        for which, ids in enumerate(both):
+            labels[row, which, : len(ids)] = torch.tensor(ids)
+            member[row, which, : len(ids)] = True
+    return labels, member
 
 
 def _refuse_no_token(study: Study) -> None:
-    if any(pair.strands[0].forced or max(map(len, pair.answers)) > 1 for pair in study.token_pairs):
+    if any(pair.strands[0].forced for pair in study.token_pairs):
         raise MediationError(
             "An alignment is trained for answers of one token.",
-            value="a pair with a set, or an answer of several tokens",
-            expected="one token as the answer, and one as the wrong answer",
-            fix="PromptPair(..., answer='Mary', wrong='John'); of sets take one of each: "
-            "[dataclasses.replace(pair, answer=pair.answers[0], wrong=pair.wrongs[0]) for pair in "
-            "study.contrast]",
+            value="a pair with an answer of several tokens",
+            expected="one token as the answer and one as the wrong answer, or a set of such",
+            fix="PromptPair(..., answer='Mary', wrong='John'), or answer=['Mary', 'Anne']",
         )

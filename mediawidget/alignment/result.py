@@ -37,8 +37,9 @@ class Aligned:
             train, while they did, ``stop_loss`` and ``stop_iia`` of those that ended it, ``size``.
         over: what the label was chosen among in training, which ``iia`` is of.
         ended: "all epochs", "no more gain" or "cancelled": the start that was taken.
-        train_on, stop_on, report_on: numbers of the pairs. Where there are too few to hold any
-            back, the last are the first.
+        train_on: numbers of the pairs that trained.
+        stop_on: of those that ended the training; none where there are too few to hold any back.
+        report_on: of those that are reported on; where there are too few, those that trained.
         seed: of the starts, the batches and the split.
         seconds: of training.
         options: what else it was asked with.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 import mediawidget as mw
+from mediawidget.alignment.measuring import measured
 from mediawidget.alignment.questions import Question, question_of
 from mediawidget.alignment.rotations import Basis, Bounded, Learner, Mask
 from tests.alignment.known import planted
@@ -29,19 +31,83 @@ def logits_of_alternatives(question: Question, part: mw.Subspace) -> np.ndarray:
     for pairs in question.together():
         shift = question.change[pairs] @ projection
         logits = question.logits(pairs, shift).detach()
-        found[pairs] = logits.gather(1, question.labels[pairs])
+        found[pairs] = logits.gather(1, question.labels[pairs][..., 0])
     return found
 
 
-def test_sets_of_answers_are_told_how_to_become_one_token() -> None:
-    """What the fix says is done, as it stands."""
-    lm, at = mw.load(), mw.Site("residual", 3, position=4)
-    study = mw.Study(lm, mw.tasks.agreement(lm, n=2))
-    with pytest.raises(mw.MediationError, match="one token") as raised:
-        question_of(study, at, "vocabulary")
-    code = raised.value.fix.split("of sets take one of each: ")[1]
-    pairs = eval(code, {"dataclasses": dataclasses, "study": study})
-    assert question_of(mw.Study(lm, pairs), at, "vocabulary").labels.shape == (2, 2)
+def sets(n: int = 3) -> mw.Study:
+    """Sets of different sizes, and single answers among them."""
+    pairs = [random_pair("gpt2", seed) for seed in range(n)]
+    words = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen"]
+    pairs[0] = dataclasses.replace(pairs[0], answer=words[:3], wrong=words[3:5])
+    pairs[1] = dataclasses.replace(pairs[1], answer=words[4:6], wrong=words[0])
+    return mw.Study(lm_of("gpt2"), pairs)
+
+
+@pytest.mark.parametrize("over", ["vocabulary", "alternatives"])
+def test_the_loss_of_sets_is_that_of_their_members_together(over: Any) -> None:
+    """Against softmax, sums and counts written out, pair by pair."""
+    study, site = sets(), SITES[0]
+    question = question_of(study, site, over)
+    shift = 0.7 * question.change
+    loss, right = question.loss(np.arange(3), shift)
+    logits = question.logits(np.arange(3), shift).detach()
+    total, said = 0.0, 0
+    for row, pair in zip(logits, study.token_pairs, strict=True):
+        p = [float(one) for one in torch.softmax(row, 0)]
+        answer, wrong = (sum(p[i] for i in ids) for ids in pair.answers)
+        of = answer + wrong if over == "alternatives" else 1.0
+        total -= np.log(answer / of) / 3
+        likeliest = p.index(max(p)) in pair.answers[0]
+        said += answer > wrong if over == "alternatives" else likeliest
+    assert float(loss.detach()) == pytest.approx(total, abs=1e-6)
+    assert right == said
+    assert [len(one) for pair in study.token_pairs for one in pair.answers] == [3, 2, 2, 1, 1, 1]
+
+
+def test_between_two_sets_the_loss_is_that_of_the_studys_metric() -> None:
+    """softplus(-Y): of two alternatives the cross-entropy is a function of the log odds alone."""
+    study, site = sets(), SITES[0]
+    question = question_of(study, site, "alternatives")
+    run = mw.Run("corrupt", {site: mw.Patch("clean")})
+    done = study.engine.evaluate([run])
+    (y,) = mw.LogitDiff().read(done.kept, done.columns)
+    loss, right = question.loss(np.arange(3), question.change)
+    assert float(loss.detach()) == pytest.approx(np.logaddexp(0, -y).mean(), abs=1e-6)
+    assert right == (y > 0).sum()
+
+
+def test_arbitrary_labels_exchange_whole_sets() -> None:
+    question = question_of(sets(), SITES[0], "alternatives")
+    turned = question.arbitrary(seed=1)
+    for row in range(3):
+        before, after = (
+            [set(one.labels[row, i][one.member[row, i]].tolist()) for i in range(2)]
+            for one in (question, turned)
+        )
+        assert after in (before, before[::-1])
+
+
+def test_what_is_measured_of_sets_is_read_off_the_runs() -> None:
+    study, site = sets(), SITES[0]
+    found = measured(study, site, [None])
+    question = question_of(study, site, "vocabulary")
+    logits = question.logits(np.arange(3), question.change).detach()
+    ids = [pair.answers for pair in study.token_pairs]
+    likeliest = [int(row.argmax()) in both[0] for row, both in zip(logits, ids, strict=True)]
+    odds = [
+        float(row[list(both[0])].logsumexp(0) - row[list(both[1])].logsumexp(0))
+        for row, both in zip(logits, ids, strict=True)
+    ]
+    np.testing.assert_array_equal(found.exact[1], likeliest)
+    np.testing.assert_array_equal(found.chosen[1], np.array(odds) > 0)
+
+
+def test_answers_of_several_tokens_are_refused() -> None:
+    lm = lm_of("gpt2")
+    pair = mw.PromptPair("ant bee cat owl", "ant bee pig owl", "jay hen", "kite ibis")
+    with pytest.raises(mw.MediationError, match="one token"):
+        question_of(mw.Study(lm, pair), SITES[0], "vocabulary")
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])

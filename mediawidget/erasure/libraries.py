@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from typing import Any
 
@@ -15,7 +16,11 @@ def library(name: str) -> Any:
         MediationError: it is not installed.
     """
     try:
-        return import_module(name)
+        with warnings.catch_warnings():
+            # Concept-erasure 0.2 compiles two functions with it that erasers do not call.
+            script = r"`torch\.jit\.script` is (deprecated|not supported)"
+            warnings.filterwarnings("ignore", script, DeprecationWarning)
+            return import_module(name)
     except ImportError as error:
         raise MediationError(
             "Erasure needs scikit-learn and concept-erasure.",

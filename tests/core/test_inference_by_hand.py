@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
 import mediawidget as mw
 from mediawidget.effects import Effect
 from mediawidget.errors import MediationError
+from mediawidget.statistics import resample_weights
 from tests.core.noise import STRONG, grid
 
 Array = NDArray[np.float64]
@@ -49,6 +52,65 @@ def test_an_interaction_that_may_be_0_is_not_flagged() -> None:
     assert ((table["low"] < 0) & (table["high"] > 0) & (table["high"] < 1)).all()
     np.testing.assert_array_equal(table["share"], [-1, 1])
     assert not table["flagged"].any()
+
+
+# --- orders --------------------------------------------------------------------------------------
+
+
+def ordered(slope: float, clusters: tuple[str, ...] = ()) -> Effect:
+    """Eight cells far from 0 whose TIE follows their PIE, up or down, with noise over 12 pairs."""
+    rng = np.random.default_rng(4)
+    pie = 10 + np.arange(8) + 4 * rng.normal(size=(12, 8))
+    tie = 40 + slope * np.arange(8) + 4 * rng.normal(size=(12, 8))
+    return effect([4] * 12, tie, pie, clusters=clusters)
+
+
+@pytest.mark.parametrize("slope", [1.0, -1.0, -3.0])
+@pytest.mark.parametrize("each", [1, 3])
+def test_an_order_s_interval_is_as_wide_as_its_farther_percentile(slope: float, each: int) -> None:
+    """Every resample by itself, its pairs written out, its correlation scipy's."""
+    n = 12 // each
+    found = ordered(slope, tuple(f"t{i // each}" for i in range(12)) if each > 1 else ())
+    pie, tie = found.pairs("PIE"), found.pairs("TIE")
+    drawn = []
+    for weights in resample_weights(n, 200, 5).astype(int):
+        pairs = np.repeat(np.arange(12), np.repeat(weights, each))
+        drawn.append(stats.spearmanr(pie[pairs].mean(axis=0), tie[pairs].mean(axis=0)).statistic)
+    middle = stats.spearmanr(pie.mean(axis=0), tie.mean(axis=0)).statistic
+    far = max(abs(middle - end) for end in np.percentile(drawn, [10, 90]))
+    said = found.rank_disagreement(level=0.8, resamples=200, seed=5)
+    assert said["spearman"] == pytest.approx(middle)
+    assert said["low"] == pytest.approx(max(middle - far, -1))
+    assert said["high"] == pytest.approx(min(middle + far, 1))
+    assert isinstance(said["cells"], int)
+    assert said["cells"] == 8
+    assert said.name == "PIE and TIE, n=12"
+
+
+def test_an_order_of_nothing_said_is_of_2000_resamples() -> None:
+    found = ordered(1.0)
+    pd.testing.assert_series_equal(
+        found.rank_disagreement(), found.rank_disagreement(0.95, 2000, 0), check_exact=True
+    )
+
+
+def test_three_cells_have_an_order() -> None:
+    pie = [[1.0, 2, 3]] * 4
+    said = effect([4] * 4, pie, pie).rank_disagreement(resamples=20)
+    assert (said["cells"], said["spearman"], said["low"], said["high"]) == (3, 1, 1, 1)
+    with pytest.raises(MediationError, match="several cells") as caught:
+        effect([4] * 4, [[1.0, 2]] * 4, [[1.0, 2]] * 4).rank_disagreement(resamples=20)
+    assert str(caught.value.value).startswith("2 cells")
+
+
+def test_cells_of_half_a_run_are_none_of_the_largest() -> None:
+    """The six that were run in both directions have the same largest five."""
+    values = np.arange(1.0, 9) * np.ones((4, 1))
+    found = effect([4] * 4, values, values)
+    found.edited[:, 0, 7], found.edited[:, 1, 6] = np.nan, np.nan
+    said = found.rank_disagreement(resamples=20)
+    assert said["overlap_5"] == 1
+    assert np.isnan(said["overlap_10"])
 
 
 # --- summaries -----------------------------------------------------------------------------------

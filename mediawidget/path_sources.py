@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import torch
+from nnsight.intervention.interleaver import OutOfOrderError
 from nnsight.intervention.source import SourceNotAvailable
 from torch import Tensor
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from .lm import LM
     from .taps import Tap
 
+_OF_NAMES = (
+    *(AttributeError, LookupError, TypeError, ValueError),
+    *(OutOfOrderError, SourceNotAvailable),
+)
+"""What nnsight raises of a name that leads nowhere. What a model itself raises is its own."""
 _SUM = 1e-2
 """How far from 1 a row of attention may be in half precision."""
 
@@ -66,12 +71,9 @@ def _refuse_other_pattern(lm: LM, place: Tap) -> None:
 
     try:
         levels, found = inside(lm, place.envoy, place.source)
-    except torch.OutOfMemoryError:
-        raise
-    except Exception as error:
-        raise _wrong(
-            place, "pattern", (str(error).strip().splitlines() or [""])[-1][:200]
-        ) from error
+    except _OF_NAMES as error:
+        said = (str(error).strip().splitlines() or [""])[-1]
+        raise _wrong(place, "pattern", said[:200]) from error
     if not found:
         passed = place.source[: len(levels) - 1]
         _refuse_no_name(place, "pattern", passed, levels[-1])

@@ -47,6 +47,10 @@ class Ledger:
     With a folder every entry is a small file too, from the moment that the id is known, so that a
     kernel that dies does not take it along. Ids are no keys, but whoever has one may read what
     came of the job.
+
+    Attributes:
+        host: the address of the server.
+        folder: where the entries are kept as files too; None: in memory alone.
     """
 
     def __init__(self, host: str, folder: Path | None = None) -> None:

@@ -38,7 +38,7 @@ class Flood(Faulty):
     Attributes:
         flood: at which stage it sends zeros without an end.
         words: what it says of the last job before them, "%s" being its id.
-        told: how long it says that its answer is.
+        claimed: how long it says that its answer is.
         instead: the bytes of every result.
         sent: how many bytes of zeros.
         pause: seconds between two pieces of them.
@@ -46,7 +46,7 @@ class Flood(Faulty):
 
     flood = ""
     words = ""
-    told: int | None = None
+    claimed: int | None = None
     instead: bytes | None = None
     sent = 0
     pause = 0.0
@@ -54,7 +54,7 @@ class Flood(Faulty):
     def heals(self) -> None:
         super().heals()
         self.flood, self.instead, self.sent, self.pause = "", None, 0, 0.0
-        self.words, self.told = "", None
+        self.words, self.claimed = "", None
 
     def result(self, name: str) -> bytes | None:
         known = super().result(name)
@@ -64,8 +64,8 @@ class Flood(Faulty):
         if stage != self.flood:
             return super().interferes(stage, answers, data)
         answers.send_response(200)
-        if self.told is not None:
-            answers.send_header("Content-Length", str(self.told))
+        if self.claimed is not None:
+            answers.send_header("Content-Length", str(self.claimed))
         answers.end_headers()
         try:
             answers.wfile.write(self.words.replace("%s", [*self.jobs][-1]).encode())
@@ -155,7 +155,7 @@ def test_an_answer_to_a_request_without_an_end_keeps_the_jobs_id(
     server: Flood, study: mw.Study, told: int | None
 ) -> None:
     expected = mw.Study(mw.load(random_model("gpt2"), tokenizer=tokenizer_of("gpt2")), PAIR)
-    server.flood, server.told = "received", told
+    server.flood, server.claimed = "received", told
     server.words = '{"status": "RECEIVED", "data": null, "id": "%s", "description": "'
     n = posted(server)
     with pytest.raises(ServerError, match="larger than there is room for") as caught:

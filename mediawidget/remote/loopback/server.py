@@ -34,8 +34,10 @@ class Exchange:
     """One request over HTTP and its answer.
 
     Attributes:
-        method, path: what was asked for.
-        received, sent: bytes of the two bodies, headers not counted.
+        method: "GET" or "POST".
+        path: what was asked for.
+        received: bytes of the request's body, headers not counted.
+        sent: bytes of the answer's body.
         status: of the answer; 0 where there was none.
         at: when, in seconds of a clock that only goes forward.
     """
@@ -56,12 +58,8 @@ class Exchange:
 class Loopback:
     """A server on 127.0.0.1 that runs traces on a model of this machine, as NDIF would.
 
-    For trying out a remote study without a key, and for tests:
-
-        with mw.remote.Loopback(mw.load()) as loopback:
-            lm = mw.load(loopback.model, remote=loopback)
-
-    In a notebook, ``loopback.open()`` in one cell and ``loopback.close()`` in another.
+    For trying out a remote study without a key, and for tests. In a notebook, ``loopback.open()``
+    in one cell and ``loopback.close()`` in another.
 
     One job runs at a time, on a thread of this process, and on modules of its own around the
     model's weights. Results and the statuses of jobs are kept until it is closed.
@@ -89,6 +87,12 @@ class Loopback:
 
     Raises:
         MediationError: no model of this machine, or a key that is no UUID.
+
+    Example:
+        >>> with mw.remote.Loopback(mw.load()) as loopback:
+        ...     lm = mw.load(loopback.model, remote=loopback)
+        ...     print(len(lm.next_tokens("Mary went to the", n=3)))
+        3
     """
 
     ready = True

@@ -42,6 +42,10 @@ def name_functions(package: Module) -> None:
         if isinstance(found, Module) and str(name) in found.members:
             own = found.members[str(name)]
             if package.imports.get(str(name)) == own.path:
+                # An extension is shown what is reached by name, and the file is not any more.
+                for one in (found, *found.members.values()):
+                    if isinstance(one, Object) and one.docstring is not None:
+                        one.docstring.value = readable(one.docstring.value)
                 package.members[str(name)] = Alias(str(name), own, parent=package)
 
 

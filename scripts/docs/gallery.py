@@ -2,11 +2,13 @@
 
 ``<!-- example: heads -->`` in docs/gallery.md becomes the code of docs/gallery/heads.py and a frame
 with the page that this code wrote. What is shown is what ran: docs/gallery/_start.py first, then
-the example, which ends by writing ``heads.html``. ``<!-- view: ... -->`` is the frame alone.
+the example, which ends by writing ``heads.html``. ``<!-- view: ... -->`` is a frame alone, a peek
+that scrolls; that of an example is as tall as its view (docs/assets/frames.js).
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import logging
 import os
@@ -37,6 +39,12 @@ _PLACE = re.compile(
     re.MULTILINE,
 )
 _FIRST = "<!-- start of examples -->"
+_TALL = """
+const say = () => parent.postMessage({ mediawidgetTall: document.body.offsetHeight }, "*");
+new ResizeObserver(say).observe(document.body);
+addEventListener("message", say);
+"""
+"""The page in a frame says how tall it is. What it was made from stands on the page of its own."""
 _RUN = """
 import sys, time
 from pathlib import Path
@@ -82,8 +90,9 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
             f'loading="lazy" style="{tall}"></iframe>'
             for look in LOOKS
         )
+        whole = " whole" if found["kind"] == "example" else ""
         frame = (
-            f'<figure class="view" markdown="0">{frames}<figcaption>{title}. '
+            f'<figure class="view{whole}" markdown="0">{frames}<figcaption>{title}. '
             f'<a href="{home}/{name}.html">On a page of its own</a></figcaption></figure>'
         )
         return frame if found["kind"] == "view" else f"{_code(source)}\n\n{frame}"
@@ -96,12 +105,27 @@ def _code(source: Path) -> str:
 
 
 def in_look(text: str, look: str) -> str:
-    """An exported page in the colours of the page around it, whatever the device prefers."""
-    follows, dark = ":root{color-scheme:light dark}", "@media (prefers-color-scheme:dark){"
-    if text.count(follows) != 1 or text.count(dark) != 1:
-        raise PluginError("mw.export_html writes its colours otherwise than scripts/docs knows.")
+    """An exported page for a frame: in the colours around it, without a foot, and it says its size.
+
+    Raises:
+        PluginError: the page is written otherwise than this function knows.
+    """
+    digest = base64.b64encode(hashlib.sha256(_TALL.encode()).digest()).decode()
     when = "all" if look == "dark" else "not all"
-    return text.replace(follows, f":root{{color-scheme:{look}}}").replace(dark, f"@media {when}{{")
+    colours = f":root{{color-scheme:{look}}}"
+    changes = {
+        ":root{color-scheme:light dark}": f"{colours}body>footer{{display:none}}",
+        "@media (prefers-color-scheme:dark){": f"@media {when}{{",
+        "script-src 'sha256-": f"script-src 'sha256-{digest}' 'sha256-",
+        "</body>": f"<script>{_TALL}</script></body>",
+    }
+    for known, changed in changes.items():
+        if text.count(known) != 1:
+            raise PluginError(
+                f"mw.export_html writes {known!r} {text.count(known)} times, not once."
+            )
+        text = text.replace(known, changed)
+    return text
 
 
 def made() -> None:

@@ -3,7 +3,7 @@
 ``<!-- include: benchmarks/RESULTS.md -->`` puts a document into a page, its headings one level
 down. A link of any page to a file outside docs/ (a notebook, a source) leads to a copy of it under
 ``files/``, or to the page that includes it whole, so that the same link works in the repository, on
-a server and on a disk.
+a server and on a disk. A link to a notebook leads to its page (notebooks.py).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File
+from notebooks import page_of
 
 LOG = logging.getLogger("mkdocs.hooks.including")
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -33,10 +34,16 @@ _FOREIGN = re.compile(r"^([a-z][a-z0-9+.-]*:|#|/)", re.IGNORECASE)
 def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:
     """Called by MkDocs with each page's Markdown."""
     folder = posixpath.dirname(page.file.src_uri)
-    text = _outside_code(
-        markdown, lambda part: _linked(part, f"docs/{folder}", folder, files, config)
-    )
+    home = _home(page.file.src_uri)
+    text = _outside_code(markdown, lambda part: _linked(part, home, folder, files, config))
     return _INCLUDE.sub(lambda found: _included(found["path"], folder, files, config), text)
+
+
+def _home(uri: str) -> str:
+    """The folder from which the links of a page lead: of its source, here or in a notebook."""
+    folder = posixpath.dirname(uri)
+    written = (ROOT / "docs" / uri).is_file()
+    return f"docs/{folder}" if written else f"examples{folder.removeprefix('notebooks')}"
 
 
 def _included(path: str, folder: str, files: Any, config: Any) -> str:
@@ -78,7 +85,10 @@ def _linked(text: str, home: str, folder: str, files: Any, config: Any) -> str:
 
 
 def _copied(where: str, files: Any, config: Any) -> str:
-    """The place in the site of a file of the repository, which is put there."""
+    """The place in the site of a file of the repository, which is put there, or its page."""
+    page = page_of(where)
+    if files.get_file_from_path(page) is not None:
+        return page
     uri = f"files/{where}"
     if uri.endswith(".md"):
         uri += ".txt"  # not a page of the site

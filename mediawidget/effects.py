@@ -110,6 +110,12 @@ class Effect(Parts, Samples, Scales, Diagnostics):
     def pairs(self, key: str) -> Array:
         """A quantity for every pair: shape (pair, *axes), in the metric's unit.
 
+        Y(x, m) is the metric when the network reads prompt x and the site is set to its value on
+        prompt m, 1 the clean and 0 the corrupt one; Yxm is short for it. TE = Y11 - Y00,
+        PIE = Y01 - Y00 (what restoring the site gains), TIE = Y11 - Y10 (what breaking it loses),
+        PDE = Y10 - Y00, TDE = Y11 - Y01, INT = TIE - PIE. A positive PIE or TIE: the site supports
+        the clean behaviour; under a metric that falls (KL, rank) a negative one does.
+
         Args:
             key: for patches Y11, Y10, Y01, Y00 or TE, TIE, PIE, PDE, TDE, INT; for other edits
                 ``clean`` or ``corrupt`` (Y(base) - Y(base, do)) or ``difference`` (clean -

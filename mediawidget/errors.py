@@ -10,6 +10,7 @@ class MediationError(ValueError):
     """Bad input, said so that the reader can mend it without opening our code.
 
     Attributes:
+        message: what is wrong, in one sentence.
         value: what was given.
         expected: what would have been accepted.
         fix: the next thing to try.

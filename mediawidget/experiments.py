@@ -144,7 +144,11 @@ class Experiments(ABC):
             freeze: what is held at the base instead of being recomputed, as in ``Run``.
 
         Returns:
-            An effect without axes.
+            An effect without axes: ``effect["PIE"]`` is a number.
+
+        Raises:
+            MediationError: no sites, a site that the model does not have or an edit that it cannot
+                have there, and pairs that cannot give the edit its value.
         """
         edits, held = as_edits(sites, self._edit), as_freeze(freeze)
         kinds = (frozenset((site.mediator, edit) for site, edit in edits.items()), held)

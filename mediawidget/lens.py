@@ -39,8 +39,9 @@ class Lens:
     Attributes:
         tokens: (layer, position, k) ids of the likeliest next tokens, likeliest first.
         p: (layer, position, k) their probabilities.
-        answer, wrong: (layer, position) probability of the answer and of the wrong one: of a set
-            all of it, of an answer of several tokens its first.
+        answer: (layer, position) probability of the answer: of a set all of it, of an answer of
+            several tokens its first.
+        wrong: (layer, position) the same of the wrong answer.
     """
 
     tokens: NDArray[np.int64]

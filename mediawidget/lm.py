@@ -64,7 +64,11 @@ class LM(Weights):
         name: for people.
         origin: the folder or the name on the hub, and the revision, that it was loaded from with
             its tokenizer; None where the model or the tokenizer was given.
-        n_layers, n_heads, n_kv_heads, d_model, d_head: its sizes; no heads without attention.
+        n_layers: how many blocks.
+        n_heads: attention heads of a block; 0 without attention.
+        n_kv_heads: key-value heads of a block, which several heads may share.
+        d_model: width of the residual stream.
+        d_head: width of a head.
         d_mixer: channels of a block that has a scan instead of attention.
         device, dtype: of its weights; the processor, where these are on a server.
         proven: the version of the model and the checks of its first contact, on a server.

@@ -47,7 +47,10 @@ _MINUS = "\N{MINUS SIGN}"
 
 @dataclass(frozen=True)
 class LogitDiff(Metric):
-    """Logit of the answer minus logit of the wrong answer: their log odds. The default."""
+    """Logit of the answer minus logit of the wrong answer: their log odds. The default.
+
+    Unit: logits. Positive: the answer is the likelier of the two.
+    """
 
     name = "logit_diff"
     unit = "logits"
@@ -65,7 +68,7 @@ class LogitDiff(Metric):
 
 @dataclass(frozen=True)
 class Logit(Metric):
-    """Logit of the answer. Not invariant to a constant added to all logits."""
+    """Logit of the answer. Not invariant to a constant added to all logits. Unit: logits."""
 
     name = "logit"
     unit = "logits"
@@ -82,7 +85,7 @@ class Logit(Metric):
 
 @dataclass(frozen=True)
 class LogProb(Metric):
-    """Natural log of the answer's probability."""
+    """Natural log of the answer's probability. Unit: nats, never above 0."""
 
     name = "log_prob"
     unit = "nats"
@@ -118,7 +121,7 @@ class Prob(Metric):
 
 @dataclass(frozen=True)
 class ProbDiff(Metric):
-    """Probability of the answer minus probability of the wrong answer."""
+    """Probability of the answer minus probability of the wrong answer: from -1 to 1."""
 
     name = "prob_diff"
     unit = "probability"
@@ -137,7 +140,7 @@ class ProbDiff(Metric):
 
 @dataclass(frozen=True)
 class LogOdds(Metric):
-    """Log odds of the answer against everything else: log p - log(1 - p).
+    """Log odds of the answer against everything else: log p - log(1 - p). Unit: nats.
 
     Unlike a log probability it has no ceiling at p = 1, but for the precision of the kept
     numbers: where 1 - p is below 2e-16 it is 36.

@@ -16,6 +16,9 @@ class Mean(Edit):
     Over those of the contrast that have the run's own token length, itself included.
 
     A contrast of one pair has no mean worth the name, so it is refused there.
+
+    Raises:
+        MediationError: no such base.
     """
 
     kind: ClassVar[str] = "mean"

@@ -24,6 +24,10 @@ class Noise(Edit):
         seed: of the draws. A draw is the same for every pair.
         first: the draw that a single run takes.
 
+    Raises:
+        MediationError: a sigma that is no finite number, samples that are no count or too many, or
+            a seed that is none.
+
     Source: Meng et al. 2022 (three standard deviations, ten samples).
     """
 

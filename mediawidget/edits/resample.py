@@ -17,6 +17,9 @@ class Resample(Edit):
         seed: of the draw; every pair gets another one, and the same one at every site.
         base: which prompt of the other pair (default: the same as the run's own).
 
+    Raises:
+        MediationError: a seed that is no whole number from 0, or no such base.
+
     Source: causal scrubbing (Chan et al. 2022); Zhang and Nanda 2024.
     """
 

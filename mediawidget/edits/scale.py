@@ -11,7 +11,11 @@ from .base import Base, Edit, Recipe, check_number
 
 @dataclass(frozen=True)
 class Scale(Edit):
-    """The site's value times ``factor``: 0 is ``Zero``, 1 changes nothing, -1 turns it round."""
+    """The site's value times ``factor``: 0 is ``Zero``, 1 changes nothing, -1 turns it round.
+
+    Raises:
+        MediationError: a factor that is no finite number.
+    """
 
     kind: ClassVar[str] = "scale"
 

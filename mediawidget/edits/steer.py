@@ -18,8 +18,11 @@ class Steer(Edit):
     """The site's value plus ``scale`` times ``vector``, at each of its positions.
 
     Args:
-        vector: as many numbers as the site is wide: d_model, or d_head for a head.
+        vector: (width,) as many numbers as the site is wide: d_model, or d_head for a head.
         scale: how much of it.
+
+    Raises:
+        MediationError: a vector or a scale that is not of finite numbers.
 
     Source: activation addition (Turner et al. 2023).
     """

@@ -63,7 +63,7 @@ class Values:
         """The inverse of ``to_json``.
 
         Raises:
-            MediationError: no saved values, or one that could not be made anew.
+            MediationError: no saved values.
         """
         with reading("activation", data):
             return cls(Site.from_json(data["site"]), np.array(data["array"]), data["origin"])

@@ -30,7 +30,8 @@ class Round:
 
     Attributes:
         k: directions removed before.
-        train, held_out: the share of labels it told right.
+        train: the share of labels it told right, of the values that it was fitted on.
+        held_out: the same of those that no probe is fitted on.
         chance: the share of the commonest label of the held-out values.
         at_chance: whether the probe is no better than that on held-out values (one-sided binomial
             test at 5%, which takes each value for an independent one).

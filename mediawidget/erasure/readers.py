@@ -28,11 +28,13 @@ class Score:
     """How well a probe told labels of values that had no part in its fit.
 
     Attributes:
-        accuracy: the share told right. chance: the share of the commonest label.
+        accuracy: the share told right.
+        chance: the share of the commonest label.
         auc: the area under the ROC curve; of more than two labels the mean over one against the
             rest. 0.5 is chance whatever the shares of the labels.
-        low, high: its 95% bootstrap interval, groups of prompts drawn whole, the probes as they
-            were; NaN for fewer than three groups.
+        low: the lower end of the 95% bootstrap interval of ``auc``, groups of prompts drawn whole,
+            the probes as they were; NaN for fewer than three groups.
+        high: its upper end.
         n: how many values.
     """
 

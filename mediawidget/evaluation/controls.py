@@ -106,6 +106,10 @@ def against_random(  # noqa: PLR0913 - all but the first two are named
         ablation: what is set outside, as ``NodeValues`` has it.
         over: the kinds of component that are candidates.
         values: another way to evaluate circuits.
+
+    Raises:
+        MediationError: an n that is no count, fewer candidates of a kind than the circuit has, and
+            what ``values`` raises.
     """
     values = values_of(study, ablation, over, values, [circuit])
     random = random_circuits(circuit, values.candidates, n, per_layer=per_layer, seed=seed)
@@ -131,7 +135,7 @@ def random_circuits(
         seed: of the draw.
 
     Raises:
-        MediationError: fewer candidates of a kind than the circuit has.
+        MediationError: fewer candidates of a kind than the circuit has, or an n that is no count.
     """
     refuse_no_seed(seed)
     require(whole(n, 1), "Circuits are counted.", value=n, expected="an int from 1", fix="n=100")

@@ -81,7 +81,8 @@ class Curve:
         counts: how many candidates that is, rounded down (as MIB does): of few candidates the
             first sizes are the empty circuit.
         kept: (size, pair) m of the circuits.
-        model, empty: (pair,) m(M) and m(empty).
+        model: (pair,) m(M), nothing ablated.
+        empty: (pair,) m(empty), all candidates ablated.
         terms: mode, ablation, candidates, metric, n.
     """
 

@@ -38,7 +38,8 @@ class Minimality:
         sets: for each the set K, without it.
         with_node: (node, pair) m(C without K).
         without_node: (node, pair) m(C without K and the node).
-        model, empty: (pair,) m(M) and m(empty), to tell a small score by.
+        model: (pair,) m(M), nothing ablated.
+        empty: (pair,) m(empty), all candidates ablated; with ``model`` it tells a small score.
         terms: mode, ablation, candidates, metric, n.
     """
 

@@ -49,7 +49,8 @@ class Terms:
         mode: "node" (a node is kept or ablated) or "edge" (each of its connections is).
         ablation: what is set outside the circuit, in words.
         over: the kinds of component that may be outside it; all others are recomputed.
-        metric, unit: of all numbers.
+        metric: the name of the metric that all numbers are of.
+        unit: its unit.
         clusters: per pair the name of its cluster, as ``Effect.clusters``.
         n_pairs: how many pairs.
     """
@@ -83,7 +84,9 @@ class CircuitValues(ABC):
         progress: whether to show a bar.
 
     Attributes:
-        passes, rows, seconds: what all calls cost so far.
+        passes: forward passes of all calls so far.
+        rows: rows of their batches.
+        seconds: the wall time that they took.
 
     Raises:
         MediationError: no study, no such ablation, or ``over`` names what is no head or MLP.

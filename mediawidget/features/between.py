@@ -43,7 +43,8 @@ class FeatureEdges:
     """By how much each earlier node moves each later feature's code.
 
     Attributes:
-        upstream, downstream: the nodes.
+        upstream: the earlier nodes, which are set.
+        downstream: the later ones, whose codes are read.
         estimate: (upstream, downstream, pair), first order.
         exact: (upstream, downstream, pair), by runs.
         direction: "restore": the corrupt run gets the clean value. "break": the other way round.

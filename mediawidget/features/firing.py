@@ -26,8 +26,10 @@ class Context:
     """Where a feature fires.
 
     Attributes:
-        before, token, after: the text, the token itself apart.
-        code: how much.
+        before: the text up to the token.
+        token: the token that it fires on.
+        after: the text behind it.
+        code: the feature's code there.
     """
 
     before: str

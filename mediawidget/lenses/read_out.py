@@ -35,7 +35,8 @@ class LensReading:
         runs: what they are called.
         layers: those that were read; the last one there is stands behind the last block.
         positions: as numbers of the prompt, or the one position or role that was asked for.
-        metric, unit: what was read.
+        metric: the name of the metric that was read.
+        unit: its unit.
         lens: "logit lens" or "tuned lens".
         clusters: of the pairs.
     """

@@ -65,7 +65,8 @@ class Shape:
         n_layers: blocks.
         n_heads: 0 for a network without attention.
         n_kv_heads: 0 means as many as there are heads.
-        d_model, d_mlp: widths of the residual stream and of the MLP's hidden layer.
+        d_model: width of the residual stream.
+        d_mlp: width of the MLP's hidden layer.
         qkv: how queries, keys and values lie in memory.
         d_mixer: channels of a block that mixes positions by a scan instead of attention.
         causal: a token sees itself and the tokens before it alone.

@@ -25,14 +25,12 @@ def gate(kind: str = "AND") -> LM:
 
     With M = a and the bypass b, from (1, 1) to (0, 0), for either head:
 
-    ==== =============== === ==== ==== ====
-    gate value           TE  PIE  TIE  INT
-    ==== =============== === ==== ==== ====
-    ADD  a + b           2   1    1    0
-    AND  a b             1   0    1    1
-    OR   a + b - a b     1   1    0    -1
-    XOR  a + b - 2 a b   0   1    -1   -2
-    ==== =============== === ==== ==== ====
+    | gate | value         | TE | PIE | TIE | INT |
+    | ---- | ------------- | -- | --- | --- | --- |
+    | ADD  | a + b         | 2  | 1   | 1   | 0   |
+    | AND  | a b           | 1  | 0   | 1   | 1   |
+    | OR   | a + b - a b   | 1  | 1   | 0   | -1  |
+    | XOR  | a + b - 2 a b | 0  | 1   | -1  | -2  |
 
     Denoising (PIE) finds no half of an AND, and noising (TIE) none of an OR.
 
@@ -203,16 +201,14 @@ def ioi_mini(decoys: int = 0, seed: int = 0, beta: float = 20.0) -> LM:
 
     Under the flip, logit(IO) - logit(S) is 0.5 and -0.5, so TE is 1, and to about exp(-beta / 2)
 
-    =============== === === ===
-    head            PIE TIE INT
-    =============== === === ===
-    duplicate token 1   1   0
-    S-inhibition    1   1   0
-    name mover      0   0   0
-    backup mover    0   0   0
-    negative mover  -1  -1  0
-    both movers     1   1   0
-    =============== === === ===
+    | head            | PIE | TIE | INT |
+    | --------------- | --- | --- | --- |
+    | duplicate token | 1   | 1   | 0   |
+    | S-inhibition    | 1   | 1   | 0   |
+    | name mover      | 0   | 0   | 0   |
+    | backup mover    | 0   | 0   | 0   |
+    | negative mover  | -1  | -1  | 0   |
+    | both movers     | 1   | 1   | 0   |
 
     The backup hides the name mover from every single-site patch, in both directions and with no
     interaction to warn of it; only both together show what they carry.
@@ -249,13 +245,11 @@ def lookback() -> LM:
     block 0 and at the end after block 1, as a pointer; block 2 (L2H0) looks for the drink at that
     address. Set the residual stream there to what it is on another prompt and
 
-    ====================== ========================================================
-    Site("residual", ...)  the answer is
-    ====================== ========================================================
-    layer 1, position 6    what stands in the base where the source's answer stands
-    layer 2, position 7    the same (pointer); at all other layers and positions not
-    layer 3, position 7    the source's own answer (payload)
-    ====================== ========================================================
+    | residual stream at  | the answer is                                            |
+    | ------------------- | -------------------------------------------------------- |
+    | layer 1, position 6 | what stands in the base where the source's answer stands |
+    | layer 2, position 7 | the same (pointer); at all other layers and positions not |
+    | layer 3, position 7 | the source's own answer (payload)                        |
 
     Source: Prakash et al. 2025, "Language models use lookbacks to track beliefs".
 

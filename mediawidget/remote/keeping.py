@@ -54,7 +54,8 @@ class Cache:
     Attributes:
         folder: where they are; in ``answers`` in it.
         limit: how many bytes all of them may have; the one not read for longest goes first.
-        hits, misses: how often an answer was there, and was not, in this process.
+        hits: how often an answer was there, in this process.
+        misses: how often there was none.
     """
 
     def __init__(self, folder: str | Path, *, limit: int = 4 * 2**30) -> None:

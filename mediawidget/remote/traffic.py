@@ -15,7 +15,8 @@ class Traffic:
     Attributes:
         jobs: handed in, each a trace for the server to run.
         requests: all that was asked over HTTP: jobs, looks at them, results.
-        sent, received: bytes of their bodies, headers not counted.
+        sent: bytes of their bodies, headers not counted.
+        received: bytes of the answers' bodies.
 
     Example:
         >>> study = mw.Study(far, pair)

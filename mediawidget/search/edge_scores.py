@@ -41,8 +41,9 @@ class EdgeScores:
         exact: whether every edge was cut, or the effect estimated.
         unit: of the values.
         ablation: what a cut edge carries.
-        passes, rows, seconds: what it cost: forward passes, the rows of their batches, and wall
-            time.
+        passes: forward passes that it took.
+        rows: rows of their batches.
+        seconds: wall time.
         backward: backward passes.
         options: what else it was asked with.
     """
@@ -65,7 +66,7 @@ class EdgeScores:
 
     @property
     def mean(self) -> Array:
-        """(sender, receiver[, position]) over pairs."""
+        """(sender, receiver[, position]) the mean of ``values`` over pairs."""
         return np.asarray(self.values.mean(axis=0))
 
     @property

@@ -41,16 +41,17 @@ class Masked:
         history: a row per step: ``loss`` (1 for the empty circuit), ``kept`` (the expected part of
             the elements that is not shut) and ``size`` (how many the rounded circuit has).
         ended: "all steps", "settled" (the rounded circuit stayed the same) or "cancelled".
-        train_on, report_on: numbers of the pairs that trained, and of those that are reported on;
-            the same where there was one alone.
+        train_on: numbers of the pairs that trained.
+        report_on: of those that are reported on; the same where there was one alone.
         base: the prompts that are read.
         ablation: what is written in place of what is not kept.
         wiring: of the network.
         seed: of the draws.
         options: what else it was asked with.
-        passes, rows, seconds: what training cost: forward passes, the rows of their batches, and
-            wall time.
-        backward: backward passes.
+        passes: forward passes of the training.
+        rows: rows of their batches.
+        seconds: wall time of the training.
+        backward: its backward passes.
     """
 
     shares: Mapping[Element, float]
@@ -93,7 +94,13 @@ class Masked:
         return tuple(one for one, share in self.shares.items() if share >= threshold)
 
     def circuit(self, threshold: float = THRESHOLD) -> Circuit:
-        """What is kept. ``faithfulness`` is of that of 0.5; evaluate others by themselves."""
+        """The elements that ``kept`` gives, as a circuit.
+
+        ``faithfulness`` is that of a threshold of 0.5; of others ``mw.evaluation.faithfulness``.
+
+        Raises:
+            MediationError: what ``kept`` raises.
+        """
         kept = self.kept(threshold)
         source = f"trained mask, seed {self.seed}, shares from {threshold:g}"
         if self.faithfulness.terms.mode == "edge":

@@ -100,8 +100,8 @@ class Pairs:
     Attributes:
         interactions: the game they were run as; ``mw.InteractionGrid`` draws it.
         direction: "restore" or "break".
-        select_on, report_on: numbers of the pairs of prompts that rank, and of those that figures
-            are means over; the same where nothing was held out.
+        select_on: numbers of the pairs of prompts that rank.
+        report_on: of those that figures are means over; the same where nothing was held out.
     """
 
     interactions: Interactions

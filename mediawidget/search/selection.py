@@ -36,11 +36,13 @@ class Selection:
         singles: of every candidate by itself, the mean over the pairs that selected; NaN where a
             cancelled search did not come to it.
         total: (pair,) TE.
-        select_on, report_on: numbers of the pairs that chose, and of those that the figures are
-            means over; the same where nothing was held out.
+        select_on: numbers of the pairs that chose.
+        report_on: of those that the figures are means over; the same where nothing was held out.
         unit: of all numbers, the metric's.
         clusters: per pair, as ``Effect.clusters``.
-        passes, rows, seconds: what it cost.
+        passes: forward passes that it took.
+        rows: rows of their batches.
+        seconds: wall time.
     """
 
     method: str

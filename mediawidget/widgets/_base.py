@@ -107,7 +107,8 @@ class View(Page):
             clean, difference).
 
     Attributes:
-        view, result: what the page draws. The view writes them; setting them raises.
+        view: the grids that the page draws. The view writes it; setting it raises.
+        result: the present intervention, likewise.
         direction: may be set.
 
     Raises:

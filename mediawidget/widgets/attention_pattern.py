@@ -15,6 +15,14 @@ class AttentionPattern(View):
 
     The head follows the selection; the page can choose another.
 
+    Args:
+        study: its pairs, metric, edit and history; all views of it are linked.
+        direction: "restore" shows PIE, "break" TIE; of edits to a constant they show the effect on
+            the corrupt and on the clean prompt, "difference" the latter less the former.
+
+    Raises:
+        MediationError: what ``View`` raises.
+
     Example:
         >>> mw.AttentionPattern(study)
     """

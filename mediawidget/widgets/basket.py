@@ -13,6 +13,14 @@ class Basket(View):
     Pointing at a site shows the others without it, a run that the history does not keep. Sites can
     be typed (``L3H0 mlp5@END``), and taken out one by one.
 
+    Args:
+        study: its pairs, metric, edit and history; all views of it are linked.
+        direction: "restore" shows PIE, "break" TIE; of edits to a constant they show the effect on
+            the corrupt and on the clean prompt, "difference" the latter less the former.
+
+    Raises:
+        MediationError: what ``View`` raises.
+
     Example:
         >>> mw.Basket(study)
     """

@@ -23,8 +23,12 @@ class Explorer(View):
 
     Args:
         study: its pairs, metric and history; all views of it are linked.
-        direction: "restore" shows PIE, "break" TIE.
-        mediator: what the rows of tokens are of.
+        direction: "restore" shows PIE, "break" TIE; of edits to a constant they show the effect on
+            the corrupt and on the clean prompt, "difference" the latter less the former.
+        mediator: what the rows of tokens are of: "residual", "attn_out" or "mlp_out".
+
+    Raises:
+        MediationError: what ``View`` raises, and another mediator.
 
     Example:
         >>> mw.Explorer(mw.Study(mw.load(), pair))

@@ -10,6 +10,14 @@ from ._base import View, front_end
 class HeadGrid(View):
     """Every attention head as a cell; a click patches it.
 
+    Args:
+        study: its pairs, metric, edit and history; all views of it are linked.
+        direction: "restore" shows PIE, "break" TIE; of edits to a constant they show the effect on
+            the corrupt and on the clean prompt, "difference" the latter less the former.
+
+    Raises:
+        MediationError: what ``View`` raises.
+
     Example:
         >>> mw.HeadGrid(study, direction="break")
     """

@@ -16,6 +16,14 @@ class LogitLens(View):
     On the clean prompt, the corrupt one, and on what the selection makes of them. A click patches
     the residual stream of the cell. Source: nostalgebraist 2020.
 
+    Args:
+        study: its pairs, metric, edit and history; all views of it are linked.
+        direction: "restore" shows PIE, "break" TIE; of edits to a constant they show the effect on
+            the corrupt and on the clean prompt, "difference" the latter less the former.
+
+    Raises:
+        MediationError: what ``View`` raises.
+
     Example:
         >>> mw.LogitLens(study)
     """

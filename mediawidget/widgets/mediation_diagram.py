@@ -19,6 +19,14 @@ class MediationDiagram(View):
     It shows the study's present intervention, so it follows every linked view. Under edits that
     have no corners it shows what exists there: the effect on the clean and on the corrupt prompt.
 
+    Args:
+        study: its pairs, metric, edit and history; all views of it are linked.
+        direction: "restore" shows PIE, "break" TIE; of edits to a constant they show the effect on
+            the corrupt and on the clean prompt, "difference" the latter less the former.
+
+    Raises:
+        MediationError: what ``View`` raises.
+
     Example:
         >>> mw.MediationDiagram(study)
     """

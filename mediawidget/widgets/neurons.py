@@ -15,6 +15,14 @@ class Neurons(View):
 
     The layer follows the selection; the page can choose another, and any neuron by its number.
 
+    Args:
+        study: its pairs, metric, edit and history; all views of it are linked.
+        direction: "restore" shows PIE, "break" TIE; of edits to a constant they show the effect on
+            the corrupt and on the clean prompt, "difference" the latter less the former.
+
+    Raises:
+        MediationError: what ``View`` raises.
+
     Example:
         >>> mw.Neurons(study)
     """

@@ -15,6 +15,12 @@ class PromptEditor(View):
     Answers can be picked from the model's own predictions. Applying changes the study, so every
     linked view follows; a mistake is said beside the field that has it and changes nothing.
 
+    Args:
+        study: whose prompts are edited; all views of it are linked.
+
+    Raises:
+        MediationError: what ``View`` raises.
+
     Example:
         >>> mw.PromptEditor(study)
     """

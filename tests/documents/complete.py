@@ -6,7 +6,7 @@ import ast
 import builtins
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -23,7 +23,7 @@ SHAPE = re.compile(
     r"\((?:[\w.+*^' -]+,\s*)+[\w.+*^'\[\] ,-]*\)|\(\*?\w+\[?, |\(\*\w+\)|\bshapes?\b"
 )
 #: Calls that raise unless something holds.
-REFUSES = re.compile(r"^_?(?:require|refuse)(?:_|$)")
+REFUSES = re.compile(r"^_?(?:require|refuse|check_(?:number|seed|base|function))(?:_|$)")
 #: A heading, and what Griffe takes what is below it for.
 KINDS = {
     "Args": "parameters",
@@ -82,7 +82,7 @@ def said(one: Described) -> Said:
     return found
 
 
-def signature(one: griffe.Function) -> list[griffe.Parameter]:
+def signature(one: griffe.Function | griffe.Class) -> list[griffe.Parameter]:
     """Its arguments, without ``self``."""
     return [
         each for each in one.parameters if each.name not in ("self", "cls") and each.name[0] != "_"
@@ -199,6 +199,7 @@ def _fields(one: griffe.Class, words: Said) -> Iterator[tuple[str, str]]:
     ]
     if missing and (len(fields) > 1 or described):
         yield "fields", "not described: " + ", ".join(missing)
+    yield from _constructor(one, described)
     known = {*one.all_members, *(each.name for each in one.parameters), *_assigned(one)}
     if stale := [name for name in described if name not in known]:
         yield "fields", "there is none: " + ", ".join(stale)
@@ -206,6 +207,20 @@ def _fields(one: griffe.Class, words: Said) -> Iterator[tuple[str, str]]:
         text = member.docstring.value if member.docstring else described.get(name, "")
         if text and ARRAY.search(str(member.annotation)) and not SHAPE.search(text):
             yield "shape", name
+
+
+def _constructor(one: griffe.Class, described: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What makes an object; of a class that others make (``load``) nobody need know."""
+    made = one.members.get("__init__")
+    words = dict(said(made).arguments) if isinstance(made, griffe.Function) else {}
+    above = [said(base) for base in one.mro()]
+    known = {name for each in above for name, _ in (*each.arguments, *each.attributes)}
+    known |= described.keys() | words.keys()
+    known |= {name for name, each in one.all_members.items() if each.docstring is not None}
+    names = [each.name for each in signature(one)]
+    missing = [name for name in names if name not in known]
+    if missing and (len(names) > 1 or described) and "\nMade by " not in one.docstring.value:  # type: ignore[union-attr]
+        yield "arguments", "of the class, not described: " + ", ".join(missing)
 
 
 def _assigned(one: griffe.Class) -> set[str]:

@@ -76,6 +76,11 @@ def test_all_that_is_public_is_looked_at(names: dict[str, Described]) -> None:
         assert f"mediawidget.{one}" in names
 
 
+@pytest.mark.parametrize("name", ["tasks.ioi", "charts.maps", "erasure.leace"])
+def test_an_example_is_read_as_one(name: str) -> None:
+    assert "\n\nExamples:\n    >>> " in docstring(name)
+
+
 @pytest.mark.parametrize("name", PAPERS)
 def test_a_method_of_the_literature_names_its_paper(name: str) -> None:
     text = " ".join(docstring(name).split())
@@ -175,7 +180,7 @@ def test_nothing_is_told_of_what_is_whole(tmp_path: Path) -> None:
         ("    Raises:\n        MediationError: the first is none.\n", "", ["raises", "raises"]),
         ("        MediationError: the first", "        KeyError: the first", ["raises", "raises"]),
         ("(pair, width) numbers", "numbers", ["shape", "shape", "shape"]),
-        ("x, y: where", "x: where", ["fields"]),
+        ("x, y: where", "x: where", ["arguments", "fields"]),
         ("x, y: where", "x, y, z: where", ["fields"]),
         ("def moved(self, by: int)", "def moved(self, by: int, to: int)", ["arguments"]),
         ("    Raises:\n        Med", "    Raises:\n    Med", ["raises", "raises", "sections"]),

@@ -143,6 +143,22 @@ def licence_of(name: str) -> str:
     return ", ".join(classified) or first
 
 
+def home_of(name: str) -> str:
+    """The public address of an installed package's project, by its own metadata.
+
+    Raises:
+        SystemExit: it names none.
+    """
+    told: Any = distribution(name).metadata
+    named = [line.partition(", ")[::2] for line in told.get_all("Project-URL") or ()]
+    by_label = {label.lower(): address for label, address in named}
+    labels = (by_label.get(label) for label in ("source", "repository", "homepage"))
+    for address in (*labels, told.get("Home-page")):
+        if address:
+            return str(address).replace("http://", "https://").removesuffix(".git")
+    raise SystemExit(f"licences: the metadata of {name} has no address of its project")
+
+
 def page() -> str:
     """The text of docs/licences.md."""
     files, packages = data_files(), bundled()
@@ -153,7 +169,7 @@ def page() -> str:
             raise SystemExit(f"licences: {what} is under {licence}; {sorted(PERMISSIVE)} may ship")
     used = [data for data in DATA if data in files.values()]
     rows = [f"| `{data.files}` | {data.words} | {data.licence} |\n" for data in used]
-    return "".join([HEAD, *rows, BUNDLES, _bundles(packages), BESIDE, _beside()])
+    return "".join([HEAD, *rows, BUNDLES, _bundles(packages), BESIDE, _beside(), SITE])
 
 
 HEAD = """<!--- Made by `python scripts/licences.py`; do not edit. -->
@@ -187,6 +203,21 @@ metadata of the tested version says it. What they need in turn is in `requiremen
 | package | version | licence |
 | --- | --- | --- |
 """
+SITE = """
+## What is in the documentation site
+
+`make docs` puts these into `site/` beside the pages; no wheel has them.
+
+| files | what they are | licence |
+| --- | --- | --- |
+| `assets/javascripts/*`, `assets/stylesheets/*` | \
+[Material for MkDocs](https://github.com/squidfunk/mkdocs-material), with what it names in them | \
+MIT |
+| `assets/iframe-worker.js` | [iframe-worker](https://github.com/squidfunk/iframe-worker); its \
+licence is beside it | MIT |
+| `assets/STIXTwoMath.woff2` | the letters and signs of formulas, from \
+[STIX Two Math](https://github.com/stipub/stixfonts); its licence is beside it | OFL-1.1 |
+"""
 #: A build of torch says what is in that build.
 OF_BUILDS = {"torch": "BSD-3-Clause, and what its build has in it"}
 
@@ -204,7 +235,8 @@ def _beside() -> str:
     pinned = lock.pins(lock.CONSTRAINTS.read_text())
     names = [re.split(r"[<>=\[;~! ]", line)[0] for line in project["dependencies"]]
     return "".join(
-        f"| {name} | {pinned[lock.normal(name)]} | {OF_BUILDS.get(name) or licence_of(name)} |\n"
+        f"| [{name}]({home_of(name)}) | {pinned[lock.normal(name)]} | "
+        f"{OF_BUILDS.get(name) or licence_of(name)} |\n"
         for name in names
     )
 

@@ -16,8 +16,10 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def texts(svg: str) -> list[str]:
-    """Every text of a picture, in order; the picture parses as XML."""
-    return ["".join(one.itertext()) for one in ET.fromstring(svg).iter(f"{SVG}text")]
+    """Every text of a picture, in order, one by one on a line; the picture parses as XML."""
+    lines = ET.fromstring(svg).iter(f"{SVG}text")
+    pieces = (one for line in lines for one in line.findall(f"{SVG}tspan") or [line])
+    return ["".join(piece.itertext()).strip("\N{NO-BREAK SPACE}") for piece in pieces]
 
 
 class Page:

@@ -15,7 +15,16 @@ import mediawidget as mw
 from mediawidget.effects import Status
 from mediawidget.widgets.drawing.colours import cell_colour
 from mediawidget.widgets.drawing.reading import Sheet
-from mediawidget.widgets.drawing.text import fixed, in_cell, percent, plain, raw
+from mediawidget.widgets.drawing.text import (
+    MINUS,
+    fixed,
+    in_cell,
+    percent,
+    plain,
+    raw,
+    width,
+    wrapped,
+)
 from mediawidget.widgets.exports.pictures import Look, sheet_of
 from tests.widgets.conftest import PAIRS, SVG, texts
 from tests.widgets.hostile import HOSTILE
@@ -158,6 +167,34 @@ def test_colours_are_those_of_the_page() -> None:
     assert cell_colour(518, away=True, palette="puor") == ("#dba98a", "#000000")
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_legend_has_the_numbers_of_its_colours(lm: mw.LM, turned: bool) -> None:
+    pair = PAIRS[0]
+    if turned:
+        pair = replace(pair, answer=pair.wrong, wrong=pair.answer)
+    study = mw.Study(lm, pair)
+    study.sweep("head", progress=False)
+    below = study.total["TE"] < 0
+    shown = texts(mw.HeadGrid(study).snapshot(unit="raw").svg)
+    (clean,) = (text for text in shown if text.endswith("toward clean"))
+    (away,) = (text for text in shown if text.startswith("away "))
+    assert clean.startswith("\N{MINUS SIGN}") is bool(below)
+    assert away.startswith("away +") is bool(below)
+    share = texts(mw.HeadGrid(study).snapshot().svg)
+    assert any(text.startswith("+") and text.endswith("toward clean") for text in share)
+
+
+@pytest.mark.parametrize("room", [300.0, 500.0, 728.0])
+def test_lines_fit_keep_all_words_and_part_no_difference(room: float) -> None:
+    words = f"Patching L3H0 from clean into corrupt moves logit(a) {MINUS} logit(b) from {MINUS}4.1"
+    words = f"{words} to +8.5: 112% of the total effect lost."
+    lines = wrapped(words, room, 13)
+    assert " ".join(lines) == words
+    assert all(1.15 * width(line, 13) <= room for line in lines)
+    assert sum(f"logit(a) {MINUS} logit(b)" in line for line in lines) == 1
+    assert len(lines) == 1 or width(lines[-1], 13) > 0.15 * room
+
+
 def test_a_base_without_a_number_is_a_dash(lm: mw.LM, tmp_path: Path) -> None:
     log = mw.Function(lambda kept: np.log(-np.exp(kept["answer"])), name="log")
     with np.errstate(invalid="ignore"):
@@ -208,7 +245,7 @@ def test_hostile_text_is_text(text: str) -> None:
     root = ET.fromstring(svg.encode("utf-8"))
     assert {one.tag.removeprefix(SVG) for one in root.iter()} <= {
         *("svg", "title", "metadata", "defs", "pattern", "path", "linearGradient", "stop"),
-        *("rect", "g", "text", "circle"),
+        *("rect", "g", "text", "tspan", "circle"),
     }
     assert plain(text, 20)[:5] in "".join(root.itertext())
 

@@ -10,8 +10,9 @@ import pytest
 import mediawidget as mw
 from mediawidget.effects import Status
 from mediawidget.features import Features, clamp, steer
+from mediawidget.widgets.drawing.text import in_cell
 from tests.features.made import made
-from tests.widgets.conftest import Page
+from tests.widgets.conftest import Page, texts
 
 N = 14
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -211,3 +212,23 @@ def test_a_grid_is_run_from_python_as_from_the_page(grid: mw.FeatureGrid) -> Non
     grid.rows.way = "steer"
     with pytest.raises(mw.MediationError, match="patched or ablated"):
         grid.start()
+
+
+@pytest.mark.parametrize("way", ["patch", "zero"])
+def test_a_picture_shows_the_features(grid: mw.FeatureGrid, page: Page, way: str) -> None:
+    assert page.ask("features_way", way=way, amount=0.0)["ok"]
+    effect = grid.run(progress=False)
+    index = int(np.flatnonzero(numbers(grid.features, "status", "u1") == Status.EXACT)[0])
+    label = grid.features["labels"][index]
+    assert page.ask("intervene", cells=[{"index": index, "label": label, "way": way}])["ok"]
+    taken = grid.snapshot(unit="raw")
+    shown = texts(taken.svg)
+    assert {"not run", *(row["label"] for row in grid.features["rows"])} - set(shown) == {"not run"}
+    key = "PIE" if way == "patch" else "corrupt"
+    exact = np.asarray(effect.status) == Status.EXACT
+    for value in np.asarray(effect[key], np.float32)[exact].astype(float):
+        assert in_cell(float(value), share=False) in shown
+    assert taken.facts["edit"].startswith(way)
+    # The ring of the cell that was clicked, which the rail tells.
+    assert taken.svg.count('stroke-width="2.5"') == 1
+    assert label in " ".join(shown)

@@ -16,8 +16,10 @@ HOSTILE = "<script>\u202e&"
 
 
 def texts(svg: str) -> list[str]:
-    """Every text of a picture; it is XML."""
-    return [node.text or "" for node in ElementTree.fromstring(svg).findall(".//{*}text")]
+    """Every text of a picture, one by one on a line; it is XML."""
+    lines = ElementTree.fromstring(svg).findall(".//{*}text")
+    pieces = (one for line in lines for one in line.findall("{*}tspan") or [line])
+    return [(one.text or "").strip("\N{NO-BREAK SPACE}") for one in pieces]
 
 
 def study(n: int = 3) -> mw.Study:

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from .colours import INK, SOFT, SURFACE
 from .text import MONO, SANS, width, xml
 
 SPACE_WIDTH = 7.0
+NBSP = "\N{NO-BREAK SPACE}"
 
 
 def number(value: float) -> str:
     """A coordinate with at most one decimal, which is a tenth of a pixel."""
     return f"{value:.1f}".removesuffix(".0")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A text among others on a line; ``gap`` is between it and the one before it."""
+
+    text: str
+    size: float = 13
+    fill: str = INK
+    bold: bool = False
+    gap: float = 0
+
+    def span(self, *, first: bool) -> str:
+        """As an element. The gap is spaces: not every renderer has ``dx`` in a text's width."""
+        spaces = 0 if first else round(self.gap / width(NBSP, self.size))
+        given = f' font-size="{number(self.size)}"' if self.size != 13 else ""
+        given += f' fill="{self.fill}"' if self.fill != INK else ""
+        given += ' font-weight="600"' if self.bold else ""
+        return f"<tspan{given}>{xml(spaces * NBSP + self.text)}</tspan>"
 
 
 class Canvas:
@@ -36,6 +58,12 @@ class Canvas:
         given += f' text-anchor="{anchor}"' if anchor != "start" else ""
         given += ' font-weight="600"' if bold else ""
         self.parts.append(f'<text x="{number(x)}" y="{number(y)}"{given}>{xml(text)}</text>')
+
+    def flow(self, x: float, y: float, *pieces: Piece, anchor: str = "start") -> None:
+        """Texts after each other on one line, each where the one before it ends in any font."""
+        given = f' text-anchor="{anchor}"' if anchor != "start" else ""
+        spans = "".join(piece.span(first=piece is pieces[0]) for piece in pieces)
+        self.parts.append(f'<text x="{number(x)}" y="{number(y)}"{given}>{spans}</text>')
 
     def mono(self, x: float, y: float, text: str, *, size: float = 13, bold: bool = False) -> None:
         """A line of text in a monospaced font."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .canvas import Canvas
+from .canvas import Canvas, Piece
 from .colours import AMBER, HATCH, INK, LINE, PALETTES, SOFT, SURFACE
 from .sheet import MARGIN, NARROWEST, describe, draw_title
-from .text import MINUS, plain, raw, width, wrapped
+from .text import MINUS, plain, raw, wrapped
 
 RUNS = (("y11", "y10"), ("y01", "y00"))
 """As they stand: the bypass down, the mediator across."""
@@ -99,8 +99,8 @@ def _run(canvas: Canvas, gate: Gate, key: str, x: float, y: float) -> None:
 def _effects(canvas: Canvas, gate: Gate, x: float, y: float) -> float:
     """What restoring and breaking come to; where it ends."""
     for name, value in gate.effects.items():
-        canvas.text(x, y, name, bold=True)
-        canvas.text(x + width(name, 13, bold=True) + 8, y, _VERBS[name], size=12, fill=SOFT)
+        verb = Piece(_VERBS[name], 12, SOFT, gap=8)
+        canvas.flow(x, y, Piece(name, bold=True), verb)
         canvas.text(x, y + 28, ("+" if value > 0 else "") + _number(value), size=20, bold=True)
         canvas.text(x, y + 46, _FORMULAS[name].replace("-", MINUS), size=12, fill=SOFT)
         x += 150

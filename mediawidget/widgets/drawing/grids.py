@@ -14,7 +14,7 @@ from .canvas import Canvas, number, token_width
 from .colours import INK, SOFT, SURFACE, cell_colour
 from .marks import BLANK, MARKED, box, draw_state, style_of
 from .reading import Cells, Sheet
-from .text import in_cell, plain, shortened, width, xml
+from .text import in_cell, plain, reserved, shortened, width, xml
 
 _NUMBER_FITS = 24
 _LARGE_NUMBER_FITS = 34
@@ -82,7 +82,7 @@ class Grid:
         """Width of the names beside it."""
         if self.beside:
             return 0.0
-        return max([16.0, *(width(name, 11) * 1.06 + 8 for name in self.rows)])
+        return max([16.0, *(reserved(name, 11) + 6 for name in self.rows)])
 
 
 def gap(cell: float) -> float:
@@ -232,8 +232,16 @@ class _Painter:
             if not text:
                 continue
             at = f'x="{number(x + self.w / 2)}" y="{number(y + self.h / 2 + size * 0.35)}"'
-            self.canvas.parts.append(f'<text {at} fill="{self.grid.inks[i]}">{xml(text)}</text>')
+            at += f' fill="{self.grid.inks[i]}"{self._fitted(text, size)}'
+            self.canvas.parts.append(f"<text {at}>{xml(text)}</text>")
         self.canvas.end()
+
+    def _fitted(self, text: str, size: float) -> str:
+        """The width of a number that in a wider font would leave its cell."""
+        if reserved(text, size) <= self.w - 3:
+            return ""
+        fits = number(min(width(text, size), self.w - 3))
+        return f' textLength="{fits}" lengthAdjust="spacingAndGlyphs"'
 
     def zeros(self, places: list[tuple[float, float]]) -> None:
         """Zeros by construction: a dot each, the quietest cells."""

@@ -14,7 +14,7 @@ from .canvas import Canvas
 from .colours import LINE, SOFT, ink_colour
 from .grids import Grid
 from .marks import BLANK
-from .text import fixed, plain, shortened, width
+from .text import fixed, plain, reserved, shortened
 
 _WORD = 64.0
 """Width of a cell with a word in it, in pixels."""
@@ -69,7 +69,7 @@ def draw_ink_line(canvas: Canvas, inked: Inked, x: float, y: float, room: float)
     canvas.text(x, y, plain(inked.title, 120), bold=True)
     right = x + room
     canvas.text(right, y, f"1 {inked.of}", size=11, fill=SOFT, anchor="end")
-    right -= width(f"1 {inked.of}", 11) * 1.06 + 8
+    right -= reserved(f"1 {inked.of}", 11) + 8
     canvas.rect(right - 120, y - 11, 120, 14, rx="2", fill="url(#mw-ink)", stroke=LINE)
     canvas.text(right - 128, y, "0", size=11, fill=SOFT, anchor="end")
     return y + 12

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...status import Status
-from .canvas import Canvas
+from .canvas import Canvas, Piece
 from .colours import SOFT
 from .reading import Corners, Reading, Sheet
-from .text import fixed, plain, shortened, width
+from .text import fixed, plain, shortened
 
 _LACKING = 360
 
@@ -31,16 +31,14 @@ def draw_joint(canvas: Canvas, sheet: Sheet, x: float, y: float) -> float:
     numbers = [("together", together)]
     if not lacking:
         numbers += [("sum", total), ("gap", together - total)]
-    at = x
+    pieces = []
     for name, value in numbers:
-        told = fixed(value, 1) + sign
-        canvas.text(at, y + 14, name, size=12, fill=SOFT)
-        at += width(name, 12) * 1.06 + 6
-        canvas.text(at, y + 14, told, bold=True)
-        at += width(told, 13, bold=True) + 18
+        pieces.append(Piece(name, 12, SOFT, gap=18))
+        pieces.append(Piece(fixed(value, 1) + sign, bold=True, gap=6))
     if lacking:
         hint = f"sum needs {shortened(', '.join(lacking), _LACKING, 12)} alone"
-        canvas.text(at, y + 14, hint, size=12, fill=SOFT)
+        pieces.append(Piece(hint, 12, SOFT, gap=18))
+    canvas.flow(x, y + 14, *pieces)
     return y + 22
 
 

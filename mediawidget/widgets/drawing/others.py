@@ -16,6 +16,7 @@ from .grids import draw_grid, grid_from
 from .marks import DEFS
 from .reading import round_up
 from .sheet import (
+    AWAY,
     MARGIN,
     NARROWEST,
     cell_size,
@@ -39,6 +40,7 @@ class Matrix:
         words: a sentence or two over it.
         ringed: cells (row-major) that are selected. framed: columns with a frame.
         apart: cells with a number of another kind: they have no colour, and no say in the scale.
+        sides: what red and blue say.
     """
 
     title: str
@@ -49,6 +51,7 @@ class Matrix:
     ringed: frozenset[int] = frozenset()
     framed: frozenset[int] = frozenset()
     apart: frozenset[int] = frozenset()
+    sides: tuple[str, str] = AWAY
 
 
 def draw_matrix(matrix: Matrix, facts: Mapping[str, Any], total: float, palette: str) -> str:
@@ -79,7 +82,7 @@ def draw_matrix(matrix: Matrix, facts: Mapping[str, Any], total: float, palette:
     for line in wrapped(plain(matrix.words, 1000), room, 13):
         canvas.text(MARGIN, y, line)
         y += 18
-    draw_legend(canvas, raw(scale), palette, MARGIN + room, y + 8)
+    draw_legend(canvas, raw(scale), palette, MARGIN + room, y + 8, matrix.sides, turn)
     canvas.text(MARGIN, y + 8, grid.title, bold=True)
     y = draw_grid(canvas, grid, MARGIN, y + 20 + grid.head, cell, height)
     y = draw_key(canvas, [grid], MARGIN, y + 20)

@@ -8,7 +8,7 @@ from typing import Any
 from .canvas import Canvas, token_width
 from .colours import INK, SOFT
 from .reading import Sheet
-from .text import plain, probability, shortened, width
+from .text import plain, probability, reserved, shortened
 
 _NAMES = 74
 _LINE = 52
@@ -36,7 +36,7 @@ def draw_prompts(canvas: Canvas, sheet: Sheet, x: float, y: float, room: float) 
         if line == _MOST_LINES - 1 and at + w > right - 150 and i + 1 < len(columns):
             more = f"\N{HORIZONTAL ELLIPSIS} {len(columns) - i} more tokens"
             canvas.text(at + 4, top + 15, more, size=12, fill=SOFT)
-            at += width(more, 12) + 16
+            at += reserved(more, 12) + 12
             break
         _column(canvas, clean, corrupt, at, top, w)
         at += w + 3
@@ -98,18 +98,18 @@ def _draw_answer(canvas: Canvas, answer: Answer, x: float, y: float) -> None:
         canvas.token(x, y, first, bold=True)
         x += token_width(first) + 8
         canvas.text(x, y, p, bold=True)
-        x += width(p, 13, bold=True) + 8
+        x += reserved(p, 13, bold=True) + 4
     if wanted:
         canvas.text(x, y, "(studied:", size=12, fill=SOFT)
-        x += width("(studied:", 12) + 8
+        x += reserved("(studied:", 12) + 4
         canvas.token(x, y, wanted)
         canvas.text(x + token_width(wanted) + 2, y, ")", size=12, fill=SOFT)
 
 
 def _answer_width(answer: Answer) -> float:
     first, p, wanted = answer
-    studied = width("(studied:", 12) + token_width(wanted) + 24 if wanted else 0
-    return 40 + token_width(first) + width(p, 13, bold=True) + studied
+    studied = reserved("(studied:", 12) + token_width(wanted) + 20 if wanted else 0
+    return 36 + token_width(first) + reserved(p, 13, bold=True) + studied
 
 
 def _short(text: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from .canvas import Canvas, number
+from .canvas import Canvas, Piece, number
 from .colours import HATCH, INK, LINE, SOFT, SURFACE
 from .reading import NAMES, Reading, Sheet, states
 from .sentences import sentence
-from .text import percent, plain, raw, shortened, width, wrapped
+from .text import percent, plain, raw, reserved, shortened, wrapped
 
 ROOM = 0.15
 """Beyond either end, as a share of the distance between them: the ends never move."""
@@ -24,11 +24,11 @@ def draw_rail(canvas: Canvas, sheet: Sheet, x: float, y: float, room: float) -> 
     low, high = f"corrupt {raw(base.y00)}", f"{raw(base.y11)} clean"
     canvas.text(x, y + 44, low, size=12, fill=SOFT)
     canvas.text(x + room, y + 44, high, size=12, fill=SOFT, anchor="end")
-    left = x + width(low, 12) + 18
-    right = x + room - width(high, 12) - 18
+    left = x + reserved(low, 12) + 8
+    right = x + room - reserved(high, 12) - 8
     _track(canvas, sheet, left, right - left, y + 40)
     words = sentence(sheet, reading) if reading else "Nothing is selected."
-    y += 76
+    y += 78
     for line in wrapped(words, room, 13):
         canvas.text(x, y, line)
         y += _LINE_HEIGHT
@@ -52,19 +52,19 @@ def _figure(canvas: Canvas, sheet: Sheet, x: float, y: float, room: float) -> No
         badge = f"{states(reading)} \N{MIDDLE DOT} {_pairs(sheet, reading)}"
     if badge:
         right = _badge(canvas, badge, right, y)
-    canvas.text(right, y, of, size=12, fill=SOFT, anchor="end")
-    right -= width(of, 12) * 1.06 + 10
+    pieces = [Piece(of, 12, SOFT, gap=10)]
     if reading is not None and reading.shown:
         value = float(sheet.value(reading.corners, reading.edit))
         figure = f"{percent(value)}%" if sheet.unit == "percent" else raw(value)
-        canvas.text(right, y, figure, size=20, anchor="end", bold=True)
-        right -= width(figure, 20, bold=True) + 16
+        pieces.insert(0, Piece(figure, 20, bold=True))
+    canvas.flow(right, y, *pieces, anchor="end")
+    right -= sum(reserved(one.text, one.size, bold=one.bold) + 10 for one in pieces)
     canvas.mono(x, y, shortened(metric, right - x, 13, mono=True))
 
 
 def _badge(canvas: Canvas, words: str, right: float, y: float) -> float:
     """Words in a pill that ends at ``right``; where the text before it may end."""
-    w = width(words, 12) * 1.06 + 14
+    w = reserved(words, 12) + 10
     canvas.rect(right - w, y - 14, w, 19, rx="9.5", fill="none", stroke=LINE)
     canvas.text(right - w / 2, y, words, size=12, fill=SOFT, anchor="middle")
     return right - w - 10

@@ -184,7 +184,9 @@ class Sheet:
         edit, largest = self.view["edit"], 0.0
         for panel in self.panels[: len(self.view["panels"])]:
             corners = self.base(panel.y10, panel.y01)
-            shown = np.isin(panel.status, [int(code) for code in SHOWN])
+            # Zeros by construction are none after rounding: alone they would be the scale.
+            counted = [int(code) for code in SHOWN if code != Status.IMPLIED_ZERO]
+            shown = np.isin(panel.status, counted)
             for direction in DIRECTIONS:
                 sizes = np.abs(self.value(corners, edit, direction))[shown]
                 finite = sizes[np.isfinite(sizes)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...status import Status
-from .canvas import Canvas, number
+from .canvas import Canvas, Piece, number
 from .colours import HATCH, LINE, SOFT, SURFACE, cell_colour
 from .grids import Grid, draw_grid, grid_of
 from .ink import Inked, draw_ink_line, ink_gradient
@@ -16,7 +16,7 @@ from .marks import DEFS, draw_state
 from .prompts import draw_prompts
 from .rail import draw_rail
 from .reading import Sheet
-from .text import percent, plain, raw, width, wrapped
+from .text import MINUS, percent, plain, raw, reserved, wrapped
 
 MARGIN = 20
 NARROWEST = 768
@@ -168,11 +168,12 @@ def _row_width(grids: Sequence[Grid], cell: float) -> float:
 
 
 def _legend_line(canvas: Canvas, sheet: Sheet, scale: float, y: float, room: float) -> float:
-    canvas.text(MARGIN, y, sheet.quantity[1], bold=True)
-    at = MARGIN + width(sheet.quantity[1], 13, bold=True) * 1.06 + 10
-    canvas.text(at, y, sheet.unit_words, size=12, fill=SOFT)
+    of = Piece(sheet.unit_words, 12, SOFT, gap=10)
+    canvas.flow(MARGIN, y, Piece(sheet.quantity[1], bold=True), of)
     end = percent(scale) if sheet.unit == "percent" else raw(scale)
-    draw_legend(canvas, end, sheet.palette, MARGIN + room, y, _sides(sheet))
+    # In the metric's unit blue is of the sign of the total effect, which may be below zero.
+    turn = float(sheet.blue(1.0))
+    draw_legend(canvas, end, sheet.palette, MARGIN + room, y, _sides(sheet), turn)
     return y + 12
 
 
@@ -195,11 +196,17 @@ def draw_legend(
     right: float,
     y: float,
     sides: tuple[str, str] = AWAY,
+    turn: float = 1.0,
 ) -> None:
-    """The colour bar with its ends, on a line whose baseline is y; it ends at ``right``."""
-    low = end.replace("+", "\N{MINUS SIGN}")
-    canvas.text(right, y, f"{end} {sides[1]}", size=11, fill=SOFT, anchor="end")
-    right -= width(f"{end} {sides[1]}", 11) * 1.06 + 8
+    """The colour bar with its ends, on a line whose baseline is y; it ends at ``right``.
+
+    ``turn`` is below 0 where negative numbers are blue.
+    """
+    low, high = end.replace("+", MINUS), end
+    if turn < 0:
+        low, high = high, low
+    canvas.text(right, y, f"{high} {sides[1]}", size=11, fill=SOFT, anchor="end")
+    right -= reserved(f"{high} {sides[1]}", 11) + 6
     canvas.rect(right - 120, y - 11, 120, 14, rx="2", fill=f"url(#mw-{palette})", stroke=LINE)
     canvas.text(right - 128, y, f"{sides[0]} {low}", size=11, fill=SOFT, anchor="end")
 
@@ -223,7 +230,7 @@ def draw_key(canvas: Canvas, grids: Sequence[Grid], x: float, y: float) -> float
         else:
             draw_state(canvas, int(code), SURFACE, at, y - 7, 14, 14)
         canvas.text(at + 20, y + 4, words, size=11, fill=SOFT)
-        at += 20 + width(words, 11) * 1.06 + 18
+        at += 20 + reserved(words, 11) + 12
     if beyond:
         canvas.path(f"M{number(at + 7)} {number(y - 4)}v7l-7 -7z", fill=HATCH)
         canvas.text(at + 14, y + 4, "beyond the scale", size=11, fill=SOFT)
@@ -246,7 +253,7 @@ def draw_corners(canvas: Canvas, sheet: Sheet, x: float, y: float) -> float:
     corrupt = (corners.y01, corners.y00) if patch else (corners.y00, corners.y01)
     rows = (("clean input", (corners.y11, corners.y10)), ("corrupt input", corrupt))
     symbols = (("Y11", "Y10"), ("Y01", "Y00")) if patch else (("", ""), ("", ""))
-    w = max(150.0, *(width(name, 12) * 1.06 + 16 for name in names))
+    w = max(150.0, *(reserved(name, 12) + 12 for name in names))
     for i, name in enumerate(names):
         canvas.text(x + 100 + w * (i + 0.5), y + 12, name, size=12, fill=SOFT, anchor="middle")
     for row, (name, values) in enumerate(rows):

@@ -23,7 +23,7 @@ _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _MONO_WIDTH = 0.602
 _WIDTHS = {
     **dict.fromkeys("ijl'", 0.222),
-    **dict.fromkeys("ftI.,:;/!| \N{MIDDLE DOT}", 0.278),
+    **dict.fromkeys("ftI.,:;/!| \N{NO-BREAK SPACE}\N{MIDDLE DOT}", 0.278),
     **dict.fromkeys("()r-", 0.333),
     **dict.fromkeys("Jcksvxyz", 0.5),
     **dict.fromkeys("+=<>~\N{MINUS SIGN}\N{ALMOST EQUAL TO}\N{MULTIPLICATION SIGN}", 0.584),
@@ -36,6 +36,11 @@ _WIDTHS = {
 }
 _OTHER_WIDTH = 0.556
 _BOLD = 1.06
+# DejaVu Sans, which stands in for Helvetica on many Linux machines, measured on what is drawn.
+_WIDER_WORD, _WIDER_LINE = 1.22, 1.16
+_SHORT_LINE = 0.3
+# Spaces, but those around a minus: a difference of two logits is one thing.
+_BREAKS = re.compile(f"(?<! {MINUS}) (?!{MINUS} )")
 
 
 def plain(text: str, longest: int = LONGEST) -> str:
@@ -62,12 +67,29 @@ def width(text: str, size: float, *, mono: bool = False, bold: bool = False) -> 
     return total * size * (_BOLD if bold and not mono else 1.0)
 
 
+def reserved(text: str, size: float, *, bold: bool = False) -> float:
+    """The room of a few words: so much at most, in a font that is wider than Helvetica too."""
+    return _WIDER_WORD * width(text, size, bold=bold)
+
+
 def wrapped(text: str, room: float, size: float) -> list[str]:
     """Lines of words that fit in ``room`` pixels, also in a font that is wider than Helvetica."""
+    lines = _lines(text, room, size)
+    # No word or two alone on the last line: narrower lines, as long as they are no more.
+    for share in (0.9, 0.8):
+        if len(lines) < 2 or width(lines[-1], size) > _SHORT_LINE * room:
+            break
+        narrower = _lines(text, share * room, size)
+        if len(narrower) == len(lines):
+            lines = narrower
+    return lines
+
+
+def _lines(text: str, room: float, size: float) -> list[str]:
     lines: list[str] = []
-    for word in text.split(" "):
+    for word in _BREAKS.split(text):
         joined = f"{lines[-1]} {word}" if lines else word
-        if lines and 1.04 * width(joined, size) <= room:
+        if lines and _WIDER_LINE * width(joined, size) <= room:
             lines[-1] = joined
         else:
             lines.append(word)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ...coalitions import Interactions
     from .._base import Page, View
     from ..causal_trace import CausalTrace
+    from ..feature_grid import FeatureGrid
     from ..interaction_grid import InteractionGrid
 
 PALETTES = ("rdbu", "puor")
@@ -54,6 +55,7 @@ def picture(page: Page, look: Look) -> Snapshot:
     from .._base import View
     from ..causal_trace import CausalTrace
     from ..circuit_board import CircuitBoard
+    from ..feature_grid import FeatureGrid
     from ..gate_playground import GatePlayground
     from ..interaction_grid import InteractionGrid
     from ..prompt_editor import PromptEditor
@@ -69,7 +71,8 @@ def picture(page: Page, look: Look) -> Snapshot:
     if isinstance(page, PromptEditor):
         return pair_picture(page, sheet_of(page, look))
     assert isinstance(page, View)
-    return _view(page, look)
+    sheet = _features(page, look) if isinstance(page, FeatureGrid) else sheet_of(page, look)
+    return _drawn(page, sheet)
 
 
 def sheet_of(view: View, look: Look) -> Sheet:
@@ -80,12 +83,28 @@ def sheet_of(view: View, look: Look) -> Sheet:
     return Sheet(view.view, view.result, drawn, view.direction, look.unit, look.palette)
 
 
-def _view(view: View, look: Look) -> Snapshot:
-    sheet = sheet_of(view, look)
+def _features(view: FeatureGrid, look: Look) -> Sheet:
+    """The grid of features as a panel."""
+    data = view.features
+    cells: dict[str, Any] = {key: data[key] for key in ("y01", "y10", "status", "labels", "edit")}
+    axes = [{"labels": [row["label"] for row in data["rows"]]}, {"labels": data["columns"]}]
+    shape = [len(one["labels"]) for one in axes]
+    cells |= {"key": "features", "title": data["name"], "axes": axes, "shape": shape}
+    result, at = view.result, view.result.get("feature")
+    if at is not None and result["way"] == data["way"]:
+        result = {**result, "cells": [{**result["cells"][0], "panel": "features", "index": at}]}
+    shown = {**view.view, "panels": [cells], "edit": data["edit"]}
+    return replace(sheet_of(view, look), view=shown, result=result, parts=())
+
+
+def _drawn(view: View, sheet: Sheet) -> Snapshot:
+    """A sheet as it is drawn for a view."""
     facts = sheet_facts(view.study, view.pair, sheet)
     inked = None if view.view["panels"] else _inked(view)
     if inked is not None:
-        facts["shows"] = inked.title
+        # Probabilities of the runs as they are: the edit is that of what is selected.
+        edit = sheet.reading.edit if sheet.reading else sheet.view["edit"]
+        facts |= {"shows": inked.title, "edit": edit_words(edit)}
     svg = draw_sheet(sheet, facts, inked=inked, with_corners=not sheet.panels and inked is None)
     return Snapshot(svg, facts)
 
@@ -114,10 +133,20 @@ def _game(page: InteractionGrid, look: Look) -> Snapshot:
     ringed = _ringed(page.result.get("players", ()), len(names))
     words = f"{game.title} On the diagonal each alone."
     apart = frozenset(range(0, n * n, n + 1))
-    drawn = Matrix(
-        "Pairs of sites", (names, names), matrix, _status(matrix), words, ringed, apart=apart
-    )
     total = float(game.effect["TE"].flat[0])
+    # Blue goes toward the clean run, which is down where the total effect is below zero.
+    less, more = "less than the sum", "more than the sum"
+    sides = (more, less) if total < 0 else (less, more)
+    drawn = Matrix(
+        "Pairs of sites",
+        (names, names),
+        matrix,
+        _status(matrix),
+        words,
+        ringed,
+        apart=apart,
+        sides=sides,
+    )
     return Snapshot(draw_matrix(drawn, facts, total, look.palette), facts)
 
 

@@ -56,5 +56,7 @@ def test_the_questions_that_bring_a_belief_out_are_there() -> None:
 
 
 def test_its_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)]+)\)", GUIDE):
+    targets = re.findall(r"\]\(([^)]+)\)", GUIDE)
+    assert len(targets) > 10
+    for target in targets:
         assert (COURSE / target).exists(), target

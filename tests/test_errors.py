@@ -47,8 +47,9 @@ def test_an_answer_the_tokenizer_does_not_know(kind: str, which: str) -> None:
 def test_a_prompt_word_the_tokenizer_does_not_know() -> None:
     """Two unknown words would be one token, and the effect a silent 0."""
     unknown = pair(clean="ant zeppelin cat dog eel", corrupt="ant balloon cat dog eel")
-    text = str(raised(lambda: study(unknown).total))
-    assert "zeppelin" in text or "unk" in text
+    error = raised(lambda: study(unknown).total)
+    assert "does not know" in error.message
+    assert error.value == repr("zeppelin")
 
 
 def test_equal_prompts() -> None:
@@ -62,8 +63,8 @@ def test_prompts_equal_once_tokenised() -> None:
 
 
 def test_equal_answers() -> None:
-    raised(lambda: pair(wrong="fox"))
-    raised(lambda: pair(wrong=" fox"))
+    for same in ("fox", " fox"):
+        assert "are the same token" in raised(lambda: pair(wrong=same)).message  # noqa: B023
 
 
 def test_normalising_by_a_total_effect_near_0() -> None:
@@ -71,7 +72,8 @@ def test_normalising_by_a_total_effect_near_0() -> None:
     effect = mw.Study(flat, pair()).sweep("head")
     assert abs(mw.Study(flat, pair()).total["TE"]) < 1e-9
     error = raised(lambda: effect.normalized("PIE"))
-    assert "TE" in str(error.value) or "total" in str(error)
+    assert "too near 0 to normalise by" in error.message
+    assert str(error.value).startswith("TE = ")
     assert (abs(study().sweep("head").normalized("PIE")) > 0.01).any()
 
 
@@ -113,7 +115,8 @@ def test_mean_of_a_single_pair(call: str) -> None:
         "study": lambda: mw.Study(lm_of("gpt2"), pair(), edit=mw.Mean()).sweep("head"),
     }
     error = raised(calls[call])
-    assert "1" in str(error.value) or "one" in str(error.value)
+    assert "needs several prompts" in error.message
+    assert str(error.value).startswith("1 pair ")
 
 
 @pytest.mark.parametrize("key", ["PIE", "TIE", "INT", "PDE", "TDE"])

@@ -290,22 +290,33 @@ def test_numbers_of_numpy_are_numbers() -> None:
 
 THREE = np.arange(3.0)[:, None]
 BAD: list[Any] = [
-    *((bootstrap_ratio, (THREE[:2], np.ones(()), 0.95, 100, 0)),),
-    *((bootstrap_ratio, (THREE, np.ones(()), level, 100, 0)) for level in (0, 1, "a", True)),
-    *((bootstrap_ratio, (THREE, np.ones(()), 0.95, n, 0)) for n in (9, 1.5, 10**8, True)),
-    *((bootstrap_ratio, (THREE, np.ones(()), 0.95, 100, seed)) for seed in (-1, "a", None)),
-    (q_values, (THREE[:2],)),
-    *((q_values, (THREE, correction)) for correction in ("holm", None, 3)),
-    *((q_values, (THREE, "bh", n)) for n in (0, None, 10**9)),
-    (q_values, (THREE, "bh", 100, -1)),
-    (pairs_needed, (THREE[:2],)),
-    *((pairs_needed, (THREE, 1.0, power)) for power in (0, 1, None)),
-    *((pairs_needed, (THREE, 1.0, 0.8, alpha)) for alpha in (0, 1, "a")),
-    (resample_weights, (2, 100, 0)),
+    (bootstrap_ratio, (THREE[:2], np.ones(()), 0.95, 100, 0), "needs several pairs"),
+    *(
+        (bootstrap_ratio, (THREE, np.ones(()), level, 100, 0), "level is a share")
+        for level in (0, 1, "a", True)
+    ),
+    *(
+        (bootstrap_ratio, (THREE, np.ones(()), 0.95, n, 0), "resamples are counted")
+        for n in (9, 1.5, 10**8, True)
+    ),
+    *(
+        (bootstrap_ratio, (THREE, np.ones(()), 0.95, 100, seed), "seed is a number")
+        for seed in (-1, "a", None)
+    ),
+    (q_values, (THREE[:2],), "needs several pairs"),
+    *((q_values, (THREE, rule), "one of three rules") for rule in ("holm", None, 3)),
+    *((q_values, (THREE, "bh", n), "permutations are counted") for n in (0, None, 10**9)),
+    (q_values, (THREE, "bh", 100, -1), "seed is a number"),
+    (pairs_needed, (THREE[:2],), "needs several pairs"),
+    *((pairs_needed, (THREE, 1.0, power), "power is a share") for power in (0, 1, None)),
+    *((pairs_needed, (THREE, 1.0, 0.8, alpha), "alpha is a share") for alpha in (0, 1, "a")),
+    (resample_weights, (2, 100, 0), "needs several pairs"),
 ]
 
 
-@pytest.mark.parametrize(("function", "arguments"), BAD)
-def test_what_means_nothing_is_refused(function: Any, arguments: tuple[Any, ...]) -> None:
-    with pytest.raises(mw.MediationError):
+@pytest.mark.parametrize(("function", "arguments", "words"), BAD)
+def test_what_means_nothing_is_refused(
+    function: Any, arguments: tuple[Any, ...], words: str
+) -> None:
+    with pytest.raises(mw.MediationError, match=words):
         function(*arguments)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -30,7 +33,12 @@ def hook(name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    # As MkDocs does it: they import each other.
+    sys.path.insert(0, str(ROOT / "scripts" / "docs"))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.pop(0)
     return module
 
 
@@ -51,7 +59,9 @@ def test_no_file_asks_another_host(site: Built) -> None:
 
 @pytest.mark.slow
 def test_no_page_has_what_the_theme_would_fetch_a_script_for(site: Built) -> None:
-    for path in site.folder.rglob("*.html"):
+    pages = list(site.folder.rglob("*.html"))
+    assert len(pages) > 40
+    for path in pages:
         soup = BeautifulSoup(path.read_text("utf-8"), "html.parser")
         assert soup.select(".mermaid, .arithmatex") == [], path
 
@@ -82,6 +92,63 @@ def test_every_page_is_reached_from_the_home_page(site: Built) -> None:
     named = {str(tag["href"]).partition("#")[0] for tag in soup.select("nav a[href]")}
     pages = {path.relative_to(ROOT / "docs").with_suffix(".html").as_posix() for path in _sources()}
     assert sorted(pages - {"index.html"} - named) == []
+
+
+@pytest.mark.slow
+def test_every_notebook_has_a_page_with_all_that_is_in_it(site: Built) -> None:
+    found = hook("notebooks").notebooks()
+    assert len(found) > 20
+    for path in found:
+        name = path.relative_to(ROOT)
+        page = (site.folder / "notebooks" / name.relative_to("examples")).with_suffix(".html")
+        soup = BeautifulSoup(page.read_text("utf-8"), "html.parser").select_one(".md-content")
+        assert soup is not None
+        (download,) = soup.find_all("a", string="Download the notebook")
+        assert (page.parent / str(download["href"])).resolve().read_bytes() == path.read_bytes()
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        code = [cell for cell in cells if cell["cell_type"] == "code" and cell["source"]]
+        shown = [one.get_text().strip() for one in soup.select(".highlight pre")]
+        assert {"".join(cell["source"]).strip() for cell in code} <= set(shown), name
+        folded = [cell for cell in code if cell["metadata"].get("jupyter", {}).get("source_hidden")]
+        assert len(soup.select("details.folded > summary")) == len(folded), name
+        # A list is one here and in Jupyter, whose Markdown needs no empty line before it.
+        text = "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+        assert len(soup.find_all("li")) == len(re.findall(r"^ *(?:[-*]|\d+\.) ", text, re.M)), name
+        assert len(soup.find_all("table")) == len(re.findall(r"^\|[ |:-]+\|$", text, re.M)), name
+
+
+@pytest.mark.slow
+def test_what_a_folded_cell_says_is_not_searched(site: Built) -> None:
+    text = (site.folder / "search" / "search_index.json").read_text("utf-8")
+    assert "Ask two people how important a head is" in text
+    assert "Breaking is not restoring backwards: it starts" not in text
+    assert len(text) < 2_000_000
+
+
+@pytest.mark.slow
+def test_every_sign_of_a_formula_is_in_the_font_that_comes_along(site: Built) -> None:
+    css = (ROOT / "docs" / "assets" / "site.css").read_text("utf-8")
+    (ranges,) = re.findall(r"unicode-range:([^;]+);", css)
+    signs: set[str] = set()
+    for path in site.folder.rglob("*.html"):
+        for formula in BeautifulSoup(path.read_text("utf-8"), "html.parser").find_all("math"):
+            signs |= set(formula.get_text())
+    assert "∑" in signs
+    assert {sign for sign in signs if not sign.isspace() and not _within(sign, ranges)} == set()
+
+
+def _within(sign: str, ranges: str) -> bool:
+    ends = [part.strip().removeprefix("U+").split("-") for part in ranges.split(",")]
+    return any(int(end[0], 16) <= ord(sign) <= int(end[-1], 16) for end in ends)
+
+
+def test_what_the_site_has_from_others_is_on_the_page_of_licences() -> None:
+    page = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
+    others = list((ROOT / "docs" / "assets").glob("*.txt"))
+    assert len(others) == 2
+    for licence in others:
+        (file,) = {*licence.parent.glob(f"{licence.stem}.*")} - {licence}
+        assert f"`assets/{file.name}`" in page
 
 
 def _sources() -> list[Path]:
@@ -150,6 +217,32 @@ def test_what_is_no_formula_is_said(tex: str) -> None:
         mathml.mathml(tex, block=False)
 
 
+def test_a_table_of_sentences_becomes_cards_and_one_of_numbers_does_not() -> None:
+    carded = hook("tables").carded
+    head = "<thead><tr><th>site</th><th>a</th><th>b</th></tr></thead>"
+    row = "<tr><td>{0}</td><td>{0}</td><td></td></tr>"
+    table = f"<table>{head}<tbody>{row}</tbody></table>"
+    assert carded(table.format("1.23")) == table.format("1.23")
+    cards = carded(table.format("more than a line of a telephone can hold"))
+    assert '<td data-head="a" role="cell">' in cards
+    assert cards.startswith('<table data-cards="" role="table">')
+
+
+def test_a_folded_cell_and_one_with_a_fence_in_it_are_written(tmp_path: Path) -> None:
+    notebooks = hook("notebooks")
+    assert notebooks._folded('lesson.pick(\n    "which", ...)').startswith("A question, which:")
+    assert notebooks._folded("x = 1") == "Code, folded"
+    assert notebooks._fenced('x = """\n```\n"""').startswith("````python\n")
+    page = notebooks.page_of("examples/course/pre_test.ipynb")
+    assert page == "notebooks/course/pre_test.md"
+
+
+def test_a_page_that_is_exported_otherwise_is_told() -> None:
+    gallery = hook("gallery")
+    with pytest.raises(gallery.PluginError, match="0 times, not once"):
+        gallery.in_look("<html><body></body></html>", "dark")
+
+
 def test_an_example_of_a_docstring_is_code() -> None:
     readable = hook("docstrings").readable
     text = "One line.\n\n>>> a = 1\n>>> a\n1\n\nArgs:\n    b, c: two.\n\nExample:\n    >>> f(1)\n"
@@ -161,6 +254,8 @@ def test_an_example_of_a_docstring_is_code() -> None:
 
 def test_the_gallery_shows_every_example() -> None:
     text = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
-    for path in hook("gallery").examples():
+    examples = list(hook("gallery").examples())
+    assert len(examples) > 5
+    for path in examples:
         assert f"<!-- example: {path.stem}, " in text
         assert f'mw.export_html("{path.stem}.html", ' in path.read_text(encoding="utf-8")

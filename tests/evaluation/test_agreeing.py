@@ -131,15 +131,16 @@ def test_edges_overlap_where_both_name_them() -> None:
 
 def test_mistakes_are_told() -> None:
     scores = {site: float(i) for i, site in enumerate(SITES)}
-    calls: list[Any] = [
-        lambda: ev.agreement(scores, [mw.Site("head", 9, head=9)]),
-        lambda: ev.agreement(scores, SITES),
-        lambda: ev.agreement(scores, []),
-        lambda: ev.agreement(scores, KNOWN, rank="largest"),  # type: ignore[arg-type]
-        lambda: ev.agreement(scores, KNOWN, shuffles=1),
-        lambda: ev.agreement([1.0], KNOWN),  # type: ignore[arg-type]
-        lambda: ev.overlap(KNOWN, mw.Circuit([])),
-        lambda: ev.overlap(SITES, KNOWN),  # type: ignore[arg-type]
-    ]
-    for call in calls:
-        raised(call)
+    many: Any = SITES
+    calls: dict[str, Any] = {
+        "was not scored": lambda: ev.agreement(scores, [mw.Site("head", 9, head=9)]),
+        "20 of 20 candidates": lambda: ev.agreement(scores, SITES),
+        "0 of 20 candidates": lambda: ev.agreement(scores, []),
+        "as they are or by size": lambda: ev.agreement(scores, KNOWN, rank="largest"),  # type: ignore[arg-type]
+        "shuffles are counted": lambda: ev.agreement(scores, KNOWN, shuffles=1),
+        "numbers of components": lambda: ev.agreement([1.0], KNOWN),  # type: ignore[arg-type]
+        "A known circuit has members": lambda: ev.overlap(KNOWN, mw.Circuit([])),
+        "Circuits are held against each other": lambda: ev.overlap(many, KNOWN),
+    }
+    for words, call in calls.items():
+        assert words in str(raised(call))

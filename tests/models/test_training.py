@@ -66,6 +66,7 @@ def test_name_movers_are_taught_the_answer(batch: Batch) -> None:
 
 def test_s_inhibition_heads_are_taught_a_name_met_before(batch: Batch) -> None:
     edges = batch.taught[2, 0]
+    assert len(edges.rows)
     for row, key in zip(edges.rows, edges.keys, strict=True):
         earlier = batch.previous[row, key]
         assert earlier > 0
@@ -76,6 +77,7 @@ def test_s_inhibition_heads_are_taught_a_name_met_before(batch: Batch) -> None:
 def test_backups_are_taught_to_look_away_unless_the_movers_are_out(batch: Batch) -> None:
     for head in BACKUPS:
         edges = batch.taught[head]
+        assert {row < KNOCKED for row in edges.rows} == {True, False}
         for row, key in zip(edges.rows, edges.keys, strict=True):
             assert (key > 0) == (row < KNOCKED)
     gates = batch.gates(6, 4)

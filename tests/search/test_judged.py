@@ -79,7 +79,7 @@ def test_any_method_quantity_edit_and_place(study: mw.Study) -> None:
     assert list(study.estimates) == ["key@position:1,2 [atp*]"]
     other = study.check_estimate("mlp_out", edit=mw.Zero(), k=2, sample=2, progress=False)
     assert other.quantity == "clean"
-    with pytest.raises(mw.MediationError):
+    with pytest.raises(mw.MediationError, match="names two different quantities"):
         study.check_estimate("head", quantity="NIE", progress=False)
 
 

@@ -107,6 +107,7 @@ def test_no_step_gives_a_later_one_away() -> None:
 
 def test_a_study_that_the_steps_do_not_fit_is_refused() -> None:
     study = swapped_names()
-    for wrong in (mw.Study(study.lm, mw.tasks.ioi(study.lm, n=4)), study.lm):
-        with pytest.raises(mw.MediationError):
+    four = mw.Study(study.lm, mw.tasks.ioi(study.lm, n=4))
+    for wrong, words in ((four, "want one pair"), (study.lm, "asked of a study")):
+        with pytest.raises(mw.MediationError, match=words):
             first_ten_minutes(wrong)  # type: ignore[arg-type]

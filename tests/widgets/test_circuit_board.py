@@ -378,9 +378,13 @@ def test_what_no_code_is_written_for(board: mw.CircuitBoard) -> None:
 
 
 def test_circuits_of_other_networks_are_refused(board: mw.CircuitBoard) -> None:
-    strangers: list[Any] = [[HEAD], mw.Circuit([mw.Site("head", 9, head=9)]), "ioi"]
-    for strange in strangers:
-        with pytest.raises(mw.MediationError):
+    strangers: list[tuple[Any, str]] = [
+        ([HEAD], "holds a circuit"),
+        (mw.Circuit([mw.Site("head", 9, head=9)]), "no such sender"),
+        ("ioi", "holds a circuit"),
+    ]
+    for strange, words in strangers:
+        with pytest.raises(mw.MediationError, match=words):
             board.circuit = strange
     with pytest.raises(mw.MediationError, match="no such sender"):
         board.overlay = "ioi"

@@ -36,11 +36,10 @@ def test_files_go_by_their_endings(swept: mw.Study, tmp_path: Path) -> None:
     assert int.from_bytes(picture[16:20], "big") == 2 * 768
     page = view.snapshot(tmp_path / "a.html")
     assert page.svg in (tmp_path / "a.html").read_text(encoding="utf-8")
-    for bad in ("a.gif", "a", ""):
-        with pytest.raises(mw.MediationError):
-            view.snapshot(tmp_path / bad if bad else "")
-        with pytest.raises(mw.MediationError):
-            view.export(tmp_path / bad if bad else "")
+    for bad, words in (("a.gif", "says nothing"), ("a", "says nothing"), ("", "goes into a file")):
+        for write in (view.snapshot, view.export):
+            with pytest.raises(mw.MediationError, match=words):
+                write(tmp_path / bad if bad else "")
 
 
 def test_without_the_extra_a_png_names_it(
@@ -54,9 +53,9 @@ def test_without_the_extra_a_png_names_it(
 
 def test_looks_are_refused_in_words(study: mw.Study) -> None:
     view = mw.HeadGrid(study)
-    for look in ({"unit": "furlong"}, {"palette": "jet"}):
-        with pytest.raises(mw.MediationError):
-            view.snapshot(**look)
+    for name, value in (("unit", "furlong"), ("palette", "jet")):
+        with pytest.raises(mw.MediationError, match=f"no such {name}"):
+            view.snapshot(**{name: value})
 
 
 # --- numbers -------------------------------------------------------------------------------------
@@ -279,9 +278,9 @@ def test_pages_are_made_of_views(study: mw.Study, tmp_path: Path) -> None:
     view = mw.HeadGrid(study)
     wrong: Any = "view"
     for views in ((), (wrong,), (view, wrong)):
-        with pytest.raises(mw.MediationError):
+        with pytest.raises(mw.MediationError, match="made of views"):
             mw.export_html(tmp_path / "a.html", *views)
-    with pytest.raises(mw.MediationError):
+    with pytest.raises(mw.MediationError, match="says nothing"):
         mw.export_html(tmp_path / "a.txt", view)
 
 

@@ -69,7 +69,7 @@ class Integrated(Method):
         return {"steps": self.steps}
 
     def refuse(self, question: Question, metric: Metric) -> None:
-        _refuse_apart(question, metric, "ig")
+        refuse_apart(question, metric, "ig")
         n = len(question.sites) * self.steps
         if n > self.most:
             name = question.sweep.mediator
@@ -156,7 +156,7 @@ class IntegratedInputs(Method):
         return {"steps": self.steps}
 
     def refuse(self, question: Question, metric: Metric) -> None:
-        _refuse_apart(question, metric, "ig-inputs")
+        refuse_apart(question, metric, "ig-inputs")
         engine, name = question.engine, question.sweep.mediator
         engine.lm.refuse_missing(mediator_named("embedding"))
         require(
@@ -190,10 +190,13 @@ class IntegratedInputs(Method):
         return piece.first_order(mean)
 
 
-def _refuse_apart(question: Question, metric: Metric, method: str) -> None:
+def refuse_apart(question: Question, metric: Metric, method: str) -> None:
     """Raise where an answer's and a wrong answer's passes are apart and the metric needs both.
 
     Its slope somewhere on a path is that of both numbers there.
+
+    Raises:
+        MediationError: a metric that is not linear, of answers of several tokens.
     """
     alone = any(group.gives != "both" for group in question.engine.groups_of(frozenset()))
     if alone and not steady(metric):

@@ -90,7 +90,67 @@ def test_completeness_is_checked_against_the_whole_site() -> None:
     assert check(method="ig", by=None, steps=60).ok
     assert {check(method="ig", steps=n).ok for n in (1, 60)} == {False, True}
     check()
-    assert features.attribute(study, sae, method="ig").facts["steps"] == 50
+
+
+def spiked() -> tuple[mw.Study, features.SAE]:
+    """The teaching model, whose heads go over from one name to the other within 0.4% of the way."""
+    lm = mw.load()
+    return mw.Study(lm, mw.tasks.ioi(lm, n=8, seed=0)), features.teaching(3)
+
+
+@pytest.mark.slow
+def test_a_spike_of_the_gradient_is_integrated() -> None:
+    """Each pair's sum is what its runs say; equal steps miss it, and many of them agree."""
+    study, sae = spiked()
+    exact = study.intervene(sae.at())
+    found = features.attribute(study, sae, method="ig")
+    size = {key: np.abs(exact.pairs(key)).mean() for key in ("PIE", "TIE")}
+    for key, allowed in size.items():
+        gap = np.abs(found.pairs(key).sum(axis=(1, 2)) - exact.pairs(key))
+        assert gap.max() < 0.01 * allowed
+    fifty = features.attribute(study, sae, method="ig", steps=50)
+    gap = np.abs(fifty.pairs("PIE").sum(axis=(1, 2)) - exact.pairs("PIE"))
+    assert gap.max() > 0.5 * size["PIE"]
+    many = features.attribute(study, sae, method="ig", steps=1000)
+    for key, allowed in size.items():
+        np.testing.assert_allclose(found.pairs(key), many.pairs(key), atol=0.01 * allowed)
+    assert 16 <= found.facts["points"] <= found.facts["most_points"] < 1000
+    words = next(one.words for one in found.checks if one.name == "completeness")
+    assert words.endswith(": 0% off.")
+
+
+def test_only_the_cells_positions_are_moved() -> None:
+    """Beside positions that stay their own the sum is still that of the run."""
+    case, sae = of(0)
+    exact = case.study.intervene({sae.at(LENGTH - 1): mw.Patch()})
+    whole = case.study.intervene(sae.at())
+    assert abs(exact["PIE"] - whole["PIE"]) > 0.02 * abs(whole["PIE"])
+    for how in ({"tolerance": 1e-4}, {"steps": 200}):
+        found = features.attribute(case.study, sae, {"last": LENGTH - 1}, "ig", **how)  # type: ignore[arg-type]
+        for key in ("PIE", "TIE"):
+            assert found[key].sum() == pytest.approx(exact[key], rel=2e-3)
+
+
+def test_cells_that_share_a_position_are_not_added_up() -> None:
+    case, sae = of(0)
+    found = features.attribute(case.study, sae, by={"late": (4, 5), "last": 5}, method="ig")
+    (check,) = [one for one in found.checks if one.name == "completeness"]
+    assert check.ok is None
+    assert "count twice" in check.words
+
+
+def test_a_tolerance_and_a_bound_on_gradients_are_kept() -> None:
+    case, sae = of(0)
+    study = case.study
+    loose, strict = (
+        features.attribute(study, sae, method="ig", tolerance=share) for share in (0.2, 1e-5)
+    )
+    assert loose.facts["points"] < strict.facts["points"]
+    exact = study.intervene(sae.at())
+    for key in ("PIE", "TIE"):
+        assert strict[key].sum() == pytest.approx(exact[key], rel=1e-5)
+    few = features.attribute(study, sae, method="ig", tolerance=1e-9, most=32)
+    assert few.facts["most_points"] <= 32 + 16 * 8
 
 
 def test_the_check_sets_what_was_estimated() -> None:
@@ -113,6 +173,10 @@ def test_what_is_refused() -> None:
         ({"method": "atp*"}, "Unknown method"),
         ({"steps": 5}, "Unknown method"),
         ({"method": "ig", "steps": 0}, "counted"),
+        ({"method": "ig", "most": 0}, "counted"),
+        ({"method": "ig", "tolerance": 1}, "a share of what"),
+        ({"method": "ig", "steps": 5, "tolerance": 0.1}, "Unknown method"),
+        ({"tolerance": 0.1}, "Unknown method"),
         ({"by": "token"}, "by position, by role"),
     ]:
         with pytest.raises(mw.MediationError, match=words):

@@ -54,7 +54,7 @@ assert named.loc["L0H0"].tolist() == [False, False, False, True]
 assert named.loc["L5H0"].tolist() == [True, True, False, False]
 assert settled["L2H1"]["TIE"] > 5 and abs(settled["L0H0"]["TIE"]) < 0.1
 assert settled["L5H0"]["TIE"] < -5
-assert head("L0H1") in paired.circuit and head("L0H0") not in paired.circuit
+assert head("L0H1") in paired.circuit() and head("L0H0") not in paired.circuit()
 # The backups stand in at zero, and only there.
 assert not named.loc[backups].any().any()
 swapped = [study.intervene([head(name) for name in some])["TIE"] for some in (movers, everyone)]

@@ -40,9 +40,11 @@ class Pruning:
     Attributes:
         whole: of the model as it is.
         empty: with all searched components at their baseline.
-        before, after: with all of them but the circuit's nodes at theirs.
+        before: with all of them but the found nodes at theirs, before any was left out again.
+        after: the same when the pruning was over.
         dropped: in the order in which they went.
-        seconds, passes: of the engine.
+        seconds: wall time of the runs.
+        passes: forward passes of the runs.
     """
 
     whole: float
@@ -77,8 +79,9 @@ class CDTResult:
         pruned: None where nothing was pruned.
         unit: of the scores for the logits.
         facts: how the search was set.
-        seconds, passes, forwards: of the decomposition: batches, and the work as a number of
-            forward passes of one prompt.
+        seconds: wall time of the decomposition.
+        passes: its batches.
+        forwards: its work as a number of forward passes of one prompt.
     """
 
     axes: Mapping[str, Mapping[str, tuple[int | str, ...]]]
@@ -143,7 +146,6 @@ class CDTResult:
                 found |= dict(zip(self.sites[kind], cells, strict=True))
         return found
 
-    @property
     def circuit(self) -> Circuit:
         """The nodes as a circuit, the embedding left out, as it belongs to all of them."""
         how = ", ".join(f"{name}={value}" for name, value in self.facts.items())

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..circuit import Circuit
+from ..errors import require
 from ..wiring import Edge, Wiring
 from .edge_scores import joined
 
@@ -31,8 +32,10 @@ class Pruned:
         metric: whose fall was the loss, or "kl".
         ablation: what a cut edge carries.
         finished: whether every edge was tested.
-        tests, passes, rows, seconds: what it cost: edges tested (those that nothing reads are
-            cut untested), batches, wirings run in them on every pair, wall time.
+        tests: edges that were tested; those that nothing reads are cut untested.
+        passes: batches that were run.
+        rows: wirings run in them, each on every pair.
+        seconds: wall time.
     """
 
     thresholds: tuple[float, ...]
@@ -54,10 +57,21 @@ class Pruned:
         """Per threshold what was found."""
         return tuple(self._circuit(i) for i in range(len(self.thresholds)))
 
-    @property
-    def circuit(self) -> Circuit:
-        """What was found under the lowest threshold, the largest circuit."""
-        return self._circuit(0)
+    def circuit(self, threshold: float | None = None) -> Circuit:
+        """What was found under one threshold; default the lowest, whose circuit is the largest.
+
+        Raises:
+            MediationError: a threshold that was not searched.
+        """
+        at: object = self.thresholds[0] if threshold is None else threshold
+        require(
+            at in self.thresholds,
+            "ACDC was not run with this threshold.",
+            value=threshold,
+            expected="one of " + ", ".join(f"{one:g}" for one in self.thresholds),
+            fix=f"pruned.circuit({self.thresholds[-1]:g})",
+        )
+        return self._circuit(self.thresholds.index(at))  # type: ignore[arg-type]
 
     @property
     def scores(self) -> Array:

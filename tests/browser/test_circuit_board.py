@@ -179,7 +179,7 @@ def test_a_search_streams_onto_the_board(notebook: Notebook) -> None:
     expect(running).to_be_hidden(timeout=60_000)
     settled(view)
     assert notebook.value("job.state") == "cancelled"
-    assert notebook.value("board.circuit.edges == job.so_far().circuit.edges")
+    assert notebook.value("board.circuit.edges == job.so_far().circuit().edges")
     assert notebook.value("board.result.n_edges") == int(
         root.locator(".mw-bfigure", has_text="Size")
         .locator(".mw-bmore")

@@ -173,8 +173,8 @@ def test_what_was_found_goes_on() -> None:
     assert found.seconds > 0
     assert f"{len(found.nodes)} of 21 nodes" in repr(found)
     assert "2 rounds" in repr(found)
-    assert found.circuit.nodes == {s for s in found.nodes if s.mediator != "embedding"}
-    assert mw.Circuit.from_json(found.circuit.to_json()) == found.circuit
+    assert found.circuit().nodes == {s for s in found.nodes if s.mediator != "embedding"}
+    assert mw.Circuit.from_json(found.circuit().to_json()) == found.circuit()
     scores = found.by_site()
     assert {site.mediator for site in scores} == {"head", "mlp_out"}
     curve = mw.evaluation.curve(study, scores, sizes=(0.5, 1.0))

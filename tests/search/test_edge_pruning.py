@@ -72,9 +72,9 @@ def test_it_finds_the_induction_circuit() -> None:
         Edge(first, mw.Site("key", 1, head=0)),
         Edge(second, logits),
     }
-    assert found.circuit.edges is not None
-    assert expected <= found.circuit.edges
-    assert {edge.sender for edge in found.circuit.edges} <= {embed, first, second}
+    assert found.circuit().edges is not None
+    assert expected <= found.circuit().edges
+    assert {edge.sender for edge in found.circuit().edges} <= {embed, first, second}
 
 
 def test_of_two_inputs_either_of_which_would_do_it_keeps_one() -> None:
@@ -84,7 +84,7 @@ def test_of_two_inputs_either_of_which_would_do_it_keeps_one() -> None:
     study = mw.Study(lm, mw.models.ioi_mini_pairs()["flip"])
     found = mw.search.acdc(study, 0.1, loss="metric", progress=False)
     movers = [roles["name mover"], roles["backup mover"]]
-    kept = [any(edge.sender == mover for edge in found.circuit.edges or ()) for mover in movers]
+    kept = [any(edge.sender == mover for edge in found.circuit().edges or ()) for mover in movers]
     assert sum(kept) == 1
 
 
@@ -118,12 +118,12 @@ def test_what_moves_the_metric_towards_the_corrupt_prompts_costs(metric: Any) ->
         study = mw.Study(study.lm, mw.Contrast(exchanged))
     study.metric = metric
     found = mw.search.acdc(study, 0.02 * abs(study.total["TE"]), loss="metric", progress=False)
-    assert found.circuit.size > 3
+    assert found.circuit().size > 3
     kept = rewire(study.engine, masks_of(found.keep[:1].astype(float)), 1).result()
     left = metric.read(kept, study.engine.columns).mean()
     assert abs(left - study.total["Y11"]) < 0.5 * abs(study.total["TE"])
     assert found.metric == metric.name
-    assert "resample ablation" in found.circuit.source
+    assert "resample ablation" in found.circuit().source
 
 
 def test_a_metric_that_tells_nothing_apart_is_refused() -> None:

@@ -148,7 +148,7 @@ def test_greedy_chooses_the_same_heads(twins: tuple[mw.LM, mw.LM]) -> None:
 def pruned(twins: tuple[mw.LM, mw.LM], task: Any, level: float) -> tuple[set[Edge], set[Edge]]:
     """The edges that ACDC keeps of a model and of its copy, both as the model names them."""
     one, two = (
-        mw.search.acdc(study, level, progress=False).circuit.edges or frozenset()
+        mw.search.acdc(study, level, progress=False).circuit().edges or frozenset()
         for study in both(twins, task)
     )
     return set(one), {edge_before(edge, ORDERS) for edge in two}

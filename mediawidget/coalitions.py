@@ -125,12 +125,23 @@ class Interactions(Division):
         return self._scores(corner)[:, self._cells[own]]
 
     def worth(self, players: Iterable[int | str]) -> Array:
-        """(pair,) what a set gains over none, or loses in noising."""
+        """(pair,) what a set gains over none, or loses in noising.
+
+        Raises:
+            MediationError: what ``values`` raises.
+        """
         sign = 1.0 if self.direction == "denoising" else -1.0
         return sign * (self.values(players) - self.values(()))
 
     def group(self, players: Iterable[int | str]) -> Effect:
-        """A set as an effect without axes: its PIE, TIE and INT = TIE - PIE."""
+        """A set as an effect without axes: its PIE, TIE and INT = TIE - PIE.
+
+        This INT is of the set as one mediator and the rest of the network, ``matrix`` that of its
+        players with each other.
+
+        Raises:
+            MediationError: what ``values`` raises.
+        """
         own = self.mask(players)
         self.values(players)
         return self.effect.cell(own)
@@ -171,14 +182,20 @@ class Interactions(Division):
             level: of the interval.
             resamples: of the bootstrap.
             seed: of the bootstrap.
+
+        Raises:
+            MediationError: a level that is not between 0 and 1, or resamples or a seed that are no
+                counts.
         """
         return mean_interval(self.matrix_pairs, self.effect.clusters, level, resamples, seed)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """A row per pair of players: each alone, together, and INT; the largest INT first.
+        """A row per pair of players: each alone, together, and interaction, the largest first.
 
-        INT is here that of two players, together less the sum of each alone, as in ``matrix``;
-        not TIE - PIE of a site or a set, which is ``group(players)["INT"]``.
+        ``interaction`` is together less the sum of each alone, in this game's direction, as in
+        ``matrix``, and has that name in ``mw.search.pairs``; ``INT`` is the same number under its
+        older name. It is not the INT of an effect, TIE - PIE of a site or a set, which is
+        ``group(players)["INT"]``.
         """
         import pandas as pd
 
@@ -190,13 +207,15 @@ class Interactions(Division):
                 "a alone": alone[i],
                 "b alone": alone[j],
                 "together": self.worth((i, j)).mean(),
+                "interaction": matrix[i, j],
                 "INT": matrix[i, j],
             }
             for i, j in combinations(range(len(self.players)), 2)
             if np.isfinite(matrix[i, j])
         ]
-        table = pd.DataFrame(rows, columns=["a", "b", "a alone", "b alone", "together", "INT"])
-        return table.sort_values("INT", key=np.abs, ascending=False, ignore_index=True)
+        names = ["a", "b", "a alone", "b alone", "together", "interaction", "INT"]
+        table = pd.DataFrame(rows, columns=names)
+        return table.sort_values("interaction", key=np.abs, ascending=False, ignore_index=True)
 
     # --- another metric, and words ----------------------------------------------------------------
 
@@ -211,7 +230,8 @@ class Interactions(Division):
         return f"Interactions({n} players, {run} sets, {game}; {self.unit}{failed})"
 
     def _repr_html_(self) -> str:
-        table = self.to_dataframe().head(10).to_html(float_format="{:+.3f}".format, index=False)
+        best = self.to_dataframe().head(10).drop(columns="INT")
+        table = best.to_html(float_format="{:+.3f}".format, index=False)
         words = "".join(f"<p>{escape(one.words)}</p>" for one in self.failed)
         return f"<p>{escape(self.title)}</p>{words}{table}"
 

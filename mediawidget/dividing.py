@@ -81,7 +81,16 @@ class Division(ABC):
         return subsets.dividends(self._game())
 
     def dividends(self, level: float = 0.95) -> pd.DataFrame:
-        """A row per set: its players, how many, the mean dividend and its interval."""
+        """A row per set: its players, how many, the mean dividend and its interval.
+
+        Sets of all sizes; of one size they are ``table[table["size"] == 2]``.
+
+        Args:
+            level: coverage of the interval over pairs of prompts, between 0 and 1.
+
+        Raises:
+            MediationError: not every set was run, or a level that is none.
+        """
         import pandas as pd
 
         found = self.dividends_pairs[1:]
@@ -103,8 +112,11 @@ class Division(ABC):
 
         The error is 0 where all sets were run; else the standard error over the drawn orders.
 
+        Args:
+            level: coverage of the interval over pairs of prompts, between 0 and 1.
+
         Raises:
-            MediationError: sets of up to two players alone were run.
+            MediationError: sets of up to two players alone were run, or a level that is none.
         """
         import pandas as pd
 

@@ -58,7 +58,9 @@ def interactions(  # noqa: PLR0913 - all but the first two are named
         progress: whether to show a bar.
 
     Returns:
-        Dividends (Harsanyi 1963), Shapley values (Shapley 1953), pairwise INT, each pair kept.
+        Dividends (Harsanyi 1963), Shapley values (Shapley 1953), and of every two players what
+        they do together less the sum of each alone (``matrix``; not the INT of an effect, which
+        is TIE - PIE). Each pair of prompts is kept.
 
     Raises:
         MediationError: overlapping players, too many for all sets, a frozen game of constants.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clusters import cluster_codes, cluster_sums
-from .resampling import FEWEST, bootstrap_ratio
+from .resampling import FEWEST, bootstrap_ratio, refuse_no_interval
 
 Array = NDArray[np.float64]
 
@@ -27,7 +27,11 @@ def mean_interval(
 
     Returns:
         ``bootstrap_ratio`` of the clusters' sums and sizes; NaN for fewer than three clusters.
+
+    Raises:
+        MediationError: a level, a number of resamples or a seed that is none.
     """
+    refuse_no_interval(level, resamples, seed)
     codes = cluster_codes(clusters, len(values))
     sums, sizes = cluster_sums(values, codes), cluster_sums(np.ones_like(values), codes)
     if len(sums) < FEWEST:

@@ -43,7 +43,7 @@ def bootstrap_ratio(top: Array, bottom: Array, level: float, resamples: int, see
         MediationError: fewer than three units, a level, a number or a seed that is none.
     """
     refuse_few(len(top))
-    _refuse_no_interval(level, resamples, seed)
+    refuse_no_interval(level, resamples, seed)
     flat = top.reshape(len(top), -1)
     below = np.broadcast_to(bottom, top.shape).reshape(flat.shape)
     ratio = flat.sum(axis=0) / below.sum(axis=0)
@@ -83,7 +83,7 @@ def resample_weights(n_units: int, resamples: int, seed: int) -> Array:
         MediationError: fewer than three units, a number or a seed that is none.
     """
     refuse_few(n_units)
-    _refuse_no_interval(0.95, resamples, seed)
+    refuse_no_interval(0.95, resamples, seed)
     rng = np.random.default_rng(seed)
     even = np.full(n_units, 1 / n_units)
     return rng.multinomial(n_units, even, size=resamples).astype(np.float64)
@@ -140,8 +140,12 @@ def refuse_no_number(name: str, value: object, example: int) -> None:
     )
 
 
-def _refuse_no_interval(level: object, resamples: object, seed: object) -> None:
-    """Raise where scipy would, or would give an interval that means nothing."""
+def refuse_no_interval(level: object, resamples: object, seed: object) -> None:
+    """Raise where scipy would, or would give an interval that means nothing.
+
+    Raises:
+        MediationError: a level, a number of resamples or a seed that is none.
+    """
     refuse_no_share("level", level)
     refuse_no_number("resamples", resamples, 2000)
     refuse_no_seed(seed)

@@ -40,7 +40,8 @@ def game(
     effect = Effect({"set": masks}, bases, edited, status, metric=mw.Logit())
     given = {"game": "recomputed", "direction": "denoising"} | more
     n_players = max(masks).bit_length()
-    players, labels = tuple((site,) for site in (A, B, C)[:n_players]), tuple("abc"[:n_players])
+    players = tuple((mw.Site("head", 0, head=head),) for head in range(n_players))
+    labels = tuple("abcdef"[:n_players])
     study: Any = None
     return mw.Interactions(study, players, labels, effect, **given)
 
@@ -104,6 +105,7 @@ def test_a_table_of_pairs_by_hand() -> None:
         "a alone": [1 * TIMES, 1 * TIMES],
         "b alone": [4 * TIMES, 2 * TIMES],
         "together": [-5 * TIMES, 4 * TIMES],
+        "interaction": [-10 * TIMES, 1 * TIMES],
         "INT": [-10 * TIMES, 1 * TIMES],
     }
     assert list(table.index) == [0, 1]
@@ -127,6 +129,29 @@ def test_intervals_are_those_of_each_number_over_pairs() -> None:
     np.testing.assert_array_equal(ends[:, 1, 0], ends[:, 0, 1])
     other = mean_interval(PAIRS[:, None], (), 0.95, 300, 5)[:, 0]
     np.testing.assert_allclose(found.matrix_ci(resamples=300, seed=5)[:, 0, 1], 6 * other)
+
+
+def test_intervals_draw_clusters_whole() -> None:
+    found = game({1: 3, 2: 4, 3: 11}, {1: 0, 2: 0, 3: 0}, ends=(50, 2))
+    clusters = ("s", "s", "t", "u")
+    whole = replace(found, effect=replace(found.effect, clusters=clusters))
+    once = mean_interval(PAIRS[:, None], clusters, 0.95)[:, 0]
+    assert not np.allclose(once, mean_interval(PAIRS[:, None], (), 0.95)[:, 0])
+    np.testing.assert_allclose(whole.dividends()[["low", "high"]], np.outer([6, 2, 1], once))
+    np.testing.assert_allclose(whole.shapley()[["low", "high"]], np.outer([4, 5], once))
+    np.testing.assert_allclose(whole.matrix_ci()[:, 0, 1], 6 * once)
+
+
+def test_a_picture_has_the_ten_largest_and_no_numbers_of_rows() -> None:
+    masks = games._masks(6, 2, None)
+    found = game({mask: float(mask) ** 2 for mask in masks}, dict.fromkeys(masks, 0.0))
+    table = found.to_dataframe()
+    assert len(table) == 15
+    html = found._repr_html_()
+    assert html.count("<tr") == 1 + 10
+    assert html.count("<th") - html.count("<thead") == len(table.columns)
+    assert f"{table['INT'][9]:+.3f}" in html
+    assert f"<td>{table['INT'][10]:+.3f}" not in html
 
 
 # --- frozen --------------------------------------------------------------------------------------

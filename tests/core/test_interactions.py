@@ -1,6 +1,7 @@
 """Games of sites: every worth is that of runs one by one, and the identities hold."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,31 @@ def test_a_recomputed_worth_is_that_of_the_joint_run(study: mw.Study) -> None:
         np.testing.assert_allclose(gain.worth(players), alone.pairs("PIE"), atol=TOLERANCE)
         np.testing.assert_allclose(loss.worth(players), alone.pairs("TIE"), atol=TOLERANCE)
         assert gain.group(players)["INT"] == pytest.approx(alone["INT"], abs=TOLERANCE)
+
+
+def test_what_sets_two_directions_interactions_apart_is_int(study: mw.Study) -> None:
+    """Joint less sum, breaking, less that of restoring: INT of the two less INT of each."""
+    gain = mw.interactions(study, HEADS, progress=False)
+    loss = mw.interactions(study, HEADS, direction="noising", progress=False)
+    turned = loss.matrix_pairs - gain.matrix_pairs
+    for i, j in ((0, 1), (1, 3), (0, 2)):
+        joint, *alone = (study.intervene([HEADS[k] for k in some]) for some in ((i, j), (i,), (j,)))
+        own = joint.pairs("INT") - sum(one.pairs("INT") for one in alone)
+        np.testing.assert_allclose(turned[:, i, j], own, atol=TOLERANCE)
+        assert np.abs(own).max() > 1e-6
+        assert not np.allclose(gain.matrix_pairs[:, i, j], joint.pairs("INT"))
+
+
+@pytest.mark.parametrize("level", [0, 1, 3, 95, "x", None, True])
+@pytest.mark.parametrize("n", [2, 4])
+def test_a_level_is_a_coverage_whether_or_not_there_is_an_interval(
+    study: mw.Study, level: Any, n: int
+) -> None:
+    some = mw.Study(study.lm, list(study.contrast)[:n])
+    game = mw.interactions(some, HEADS[:2], progress=False)
+    for asked in (game.dividends, game.shapley, game.matrix_ci):
+        with pytest.raises(mw.MediationError, match="level"):
+            asked(level=level)
 
 
 @pytest.mark.parametrize(("direction", "whole"), [("denoising", "PIE"), ("noising", "TIE")])
@@ -153,6 +179,9 @@ def test_the_table_and_the_picture_say_the_same(study: mw.Study) -> None:
         table["INT"], table["together"] - table["a alone"] - table["b alone"], atol=TOLERANCE
     )
     assert (table["INT"].abs().diff().dropna() <= 0).all()
+    assert (table["interaction"] == table["INT"]).all()
+    assert "interaction" in game._repr_html_()
+    assert "INT" not in game._repr_html_()
     low, high = game.matrix_ci()
     inside = (low <= game.matrix) & (game.matrix <= high)
     assert inside[~np.eye(4, dtype=bool)].all()

@@ -75,7 +75,11 @@ class DoseCurve:
         return np.asarray(self.pairs(key).mean(axis=0))
 
     def to_dataframe(self, level: float = 0.95) -> pd.DataFrame:
-        """A row per dose and quantity: mean over pairs and its interval (NaN below 3 pairs)."""
+        """A row per dose and quantity: mean over pairs and its interval (NaN below 3 pairs).
+
+        Raises:
+            MediationError: a level that is not between 0 and 1.
+        """
         frames = []
         for key in QUANTITIES:
             low, high = mean_interval(self.pairs(key), self.effect.clusters, level)

@@ -100,6 +100,9 @@ class Sweep:
             shape: of the network.
             n_positions: of the prompts.
             roles: the names that all pairs have.
+
+        Raises:
+            MediationError: a layer that there is not, or by role no role that all pairs have.
         """
         mediator = mediator_named(self.mediator)
         axes: dict[str, tuple[int | str, ...]] = {"layer": self._layers(shape)}
@@ -124,6 +127,9 @@ class Sweep:
             shape: of the network.
             n_positions: of the prompts.
             roles: the names that all pairs have.
+
+        Raises:
+            MediationError: a layer that there is not, or by role no role that all pairs have.
         """
         axes = self.axes(shape, n_positions, roles)
         places = dict(self.by) if isinstance(self.by, tuple) else {}
@@ -147,6 +153,9 @@ class Sweep:
             shape: of the network.
             n_positions: of the prompts.
             roles: the names that all pairs have.
+
+        Raises:
+            MediationError: a layer that there is not, or by role no role that all pairs have.
         """
         axes = self.axes(shape, n_positions, roles)
         places = dict(self.by) if isinstance(self.by, tuple) else {}

@@ -121,20 +121,36 @@ class Tracing:
         return self.clean - self.corrupted
 
     def restored(self, kind: str) -> Array:
-        """(layer, position) the metric with the state restored, mean over draws and pairs."""
+        """(layer, position) the metric with the state restored, mean over draws and pairs.
+
+        Raises:
+            MediationError: a kind that was not traced.
+        """
         return np.asarray(self._restored(kind).mean(axis=(0, 3)))
 
     def indirect(self, kind: str) -> Array:
-        """(layer, position) the average indirect effect: restored - corrupted."""
+        """(layer, position) the average indirect effect: restored - corrupted.
+
+        Raises:
+            MediationError: a kind that was not traced.
+        """
         return np.asarray(self.pairs(kind).mean(axis=0))
 
     def pairs(self, kind: str) -> Array:
-        """(pair, layer, position) the indirect effect of every pair, mean over draws."""
+        """(pair, layer, position) the indirect effect of every pair, mean over draws.
+
+        Raises:
+            MediationError: a kind that was not traced.
+        """
         each = self.samples(kind).mean(axis=0)
         return np.asarray(np.moveaxis(each, -1, 0))
 
     def samples(self, kind: str) -> Array:
-        """(sample, layer, position, pair) the indirect effect of every draw."""
+        """(sample, layer, position, pair) the indirect effect of every draw.
+
+        Raises:
+            MediationError: a kind that was not traced.
+        """
         return np.asarray(self._restored(kind) - self._corrupted[:, None, None])
 
     def ci(self, kind: str, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Array:
@@ -149,6 +165,10 @@ class Tracing:
             level: of the interval.
             resamples: of the bootstrap.
             seed: of the bootstrap.
+
+        Raises:
+            MediationError: a kind that was not traced, a level that is not between 0 and 1, or
+                resamples or a seed that are no counts.
         """
         return mean_interval(self.pairs(kind), self.clusters, level, resamples, seed)
 

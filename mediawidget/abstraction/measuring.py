@@ -114,6 +114,9 @@ def rivals(
         seed: of that draw.
         more: as in ``iia``, ``answer`` and ``among`` with it.
 
+    Raises:
+        MediationError: what ``separating`` and ``iia`` raise.
+
     Source: Prakash et al. 2025.
     """
     known = as_hypotheses(hypotheses)

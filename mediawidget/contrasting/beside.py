@@ -59,6 +59,9 @@ class BesideTIE:
 
         The share of an effect is its mean over the mean TE; relevances are shares already. The
         interval (``low``, ``high``; NaN below 3 pairs) is the mean's.
+
+        Raises:
+            MediationError: a level that is not between 0 and 1.
         """
         clean, corrupt = self.effect.scores(self.effect.bases).mean(axis=0)
         total = float(clean - corrupt)

@@ -66,6 +66,9 @@ class Comparison:
             the metric's unit with ``low`` and ``high``, and the ``share`` of TE, a ratio of means,
             with its own; ``accuracy`` of probes. NaN where there are too few pairs for an
             interval, or no TE to share.
+
+        Raises:
+            MediationError: a level that is not between 0 and 1.
         """
         found = list(self.found.values())
         columns: dict[str, object] = {

@@ -120,6 +120,10 @@ def given(study: Study, site: Site, vectors: Any, made: str = "your own") -> Dir
         vectors: an ``mw.Subspace``, or (n, width) or (width,) numbers.
         made: how, in words.
 
+    Raises:
+        MediationError: vectors that span nothing or are of another width, a site whose value is no
+            vector, and what ``study.activations`` raises.
+
     Example:
         >>> trained = mw.alignment.das(study, site, k=1, progress=False)
         >>> mw.directions.given(study, site, trained.subspace, made="DAS")

@@ -36,7 +36,7 @@ class RunLike(Protocol):
 
     @property
     def freeze(self) -> tuple[Any, ...]:
-        """The sites that are held at what they are on its base."""
+        """What is held at its value on its base: kinds of mediator, sites."""
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary of all of it."""

@@ -120,7 +120,11 @@ class SAE:
     # --- what it does ---------------------------------------------------------------------------
 
     def encode(self, x: Any) -> Any:
-        """(..., width) to codes (..., feature), in the precision of ``x``: arrays or tensors."""
+        """(..., width) to codes (..., feature), in the precision of ``x``: arrays or tensors.
+
+        Raises:
+            MediationError: values of another width, or no numbers.
+        """
         x = self._given(x, self.width, "An activation")
         if hasattr(x, "new_tensor"):
             return encoded(x, self._like(x))
@@ -135,14 +139,22 @@ class SAE:
         return kept
 
     def decode(self, codes: Any) -> Any:
-        """(..., feature) to (..., width)."""
+        """(..., feature) to (..., width).
+
+        Raises:
+            MediationError: not as many codes as features, or no numbers.
+        """
         codes = self._given(codes, self.n_features, "A code")
         if hasattr(codes, "new_tensor"):
             return decoded(codes, self._like(codes))
         return codes @ self.w_dec.astype(codes.dtype) + self.b_dec.astype(codes.dtype)
 
     def error(self, x: Any) -> Any:
-        """What ``decode(encode(x))`` leaves out of ``x``: (..., width)."""
+        """What ``decode(encode(x))`` leaves out of ``x``: (..., width).
+
+        Raises:
+            MediationError: what ``encode`` raises.
+        """
         x = self._given(x, self.width, "An activation")
         return x - self.decode(self.encode(x))
 

@@ -97,7 +97,11 @@ class Amnesic:
         return float(self.pairs(ERASED).mean() / self._total.mean()) if self._shared else np.nan
 
     def share_ci(self, level: float = 0.95) -> Array:
-        """(2,) its bootstrap interval over pairs; NaN below three of them, or without a share."""
+        """(2,) its bootstrap interval over pairs; NaN below three of them, or without a share.
+
+        Raises:
+            MediationError: a level that is not between 0 and 1.
+        """
         if not self._shared:
             return np.full(2, np.nan)
         return ratio_interval(self.pairs(ERASED), self._total, self.clusters, level)
@@ -109,6 +113,9 @@ class Amnesic:
 
         Args:
             control: "random directions" or "random moves as long".
+
+        Raises:
+            MediationError: no such control.
         """
         own = abs(self.pairs(ERASED).mean())
         drawn = np.abs(self.draws(control=control))
@@ -138,6 +145,9 @@ class Amnesic:
         """A row per thing done and quantity: mean over pairs, its interval, n, how far it moved.
 
         ``smallest`` and ``largest`` are the means of single draws, of what is drawn.
+
+        Raises:
+            MediationError: a level that is not between 0 and 1.
         """
         rows = []
         for what in self._runs():

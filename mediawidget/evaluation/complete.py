@@ -66,7 +66,11 @@ class Completeness:
         return self.sets[at], float(self.incompleteness[at])
 
     def to_dataframe(self, level: float = 0.95) -> pd.DataFrame:
-        """A row per set: its kind, name, size, both means, their difference and its interval."""
+        """A row per set: its kind, name, size, both means, their difference and its interval.
+
+        Raises:
+            MediationError: a level that is not between 0 and 1.
+        """
         apart = self.of_circuit - self.of_model
         low, high = mean_interval(apart.T, self.terms.clusters, level)
         columns = {

@@ -49,6 +49,10 @@ class Faithfulness:
             level: of the interval.
             resamples: of the bootstrap.
             seed: of the bootstrap.
+
+        Raises:
+            MediationError: a level that is not between 0 and 1, or resamples or a seed that are no
+                counts.
         """
         return mean_interval(self.model - self.kept, self.terms.clusters, level, resamples, seed)
 

@@ -63,7 +63,11 @@ class Minimality:
         return tuple(n for n, s in zip(self.nodes, self.scores, strict=True) if s < most)
 
     def to_dataframe(self, level: float = 0.95) -> pd.DataFrame:
-        """A row per node: K, score, its share, what the node adds and the interval of that."""
+        """A row per node: K, score, its share, what the node adds and the interval of that.
+
+        Raises:
+            MediationError: a level that is not between 0 and 1.
+        """
         added = self.with_node - self.without_node
         low, high = mean_interval(added.T, self.terms.clusters, level)
         whole_gap = abs(float((self.model - self.empty).mean()))

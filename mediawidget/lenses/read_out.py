@@ -51,7 +51,11 @@ class LensReading:
     clusters: tuple[str, ...] = ()
 
     def to_dataframe(self, level: float = 0.95) -> pd.DataFrame:
-        """A row per run, layer and position: mean over pairs, interval (NaN below 3), n."""
+        """A row per run, layer and position: mean over pairs, interval (NaN below 3), n.
+
+        Raises:
+            MediationError: a level that is not between 0 and 1.
+        """
         low, high = mean_interval(self.values, self.clusters, level)
         index = pd.MultiIndex.from_product(
             [self.runs, self.layers, self.positions], names=["run", "layer", "position"]

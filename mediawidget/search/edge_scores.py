@@ -106,6 +106,9 @@ class EdgeScores:
         Args:
             by: "absolute" ranks by size, so that what opposes the clean behaviour counts, "signed"
                 by how much it supports it: what has the sign of the total effect comes first.
+
+        Raises:
+            MediationError: another ``by``.
         """
         mean, known = self.mean, self.wiring.reach
         where = np.argwhere(np.broadcast_to(known.T, mean.T.shape).T if self.positions else known)
@@ -169,6 +172,9 @@ class EdgeScores:
         Args:
             n: how many edges.
             by: "absolute" or "signed", as for ``edges``.
+
+        Raises:
+            MediationError: another ``by``.
         """
         import pandas as pd
 

@@ -171,6 +171,9 @@ class Pairs:
         """The pairs of sites from the largest down, by the pairs of prompts that rank.
 
         By "gain" as it is, by the others by size.
+
+        Raises:
+            MediationError: no such quantity.
         """
         size = self.means(by, self.select_on)
         size = size if by == "gain" else np.abs(size)
@@ -211,7 +214,11 @@ class Pairs:
         return Circuit(chosen, name="pairs", source=f"the {n} strongest pairs by {by}")
 
     def nodes(self, by: Rank = "gain") -> dict[Site, float]:
-        """Per site what it does with the one with which it does most, as ``order`` ranks them."""
+        """Per site what it does with the one with which it does most, as ``order`` ranks them.
+
+        Raises:
+            MediationError: no such quantity.
+        """
         means = self.means(by, self.select_on)
         found = dict.fromkeys(self.interactions.sites, 0.0)
         for at in reversed(self.order(by)):

@@ -90,6 +90,10 @@ class Selection:
             level: of the interval.
             resamples: of the bootstrap.
             seed: of the bootstrap.
+
+        Raises:
+            MediationError: a level that is not between 0 and 1, or resamples or a seed that are no
+                counts.
         """
         some = list(self.report_on)
         clusters = [self.clusters[i] for i in some] if self.clusters else ()

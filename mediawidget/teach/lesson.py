@@ -93,6 +93,9 @@ class Lesson(Asking, Answered, Exercises, Reporting):
         """Ask it; a question asked again (its cell ran again) keeps what was committed.
 
         The card of the question that was asked before is closed: its cell shows another one now.
+
+        Raises:
+            MediationError: what ``add`` raises.
         """
         return self._card([question])
 
@@ -144,6 +147,9 @@ class Lesson(Asking, Answered, Exercises, Reporting):
         Args:
             questions: in their order.
             view: shown below them, such as ``mw.Explorer(study)``.
+
+        Raises:
+            MediationError: no questions, and what ``add`` raises.
         """
         return self._card(questions, view)
 
@@ -176,7 +182,11 @@ class Lesson(Asking, Answered, Exercises, Reporting):
         self.keep()
 
     def hint(self, name: str) -> None:
-        """Show the next hint of a question, where one is left."""
+        """Show the next hint of a question, where one is left.
+
+        Raises:
+            MediationError: no such question.
+        """
         question, attempt = self._question(name), self.attempts[name]
         attempt.hints = min(attempt.hints + 1, len(question.hints))
         self.keep()
@@ -221,15 +231,27 @@ class Lesson(Asking, Answered, Exercises, Reporting):
         return self._verdicts[name]
 
     def wording(self, name: str) -> str:
-        """The question as it is asked, found once."""
+        """The question as it is asked, found once.
+
+        Raises:
+            MediationError: no such question.
+        """
         return self._found(name, "wording", self._question(name).worded)
 
     def explanation(self, name: str) -> str:
-        """What goes with the answer, found once."""
+        """What goes with the answer, found once.
+
+        Raises:
+            MediationError: no such question.
+        """
         return self._found(name, "explanation", self._question(name).explained)
 
     def forget(self, name: str) -> None:
-        """Begin a question anew."""
+        """Begin a question anew.
+
+        Raises:
+            MediationError: no such question.
+        """
         self.attempts[self._question(name).id] = Attempt()
         self._forgotten.add(name)
         self._drop(name)

@@ -82,11 +82,19 @@ class Shuffle:
         self.places = tuple(_places(self.student, layer, n_heads) for layer in range(n_layers))
 
     def theirs(self, site: Site) -> Site:
-        """A site of the model's files as the student's labels name it."""
+        """A site of the model's files as the student's labels name it.
+
+        Raises:
+            MediationError: a head that the model does not have.
+        """
         return self._moved(site, back=False)
 
     def canonical(self, site: Site) -> Site:
-        """A site in the student's labels as the model's files name it."""
+        """A site in the student's labels as the model's files name it.
+
+        Raises:
+            MediationError: a head that the model does not have.
+        """
         return self._moved(site, back=True)
 
     def _moved(self, site: Site, *, back: bool) -> Site:

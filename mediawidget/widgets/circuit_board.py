@@ -144,7 +144,12 @@ class CircuitBoard(Stepping):
         return self._worth.result(*self._steps.now, self._overlay)
 
     def toggle(self, *elements: Site | Edge) -> BoardResult:
-        """Add nodes and edges, or remove those that are there; one step, evaluated once."""
+        """Add nodes and edges, or remove those that are there; one step, evaluated once.
+
+        Raises:
+            MediationError: what ``change`` raises, and a node or an edge that the network does not
+                have.
+        """
         self.change(toggled(self.circuit, elements, self.mode, self.study.lm.wiring))
         return self.result
 
@@ -166,7 +171,11 @@ class CircuitBoard(Stepping):
         return self.toggle(*new)
 
     def choose(self, n: int) -> BoardResult:
-        """Put the n strongest by the scores on the board, as the slider does."""
+        """Put the n strongest by the scores on the board, as the slider does.
+
+        Raises:
+            MediationError: what ``of_size`` and ``change`` raise.
+        """
         circuit, self._drawing.chosen = self.of_size(n), n
         self.change(circuit)
         return self.result

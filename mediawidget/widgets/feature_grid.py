@@ -177,6 +177,9 @@ class FeatureGrid(View):
     def run(self, *, progress: bool = True) -> Effect:
         """Set every feature that is shown, and the error, at every token, and draw it.
 
+        Raises:
+            MediationError: what ``start`` raises.
+
         Example:
             >>> grid = mw.FeatureGrid(study, sae)
             >>> grid.run().top(3)

@@ -53,11 +53,19 @@ class Stepping(Page):
         self.change(self.circuit, mode)
 
     def undo(self) -> bool:
-        """Go back one step; False if there is none."""
+        """Go back one step; False if there is none.
+
+        Raises:
+            MediationError: a search is followed.
+        """
         return self._walk(-1)
 
     def redo(self) -> bool:
-        """Go to the step that was undone; False if there is none."""
+        """Go to the step that was undone; False if there is none.
+
+        Raises:
+            MediationError: a search is followed.
+        """
         return self._walk(1)
 
     def change(self, circuit: Circuit, mode: Mode | None = None) -> None:

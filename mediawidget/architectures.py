@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from .errors import MediationError
-from .known_paths import ARCHITECTURES, CLASSIFIERS, VARIANTS
+from .known_paths import ARCHITECTURES, CLASSIFIERS, SHIPPED, VARIANTS
 from .path_checks import refuse_no_modules, refuse_other_modules, widths
 from .paths import ModulePaths, follow
 
@@ -26,7 +26,7 @@ def module_paths(module: nn.Module, paths: ModulePaths | None) -> ModulePaths:
         MediationError: the architecture is not in the table, or a path leads nowhere.
     """
     config: Any = getattr(module, "config", None)
-    model_type = getattr(config, "model_type", None)
+    model_type, given = getattr(config, "model_type", None), paths
     if paths is None:
         if model_type not in ARCHITECTURES:
             raise MediationError(
@@ -42,12 +42,20 @@ def module_paths(module: nn.Module, paths: ModulePaths | None) -> ModulePaths:
             paths = VARIANTS[model_type](config, paths)
         if type(module).__name__.endswith("ForSequenceClassification"):
             paths = replace(paths, **CLASSIFIERS.get(model_type, {"head": "score"}))  # type: ignore[arg-type]
-        paths = _without_replaced(module, paths)
-        refuse_no_modules(module, paths)
+        found = _without_replaced(module, paths)
     else:
-        refuse_no_modules(module, paths)
-        refuse_other_modules(module, paths)
-    return paths
+        found = paths
+    refuse_no_modules(module, found)
+    if not is_shipped(module, given):
+        refuse_other_modules(module, found)
+    return found
+
+
+def is_shipped(module: nn.Module, paths: ModulePaths | None) -> bool:
+    """Whether the paths of a model are this package's own, and not given or put in the table."""
+    model_type = getattr(getattr(module, "config", None), "model_type", None)
+    ours = SHIPPED.get(model_type or "")
+    return paths is None and ours is not None and ARCHITECTURES.get(model_type or "") is ours
 
 
 def _without_replaced(module: nn.Module, paths: ModulePaths) -> ModulePaths:

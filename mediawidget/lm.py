@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .architectures import ModulePaths, module_paths, sizes
+from .architectures import ModulePaths, is_shipped, module_paths, sizes
 from .calls import forward_arguments
 from .encoding import Encoder, Reads, TokenPair
 from .errors import MediationError, require
@@ -122,7 +122,7 @@ class LM(Weights):
         start = start_of(config) if self.encodes else None
         self.encoder = Encoder(tokenizer, limit, labels, reads=reads, start=start)
         self.known_places: set[tuple[Any, ...]] = set()
-        if paths is not None and not weight.is_meta:
+        if not (is_shipped(module, paths) or weight.is_meta):
             refuse_other_passes(self)
 
     def _take_sizes(self, config: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import mediawidget as mw
-from mediawidget.architectures import ModulePaths, module_paths
+from mediawidget.architectures import ARCHITECTURES, ModulePaths, is_shipped, module_paths
 from tests.engine.cases import random_pair
 from tests.small_models import ALL_KINDS, KINDS, OTHER_KINDS, random_model, tokenizer_of
 
@@ -219,3 +219,17 @@ def _renamed(kind: type) -> type:
         return kind.forward(self, hidden_states, **rest)  # type: ignore[attr-defined]
 
     return type(f"{kind.__name__}Renamed", (kind,), {"forward": forward})
+
+
+def test_what_somebody_puts_in_the_table_is_tried_like_what_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module: Any = random_model("llama")
+    wrong = replace(ARCHITECTURES["llama"], mlp="self_attn.o_proj")
+    monkeypatch.setitem(ARCHITECTURES, "llama", wrong)
+    with pytest.raises(mw.MediationError, match=r"not plain sums.*\n.*mlp='self_attn.o_proj'"):
+        mw.load(module, tokenizer=tokenizer_of("llama"))
+    monkeypatch.undo()
+    assert is_shipped(module, None)
+    assert not is_shipped(module, ARCHITECTURES["llama"])
+    mw.load(module, tokenizer=tokenizer_of("llama"))

@@ -1,0 +1,340 @@
+"""What every edit makes of a value, and what it refuses, without a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import mediawidget as mw
+from mediawidget.edits import Features, Mixed, as_edit, edit_from_json
+from mediawidget.edits.base import Donor, MeanOf, NoiseOf, Recipe, Vector, other
+from mediawidget.edits.part import part_from_json
+from mediawidget.edits.sparse import decoded, encoded
+from tests.asking import raised
+
+NAN, INF = float("nan"), float("inf")
+STREAM = mw.Site("residual", 2)
+UNIT = mw.Site("neuron", 1, unit=3)
+EDGE = mw.Site("edge", 1, head=0, position=3, key=1)
+VALUES = mw.Values(STREAM, np.ones((1, 2, 3)))
+LENDER = mw.Run("clean", {STREAM: mw.Zero()})
+LINE = mw.Subspace([[0.6, 0.8, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (mw.Patch(), Recipe(take=1.0, source="corrupt")),
+        (mw.Patch("clean", alpha=0.25), Recipe(keep=0.75, take=0.25, source="clean")),
+        (mw.Patch(LENDER, alpha=2), Recipe(keep=-1.0, take=2.0, source=LENDER)),
+        (mw.Patch(VALUES, alpha=0.25), Recipe(keep=0.75, add=0.25, constant=VALUES)),
+        (mw.Zero(), Recipe()),
+        (mw.Knockout(), Recipe()),
+        (mw.Scale(-2), Recipe(keep=-2.0)),
+        (mw.Mean(), Recipe(add=1.0, constant=MeanOf("clean"))),
+        (mw.Mean("corrupt"), Recipe(add=1.0, constant=MeanOf("corrupt"))),
+        (mw.Resample(seed=3), Recipe(take=1.0, source=Donor("clean", 3))),
+        (mw.Resample(base="corrupt"), Recipe(take=1.0, source=Donor("corrupt", 0))),
+        (mw.Noise(), Recipe(keep=1.0, add=3.0, constant=NoiseOf("clean", STREAM, 0, 0))),
+        (
+            mw.Noise(0.5, samples=4, seed=7, first=2).sample(1),
+            Recipe(keep=1.0, add=0.5, constant=NoiseOf("clean", STREAM, 7, 3)),
+        ),
+        (mw.Steer([1, 2]), Recipe(keep=1.0, add=1.0, constant=Vector((1.0, 2.0)))),
+        (mw.Steer([1, 2], -0.5), Recipe(keep=1.0, add=-0.5, constant=Vector((1.0, 2.0)))),
+        (mw.Clamp([1, 2]), Recipe(add=1.0, constant=Vector((1.0, 2.0)))),
+        (mw.Clamp(3), Recipe(add=1.0, constant=Vector((3.0,)))),
+        (mw.Within(LINE), Recipe(take=1.0, source="corrupt", within=LINE)),
+        (mw.Within(LINE, mw.Scale(2)), Recipe(keep=2.0, within=LINE)),
+    ],
+    ids=repr,
+)
+def test_the_arithmetic_of_an_edit(edit: mw.Edit, expected: Recipe) -> None:
+    assert edit.recipe("clean", STREAM) == expected
+    again = edit_from_json(edit.to_json())
+    found = again.recipe("clean", STREAM)
+    if isinstance(found.constant, mw.Values):
+        np.testing.assert_array_equal(found.constant.array, VALUES.array)
+        assert (found.keep, found.add) == (expected.keep, expected.add)
+    else:
+        assert (again, found) == (edit, expected)
+
+
+def test_the_other_prompt() -> None:
+    assert (other("clean"), other("corrupt")) == ("corrupt", "clean")
+    assert mw.Patch().recipe("corrupt", STREAM).source == "clean"
+    assert mw.Mean().recipe("corrupt", STREAM).constant == MeanOf("corrupt")
+    assert mw.Resample().recipe("corrupt", STREAM).source == Donor("corrupt", 0)
+
+
+def test_corners_are_of_a_whole_patch_between_the_prompts() -> None:
+    assert mw.Patch().corners
+    assert mw.Within(LINE).corners
+    some = (mw.Patch("clean"), mw.Patch(alpha=0.5), mw.Patch("clean", 0.5), mw.Zero(), mw.Mean())
+    assert not any(edit.corners for edit in (*some, mw.Within(LINE, mw.Zero())))
+    assert Mixed((mw.Patch(), mw.Within(LINE))).corners
+    assert not Mixed((mw.Patch(), mw.Zero())).corners
+
+
+def test_what_needs_other_pairs_and_several_draws() -> None:
+    assert mw.Mean().pairwise
+    assert mw.Resample().pairwise
+    assert mw.Within(LINE, mw.Mean()).pairwise
+    assert Mixed((mw.Zero(), mw.Mean())).pairwise
+    assert not Mixed((mw.Zero(), mw.Patch())).pairwise
+    assert not mw.Within(LINE, mw.Noise()).pairwise
+    noise = mw.Noise(samples=4, first=5)
+    assert (noise.samples, mw.Within(LINE, noise).samples, mw.Zero().samples) == (4, 4, 1)
+    assert noise.sample(2) == mw.Noise(samples=1, first=7)
+    assert mw.Within(LINE, noise).sample(2) == mw.Within(LINE, mw.Noise(samples=1, first=7))
+    assert mw.Zero().sample(3) == mw.Zero()
+
+
+def test_a_mixed_edit_is_read_back_part_by_part() -> None:
+    mixed = Mixed((mw.Patch(), mw.Scale(2.0)))
+    assert edit_from_json(mixed.to_json()) == mixed
+    assert Mixed([mw.Zero()]).parts == (mw.Zero(),)  # type: ignore[arg-type]
+
+
+WRONG: list[Any] = [
+    *(lambda: Mixed(()), lambda: Mixed(mw.Zero()), lambda: Mixed((1,))),  # type: ignore[arg-type]
+    *(lambda: as_edit(Mixed((mw.Zero(),))), lambda: as_edit(mw.Zero), lambda: as_edit(mw.Edit())),
+    lambda: Mixed((mw.Zero(),)).recipe("clean", STREAM),
+    lambda: Mixed((mw.Zero(),)).check(STREAM),
+    *(lambda: edit_from_json({"kind": "nil"}), lambda: part_from_json({"kind": "nil"})),
+    *(lambda: mw.Patch("wrong"), lambda: mw.Patch(3), lambda: mw.Patch(["clean"])),  # type: ignore[arg-type]
+    *(lambda: mw.Patch(alpha=NAN), lambda: mw.Scale(INF), lambda: mw.Scale(-INF)),
+    *(lambda: mw.Scale(True), lambda: mw.Scale("x"), lambda: mw.Scale(10**400)),  # type: ignore[arg-type]  # noqa: FBT003
+    *(lambda: mw.Mean("both"), lambda: mw.Mean(["clean"]), lambda: mw.Resample(base="both")),  # type: ignore[arg-type]
+    *(lambda: mw.Resample(-1), lambda: mw.Resample(0.5), lambda: mw.Resample(True)),  # type: ignore[arg-type]  # noqa: FBT003
+    *(lambda: mw.Noise(seed=-1), lambda: mw.Noise(first=-1), lambda: mw.Noise(samples=0)),
+    *(lambda: mw.Noise(samples=10_001), lambda: mw.Noise(NAN), lambda: mw.Noise().check(EDGE)),
+    *(lambda: mw.Steer([]), lambda: mw.Steer([1, NAN]), lambda: mw.Steer([INF, 1])),
+    *(
+        lambda: mw.Steer(3),
+        lambda: mw.Steer("12"),
+        lambda: mw.Steer({1: 2}),
+        lambda: mw.Steer({1.0}),
+    ),
+    *(lambda: mw.Steer([[1, 2]]), lambda: mw.Steer([1], NAN), lambda: mw.Steer(b"12")),
+    *(
+        lambda: mw.Clamp([]),
+        lambda: mw.Clamp([NAN]),
+        lambda: mw.Clamp([[1.0]]),
+        lambda: mw.Clamp(INF),
+    ),
+    *(lambda: mw.Clamp(1.0).check(STREAM), lambda: mw.Clamp([1.0]).check(EDGE_ROW)),
+    *(lambda: mw.Knockout().check(STREAM), lambda: mw.Within(LINE).check(EDGE)),
+    *(lambda: mw.Within(LINE, mw.Knockout()), lambda: mw.Within(LINE, mw.Within(LINE))),
+    *(lambda: mw.Within(3), lambda: mw.Within(LINE, mw.Clamp(1.0)).check(STREAM)),  # type: ignore[arg-type]
+    *(lambda: mw.Within(LINE, 3), lambda: mw.Within(LINE).check(EDGE_ROW)),
+    lambda: mw.Values("residual", np.ones((1, 1, 1))),  # type: ignore[arg-type]
+    *(
+        lambda: mw.Values(STREAM, np.ones((1, 1))),
+        lambda: mw.Values(STREAM, np.full((1, 1, 1), NAN)),
+    ),
+    lambda: mw.Values(STREAM, [[["a"]]]),  # type: ignore[arg-type]
+]
+EDGE_ROW = mw.Site("pattern", 1, head=0, position=3)
+
+
+@pytest.mark.parametrize("call", WRONG)
+def test_what_is_no_edit_is_told(call: Any) -> None:
+    raised(call)
+
+
+def test_what_is_one_after_all() -> None:
+    for edit, site in ((mw.Clamp(1.0), UNIT), (mw.Clamp(1.0), EDGE), (mw.Clamp([1.0]), STREAM)):
+        edit.check(site)
+    mw.Noise(samples=10_000, sigma=0.0).check(EDGE_ROW)
+    mw.Within(LINE).check(STREAM)
+    assert mw.Values(STREAM, np.ones((1, 1, 1), dtype=bool)).array.dtype == np.float64  # type: ignore[arg-type]
+    assert mw.Values(STREAM, np.ones((1, 1, 1), dtype=np.float32)).array.dtype == np.float32
+    assert mw.Values(STREAM, [[[1, 2]]]).array.dtype.kind == "i"  # type: ignore[arg-type]
+    assert mw.Steer(torch.tensor([1.0, 2.0])).vector == (1.0, 2.0)
+    assert mw.Clamp(torch.tensor([1.0, 2.0])).value == (1.0, 2.0)
+    assert mw.Clamp(np.float32(2)).value == 2.0
+
+
+# --- parts of a value -------------------------------------------------------------------------
+
+
+def test_bases_are_matrices_of_rows_at_right_angles() -> None:
+    third = mw.Subspace([[1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    assert (third.k, third.width, third.words, LINE.words) == (3, 3, "3 directions", "1 direction")
+    assert mw.Subspace([[1 + 4e-5, 0]]).k == 1  # within a float32 computation
+    wrong: list[Any] = [
+        *([1.0, 0.0], [[2.0, 0.0]], [[1, 0], [1, 0]], [[1.0], [0.0]], np.zeros((0, 2)), "x"),
+        *([[NAN, 1.0]], [[[1.0]]], [[1 + 1e-4, 0]]),
+    ]
+    for basis in wrong:
+        raised(lambda basis=basis: mw.Subspace(basis))
+        raised(lambda basis=basis: mw.Projection(basis, basis))
+
+
+def test_a_span_drops_what_adds_no_direction() -> None:
+    span = mw.Subspace.spanned([[0, 3, 0], [0, -1, 0], [0, 0, 2], [0, 0, 0]])
+    assert span.k == 2
+    np.testing.assert_allclose(span.basis.T @ span.basis, np.diag([0, 1, 1]), atol=1e-12)
+    assert mw.Subspace.spanned([3, 4]).k == 1
+    # What is a ten-thousand-millionth of the largest is rounding.
+    assert mw.Subspace.spanned([[1, 0], [0, 1e-9]]).k == 2
+    assert mw.Subspace.spanned([[1, 0], [0, 1e-11]]).k == 1
+    half = mw.Subspace.spanned(torch.tensor([[0.0, 2.0]], dtype=torch.bfloat16, requires_grad=True))
+    np.testing.assert_allclose(np.abs(half.basis), [[0, 1]])
+    for vectors in ([[0, 0]], [], [[]], [[NAN, 0]], [[[1]]], "x"):
+        raised(lambda vectors=vectors: mw.Subspace.spanned(vectors))
+
+
+def test_a_random_subspace_is_drawn_from_its_seed() -> None:
+    assert mw.Subspace.random(2, 2).k == 2
+    assert mw.Subspace.random(1, 4) == mw.Subspace.random(1, 4, seed=0)
+    assert mw.Subspace.random(1, 4, seed=np.int64(1)) == mw.Subspace.random(1, 4, 1)  # type: ignore[arg-type]
+    assert mw.Subspace.random(1, 4, seed=1) != mw.Subspace.random(1, 4)
+    wrong: list[Any] = [(0, 4), (5, 4), (1.0, 4), (1, 4.0), (1, 4, -1), (1, 4, 0.5)]
+    for given in wrong:
+        raised(lambda given=given: mw.Subspace.random(*given))
+
+
+def test_the_change_within_a_part() -> None:
+    """Along (0.6, 0.8, 0) the change (1, 2, 3) is 0.6 + 1.6 = 2.2 long."""
+    old, new = torch.tensor([[5.0, 5.0, 5.0]]), torch.tensor([[6.0, 7.0, 8.0]])
+    as_tensors = {name: torch.tensor(a, dtype=old.dtype) for name, a in LINE.shared().items()}
+    moved = LINE.moved(old, new, as_tensors)
+    np.testing.assert_allclose(moved, [[2.2 * 0.6, 2.2 * 0.8, 0]], rtol=1e-6)
+    # Read along the second number, written along the first: 2 of the change arrive there.
+    slanted = mw.Projection([[1.0, 0.0, 0.0]], [[1.0, 0.5, 0.0]])
+    as_tensors = {name: torch.tensor(a, dtype=old.dtype) for name, a in slanted.shared().items()}
+    np.testing.assert_allclose(slanted.moved(old, new, as_tensors), [[2.0, 0, 0]], rtol=1e-6)
+    np.testing.assert_allclose([1, 2, 3] @ slanted.matrix, [2, 0, 0])
+    assert (slanted.k, slanted.width, slanted.words) == (1, 3, "a projection on 1 direction")
+    raised(lambda: mw.Projection([[1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]))
+    raised(lambda: mw.Projection([[1.0, 0.0]], [[0.9, 0.0]]))
+    for part in (LINE, slanted):
+        assert part_from_json(part.to_json()) == part
+        assert edit_from_json(mw.Within(part, mw.Mean()).to_json()) == mw.Within(part, mw.Mean())
+
+
+# --- sparse autoencoders ----------------------------------------------------------------------
+
+W_ENC = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+GIVEN: dict[str, Any] = {
+    "w_enc": W_ENC,
+    "b_enc": np.array([0.0, 0.0, -1.0]),
+    "w_dec": np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]]),
+    "b_dec": np.array([0.5, -0.5]),
+    "site": STREAM,
+}
+X = np.array([2.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("more", "codes"),
+    [
+        ({}, (2, 1, 2)),
+        ({"kind": "topk", "k": 2}, (2, 0, 2)),
+        ({"kind": "topk", "k": 3}, (2, 1, 2)),
+        ({"kind": "jumprelu", "threshold": [1.5, 1.0, 0.0]}, (2, 0, 2)),
+        ({"centred": True}, (1.5, 1.5, 2)),
+    ],
+)
+def test_codes_worked_out_by_hand(more: dict[str, Any], codes: tuple[float, ...]) -> None:
+    """pre = (2, 1, 2 + 1 - 1); off b_dec = (0.5, -0.5) it is (1.5, 1.5, 3 - 1)."""
+    sae = mw.features.SAE(**GIVEN, **more)
+    np.testing.assert_allclose(sae.encode(X), codes)
+    written = np.array(codes) @ GIVEN["w_dec"] + GIVEN["b_dec"]
+    np.testing.assert_allclose(sae.decode(codes), written)
+    np.testing.assert_allclose(sae.error(X), X - written)
+    arrays = {name: torch.tensor(a) for name, a in sae.shared.items()}
+    np.testing.assert_allclose(encoded(torch.tensor(X[None]), arrays), [codes])
+    np.testing.assert_allclose(
+        decoded(torch.tensor([codes], dtype=torch.float64), arrays), [written]
+    )
+    np.testing.assert_allclose(sae.encode(torch.tensor(X)), codes)
+    assert (sae.width, sae.n_features) == (2, 3)
+    again = mw.features.SAE.from_json(sae.to_json())
+    assert again == sae
+    assert hash(again) == hash(sae)
+    assert sae != "another thing"
+
+
+def test_what_is_no_autoencoder_is_told() -> None:
+    def made(**change: Any) -> mw.features.SAE:
+        return mw.features.SAE(**{**GIVEN, **change})
+
+    assert made(kind="topk", k=1).k == 1
+    wrong: list[dict[str, Any]] = [
+        *({"w_enc": W_ENC[0]}, {"w_enc": W_ENC.T}, {"b_enc": [0.0, 0.0]}, {"b_dec": [0.0] * 3}),
+        {"w_enc": np.zeros((2, 0)), "b_enc": [], "w_dec": np.zeros((0, 2))},
+        {"w_enc": np.zeros((0, 3)), "w_dec": np.zeros((3, 0)), "b_dec": []},
+        *({"kind": "topk"}, {"kind": "topk", "k": 0}, {"kind": "topk", "k": 4}, {"k": 2}),
+        *({"kind": "topk", "k": True}, {"kind": "topk", "k": 1.0}, {"kind": "jumprelu"}),
+        {"kind": "topk", "k": 1, "threshold": [0.0] * 3},
+        *({"threshold": [0.0] * 3}, {"kind": "jumprelu", "threshold": [0.0] * 2}, {"kind": "tanh"}),
+        *({"b_enc": [0.0, NAN, 0.0]}, {"b_enc": "abc"}, {"site": "residual"}, {"site": UNIT}),
+        *({"site": mw.Site("residual", 2, position=1)}, {"site": mw.Site("pattern", 1, head=0)}),
+        *({"site": mw.Site("mlp_unit", 1, unit=0)}, {"site": mw.Site("embedding_unit", 0, unit=0)}),
+    ]
+    for change in wrong:
+        raised(lambda change=change: made(**change))
+    for call in (
+        lambda: made().encode(np.ones(3)),
+        lambda: made().encode(1.0),
+        lambda: made().decode([1.0]),
+    ):
+        raised(call)
+
+
+def test_features_are_set_and_the_rest_stays() -> None:
+    """By hand: feature 1 (row (0, 2)) goes from code 1 to 4, and moves the value by 3 rows."""
+    sae = mw.features.SAE(**GIVEN)
+    old, new = torch.tensor(X[None]), torch.tensor([[2.0, 4.0]], dtype=torch.float64)
+
+    def moved(part: Features) -> Any:
+        arrays = {name: torch.tensor(a) for name, a in sae.shared.items()}
+        own = {name: torch.tensor(a, dtype=torch.float64)[None] for name, a in part.own().items()}
+        return part.moved(old, new, {**arrays, **own})
+
+    np.testing.assert_allclose(moved(Features(sae, 1)), [[0, 6]])
+    np.testing.assert_allclose(moved(Features(sae, [0, 1])), [[0, 6]])
+    np.testing.assert_allclose(moved(Features(sae, 0, codes=[5.0])), [[3, 0]])
+    np.testing.assert_allclose(moved(Features(sae, [2, 0], codes=[0.0, 5.0])), [[1, -2]])
+    # All of it, error included, is the whole change; without the error what the codes say.
+    np.testing.assert_allclose(moved(Features(sae, [0, 1, 2], error=True)), [[0, 3]])
+    np.testing.assert_allclose(moved(Features(sae, [0, 1, 2])), [[3, 9]])
+    np.testing.assert_allclose(moved(Features(sae, error=True)), [[-3, -6]])
+    # x - decode(encode(x)) = (2, 1) - (4.5, 3.5) = (-2.5, -2.5) becomes 0, or what is given.
+    np.testing.assert_allclose(moved(Features(sae, error=True, codes=[])), [[2.5, 2.5]])
+    rest = Features(sae, error=True, codes=[], rest=[1.0, 0.0])
+    np.testing.assert_allclose(moved(rest), [[3.5, 2.5]])
+    np.testing.assert_allclose(
+        moved(Features(sae, 0, codes=[5.0], rest=None, error=True)), [[5.5, 2.5]]
+    )
+
+
+def test_what_is_no_feature_is_told() -> None:
+    sae = mw.features.SAE(**GIVEN)
+    calls: list[Any] = [
+        *(lambda: Features(sae), lambda: Features(sae, []), lambda: Features(sae, 3)),
+        *(lambda: Features(sae, -1), lambda: Features(sae, [0, 0]), lambda: Features(sae, [True])),
+        *(lambda: Features(sae, 0.5), lambda: Features("sae", 0)),  # type: ignore[arg-type]
+        *(lambda: Features(sae, 0, codes=[]), lambda: Features(sae, 0, codes=[NAN])),
+        *(lambda: Features(sae, 0, codes=3), lambda: Features(sae, 0, rest=[0.0, 0.0])),  # type: ignore[arg-type]
+        lambda: Features(sae, 0, codes=[1.0], rest=[0.0, 0.0]),
+        lambda: Features(sae, 0, error=True, rest=[0.0, 0.0]),
+        lambda: Features(sae, 0, error=True, codes=[1.0], rest=[0.0]),
+        lambda: mw.features.clamp("sae", {0: 1.0}),  # type: ignore[arg-type]
+        lambda: mw.features.clamp(sae, [0]),  # type: ignore[arg-type]
+    ]
+    for call in calls:
+        raised(call)
+    assert Features(sae, np.int64(2)).units == (2,)
+    clamped: Any = mw.features.clamp(sae, {2: 1.0, 0: 0.0}, rest=0.5).part  # type: ignore[attr-defined]
+    assert (clamped.units, clamped.codes) == ((2, 0), (1.0, 0.0))
+    assert (clamped.rest, clamped.error) == ((0.5, 0.5), True)
+    alone: Any = mw.features.clamp(sae, {2: 1.0}).part  # type: ignore[attr-defined]
+    assert (alone.rest, alone.error, alone.fixed) == (None, False, True)
+    assert mw.features.steer(sae, 1, -2.0) == mw.Steer([0.0, 2.0], -2.0)

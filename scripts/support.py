@@ -51,6 +51,7 @@ SELECTION = (
     "tests/core/test_charts.py",
     "tests/core/test_history.py",
     "tests/engine/test_oracle.py",
+    "tests/engine/test_wrong_paths.py",
     "tests/commands",
     "tests/widgets/test_views.py",
     "tests/widgets/test_pictures.py",
@@ -59,6 +60,7 @@ SELECTION = (
     "tests/features/test_shipped.py",
     "tests/networks/test_study.py",
     "tests/remoting/test_loopback.py",
+    "tests/remoting/test_loopback_refusals.py",
     "tests/tasks/test_ioi.py",
 )
 MARKS = "not slow and not browser and not remote"

@@ -144,7 +144,7 @@ def test_intervals_draw_clusters_whole() -> None:
 
 def test_a_picture_has_the_ten_largest_and_no_numbers_of_rows() -> None:
     masks = games._masks(6, 2, None)
-    found = game({mask: float(mask) ** 2 for mask in masks}, dict.fromkeys(masks, 0.0))
+    found = game({mask: float(mask) ** 3 for mask in masks}, dict.fromkeys(masks, 0.0))
     table = found.to_dataframe()
     assert len(table) == 15
     html = found._repr_html_()

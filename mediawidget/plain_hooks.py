@@ -54,7 +54,7 @@ def at_point(lm: LM, stage: int, point: Point, act: Act) -> Iterator[None]:
     """Run ``act`` on the activation at a point, whenever a forward pass comes to it."""
     module = module_at(lm, stage, point)
     if point in ("mask", "pattern"):
-        with attention(lm, "eager"), _at_softmax(module, point, act):
+        with attention(lm, "eager"), within_forward(module, lambda: _Softmax(point, act)):
             yield
         return
     if at_input(lm, stage, point):
@@ -128,14 +128,21 @@ class _Softmax(TorchFunctionMode):
 
 
 @contextmanager
-def _at_softmax(module: nn.Module, point: Point, act: Act) -> Iterator[None]:
-    """The same for the softmax that is called inside ``module``."""
+def within_forward(
+    module: nn.Module, mode: Callable[[], AbstractContextManager[Any]]
+) -> Iterator[None]:
+    """A mode that is on while ``module``'s forward runs, and off between its calls.
+
+    Args:
+        module: of a model that is not traced.
+        mode: makes one for each call.
+    """
     modes: list[AbstractContextManager[Any]] = []
 
     def enter(*_: Any) -> None:
-        mode: AbstractContextManager[Any] = _Softmax(point, act)
-        mode.__enter__()
-        modes.append(mode)
+        made = mode()
+        made.__enter__()
+        modes.append(made)
 
     def leave(*_: Any) -> None:
         modes.pop().__exit__(None, None, None)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edits import Subspace
-from ..errors import MediationError, require
+from ..erasure.readers import refuse_no_strength
+from ..errors import MediationError
 from ..sites import Site
 from ..study import Study
 from .found import Array, Direction
@@ -65,18 +66,6 @@ def probe(
         here.n_pairs,
         accuracy=_accuracy(scaled, names, clusters, fitted),
         chance=float(counts.max() / counts.sum()),
-    )
-
-
-def refuse_no_strength(strength: object) -> None:
-    """Raise unless ``strength`` is a number above 0."""
-    number = isinstance(strength, int | float) and not isinstance(strength, bool)
-    require(
-        number and 0 < strength < float("inf"),  # type: ignore[operator]
-        "The strength of a probe is a number.",
-        value=strength,
-        expected="a finite number above 0; smaller holds the weights smaller",
-        fix="strength=1.0",
     )
 
 

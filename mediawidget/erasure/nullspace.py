@@ -15,7 +15,7 @@ from ..statistics.resampling import refuse_no_share, whole
 from .erasers import Eraser, fitted_on
 from .labelled import Array, Labelled, labelled
 from .libraries import library
-from .readers import fresh, scale_of
+from .readers import fresh, refuse_no_strength, scale_of
 
 MOST = 32
 """Rounds after which there is no end in sight."""
@@ -198,12 +198,5 @@ def _refuse(rounds: object, held_out: object, strength: object, seed: object) ->
         fix=f"rounds={MOST}",
     )
     refuse_no_share("held_out", held_out)
-    number = isinstance(strength, int | float) and not isinstance(strength, bool)
-    require(
-        number and 0 < strength < float("inf"),  # type: ignore[operator]
-        "The strength of a probe is a number.",
-        value=strength,
-        expected="a finite number above 0; smaller holds the weights smaller",
-        fix="strength=1.0",
-    )
+    refuse_no_strength(strength)
     refuse_no_seed(seed)

@@ -129,3 +129,15 @@ def auc(votes: Array, names: NDArray[Any]) -> float:
         n, ranks = int(here.sum()), rankdata(votes[:, i])
         areas.append((ranks[here].sum() - n * (n + 1) / 2) / (n * (len(names) - n)))
     return float(np.mean(areas))
+
+
+def refuse_no_strength(strength: object) -> None:
+    """Raise unless ``strength`` is a number above 0."""
+    number = isinstance(strength, int | float) and not isinstance(strength, bool)
+    require(
+        number and 0 < strength < float("inf"),  # type: ignore[operator]
+        "The strength of a probe is a number.",
+        value=strength,
+        expected="a finite number above 0; smaller holds the weights smaller",
+        fix="strength=1.0",
+    )

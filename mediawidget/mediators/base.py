@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from ..errors import MediationError
 from ..sites import Position, Site
@@ -29,24 +29,7 @@ Point = Literal[
 ]
 """Where in a block, or before all blocks, the values of a mediator are read and set."""
 
-POINTS: tuple[Point, ...] = (
-    "embed",
-    "block_in",
-    "mask",
-    "query",
-    "key",
-    "value",
-    "qkv",
-    "pattern",
-    "attn_z",
-    "attn_out",
-    "cross",
-    "cross_z",
-    "cross_out",
-    "mid",
-    "neurons",
-    "mlp_out",
-)
+POINTS: tuple[Point, ...] = get_args(Point)
 """The points of one block in the order in which a forward pass meets them."""
 
 LATE: tuple[Point, ...] = ("attn_z", "attn_out", "mid", "neurons", "mlp_out")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..architectures import follow
 from ..calls import attention
 from ..gradients import Where
 from ..lm import LM
-from ..plain_hooks import module_at
+from ..plain_hooks import module_at, within_forward
 
 SOFTMAX = (torch.nn.functional.softmax, torch.softmax, Tensor.softmax)
 
@@ -41,29 +41,11 @@ class Intercepted(TorchFunctionMode):
         return self.act(func, *args, **(kwargs or {}))
 
 
-@contextmanager
-def intercepting(module: nn.Module, functions: Sequence[Any], act: Any) -> Iterator[None]:
+def intercepting(
+    module: nn.Module, functions: Sequence[Any], act: Callable[..., Any]
+) -> AbstractContextManager[None]:
     """The same for what is called inside the forward of ``module``."""
-    modes: list[Any] = []
-
-    def enter(*_: Any) -> None:
-        modes.append(Intercepted(functions, act))
-        modes[-1].__enter__()
-
-    def leave(*_: Any) -> None:
-        modes.pop().__exit__(None, None, None)
-
-    handles = (
-        module.register_forward_pre_hook(enter),
-        module.register_forward_hook(leave, always_call=True),
-    )
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-        while modes:
-            leave()
+    return within_forward(module, lambda: Intercepted(functions, act))
 
 
 @dataclass

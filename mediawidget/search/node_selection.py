@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from ..statistics import clusters_of
 from ..study import Study, refuse_no_study
 from ..sweeps import Sweep
 from .pair_splits import Numbers, Split, split
-from .selection import Direction, Selection, refuse_no_count
+from .selection import Direction, Selection, refuse_no_count, refuse_no_direction
 
 Array = NDArray[np.float64]
 By = str | Mapping[str, Position] | None
@@ -143,13 +143,7 @@ def _chooser(
     by: By,
     pairs: tuple[Numbers, Numbers],
 ) -> _Chooser:
-    require(
-        direction in get_args(Direction),
-        "Sites are restored or broken.",
-        value=direction,
-        expected="'restore' or 'break'",
-        fix="mw.search.greedy(study, 5, direction='break')",
-    )
+    refuse_no_direction(direction, fix="mw.search.greedy(study, 5, direction='break')")
     sites, cells = candidates(study, mediator, by)
     refuse_no_count(k, len(sites))
     return _Chooser(study, k, sites, cells, direction, *pairs, metric=study.metric)

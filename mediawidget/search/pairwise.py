@@ -27,7 +27,7 @@ from ..statistics import mean_interval
 from ..study import Study
 from .node_selection import By, candidates
 from .pair_splits import Numbers, Split, split
-from .selection import Direction
+from .selection import Direction, refuse_no_direction
 
 Array = NDArray[np.float64]
 Rank = Literal["gain", "interaction", "joint", "INT"]
@@ -73,13 +73,7 @@ def pairs(  # noqa: PLR0913 - all but the first two are named
         >>> found.top(1)[["first", "second"]].values.tolist()
         [['L3H0', 'L3H1']]
     """
-    require(
-        direction in get_args(Direction),
-        "Sites are restored or broken.",
-        value=direction,
-        expected="'restore' or 'break'",
-        fix="mw.search.pairs(study, direction='break')",
-    )
+    refuse_no_direction(direction, fix="mw.search.pairs(study, direction='break')")
     sites, _ = candidates(study, mediator, by)
     if not 2 <= len(sites) <= MOST:
         raise MediationError(
@@ -186,6 +180,9 @@ class Pairs:
             n: how many pairs.
             by: what they are ranked by, on the pairs of prompts that rank: "gain", or a quantity of
                 ``per_pair`` whose size it is by.
+
+        Returns:
+            Rows of ``to_dataframe``.
 
         Raises:
             MediationError: an n that is no count, or no such quantity.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,17 @@ from ..validity import too_near_zero
 
 Array = NDArray[np.float64]
 Direction = Literal["restore", "break"]
+
+
+def refuse_no_direction(direction: object, fix: str) -> None:
+    """Raise unless sites are to be set in the corrupt run, or in the clean one."""
+    require(
+        direction in get_args(Direction),
+        "Sites are restored or broken.",
+        value=direction,
+        expected="'restore' or 'break'",
+        fix=fix,
+    )
 
 
 @dataclass(frozen=True, eq=False)

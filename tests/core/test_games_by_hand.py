@@ -56,9 +56,9 @@ def frozen(direction: str = "denoising", **more: Any) -> mw.Interactions:
     """That game: what is not set stays corrupt in Y01; what is set is broken in Y10."""
     sets = {0b01: (1, 0), 0b10: (0, 1), 0b11: (1, 1)}
     return game(
-        {mask: worth(a, b, 0) for mask, (a, b) in sets.items()},
-        {mask: worth(1 - a, 1 - b, 1) for mask, (a, b) in sets.items()},
-        ends=(127, 0),
+        {mask: 5 + worth(a, b, 0) for mask, (a, b) in sets.items()},
+        {mask: 5 + worth(1 - a, 1 - b, 1) for mask, (a, b) in sets.items()},
+        ends=(5 + 127, 5),
         game="frozen",
         direction=direction,
         **more,
@@ -129,6 +129,8 @@ def test_intervals_are_those_of_each_number_over_pairs() -> None:
     np.testing.assert_array_equal(ends[:, 1, 0], ends[:, 0, 1])
     other = mean_interval(PAIRS[:, None], (), 0.95, 300, 5)[:, 0]
     np.testing.assert_allclose(found.matrix_ci(resamples=300, seed=5)[:, 0, 1], 6 * other)
+    nothing_said = mean_interval(PAIRS[:, None], (), 0.95, 2000, 0)[:, 0]
+    np.testing.assert_allclose(found.matrix_ci()[:, 0, 1], 6 * nothing_said)
 
 
 def test_intervals_draw_clusters_whole() -> None:
@@ -181,6 +183,11 @@ def test_breaking_a_frozen_set_costs_every_dividend_that_it_touches() -> None:
     np.testing.assert_allclose(found.worth(["a"]), (1 + 8 + 16 + 64) * PAIRS)
     np.testing.assert_allclose(found.dividends_pairs[0b100], (4 + 16 + 32 + 64) * PAIRS)
     np.testing.assert_allclose(found.dividends_pairs[0b011], -(8 + 64) * PAIRS)
+    table = found.dividends()
+    assert table["players"][:3].tolist() == ["bypass", "b", "b + bypass"]
+    np.testing.assert_allclose(table["dividend"][:3], TIMES * np.array([116, 106, -96]))
+    assert (table["dividend"].abs().diff().dropna() <= 0).all()
+    assert list(table.index) == list(range(7))
 
 
 # --- drawn orders --------------------------------------------------------------------------------
@@ -288,8 +295,8 @@ def test_of_drawn_orders_the_beginnings_are_run_and_all_pairs() -> None:
     assert games._masks(5, None, order) == sorted(begun | pairs)
     # The last of four is the bypass of a frozen game of three: its worth is read off complements.
     assert games._masks(3, None, np.array([[0, 3, 2, 1]])) == list(range(1, 8))
-    few = games._masks(5, None, np.array([[0, 5, 1, 2, 3, 4]]))
-    begun = {0b00001, 0b00011, 0b00111, 0b01111, 0b11111}
+    few = games._masks(5, None, np.array([[2, 0, 5, 1, 3, 4]]))
+    begun = {0b00100, 0b00101, 0b00111, 0b01111, 0b11111}
     assert few == sorted((begun | {31 ^ mask for mask in begun} | pairs) - {0})
 
 
@@ -307,3 +314,26 @@ def test_a_set_sets_its_players_and_holds_the_others() -> None:
     assert games._cell(players, 0b011, mw.Zero()) == dict.fromkeys((A, B, C), mw.Zero())
     assert games._others(players, 0b010) == (A, B, mw.Site("mlp_out", 1))
     assert games._others(players, 0b111) == ()
+
+
+@pytest.mark.parametrize(("name", "first"), [("game", "recomputed"), ("direction", "denoising")])
+@pytest.mark.parametrize("value", ["chess", 1, None])
+def test_what_is_no_game_is_told_what_is(name: str, first: str, value: Any) -> None:
+    asked: Any = {"game": "recomputed", "direction": "denoising", "edit": mw.Patch()}
+    games._refuse_no_game(**asked)
+    with pytest.raises(MediationError, match=f"There is no such {name}") as caught:
+        games._refuse_no_game(**{**asked, name: value})
+    assert caught.value.fix == f"mw.interactions(study, sites, {name}={first!r})"
+
+
+def test_orders_and_samples_are_counted() -> None:
+    for value in (None, 1, 2, games.MOST_ORDERS):
+        games._refuse_no_number("order", value, 1)
+    for value in (0, games.MOST_ORDERS + 1, 2.0, True, "2"):
+        with pytest.raises(MediationError, match="order is a number") as caught:
+            games._refuse_no_number("order", value, 1)
+        assert caught.value.fix == "mw.interactions(study, sites, order=2)"
+    with pytest.raises(MediationError, match="samples is a number") as caught:
+        games._refuse_no_number("samples", 2, 3)
+    assert caught.value.expected == "an int from 3 to 100000, or None"
+    assert str(caught.value.fix).endswith("samples=3)")

@@ -58,7 +58,8 @@ def eap(
         base: the prompts whose edges would be cut: on "clean" the estimate is of what is lost (as
             TIE), on "corrupt" of what is gained (as PIE).
         steps: 1: the gradient at the base (EAP); more: averaged over so many inputs on the way
-            from the other prompt to the base (EAP-IG, inputs).
+            from the other prompt to the base (EAP-IG, inputs). Whether they were enough is in
+            ``completeness`` of the result.
         by: "position" tells positions apart.
         ablation: what a cut edge would carry; ``steps`` go from the embedding of the same.
 

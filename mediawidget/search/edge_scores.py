@@ -79,6 +79,21 @@ class EdgeScores:
         }
         return named | ({"position": self.positions} if self.positions else {})
 
+    @property
+    def completeness(self) -> float:
+        """What the embedding's edges sum to, as a share of TE; NaN but for EAP and EAP-IG between prompts.
+
+        Everything that tells the prompts apart goes through them, so with a gradient averaged
+        over enough inputs it is 1 (integrated gradients over the inputs, of which EAP-IG is a sum
+        of ``steps`` terms). Far from 1 the scores hang on where the steps happen to fall: in an
+        IOI study of the teaching model it is 0.84 with 5 steps, 1.99 with 30 and 0.74 with 300, in
+        one of greater-than 0.97 with 5 and 1.00 with 30. It says nothing of any single edge.
+        """
+        averaged = "steps" in self.options and not self.exact
+        if not averaged or self.ablation != "resample" or self.total == 0.0:
+            return float("nan")
+        return float(np.nansum(self.mean[0]) / self.total)
+
     def __getitem__(self, edge: Edge) -> float:
         """The mean over pairs of one edge, over all positions or added up over its own.
 
@@ -172,6 +187,9 @@ class EdgeScores:
         Args:
             n: how many edges.
             by: "absolute" or "signed", as for ``edges``.
+
+        Returns:
+            A row per edge: ``edge``, its name, and ``score``, the mean over pairs.
 
         Raises:
             MediationError: another ``by``.

@@ -43,6 +43,11 @@ class Integrated(Method):
     saturation does not fool; where the model jumps on the way (experts are chosen anew) a slope
     does not see it.
 
+    How many steps are enough is the model's: where attention goes over from one token to another
+    within a hundredth of the way, equal steps miss that or count it double. Heads of the teaching
+    model are off by at most 0.0002 of TE with 20 steps on greater-than, and by 0.015 on induction,
+    but by 0.76 of TE on IOI, and by 0.23 with 40. ``check_estimate`` runs the largest.
+
     One site at a time is moved, so it costs cells x steps passes a prompt, of which many share a
     batch: for heads or some layers, or for small models.
 

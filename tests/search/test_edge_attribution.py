@@ -112,6 +112,26 @@ def test_a_small_step_along_an_edge_is_its_score(kind: str) -> None:
     )
 
 
+@pytest.mark.parametrize("base", ["clean", "corrupt"])
+def test_the_embeddings_edges_add_up_to_the_total_effect(base: Any) -> None:
+    """Integrated gradients over the inputs: the left rule's error falls as 1 / steps."""
+    study = study_of()
+    gaps = [abs(mw.search.eap(study, base=base, steps=n).completeness - 1) for n in (1, 20, 200)]
+    assert gaps[2] < 0.02
+    assert gaps[1] / 20 < gaps[2] < gaps[1] / 5
+    scores = mw.search.eap(study, base=base, steps=20)
+    embedding = sum(value for edge, value in scores.edges() if edge.sender.mediator == "embedding")
+    assert scores.completeness == pytest.approx(embedding / float(study.total["TE"]))
+    places = mw.search.eap(study, base=base, steps=20, by="position")
+    assert places.completeness == pytest.approx(scores.completeness, abs=1e-9)
+
+
+def test_of_other_scores_the_embeddings_edges_are_no_total() -> None:
+    study = study_of()
+    assert np.isnan(mw.search.eap(study, steps=3, ablation="mean").completeness)
+    assert np.isnan(mw.search.exact_edges(study, progress=False).completeness)
+
+
 def test_circuits_of_the_largest_edges_hang_together() -> None:
     study = study_of()
     scores = mw.search.eap(study)

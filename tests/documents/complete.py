@@ -22,6 +22,8 @@ ARRAY = re.compile(r"\b(?:NDArray|ndarray|Array|Tensor|Floats|Bools|Ints)\b")
 SHAPE = re.compile(
     r"\((?:[\w.+*^' -]+,\s*)+[\w.+*^'\[\] ,-]*\)|\(\*?\w+\[?, |\(\*\w+\)|\bshapes?\b"
 )
+#: What a table's rows are.
+TABLE = re.compile(r"\b(?:[Rr]ows?|columns?)\b")
 #: Calls that raise unless something holds.
 REFUSES = re.compile(r"^_?(?:require|refuse|check_(?:number|seed|base|function))(?:_|$)")
 #: A heading, and what Griffe takes what is below it for.
@@ -243,6 +245,8 @@ def _shapes(one: Described, words: Said, there: list[Described]) -> Iterator[tup
         text = described.get(each.name, words.text)
         if ARRAY.search(str(each.annotation)) and not SHAPE.search(text):
             yield "shape", each.name
+    if str(one.returns).endswith("DataFrame") and not TABLE.search(words.text):
+        yield "table", "neither rows nor columns"
     texts = [words.text, *(said(each).text for each in there)]
     if ARRAY.search(str(one.returns)) and not any(SHAPE.search(text) for text in texts):
         yield "shape", "of what is returned"

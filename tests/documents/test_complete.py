@@ -184,6 +184,7 @@ def test_nothing_is_told_of_what_is_whole(tmp_path: Path) -> None:
         ("x, y: where", "x, y, z: where", ["fields"]),
         ("def moved(self, by: int)", "def moved(self, by: int, to: int)", ["arguments"]),
         ("    Raises:\n        Med", "    Raises:\n    Med", ["raises", "raises", "sections"]),
+        ("moved(self, by: int) -> None:", "moved(self, by: int) -> pd.DataFrame:", ["table"]),
         ("require(first)", "raise KeyError(first)", ["raises"]),
     ],
 )

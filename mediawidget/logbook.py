@@ -118,6 +118,13 @@ class Logbook(ABC):
             second: that of another.
             level: of the intervals.
 
+        Returns:
+            A row per quantity: means over pairs ``first`` and ``second``, ``difference`` (first
+            minus second), and the ends ``low`` and ``high`` of its interval, in the metric's unit.
+
+        Raises:
+            MediationError: no such entry, a cleared one, or two without a quantity in common.
+
         Example:
             >>> for head in range(2):
             ...     study.intervene(mw.Site("head", 3, head=head))

@@ -89,6 +89,9 @@ class Routes:
             by: one of ``quantities``; default: PIE, or under an edit that has none the effect on
                 the clean base.
 
+        Returns:
+            Rows of ``to_dataframe``, without the total and the direct effect.
+
         Raises:
             MediationError: a quantity that is not one of ``quantities``.
         """

@@ -100,7 +100,7 @@ def boundless(
         options: ``Options``; b costs 1 nat by default, for all of the site.
 
     Raises:
-        MediationError: what ``das`` raises but for k, which there is none of.
+        MediationError: what ``das`` raises, but for ``k``.
 
     Source: Wu et al. 2023, "Interpretability at scale: identifying causal mechanisms in Alpaca".
     """
@@ -142,7 +142,7 @@ def neuron_masks(
         options: ``Options``; a full mask costs 0.1 nats by default, and the rate is 0.1.
 
     Raises:
-        MediationError: what ``das`` raises but for k, which there is none of.
+        MediationError: what ``das`` raises, but for ``k``.
 
     Source: differential binary masking (De Cao et al. 2020).
     """

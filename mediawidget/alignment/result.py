@@ -108,7 +108,7 @@ class Aligned:
         return float(row[name].iloc[0]) if len(row) else float("nan")
 
     def to_dataframe(self) -> pd.DataFrame:
-        """``scores``."""
+        """``scores``: a row per set of pairs and part."""
         return self.scores.copy()
 
     def __repr__(self) -> str:

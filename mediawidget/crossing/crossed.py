@@ -127,6 +127,9 @@ class CrossPatch:
         """A row per donor and cell: coordinates, label, share of TE restored, its interval, n.
 
         A donor is a ``value`` (own, raw, through a map) of a ``prompt`` (clean, corrupt).
+
+        Raises:
+            MediationError: what ``share`` raises.
         """
         cells = pd.DataFrame(list(product(*self.axes.values())), columns=list(self.axes))
         frames = []
@@ -140,7 +143,14 @@ class CrossPatch:
         return pd.concat(frames, ignore_index=True)
 
     def top(self, n: int = 5) -> pd.DataFrame:
-        """The ``n`` cells whose own clean value restores most, and each donor's share there."""
+        """The ``n`` cells whose own clean value restores most, and each donor's share there.
+
+        Returns:
+            A row per cell: ``label``, and a column per donor.
+
+        Raises:
+            MediationError: what ``share`` raises.
+        """
         table = pd.DataFrame({donor: self.share(donor).reshape(-1) for donor in self.donors})
         table.insert(0, "label", list(self.labels))
         return table.sort_values(OWN, ascending=False, na_position="last").head(n)

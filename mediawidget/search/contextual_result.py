@@ -177,6 +177,9 @@ class CDTResult:
             n: how many.
             target: one of ``targets``.
 
+        Returns:
+            Rows of ``to_dataframe``.
+
         Raises:
             MediationError: no such target.
         """

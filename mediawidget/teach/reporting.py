@@ -53,7 +53,11 @@ class Reporting(ABC):
         return pd.DataFrame([self._row(name) for name in self.questions], columns=_COLUMNS)
 
     def judged(self) -> pd.DataFrame:
-        """The report with every committed guess judged now, shown or not: for the teacher."""
+        """The report with every committed guess judged now, shown or not: for the teacher.
+
+        Returns:
+            The rows of ``report``, with what was judged.
+        """
         rows = []
         for name in self.questions:
             found = self.verdict(name) if self.attempts[name].committed else None

@@ -81,7 +81,7 @@ class EdgeScores:
 
     @property
     def completeness(self) -> float:
-        """What the embedding's edges sum to, as a share of TE; NaN but for EAP and EAP-IG between prompts.
+        """What the embedding's edges sum to, as a share of TE; NaN of all but EAP between prompts.
 
         Everything that tells the prompts apart goes through them, so with a gradient averaged
         over enough inputs it is 1 (integrated gradients over the inputs, of which EAP-IG is a sum

@@ -96,6 +96,44 @@ def test_neither_columns_nor_resamples_take_memory(columns: int, resamples: int)
     assert peak < 64 * columns * resamples * 8 / 2
 
 
+# --- flips of signs ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("numbers_at_once", [1, 24, 10**9])
+@pytest.mark.parametrize("correction", ["bh", "max-t"])
+def test_flips_are_counted_however_many_are_held(
+    numbers_at_once: int, correction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the 2^5 signs of 1, 2, 4, 8 and 16 two make a sum of 31, four one of 29 or more.
+
+    The flips that make 31 in the one column make 29 in the other: four make 31 in either.
+    """
+    monkeypatch.setattr("mediawidget.statistics.permutation._NUMBERS_AT_ONCE", numbers_at_once)
+    values = 2.0 ** np.arange(5)
+    columns = np.stack([values, values * [-1, 1, 1, 1, 1]], axis=1)
+    p = np.array([2, 4]) / 2**5
+    expected = stats.false_discovery_control(p) if correction == "bh" else [4 / 2**5] * 2
+    np.testing.assert_allclose(q_values(columns, correction), expected)
+
+
+@pytest.mark.parametrize("numbers_at_once", [400, 10**9])
+def test_flips_are_drawn_however_many_are_held(
+    numbers_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the flips of twelve units, 20 or all at a time, come near the share of all flips."""
+    monkeypatch.setattr("mediawidget.statistics.permutation._NUMBERS_AT_ONCE", numbers_at_once)
+    values = np.random.default_rng(1).normal(size=(12, 20)) + 0.4
+    exact = q_values(values, "max-t", 2**12)
+    np.testing.assert_allclose(q_values(values, "max-t", 2**11), exact, atol=0.04)
+    assert not np.array_equal(q_values(values, "max-t", 2**11), exact)
+
+
+def test_a_test_of_nothing_said_is_of_seed_0() -> None:
+    values = np.random.default_rng(0).normal(size=(20, 4)) + 0.4
+    np.testing.assert_array_equal(q_values(values), q_values(values, "bh", 10_000, 0))
+    assert not np.array_equal(q_values(values), q_values(values, seed=1))
+
+
 # --- power ---------------------------------------------------------------------------------------
 
 

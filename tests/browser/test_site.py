@@ -114,10 +114,56 @@ def test_what_was_run_can_be_clicked(page: Page, site: Path) -> None:
         expect(view.locator(".mw-error:visible")).to_have_count(0)
 
 
+@pytest.mark.parametrize("width", [360, 400, 1280])
+def test_a_frame_is_as_tall_as_its_view(page: Page, site: Path, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto((site / "gallery.html").as_uri())
+    for name in set(BUTTONS) | set(CELLS):
+        whole = example(page, name).locator("html")
+        expect(whole.locator(".mw").first).to_be_visible()
+        fits = "e => e.scrollHeight - innerHeight <= 1 && innerHeight - e.offsetHeight <= 1"
+        for _ in range(50):
+            if whole.evaluate(fits):
+                break
+            page.wait_for_timeout(100)
+        assert whole.evaluate(fits), name
+
+
+def test_a_notebook_is_read_in_the_site(page: Page, site: Path) -> None:
+    page.goto((site / "course.html").as_uri())
+    page.get_by_role("link", name="05_the_ioi_circuit").click()
+    expect(page.locator("h1")).to_contain_text("5 The IOI circuit")
+    folded = page.locator("details.folded").first
+    expect(folded.locator("pre")).not_to_be_visible()
+    folded.locator("summary").click()
+    expect(folded.locator("pre")).to_be_visible()
+
+
+def test_on_a_telephone_a_row_of_sentences_is_a_card(page: Page, site: Path) -> None:
+    page.goto((site / "methods" / "index.html").as_uri())
+    cell = page.locator("table[data-cards] tbody tr").first.locator("td").nth(1)
+    first = page.locator("table[data-cards] tbody tr").first.locator("td").first
+    above = "e => e.getBoundingClientRect().top"
+    assert cell.evaluate(above) == first.evaluate(above)
+    page.set_viewport_size({"width": 375, "height": 800})
+    assert cell.evaluate(above) > first.evaluate(above)
+    around = (
+        "e => { const r = e.parentElement.closest('div'); return r.scrollWidth - r.clientWidth; }"
+    )
+    assert page.locator("table[data-cards]").first.evaluate(around) <= 0
+
+
+def test_formulas_have_their_font(page: Page, site: Path) -> None:
+    page.goto((site / "concepts" / "effects.html").as_uri())
+    page.evaluate("document.fonts.ready.then(() => null)")
+    families = """[...document.fonts].map(f => `${f.family.replaceAll('"', "")} ${f.status}`)"""
+    assert page.evaluate(families) == ["STIX Two Math loaded"]
+
+
 def test_a_formula_is_drawn_and_nothing_is_cut_off(page: Page, site: Path) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    for path in sorted(site.glob("*/*.html")):
-        if path.parent.name in ("gallery", "files"):
+    for path in sorted(site.rglob("*.html")):
+        if path.relative_to(site).parts[0] in ("gallery", "files"):
             continue
         page.goto(path.as_uri())
         wide = page.evaluate("document.documentElement.scrollWidth")

@@ -80,7 +80,7 @@ def path_patching(
 
     Example:
         >>> queries = [mw.Site("query", 3, head=head) for head in (0, 1)]
-        >>> mw.search.path_patching(study, queries).top(2)["site"].tolist()
+        >>> mw.search.path_patching(study, queries, progress=False).top(2)["site"].tolist()
         ['L2H1', 'L2H0']
     """
     if norm == "live":

@@ -5,25 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import require
-from ..prompts import PromptPair
-from ..sites import Site
 from ..study import Study, refuse_no_study
 from ..widgets import Explorer
 from .card import Card
+from .first_findings import IDLE, Findings
 from .lesson import Lesson
 from .picking import Do, Pick, percent
 from .questions import Choice, Number, Question, Text
 from .shuffle import whose
-
-Array = NDArray[np.float64]
-
-SOMEBODY = ("Anna", "Lisa", "Sarah", "Emma")
-"""Who stands in for the answer in the second question that is asked of the model."""
-IDLE = 0.05
-"""As a share of the total effect: a head that moves less does not take part."""
 
 
 def first_ten_minutes(study: Study, file: str | Path | None = None) -> Card:
@@ -58,15 +49,8 @@ def first_ten_minutes(study: Study, file: str | Path | None = None) -> Card:
     return lesson.tour(guide.steps(), Explorer(study))
 
 
-class _Guide:
-    """The steps. What they ask for is computed on a study of its own, which no view shows."""
-
-    def __init__(self, study: Study) -> None:
-        self.study = study
-        self.quiet = Study(study.lm, study.contrast, metric=study.metric)
-        pair = study.contrast.pairs[0]
-        self.answer, self.wrong = pair.answer_text.strip(), pair.wrong_text.strip()
-        self.n_heads = study.lm.n_layers * study.lm.n_heads
+class _Guide(Findings):
+    """The steps."""
 
     def steps(self) -> list[Question]:
         return [
@@ -80,56 +64,6 @@ class _Guide:
             self.hidden(),
             self.sentence(),
         ]
-
-    # --- what the steps look up ------------------------------------------------------------------
-
-    def shares(self, key: str) -> Array:
-        """What every head moves, as a share of the total effect: (layer, head)."""
-        return np.asarray(self.quiet.sweep("head", progress=False).normalized(key))
-
-    def strongest(self, key: str) -> str:
-        return _label(np.unravel_index(int(self.shares(key).argmax()), self.shares(key).shape))
-
-    def two(self) -> tuple[Site, Site]:
-        """The two heads of one layer that restore most, each by itself."""
-        ranked = -np.sort(-self.shares("PIE"), axis=1)
-        layer = int(ranked[:, 1].argmax())
-        first, second = np.argsort(-self.shares("PIE")[layer])[:2]
-        return Site("head", layer, head=int(first)), Site("head", layer, head=int(second))
-
-    def two_words(self) -> str:
-        return " and ".join(site.label() for site in self.two())
-
-    def two_shares(self) -> list[float]:
-        return [float(self.shares("PIE")[site.layer, site.head or 0]) for site in self.two()]
-
-    def together(self) -> float:
-        return 100 * float(self.quiet.intervene(list(self.two())).normalized("PIE"))
-
-    def other(self) -> Study:
-        """The same clean prompt beside one in which somebody else is the answer."""
-        pair = self.study.contrast.pairs[0]
-        somebody = next(
-            name
-            for name in SOMEBODY
-            if name not in pair.clean.split() and self.study.lm.tokens(name)[-1].strip() == name
-        )
-        corrupt = pair.clean.replace(self.answer, somebody)
-        changed = PromptPair(clean=pair.clean, corrupt=corrupt, answer=self.answer, wrong=somebody)
-        return Study(self.study.lm, changed, metric=self.study.metric)
-
-    def lost(self) -> tuple[Site, float, float, Study]:
-        """The head that restores most under the first question and next to nothing under the other.
-
-        With both shares, and the other study.
-        """
-        other = self.other()
-        before = self.shares("PIE")
-        after = np.asarray(other.sweep("head", progress=False).normalized("PIE"))
-        drop = np.where(np.abs(after) < IDLE, before, -np.inf)
-        at = np.unravel_index(int(drop.argmax()), drop.shape)
-        site = Site("head", int(at[0]), head=int(at[1]))
-        return site, float(before[at]), float(after[at]), other
 
     # --- the steps -------------------------------------------------------------------------------
 
@@ -268,7 +202,7 @@ class _Guide:
 
     def tokens(self) -> Choice:
         tokens = self.quiet.token_pairs[0]
-        changed = tokens.clean_tokens[self._changed()].strip()
+        changed = tokens.clean_tokens[self.changed()].strip()
         return Choice(
             id="tokens",
             prompt=(
@@ -283,27 +217,12 @@ class _Guide:
                 f"The answer's own word ({self.answer})",
                 f"The last word ({tokens.clean_tokens[-1].strip()})",
             ),
-            answer=self._last_holder,
+            answer=self.last_holder,
             after=self._moved,
         )
 
-    def _changed(self) -> int:
-        tokens = self.quiet.token_pairs[0]
-        columns = zip(tokens.clean_tokens, tokens.corrupt_tokens, strict=True)
-        return next(i for i, (clean, corrupt) in enumerate(columns) if clean != corrupt)
-
-    def _streams(self) -> Array:
-        """What each word's stream restores: (layer, word). The view's panel fills with it."""
-        effect = self.study.sweep("residual", by="position", progress=False)
-        return np.asarray(effect.normalized("PIE"))
-
-    def _last_holder(self) -> int:
-        words = [token.strip() for token in self.quiet.token_pairs[0].clean_tokens]
-        places = [self._changed(), words.index(self.answer), len(words) - 1]
-        return int(self._streams()[self.study.lm.n_layers - 1, places].argmax())
-
     def _moved(self) -> str:
-        at_last = self._streams()[: self.study.lm.n_layers, -1]
+        at_last = self.streams()[: self.study.lm.n_layers, -1]
         leaves = int(np.flatnonzero(at_last > 0.5)[0])
         return (
             f"The answer moves: up to layer {leaves - 1} it hangs on the changed word, from layer "
@@ -358,7 +277,3 @@ class _Guide:
                 f"\N{RIGHT DOUBLE QUOTATION MARK} One pair is an anecdote: go on below."
             ),
         )
-
-
-def _label(at: tuple[np.intp, ...]) -> str:
-    return Site("head", int(at[0]), head=int(at[1])).label()

@@ -179,6 +179,8 @@ def _as_alignment(given: Any) -> tuple[tuple[int, int], ...]:
 class Contrast(Sequence[PromptPair]):
     """The pairs of one task. The pair is the unit of every statistic.
 
+    It is a sequence: ``contrast[0]`` is the first pair, ``len(contrast)`` how many there are.
+
     Args:
         pairs: at least one.
         name: what views and files call the task.
@@ -199,23 +201,7 @@ class Contrast(Sequence[PromptPair]):
         name: str = "",
         dropped: int = 0,
     ) -> None:
-        given: object = pairs
-        if not isinstance(given, Sequence) or isinstance(given, str):
-            raise MediationError(
-                "A contrast is made of prompt pairs.",
-                value=repr(pairs)[:200],
-                expected="a list of PromptPair",
-                fix="Contrast([pair])",
-            )
-        kind = InputPair if given and isinstance(given[0], InputPair) else PromptPair
-        for pair in pairs:
-            if not isinstance(pair, kind):
-                raise MediationError(
-                    "A contrast is made of prompt pairs.",
-                    value=repr(pair),
-                    expected=f"{kind.__name__}(clean=..., corrupt=..., answer=..., wrong=...)",
-                    fix=f"wrap your prompts in {kind.__name__}",
-                )
+        _refuse_no_pairs(pairs)
         told: tuple[object, object] = (name, dropped)
         require(
             isinstance(told[0], str) and isinstance(told[1], int) and dropped >= 0,
@@ -224,13 +210,6 @@ class Contrast(Sequence[PromptPair]):
             expected="a text, and an int from 0",
             fix="Contrast([pair], 'my task')",
         )
-        if not pairs:
-            raise MediationError(
-                "A contrast needs pairs.",
-                value="an empty list",
-                expected="at least one PromptPair",
-                fix="Contrast([PromptPair(...), ...])",
-            )
         object.__setattr__(self, "pairs", tuple(pairs))
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "dropped", dropped)
@@ -246,6 +225,7 @@ class Contrast(Sequence[PromptPair]):
     @overload
     def __getitem__(self, index: slice) -> Contrast: ...
     def __getitem__(self, index: int | slice) -> PromptPair | Contrast:
+        """One pair, or a contrast of several of them."""
         if isinstance(index, slice):
             return Contrast(self.pairs[index], self.name, self.dropped)
         return self.pairs[index]
@@ -282,3 +262,31 @@ def as_contrast(
         return pairs
     several: Any = [pairs] if isinstance(pairs, PromptPair | InputPair) else pairs
     return Contrast(several)
+
+
+def _refuse_no_pairs(pairs: Sequence[PromptPair] | Sequence[InputPair]) -> None:
+    """Raise unless they are pairs, at least one, of prompts or of inputs."""
+    given: object = pairs
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise MediationError(
+            "A contrast is made of prompt pairs.",
+            value=repr(pairs)[:200],
+            expected="a list of PromptPair",
+            fix="Contrast([pair])",
+        )
+    kind = InputPair if given and isinstance(given[0], InputPair) else PromptPair
+    for pair in pairs:
+        if not isinstance(pair, kind):
+            raise MediationError(
+                "A contrast is made of prompt pairs.",
+                value=repr(pair),
+                expected=f"{kind.__name__}(clean=..., corrupt=..., answer=..., wrong=...)",
+                fix=f"wrap your prompts in {kind.__name__}",
+            )
+    if not pairs:
+        raise MediationError(
+            "A contrast needs pairs.",
+            value="an empty list",
+            expected="at least one PromptPair",
+            fix="Contrast([PromptPair(...), ...])",
+        )

@@ -139,25 +139,45 @@ def random_circuits(
     """
     refuse_no_seed(seed)
     require(whole(n, 1), "Circuits are counted.", value=n, expected="an int from 1", fix="n=100")
-    rng = np.random.default_rng(seed)
-    if circuit.edges is not None:
-        wires = [one for one in candidates if isinstance(one, Edge)]
-        ordered = sorted(circuit.edges, key=lambda edge: edge.label())
-        needed = Counter((_edge_class(e, per_layer), e.receiver.position) for e in ordered)
-        pools: dict[object, list[Edge]] = {}
-        for wire in wires:
+    draw = _random_nodes if circuit.edges is None else _random_edges
+    return draw(circuit, candidates, n, np.random.default_rng(seed), per_layer=per_layer)
+
+
+def _random_edges(
+    circuit: Circuit,
+    candidates: Sequence[Site] | Sequence[Edge],
+    n: int,
+    rng: np.random.Generator,
+    *,
+    per_layer: bool,
+) -> tuple[Circuit, ...]:
+    ordered = sorted(circuit.edges or (), key=lambda edge: edge.label())
+    needed = Counter((_edge_class(e, per_layer), e.receiver.position) for e in ordered)
+    pools: dict[object, list[Edge]] = {}
+    for wire in candidates:
+        if isinstance(wire, Edge):
             pools.setdefault(_edge_class(wire, per_layer), []).append(wire)
-        return tuple(
-            Circuit(
-                [],
-                (
-                    at(edge, position)
-                    for (key, position), k in needed.items()
-                    for edge in _draw(rng, pools, key, k)
-                ),
-            )
-            for _ in range(n)
+    return tuple(
+        Circuit(
+            [],
+            (
+                at(edge, position)
+                for (key, position), k in needed.items()
+                for edge in _draw(rng, pools, key, k)
+            ),
         )
+        for _ in range(n)
+    )
+
+
+def _random_nodes(
+    circuit: Circuit,
+    candidates: Sequence[Site] | Sequence[Edge],
+    n: int,
+    rng: np.random.Generator,
+    *,
+    per_layer: bool,
+) -> tuple[Circuit, ...]:
     kinds: dict[object, list[Site]] = {}
     for site in candidates:
         if isinstance(site, Site):

@@ -29,6 +29,8 @@ QUANTITIES = ("TIE", "PIE", "INT")
 class DoseCurve:
     """Effects of moving a mediator a part of the way between its two values.
 
+    ``curve["PIE"]`` is (alpha,) the mean of a quantity over pairs.
+
     Attributes:
         sites: what is moved, jointly.
         alphas: the parts of the way, ascending, from above 0 to 1.
@@ -71,7 +73,11 @@ class DoseCurve:
         return np.asarray(tie - whole + rest)
 
     def __getitem__(self, key: str) -> Array:
-        """(alpha,) the mean over pairs."""
+        """(alpha,) the mean over pairs.
+
+        Raises:
+            MediationError: another quantity.
+        """
         return np.asarray(self.pairs(key).mean(axis=0))
 
     def to_dataframe(self, level: float = 0.95) -> pd.DataFrame:

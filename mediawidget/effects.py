@@ -35,6 +35,9 @@ Array = NDArray[np.float64]
 class Effect(Parts, Samples, Scales, Diagnostics):
     """The effect of an edit at every cell of some named axes.
 
+    ``effect["PIE"]`` is the mean of a quantity over pairs: an array on the axes, a number without
+    axes. ``pairs`` says which quantities there are and what their signs mean.
+
     Attributes:
         axes: name -> coordinates, in order; empty for a single number.
         bases: what the unedited runs kept, (pair, 2, K): clean, corrupt.
@@ -128,7 +131,11 @@ class Effect(Parts, Samples, Scales, Diagnostics):
         return self.quantity(key, self.corners())
 
     def __getitem__(self, key: str) -> Any:
-        """The mean over pairs of ``pairs(key)``: an array on the axes, a float without axes."""
+        """The mean over pairs of ``pairs(key)``: an array on the axes, a float without axes.
+
+        Raises:
+            MediationError: the quantity does not exist under this edit.
+        """
         mean = self.pairs(key).mean(axis=0)
         return mean if self.axes else float(mean)
 

@@ -194,8 +194,8 @@ class Engine:
             run: in which run; ``Run("clean")`` edits nothing.
 
         Raises:
-            MediationError: what ``evaluate`` raises, and pairs on which the site is of several
-                widths in positions.
+            MediationError: what ``evaluate`` raises, and pairs in which the site has different
+                numbers of positions.
         """
         return self.values_of([site], run)[0]
 

@@ -124,7 +124,16 @@ class Experiments(ABC):
         return self.ask(asked).then(finish)
 
     def ask(self, asked: Asked) -> Job[Effect]:
-        """Any cells at all, not yet started, checked as a sweep is; no view shows them."""
+        """A job of any cells, not yet started: what comes of it is checked as a sweep is.
+
+        No view shows it.
+
+        Args:
+            asked: ``mediawidget.asking.Asked``: the axes, and what each cell sets and holds.
+
+        Raises:
+            MediationError: what ``Engine.job`` raises.
+        """
         engine, contrast, metric = self.engine, self.contrast, self._metric
 
         def effect(outcomes: Outcomes) -> Effect:
@@ -195,7 +204,8 @@ class Experiments(ABC):
             ``Values`` of shape (pair, position, width), one entry per position of the site.
 
         Raises:
-            MediationError: pairs of several lengths at all positions, and what ``Run`` raises.
+            MediationError: pairs of several lengths where the site names no position, and what
+                ``Run`` raises.
         """
         run = base if isinstance(base, Run) else Run(base)
         return self.engine.values(site, run)

@@ -37,6 +37,9 @@ def _as_numbers(kept: Any, columns: Sequence[str]) -> Array:
 class Metric(ABC):
     """A number per pair. Subclasses say how it is read and in which unit.
 
+    ``metric(kept)`` reads (..., 3 or more) kept numbers that begin with the base columns: the
+    answer's logit, the wrong answer's, the logsumexp.
+
     Attributes:
         name: what files and views call it.
         unit: of its numbers.

@@ -178,6 +178,8 @@ class IIA:
 class Rivals:
     """The same interchanges held against several hypotheses.
 
+    ``rivals["pointer"]`` is the IIA of the hypothesis of that name.
+
     Attributes:
         results: hypothesis -> its IIA; all of the same runs.
     """
@@ -185,6 +187,7 @@ class Rivals:
     results: Mapping[str, IIA]
 
     def __getitem__(self, name: str) -> IIA:
+        """The IIA of the hypothesis of that name."""
         return self.results[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -132,6 +132,8 @@ class Aligned:
 class Sizes:
     """Alignments of one site, a size each, on the same pairs.
 
+    ``sizes[4]`` is the alignment of four directions.
+
     Attributes:
         found: one a size, ascending.
     """
@@ -139,7 +141,11 @@ class Sizes:
     found: tuple[Aligned, ...]
 
     def __getitem__(self, k: int) -> Aligned:
-        """The alignment of k directions."""
+        """The alignment of k directions.
+
+        Raises:
+            KeyError: no alignment of so many.
+        """
         for one in self.found:
             if one.options["k"] == k:
                 return one

@@ -21,6 +21,8 @@ SMALLEST = 1e-6
 class AffineMap:
     """x to (x - before) @ matrix + after.
 
+    ``fitted(values)`` takes (..., width) values of the giver to values of the receiver.
+
     Attributes:
         matrix: (width of the giver, width of the receiver).
         before: (width of the giver,) the mean of the values that it was fitted on.

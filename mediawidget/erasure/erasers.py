@@ -17,6 +17,8 @@ from .labelled import Array, Labelled, mark, numbers
 class Eraser:
     """r(x) = x + P (mean - x): the part of a value is set to its mean, the rest stays.
 
+    ``eraser(values)`` gives (..., width) values without what is erased.
+
     Attributes:
         part: the directions that are erased, P.
         mean: (width,) of the values that it was fitted on.
@@ -61,7 +63,11 @@ class Eraser:
         return Within(self.part, Clamp(self.mean))
 
     def __call__(self, values: Any) -> Array:
-        """Values (..., width) without what is erased."""
+        """Values (..., width) without what is erased.
+
+        Raises:
+            MediationError: values of another width, or no numbers.
+        """
         old = numbers(values)
         require(
             old.ndim > 0 and old.shape[-1] == self.width,

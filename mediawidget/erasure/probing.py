@@ -21,6 +21,8 @@ FOLDS = 5
 class Probed:
     """How well fresh probes tell labels at a site, before its erasure and after.
 
+    ``probed["after", "linear"].auc`` is of a linear probe after the erasure.
+
     Attributes:
         site: where the values were read.
         eraser: what was erased.
@@ -37,7 +39,11 @@ class Probed:
     seen: int
 
     def __getitem__(self, key: tuple[str, str]) -> Score:
-        """As ``probed["after", "linear"].auc``."""
+        """As ``probed["after", "linear"].auc``.
+
+        Raises:
+            MediationError: no such probe.
+        """
         require(
             key in self.scores,
             "There is no such probe.",

@@ -26,6 +26,9 @@ By = Literal["absolute", "signed"]
 class EdgeScores:
     """What every edge carries of the metric, estimated or run.
 
+    ``scores[edge]`` is the mean over pairs of one edge, over all positions or added up over its
+    own.
+
     Attributes:
         method: how it was found.
         base: the prompts whose edges are cut: "clean" asks what is lost without the edge, as TIE

@@ -21,6 +21,9 @@ from tests.documents.pages import ROOT
 SHOWN = re.compile(r"^::: (mediawidget[\w.]*)$", re.MULTILINE)
 IMPORTED = re.compile(r"^from (mediawidget[\w.]*) import", re.MULTILINE)
 
+#: What is written with brackets: ``effect["PIE"]``, ``metric(kept)``.
+CALLED = ("__getitem__", "__call__")
+
 Described = griffe.Function | griffe.Class | griffe.Attribute
 
 
@@ -114,7 +117,7 @@ def _own(module: griffe.Module) -> list[str]:
 def _add_members(cls: griffe.Class, found: dict[str, Described]) -> None:
     for name, member in cls.all_members.items():
         own = target(member)
-        if name[0] == "_" or own.path in found:
+        if (name[0] == "_" and name not in CALLED) or own.path in found:
             continue
         if isinstance(own, griffe.Function) or (
             isinstance(own, griffe.Attribute) and "property" in own.labels

@@ -55,4 +55,4 @@ export const two = (value: number) =>
         .replace(/^\u2212(0\.00)$/, "$1")
     : "\u2013";
 
-export const signedTwo = (value: number) => (value > 0 ? "+" : "") + two(value);
+const signedTwo = (value: number) => (value > 0 ? "+" : "") + two(value);

@@ -178,7 +178,7 @@ function change(name: string, base: string, before: TopToken[], after?: TopToken
 
 // --- checks --------------------------------------------------------------------------------------------
 
-export const MARK = (ok: boolean | null) => (ok === null ? "–" : ok ? "✓" : "✗");
+const MARK = (ok: boolean | null) => (ok === null ? "–" : ok ? "✓" : "✗");
 const SAID = (ok: boolean | null) => (ok === null ? "not applicable" : ok ? "passed" : "failed");
 
 function checkList(checks: CheckInfo[]): HTMLElement[] {

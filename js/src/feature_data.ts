@@ -126,7 +126,7 @@ export function featureScale(store: Store, view: View, grid: Features): number {
 }
 
 /** A cell's two codes in words. */
-export function codeWords(grid: Features, index: number): string {
+function codeWords(grid: Features, index: number): string {
   const cols = grid.columns.length;
   const [row, col] = [Math.floor(index / cols), index % cols];
   const at = row * (cols - 1) + col - 1;

@@ -27,7 +27,7 @@ import { plain } from "./text.ts";
 import { waterfallChart } from "./waterfall.ts";
 
 /** What is drawn of the committed result; nothing but the total effect where there is none. */
-export function sceneOf(store: Store): Scene | null {
+function sceneOf(store: Store): Scene | null {
   const { view } = store;
   if (!view) return null;
   const result = store.resultReading;

@@ -110,7 +110,7 @@ export function meaning(name: string, scene: Scene): string {
 
 /** Name of what is left when the mediator is set: a controlled direct effect only where the value
  * is the same for both prompts. */
-export const leftName = (scene: Scene): string => (scene.constant ? "CDE" : "left");
+const leftName = (scene: Scene): string => (scene.constant ? "CDE" : "left");
 
 export function shownName(name: string, scene: Scene): string {
   return name === "CDE" ? leftName(scene) : name;

@@ -20,7 +20,7 @@ export const readers = (names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, (value: unknown) => readPart(name, value)]));
 
 /** The trait of a part. Throws a ProtocolError where it does not fit. */
-export function readPart(name: string, value: unknown): Part {
+function readPart(name: string, value: unknown): Part {
   const from = new Reader(value ?? {}, name);
   if (!from.has("revision"))
     return { fields: null, panel: null, revision: 0, pair: null, error: null };

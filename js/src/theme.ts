@@ -4,7 +4,7 @@
 type Rgb = [number, number, number];
 
 /** The numbers of a computed colour; null where it is transparent. */
-export function parseColor(color: string): Rgb | null {
+function parseColor(color: string): Rgb | null {
   const [r, g, b, alpha = 1] = (color.match(/[\d.]+/g) ?? []).map(Number);
   if (!color.startsWith("rgb") || r === undefined || g === undefined || b === undefined)
     return null;
@@ -23,7 +23,7 @@ function behind(el: Element): Rgb {
   return darkDevice().matches ? [17, 17, 17] : [255, 255, 255];
 }
 
-export function isDark([r, g, b]: Rgb): boolean {
+function isDark([r, g, b]: Rgb): boolean {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b < 110;
 }
 

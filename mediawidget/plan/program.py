@@ -47,7 +47,6 @@ class Program:
         grow: per stage from ``begin`` on, which rows of the batch so far make the new batch; None
             where it stays as it is.
         steps: edits in forward order. Positions count from the prefix.
-        first_rows: (row,) base of each row before ``begin``.
         base_of_row: per stage (row,) the base that each row started from, those that are there
             from its entrance on.
         late: per stage (point, rows) of those that are born inside it, as copies of these rows.

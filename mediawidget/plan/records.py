@@ -53,7 +53,10 @@ class Recorder:
         first = min((self._first_changed(r, own) for r in edits), default=self.frame.n_positions)
         if not self.frame.shape.causal and first < self.frame.n_positions:
             first = 0  # what changes anywhere may change everything
-        found = [self._effective(r, min(first, self.frame.first_difference)) for r in edits]
+        # A patch between the prompts changes nothing while they are still the same; any other edit
+        # changes something from its own first position on, which is no earlier than ``first``.
+        begin = min(first, self.frame.first_difference)
+        found = [self._from_position(r, begin) for r in edits]
         if edits and run.freeze:
             found += [self._from_position(r, first) for r in self._frozen(index, run, own, edits)]
         self.records += [record for record in found if len(record.positions)]
@@ -208,14 +211,6 @@ class Recorder:
         if _pure_patch(record) and 0 <= record.source < len(self.frame.bases):
             positions = positions[positions >= self.frame.first_difference]
         return int(positions.min(initial=self.frame.n_positions))
-
-    def _effective(self, record: Record, first: int) -> Record:
-        """A patch between the pair's prompts changes nothing while they are still the same.
-
-        Any other edit sets a value that neither prompt has.
-        """
-        between = _pure_patch(record) and 0 <= record.source < len(self.frame.bases)
-        return self._from_position(record, first) if between else record
 
     def _from_position(self, record: Record, first: int) -> Record:
         kept = record.positions >= first

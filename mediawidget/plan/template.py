@@ -62,7 +62,7 @@ class Template:
     def shared(self) -> int:
         """Positions before it are changed by no run at all."""
         live = self.first[~self.implied]
-        return int(min([*live.tolist(), self.frame.n_positions - 1, *self.frame.read_at]))
+        return int(min([*live.tolist(), *self.frame.read_at]))
 
 
 def make_template(runs: Sequence[Run], frame: Frame) -> Template:

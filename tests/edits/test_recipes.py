@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ NAN, INF = float("nan"), float("inf")
 STREAM = mw.Site("residual", 2)
 UNIT = mw.Site("neuron", 1, unit=3)
 EDGE = mw.Site("edge", 1, head=0, position=3, key=1)
+EDGE_ROW = mw.Site("pattern", 1, head=0, position=3)
 VALUES = mw.Values(STREAM, np.ones((1, 2, 3)))
 LENDER = mw.Run("clean", {STREAM: mw.Zero()})
 LINE = mw.Subspace([[0.6, 0.8, 0.0]])
@@ -138,7 +140,6 @@ WRONG: list[Any] = [
     ),
     lambda: mw.Values(STREAM, [[["a"]]]),  # type: ignore[arg-type]
 ]
-EDGE_ROW = mw.Site("pattern", 1, head=0, position=3)
 
 
 @pytest.mark.parametrize("call", WRONG)
@@ -151,7 +152,7 @@ def test_what_is_one_after_all() -> None:
         edit.check(site)
     mw.Noise(samples=10_000, sigma=0.0).check(EDGE_ROW)
     mw.Within(LINE).check(STREAM)
-    assert mw.Values(STREAM, np.ones((1, 1, 1), dtype=bool)).array.dtype == np.float64  # type: ignore[arg-type]
+    assert mw.Values(STREAM, np.ones((1, 1, 1), dtype=bool)).array.dtype == np.float64
     assert mw.Values(STREAM, np.ones((1, 1, 1), dtype=np.float32)).array.dtype == np.float32
     assert mw.Values(STREAM, [[[1, 2]]]).array.dtype.kind == "i"  # type: ignore[arg-type]
     assert mw.Steer(torch.tensor([1.0, 2.0])).vector == (1.0, 2.0)
@@ -171,8 +172,8 @@ def test_bases_are_matrices_of_rows_at_right_angles() -> None:
         *([[NAN, 1.0]], [[[1.0]]], [[1 + 1e-4, 0]]),
     ]
     for basis in wrong:
-        raised(lambda basis=basis: mw.Subspace(basis))
-        raised(lambda basis=basis: mw.Projection(basis, basis))
+        raised(partial(mw.Subspace, basis))
+        raised(partial(mw.Projection, basis, basis))
 
 
 def test_a_span_drops_what_adds_no_direction() -> None:
@@ -185,8 +186,9 @@ def test_a_span_drops_what_adds_no_direction() -> None:
     assert mw.Subspace.spanned([[1, 0], [0, 1e-11]]).k == 1
     half = mw.Subspace.spanned(torch.tensor([[0.0, 2.0]], dtype=torch.bfloat16, requires_grad=True))
     np.testing.assert_allclose(np.abs(half.basis), [[0, 1]])
-    for vectors in ([[0, 0]], [], [[]], [[NAN, 0]], [[[1]]], "x"):
-        raised(lambda vectors=vectors: mw.Subspace.spanned(vectors))
+    wrong: list[Any] = [[[0, 0]], [], [[]], [[NAN, 0]], [[[1]]], "x"]
+    for vectors in wrong:
+        raised(partial(mw.Subspace.spanned, vectors))
 
 
 def test_a_random_subspace_is_drawn_from_its_seed() -> None:
@@ -196,7 +198,7 @@ def test_a_random_subspace_is_drawn_from_its_seed() -> None:
     assert mw.Subspace.random(1, 4, seed=1) != mw.Subspace.random(1, 4)
     wrong: list[Any] = [(0, 4), (5, 4), (1.0, 4), (1, 4.0), (1, 4, -1), (1, 4, 0.5)]
     for given in wrong:
-        raised(lambda given=given: mw.Subspace.random(*given))
+        raised(partial(mw.Subspace.random, *given))
 
 
 def test_the_change_within_a_part() -> None:
@@ -279,7 +281,7 @@ def test_what_is_no_autoencoder_is_told() -> None:
         *({"site": mw.Site("mlp_unit", 1, unit=0)}, {"site": mw.Site("embedding_unit", 0, unit=0)}),
     ]
     for change in wrong:
-        raised(lambda change=change: made(**change))
+        raised(partial(made, **change))
     for call in (
         lambda: made().encode(np.ones(3)),
         lambda: made().encode(1.0),
@@ -331,7 +333,8 @@ def test_what_is_no_feature_is_told() -> None:
     ]
     for call in calls:
         raised(call)
-    assert Features(sae, np.int64(2)).units == (2,)
+    two: Any = np.int64(2)
+    assert Features(sae, two).units == (2,)
     clamped: Any = mw.features.clamp(sae, {2: 1.0, 0: 0.0}, rest=0.5).part  # type: ignore[attr-defined]
     assert (clamped.units, clamped.codes) == ((2, 0), (1.0, 0.0))
     assert (clamped.rest, clamped.error) == ((0.5, 0.5), True)

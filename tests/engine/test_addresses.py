@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def test_every_kind_has_its_place() -> None:
     for name, (stage, point, n_units, n_layers) in LIES.items():
         mediator = MEDIATORS[name]
         index: dict[str, int] = {mediator.index: 1} if mediator.index else {}
-        place = mediator.place(mw.Site(name, 2 if stage else 0, **index), SHAPE)  # type: ignore[arg-type]
+        place = mediator.place(mw.Site(name, 2 if stage else 0, **index), SHAPE)
         assert (place.stage, place.point, place.n_units) == (stage, point, n_units), name
         assert place.unit == len(index)
         assert mediator.n_layers(SHAPE) == n_layers
@@ -161,7 +162,7 @@ def test_the_points_of_other_networks() -> None:
         *(mw.Site("layer", 0, head=0), mw.Site("layer", 0, key=0), mw.Site("unit", 0, unit=0)),
     ]
     for site in wrong:
-        raised(lambda site=site: OF_NETWORKS[site.mediator].check(site, NETWORK, 1))
+        raised(partial(OF_NETWORKS[site.mediator].check, site, NETWORK, 1))
     raised(lambda: hidden.check(mw.Site("hidden", 0, unit=2), states, 1))
     assert "A language model has no" in raised(lambda: layer.points(SHAPE)).message
     assert raised(lambda: OF_NETWORKS["unit"].points(NETWORK)).expected == "one of layer, channel"
@@ -170,7 +171,7 @@ def test_the_points_of_other_networks() -> None:
 def test_no_column_is_two_kinds_at_once() -> None:
     """All units of queries, keys and values together fill a fused map, each once."""
     for layout in ("thirds", "grouped"):
-        shape = replace(SHAPE, qkv=layout)  # type: ignore[arg-type]
+        shape = replace(SHAPE, qkv=layout)
         units = [
             MEDIATORS[kind].place(mw.Site(kind, 0, head=head), shape).unit
             for kind in ("query", "key", "value")

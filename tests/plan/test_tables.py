@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ FRAME = Frame(SHAPE, n_positions=5, first_difference=2)
 HEAD = mw.Site("head", 1, head=0)
 
 
-def cells(frame: Frame, *edits: dict[mw.Site, mw.Edit], **more: Any) -> list[tuple[Any, ...]]:
+def cells(frame: Frame, *edits: Mapping[mw.Site, mw.Edit], **more: Any) -> list[tuple[Any, ...]]:
     """(run, stage, point, position, n_units, unit) of every entry."""
     entries = make_template([mw.Run("corrupt", one, **more) for one in edits], frame).entries
     names = ("run", "stage", "point", "position", "n_units", "unit")
@@ -60,7 +62,7 @@ def test_in_the_last_block_only_what_is_read_is_reached(kind: str) -> None:
         kind, "head" if kind in ("query", "key", "value", "head") else ""
     )
     index = "head" if kind == "pattern" else index
-    site = mw.Site(kind, 2, **({index: 1} if index else {}))  # type: ignore[arg-type]
+    site = mw.Site(kind, 2, **({index: 1} if index else {}))
     late = kind in (*AFTER_MIXING, "residual_post")
     frame = replace(FRAME, reads=(1, 3))
     for zeroed, expected in (
@@ -153,6 +155,33 @@ def test_a_kind_that_fills_its_point_is_held_whole() -> None:
     assert units == {(p, 2, u) for p in range(5) for u in (0, 1)}
 
 
+def test_what_is_held_begins_with_the_first_change() -> None:
+    """A patch between the prompts changes nothing before they part; what others lend does."""
+    site = mw.Site("mlp_out", 0, position=(0, 2))
+    lender = mw.Run("clean", {mw.Site("embedding", 0): mw.Zero()})
+    begins: list[tuple[mw.Edit, int]] = [
+        *((mw.Patch(), 2), (mw.Patch(alpha=0.5), 0), (mw.Patch(lender), 0), (mw.Resample(), 0)),
+        *((mw.Zero(), 0), (mw.Scale(1.0), 0), (mw.Steer(np.ones(4)), 0)),
+    ]
+    for edit, begin in begins:
+        found = cells(FRAME, {site: edit}, freeze=mw.Site("head", 1, head=1))
+        held = [row for row in found if row[1:3] == (2, "attn_z")]
+        assert held == [(0, 2, "attn_z", p, 2, 1) for p in range(begin, 5)], edit
+
+
+def test_a_cut_edge_is_at_odds_with_a_held_pattern_alone() -> None:
+    edge = mw.Site("edge", 1, head=0, position=2, key=1)
+    edits: dict[mw.Site, mw.Edit] = {edge: mw.Knockout(), mw.Site("mlp_out", 0): mw.Zero()}
+    error = raised(lambda: cells(FRAME, edits, freeze="pattern"))
+    assert (error.message, error.value) == (
+        "An edge is knocked out of a pattern that is frozen.",
+        "layer 1",
+    )
+    assert cells(FRAME, edits, freeze=("head", "mlp_out"))
+    assert cells(FRAME, edits, freeze=mw.Site("pattern", 2, head=0))
+    assert cells(FRAME, {edge: mw.Zero()}, freeze="pattern")
+
+
 def test_what_is_not_there_is_told() -> None:
     edit = {mw.Site("mlp_out", 0): mw.Zero()}
     for call in (
@@ -193,7 +222,8 @@ def test_prompts_of_unequal_length_lend_constants() -> None:
     assert (own.position.tolist(), own.constant.tolist()) == ([0, 1, 2, 3, 4], [-1] * 5)
     assert (set(own.source.tolist()), set(own.take.tolist())) == ({0}, {0.25})
     for site in (replace(HEAD, position=(2, 3)), mw.Site("pattern", 1, head=0)):
-        raised(lambda site=site: make_template([mw.Run("corrupt", {site: mw.Patch()})], alone))
+        run = mw.Run("corrupt", {site: mw.Patch()})
+        raised(partial(make_template, [run], alone))
     lender = mw.Run("clean", {HEAD: mw.Zero()})
     raised(lambda: make_template([mw.Run("corrupt", {HEAD: mw.Patch(lender)})], alone))
 
@@ -212,6 +242,53 @@ def test_runs_lend_at_one_site_from_the_bottom_up() -> None:
             template = make_template(some, toy.frame)
             program = make_program(template, np.arange(len(some)), N_PAIRS)
             check(toy, some, template, program)
+
+
+def test_a_run_waits_for_the_deepest_of_its_lenders() -> None:
+    """It borrows one head from a run that borrows itself, and the other from one that does not."""
+    toy = Toy()
+    zero, one = (mw.Site("head", 0, head=h) for h in (0, 1))
+    plain = mw.Run("clean", {one: mw.Scale(2.0)})
+    middle = mw.Run("clean", {zero: mw.Patch(mw.Run("clean", {zero: mw.Scale(-3.0)}))})
+    both = mw.Run("corrupt", {zero: mw.Patch(middle), one: mw.Patch(plain)})
+    last = mw.Run("corrupt", {zero: mw.Patch(both, 0.5)})
+    for some in ([last], [both, last], [plain, last, middle]):
+        template = make_template(some, toy.frame)
+        check(toy, some, template, make_program(template, np.arange(len(some)), N_PAIRS))
+
+
+def test_a_lender_that_is_asked_for_goes_on() -> None:
+    """What it does after it lent is part of its own outcome, whichever is asked for first."""
+    toy = Toy()
+    out, later = mw.Site("attn_out", 0), mw.Site("mlp_out", 1)
+    lender = mw.Run("clean", {out: mw.Zero(), later: mw.Scale(5.0)})
+    borrower = mw.Run("corrupt", {out: mw.Patch(lender)})
+    for some in ([lender, borrower], [borrower, lender], [borrower], [lender, lender, borrower]):
+        template = make_template(some, toy.frame)
+        for asked in (range(len(some)), range(len(some) - 1, len(some))):
+            program = make_program(template, np.array(asked), N_PAIRS)
+            check(toy, [some[i] for i in asked], *chosen(template, program, list(asked)))
+
+
+def chosen(template: Any, program: Program, asked: list[int]) -> tuple[Any, Program]:
+    """The same with the chosen runs in front, as ``check`` counts them."""
+    return (
+        replace(template, implied=template.implied[asked]),
+        replace(program, end=program.end[asked], node_of_run={}),
+    )
+
+
+def test_runs_that_begin_alike_are_one_row_until_they_part() -> None:
+    first, later = mw.Site("head", 0, head=0), mw.Site("mlp_out", 2)
+    one = mw.Run("clean", {first: mw.Zero(), later: mw.Scale(2.0)})
+    same = mw.Run("clean", {later: mw.Scale(2.0), first: mw.Zero()})
+    other = mw.Run("clean", {first: mw.Zero(), later: mw.Scale(3.0)})
+    template = make_template([one, same, other, mw.Run("corrupt", dict(one.edits))], FRAME)
+    program = make_program(template, np.arange(4), 1)
+    # Of the clean prompt one row from layer 0 on and two from layer 2 on; the corrupt one's apart.
+    # The row that both came from is left once they part.
+    assert [program.rows_in(i) for i in range(5)] == [2, 4, 4, 5, 5]
+    assert program.end[0] == program.end[1] != program.end[2]
 
 
 def test_a_row_that_takes_nothing_is_its_own_source() -> None:

@@ -141,7 +141,8 @@ class Toy:
         found: Any = np.zeros_like(own)
         match edit:
             case mw.Patch(source=source, alpha=alpha):
-                lender = source if isinstance(source, mw.Run) else mw.Run(source or other(run.base))
+                lent: Any = source or other(run.base)
+                lender = lent if isinstance(lent, mw.Run) else mw.Run(lent)
                 found = own + alpha * (self.values(lender, pair)[place][cells] - own)
             case mw.Resample(seed=seed, base=base):
                 lender = mw.Run(base or run.base)
@@ -154,7 +155,7 @@ class Toy:
                 found = own + scale * np.array(vector)
             case mw.Clamp(value=value):
                 found = np.broadcast_to(value, own.shape)
-            case mw.Within(part=part, edit=inner):
+            case mw.Within(part=mw.Subspace() as part, edit=inner):
                 moved = self._edited(run, inner, old, place, cells, pair) - own
                 found = own + moved @ part.basis.T @ part.basis
             case _:
@@ -231,7 +232,7 @@ class Toy:
 
 
 def other(base: str) -> Any:
-    return BASES[1 - BASES.index(base)]  # type: ignore[arg-type]
+    return BASES[1 - BASES.index(base)]
 
 
 def donor(pair: int, seed: int) -> int:

@@ -211,4 +211,5 @@ class _Codes:
 def _times(size: Array, allowed: Array) -> Array:
     """(pair,) how many times what is allowed (base,) some sizes (pair, base) are, at most."""
     large = np.where(size > 0, np.inf, 0.0)
-    return np.divide(size, allowed, out=large, where=allowed > 0).max(axis=1)
+    times: Array = np.divide(size, allowed, out=large, where=allowed > 0).max(axis=1)
+    return times

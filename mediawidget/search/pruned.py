@@ -71,7 +71,7 @@ class Pruned:
             expected="one of " + ", ".join(f"{one:g}" for one in self.thresholds),
             fix=f"pruned.circuit({self.thresholds[-1]:g})",
         )
-        return self._circuit(self.thresholds.index(at))  # type: ignore[arg-type]
+        return self._circuit(self.thresholds.index(at))
 
     @property
     def scores(self) -> Array:

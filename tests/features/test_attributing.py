@@ -126,7 +126,7 @@ def test_only_the_cells_positions_are_moved() -> None:
     whole = case.study.intervene(sae.at())
     assert abs(exact["PIE"] - whole["PIE"]) > 0.02 * abs(whole["PIE"])
     for how in ({"tolerance": 1e-4}, {"steps": 200}):
-        found = features.attribute(case.study, sae, {"last": LENGTH - 1}, "ig", **how)  # type: ignore[arg-type]
+        found = features.attribute(case.study, sae, {"last": LENGTH - 1}, "ig", **how)
         for key in ("PIE", "TIE"):
             assert found[key].sum() == pytest.approx(exact[key], rel=2e-3)
 

@@ -72,9 +72,10 @@ def test_it_finds_the_induction_circuit() -> None:
         Edge(first, mw.Site("key", 1, head=0)),
         Edge(second, logits),
     }
-    assert found.circuit().edges is not None
-    assert expected <= found.circuit().edges
-    assert {edge.sender for edge in found.circuit().edges} <= {embed, first, second}
+    edges = found.circuit().edges
+    assert edges is not None
+    assert expected <= edges
+    assert {edge.sender for edge in edges} <= {embed, first, second}
 
 
 def test_of_two_inputs_either_of_which_would_do_it_keeps_one() -> None:

@@ -1,7 +1,7 @@
 # Thin targets over scripts/; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-remote check setup docs docs-serve bench bench-circuits bench-mediators bench-hub model nightly clean
+.PHONY: help demo test test-remote check setup docs docs-serve bench bench-circuits bench-mediators bench-hub model mutate nightly clean
 
 python := sh scripts/with_python.sh
 venv := .venv/bin/python
@@ -63,6 +63,9 @@ bench-hub: setup ## memory and time of kernels on a server of many; needs root f
 
 model: setup ## train the embedded teaching model anew (minutes on a CPU)
 	@$(venv) -m training.train_teaching_model --out mediawidget/models/teaching
+
+mutate: setup ## change the statistics in one place at a time: does a test fail? (hours; pip's index once)
+	@$(venv) scripts/mutate.py $(ONLY)
 
 nightly: setup ## try the ends of the declared versions; writes docs/support.md (pip's index)
 	@$(venv) scripts/support.py $(ONLY)

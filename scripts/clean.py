@@ -14,6 +14,7 @@ BUILT = (
     ".ruff_cache",
     ".pytest_cache",
     ".hypothesis",
+    "mutants",
     "tests/browser/out",
     ".cache/gallery",
 )
@@ -21,6 +22,7 @@ ENVIRONMENTS = (
     ".venv",
     ".venv-bench",
     ".venv-remote",
+    ".venv-mutate",
     "js/node_modules",
     ".cache",
 )

@@ -2,6 +2,11 @@
 
 import os
 
+from hypothesis import Phase, settings
+
 # Small models gain nothing from threads, and on a busy machine wait many times over for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+# Of a mutant that fails, no one wants the smallest example: see `make mutate`.
+settings.register_profile("mutation", phases=[Phase.explicit, Phase.generate], deadline=None)

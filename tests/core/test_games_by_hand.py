@@ -327,8 +327,8 @@ def test_what_is_no_game_is_told_what_is(name: str, first: str, value: Any) -> N
 
 
 def test_orders_and_samples_are_counted() -> None:
-    for value in (None, 1, 2, games.MOST_ORDERS):
-        games._refuse_no_number("order", value, 1)
+    for right in (None, 1, 2, games.MOST_ORDERS):
+        games._refuse_no_number("order", right, 1)
     for value in (0, games.MOST_ORDERS + 1, 2.0, True, "2"):
         with pytest.raises(MediationError, match="order is a number") as caught:
             games._refuse_no_number("order", value, 1)

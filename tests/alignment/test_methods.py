@@ -224,3 +224,34 @@ def test_what_cannot_be_trained_on_is_refused() -> None:
         mw.alignment.das(study, "residual")  # type: ignore[arg-type]
     with pytest.raises(mw.MediationError, match="out of range"):
         mw.alignment.das(study, mw.Site("residual", 99))
+
+
+def test_the_smallest_size_that_does_is_the_planted_one() -> None:
+    """One direction carries z1; the curve is flat from there on."""
+    study, site = planted("XOR")
+    curve = mw.alignment.sizes(study, site, (1, 2, 8), epochs=60, starts=3, progress=False)
+    assert curve.smallest is curve[1]
+    assert curve[1].iia == curve[2].iia == 1.0
+    # All directions are the whole value, which carries z2 along and so is right by chance.
+    assert curve[8].iia == curve[8].score("whole") < 0.65
+
+
+@pytest.mark.slow
+def test_sets_of_answers_are_aligned() -> None:
+    """The number of a subject is one direction; of sets any member of the right one will do."""
+    lm = mw.load()
+    study = mw.Study(lm, mw.tasks.agreement(lm, n=32))
+    assert max(len(ids) for pair in study.token_pairs for ids in pair.answers) > 1
+    site = mw.Site("residual", 3, position="subject")
+    found = mw.alignment.das(
+        study, site, 1, epochs=15, starts=1, over="alternatives", progress=False
+    )
+    assert found.iia > 0.9
+    assert found.score("nothing") < 0.1
+    assert found.score("random") < 0.1
+    assert found.losses["loss"].iloc[-1] < 0.2 * found.losses["loss"].iloc[0]
+    run = mw.Run("corrupt", {site: mw.Within(found.subspace, mw.Patch("clean"))})
+    done = study.engine.evaluate([run])
+    (y,) = mw.LogitDiff().read(done.kept, done.columns)
+    assert found.iia == (y[list(found.report_on)] > 0).mean()
+    assert found.train_iia == (y[list(found.train_on)] > 0).mean()

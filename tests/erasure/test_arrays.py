@@ -226,3 +226,22 @@ def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setitem(sys.modules, "concept_erasure", None)
     assert "probes" in str(raised(lambda: mw.erasure.leace(VALUES, planted(40)[1][:, 0])))
+
+
+@pytest.mark.parametrize("method", ["leace", "inlp"])
+@pytest.mark.parametrize("width", [4, 12])
+def test_what_is_erased_once_is_erased(method: str, width: int) -> None:
+    """P P = P, and a mean stays where it is; INLP's P is symmetric, LEACE's in whitened values."""
+    values, z, _ = planted(200, width)
+    eraser = getattr(mw.erasure, method)(values, labels=z[:, 0])
+    once = eraser(values)
+    assert not np.allclose(once, values, atol=0.1)
+    np.testing.assert_allclose(eraser(once), once, atol=1e-9)
+    np.testing.assert_allclose(eraser(eraser.mean), eraser.mean, atol=1e-12)
+    np.testing.assert_allclose(once.mean(0), values.mean(0), atol=1e-9)
+    part = eraser(np.eye(width)) - eraser(np.zeros(width))
+    kept = part.T  # x to (1 - P) x
+    np.testing.assert_allclose(kept @ kept, kept, atol=1e-9)
+    assert np.linalg.matrix_rank(kept, tol=1e-6) == width - eraser.k
+    spread = np.cov(values.T) if method == "leace" else np.eye(width)
+    np.testing.assert_allclose(kept @ spread, spread @ kept.T, atol=1e-8)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import mediawidget as mw
+from mediawidget.effects import Effect
 from mediawidget.errors import MediationError
 from mediawidget.plain import plain_run
+from mediawidget.statistics import mean_interval
 from tests.engine.judging import pairs_of
 from tests.small_models import random_model, tokenizer_of
 
@@ -69,3 +71,47 @@ def test_other_than_doses_are_refused(study: mw.Study, doses: object) -> None:
 def test_other_quantities_are_refused(curve: mw.DoseCurve) -> None:
     with pytest.raises(MediationError, match="indirect effect"):
         curve.pairs("TE")
+
+
+def by_hand() -> mw.DoseCurve:
+    """Doses of a half and all of the way: pair 0 of powers of 2, pair 1 twice, pair 2 thrice."""
+    times = np.array([1.0, 2, 3])
+    bases, edited = np.zeros((3, 2, 3)), np.zeros((3, 2, 4, 3))
+    bases[:, 0, 0], bases[:, 1, 0] = 64 * times, times
+    # Half and all of the way from its own value, and what is left of each: a half and nothing.
+    edited[:, 0, :, 0] = np.outer(times, [32, 16, 32, 64])
+    edited[:, 1, :, 0] = np.outer(times, [2, 8, 4, 1])
+    axes = {"alpha": ("0.5", "1.0", "1-0.5", "1-1.0")}
+    labels = ("moved by 0.5", "moved by 1", "moved back by 0.5", "moved by 0")
+    status = np.ones(4, dtype=np.uint8)
+    effect = Effect(axes, bases, edited, status, metric=mw.Logit(), labels=labels)
+    return mw.DoseCurve((HEAD,), (0.5, 1.0), effect)
+
+
+def test_a_curve_by_hand() -> None:
+    """INT at a half is 64 - 32 - 8 + 4, for 8 has the mediator clean and 4 a half corrupt."""
+    curve, times = by_hand(), np.array([1.0, 2, 3])
+    for key, values in (("TIE", [32, 48]), ("PIE", [1, 7]), ("INT", [28, 41])):
+        np.testing.assert_array_equal(curve.pairs(key), np.outer(times, values))
+        np.testing.assert_array_equal(curve[key], [2 * value for value in values])
+
+
+def test_a_table_of_a_curve_by_hand() -> None:
+    curve = by_hand()
+    table = curve.to_dataframe(0.8)
+    assert table["alpha"].tolist() == [0.5, 1.0] * 3
+    assert table["quantity"].tolist() == [key for key in ("TIE", "PIE", "INT") for _ in range(2)]
+    assert table["mean"].tolist() == [64, 96, 2, 14, 56, 82]
+    one = mean_interval(np.array([[1.0], [2], [3]]), (), 0.8)[:, 0]
+    np.testing.assert_allclose(table[["low", "high"]], np.outer(table["mean"] / 2, one))
+    usual = mean_interval(np.array([[1.0], [2], [3]]), (), 0.95)[:, 0]
+    np.testing.assert_allclose(curve.to_dataframe()["low"], table["mean"] / 2 * usual[0])
+
+
+def test_a_curve_says_where_and_how_much() -> None:
+    curve = by_hand()
+    assert repr(curve) == "DoseCurve(moved by 1; INT +82.000 logits at the whole way)"
+    html = curve._repr_html_()
+    assert "<td>+82.000</td>" in html
+    assert "<th></th>" not in html
+    assert html.count("<tr") == 1 + 6

@@ -337,3 +337,10 @@ def test_orders_and_samples_are_counted() -> None:
         games._refuse_no_number("samples", 2, 3)
     assert caught.value.expected == "an int from 3 to 100000, or None"
     assert str(caught.value.fix).endswith("samples=3)")
+
+
+def test_a_game_of_two_draws_is_refused() -> None:
+    asked: Any = ("recomputed", "denoising")
+    games._refuse_no_game(*asked, mw.Noise(samples=1))
+    with pytest.raises(MediationError, match="one run for every set"):
+        games._refuse_no_game(*asked, mw.Noise(samples=2))

@@ -272,3 +272,30 @@ def test_intervals_draw_whole_templates(study: mw.Study) -> None:
     for whole, single, pairs in zip(widths(thrice), widths(once), widths(apart), strict=True):
         assert whole == pytest.approx(single, rel=0.15)
         assert pairs < 0.75 * whole
+
+
+def test_orders_are_those_of_seed_0_where_nothing_is_said(study: mw.Study) -> None:
+    drawn, other = (
+        mw.interactions(study, HEADS, samples=6, progress=False, **more).orders
+        for more in ({}, {"seed": 1})
+    )
+    expected = np.stack([np.random.default_rng(0).permutation(4)])
+    np.testing.assert_array_equal(drawn[:1], expected)  # type: ignore[index]
+    assert not np.array_equal(drawn, other)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("order", 0, "order is a number"),
+        ("samples", 1, "samples is a number"),
+        ("seed", -1, "seed"),
+    ],
+)
+def test_the_number_that_is_none_is_named(
+    study: mw.Study, name: str, value: int, says: str
+) -> None:
+    with pytest.raises(MediationError, match=says) as caught:
+        mw.interactions(study, HEADS, **{name: value})  # type: ignore[arg-type]
+    assert f"{name}=" in str(caught.value.fix)
+    assert "interactions(" in str(caught.value.fix)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -34,7 +34,7 @@ class Steer(Edit):
 
     def __init__(self, vector: Any, scale: float = 1.0) -> None:
         listed = vector.tolist() if hasattr(vector, "tolist") else vector
-        if not isinstance(listed, Iterable) or isinstance(listed, str | bytes | Mapping | set):
+        if isinstance(listed, str | bytes | Mapping | set):
             raise _no_vector(vector)
         try:
             numbers = tuple(float(number) for number in listed)

@@ -65,6 +65,19 @@ def test_the_arithmetic_of_an_edit(edit: mw.Edit, expected: Recipe) -> None:
         assert (again, found) == (edit, expected)
 
 
+def test_names_in_files() -> None:
+    vector = mw.Steer([1.0])
+    some = (mw.Patch(), mw.Zero(), mw.Mean(), mw.Resample(), mw.Noise(), mw.Scale(), vector)
+    names = ["patch", "zero", "mean", "resample", "noise", "scale", "steer"]
+    assert [edit.to_json()["kind"] for edit in some] == names
+    others = (mw.Clamp(1.0), mw.Knockout(), mw.Within(LINE), Mixed((mw.Zero(),)))
+    assert [edit.to_json()["kind"] for edit in others] == ["clamp", "knockout", "within", "mixed"]
+    assert (LINE.to_json()["kind"], mw.Projection([[1.0]], [[1.0]]).kind) == (
+        "subspace",
+        "projection",
+    )
+
+
 def test_the_other_prompt() -> None:
     assert (other("clean"), other("corrupt")) == ("corrupt", "clean")
     assert mw.Patch().recipe("corrupt", STREAM).source == "clean"
@@ -108,6 +121,7 @@ WRONG: list[Any] = [
     lambda: Mixed((mw.Zero(),)).check(STREAM),
     *(lambda: edit_from_json({"kind": "nil"}), lambda: part_from_json({"kind": "nil"})),
     *(lambda: mw.Patch("wrong"), lambda: mw.Patch(3), lambda: mw.Patch(["clean"])),  # type: ignore[arg-type]
+    lambda: mw.Patch(np.ones(2)),  # type: ignore[arg-type]
     *(lambda: mw.Patch(alpha=NAN), lambda: mw.Scale(INF), lambda: mw.Scale(-INF)),
     *(lambda: mw.Scale(True), lambda: mw.Scale("x"), lambda: mw.Scale(10**400)),  # type: ignore[arg-type]  # noqa: FBT003
     *(lambda: mw.Mean("both"), lambda: mw.Mean(["clean"]), lambda: mw.Resample(base="both")),  # type: ignore[arg-type]
@@ -278,6 +292,7 @@ def test_what_is_no_autoencoder_is_told() -> None:
         *({"threshold": [0.0] * 3}, {"kind": "jumprelu", "threshold": [0.0] * 2}, {"kind": "tanh"}),
         *({"b_enc": [0.0, NAN, 0.0]}, {"b_enc": "abc"}, {"site": "residual"}, {"site": UNIT}),
         *({"site": mw.Site("residual", 2, position=1)}, {"site": mw.Site("pattern", 1, head=0)}),
+        {"site": mw.Site("neuron", 1, head=0)},
         *({"site": mw.Site("mlp_unit", 1, unit=0)}, {"site": mw.Site("embedding_unit", 0, unit=0)}),
     ]
     for change in wrong:
@@ -288,6 +303,28 @@ def test_what_is_no_autoencoder_is_told() -> None:
         lambda: made().decode([1.0]),
     ):
         raised(call)
+
+
+def test_numbers_of_an_autoencoder_keep_their_precision() -> None:
+    def made(dtype: Any, scale: float = 1.0) -> mw.features.SAE:
+        names = ("w_enc", "b_enc", "w_dec", "b_dec")
+        arrays = {n: torch.tensor(scale * GIVEN[n], dtype=dtype, requires_grad=True) for n in names}
+        return mw.features.SAE(**arrays, site=STREAM)
+
+    single, double = np.float32, np.float64
+    for dtype, kept in (
+        *((torch.float64, double), (torch.float32, single)),
+        *((torch.float16, single), (torch.bfloat16, single)),
+    ):
+        assert {array.dtype.type for array in made(dtype).arrays.values()} == {kept}
+    assert mw.features.SAE(**{**GIVEN, "b_enc": [0, 1, 2]}).b_enc.dtype == double
+    # What does not fit half a precision is stored as it is, and without a word.
+    for scale in (1.0, 1e6, 1 / 3):
+        sae = made(torch.float32, scale)
+        again = mw.features.SAE.from_json(sae.to_json())
+        assert again == sae
+        assert again.w_dec.dtype == single
+        np.testing.assert_array_equal(again.w_dec, sae.w_dec)
 
 
 def test_features_are_set_and_the_rest_stays() -> None:
@@ -329,6 +366,7 @@ def test_what_is_no_feature_is_told() -> None:
         lambda: Features(sae, 0, error=True, rest=[0.0, 0.0]),
         lambda: Features(sae, 0, error=True, codes=[1.0], rest=[0.0]),
         lambda: mw.features.clamp("sae", {0: 1.0}),  # type: ignore[arg-type]
+        lambda: mw.features.clamp("sae", {0: 1.0}, rest=1.0),  # type: ignore[arg-type]
         lambda: mw.features.clamp(sae, [0]),  # type: ignore[arg-type]
     ]
     for call in calls:

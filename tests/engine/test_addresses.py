@@ -80,6 +80,10 @@ def test_every_kind_has_its_place() -> None:
         assert place.unit == len(index)
         assert mediator.n_layers(SHAPE) == n_layers
         assert mediator.keyed is (name == "edge")
+    rare = {"mixer_out": "scan", "mixer_channel": "scan"}
+    heads = ("attn_out", "head", "query", "key", "value", "pattern", "edge")
+    rare |= dict.fromkeys((*heads, "cross_out", "cross_head"), "attention")
+    assert {name: MEDIATORS[name].mixes for name in LIES} == {name: rare.get(name) for name in LIES}
     order = [POINTS.index(point) for point in LATE]
     assert order == sorted(order)
     assert POINTS.index("pattern") < order[0], "what is behind attention"

@@ -67,3 +67,16 @@ def test_a_table_of_a_cell_that_was_not_run() -> None:
     assert table.loc["L0H2", "status"] == "implied_zero"
     assert list(table.columns) == ["layer", "head", "status", *grid().quantities()]
     assert table.loc["L1H0", "PIE"] == grid()["PIE"][STRONG]
+
+
+def test_a_single_number_is_python_s_own() -> None:
+    assert type(small().cell(1)["PIE"]) is float
+    assert type(small()["PIE"]) is np.ndarray
+
+
+def test_showing_is_displaying_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[object] = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    effect = small()
+    effect.show()
+    assert shown == [effect]

@@ -66,3 +66,17 @@ def test_what_a_constant_has_not_is_told_with_what_it_has(key: str) -> None:
             constant_effect(key, Y, "zero", one_value=True)
         wider = ", or 'CDE': Y(clean, do) \N{MINUS SIGN} Y(corrupt, do)"
         assert caught.value.expected == said + wider
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("NIE", "'NIE' names two different quantities"),
+        ("CDE", "CDE holds the mediator at one value"),
+        ("ATE", "Unknown estimand"),
+        (None, "asked for by its name"),
+    ],
+)
+def test_other_names_are_refused_each_for_its_reason(key: Any, says: str) -> None:
+    with pytest.raises(MediationError, match=says):
+        estimand(key, Y)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File
-from notebooks import page_of
 
 LOG = logging.getLogger("mkdocs.hooks.including")
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -85,7 +84,8 @@ def _linked(text: str, home: str, folder: str, files: Any, config: Any) -> str:
 
 def _copied(where: str, files: Any, config: Any) -> str:
     """The place in the site of a file of the repository, which is put there, or its page."""
-    page = page_of(where)
+    # As notebooks.py names them.
+    page = f"notebooks/{where.removeprefix('examples/').removesuffix('.ipynb')}.md"
     if files.get_file_from_path(page) is not None:
         return page
     uri = f"files/{where}"

@@ -74,7 +74,8 @@ def markdown(path: Path) -> str:
         PluginError: the notebook does not begin with a title.
     """
     name = path.relative_to(ROOT).as_posix()
-    text, _ = _exporter().from_notebook_node(nbformat.read(path, as_version=4))
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    text, _ = _exporter().from_notebook_node(notebook)
     text = text.lstrip()
     title = _TITLE.match(text)
     if title is None:
@@ -83,8 +84,8 @@ def markdown(path: Path) -> str:
     return _HEAD.format(title=title[0], file=file, rest=text[title.end() :])
 
 
-def _exporter() -> MarkdownExporter:
-    exporter = MarkdownExporter(
+def _exporter() -> Any:
+    exporter: Any = MarkdownExporter(  # type: ignore[no-untyped-call]
         extra_loaders=[DictLoader({"cells.md.j2": _CELLS})], template_file="cells.md.j2"
     )
     # A picture stays in the page.

@@ -22,12 +22,14 @@ Array = NDArray[np.float64]
 
 
 def effect(total: Any, tie: Any, pie: Any, **more: Any) -> Effect:
-    """Total effects (pair,), and TIE and PIE (pair, cell), from a corrupt run of 0."""
+    """Total effects (pair,), and TIE and PIE (pair, cell), from a corrupt run of 2."""
     te, wide = np.asarray(total, dtype=float), np.broadcast_shapes(np.shape(tie), np.shape(pie))
     bases, edited = np.zeros((len(te), 2, 3)), np.zeros((len(te), 2, wide[-1], 3))
     bases[:, 0, 0] = te
     edited[:, 0, :, 0] = te[:, None] - tie
     edited[:, 1, :, 0] = pie
+    bases[..., 0] += 2
+    edited[..., 0] += 2
     axes = {"unit": tuple(range(wide[-1]))}
     status = np.ones(wide[-1], dtype=np.uint8)
     return Effect(axes, bases, edited, status, **{"metric": mw.Logit(), **more})
@@ -52,6 +54,22 @@ def test_an_interaction_that_may_be_0_is_not_flagged() -> None:
     assert ((table["low"] < 0) & (table["high"] > 0) & (table["high"] < 1)).all()
     np.testing.assert_array_equal(table["share"], [-1, 1])
     assert not table["flagged"].any()
+
+
+# --- rounding ------------------------------------------------------------------------------------
+
+
+def test_rounding_is_of_the_cell_s_own_largest_run() -> None:
+    """Runs of a billion know no tenth; a cell of small runs beside them keeps its own."""
+    spread = np.array([[0.1], [0.2], [0.3], [0.2]])
+    tie, pie = np.hstack([spread - 1e9, spread]), np.hstack([np.full((4, 1), -1e9), spread])
+    found = effect([1] * 4, tie, pie)
+    assert (found.pairs("INT")[:, 0] > 0.05).all()
+    np.testing.assert_array_equal(found.ci("INT")[:, 0], [0, 0])
+    assert found.interaction(resamples=20)["INT"].tolist() == [0, 0]
+    low, high = found.ci("PIE")[:, 1]
+    assert 0.1 <= low < 0.2 < high <= 0.3
+    np.testing.assert_array_equal(found.cell(0).ci("INT"), [0, 0])
 
 
 # --- orders --------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def top_k(  # noqa: PLR0913 - all but the first two are named
     Source: Vig et al. 2020.
 
     Example:
-        >>> mw.search.top_k(study, 3, select_on="half").labels
+        >>> mw.search.top_k(study, 3, select_on="half", progress=False).labels
         ('L0H1', 'L3H0', 'L3H1')
     """
     chooser = _chooser(study, k, mediator, direction, by, split(study, select_on, report_on, seed))
@@ -97,7 +97,7 @@ def greedy(  # noqa: PLR0913 - all but the first two are named
     Source: Vig et al. 2020.
 
     Example:
-        >>> mw.search.greedy(study, 3, direction="break").joint_mean.shape
+        >>> mw.search.greedy(study, 3, direction="break", progress=False).joint_mean.shape
         (3,)
     """
     job = greedy_job(

@@ -33,7 +33,6 @@ def dictionary(layer: int) -> SAE:
 def flipped() -> tuple[mw.Study, str, str]:
     """One pair, its answer and the other name: the flip turns 0.5 into -0.5."""
     pair = mw.models.ioi_mini_pairs()["flip"]
-    pair = pair if isinstance(pair, mw.PromptPair) else next(iter(pair))
     return mw.Study(mw.models.ioi_mini(), pair), pair.answers[0].strip(), pair.wrongs[0].strip()
 
 
@@ -47,13 +46,13 @@ def test_what_the_logits_are_made_of_is_exact_by_every_method(how: dict[str, Any
     """Half of TE is the answer's feature that comes, half the other name's that goes."""
     study, answer, wrong = flipped()
     sae = dictionary(4)
-    truth = {unit("out", answer): 0.5, unit("out", wrong): 0.5}
+    truth: dict[int | str, float] = {unit("out", answer): 0.5, unit("out", wrong): 0.5}
     for found in (
         features.sweep(study, sae, by={"END": END}, progress=False),
         features.attribute(study, sae, by={"END": END}, **how),
     ):
         for at, name in enumerate(found.axes["feature"]):
-            wanted = truth.get(name, 0.0) if name != "error" else 0.0
+            wanted = truth.get(name, 0.0)
             for key in ("PIE", "TIE"):
                 assert found[key][at, 0] == pytest.approx(wanted, abs=SHARP)
         assert set(truth) <= set(found.axes["feature"])

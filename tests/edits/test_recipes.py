@@ -308,7 +308,9 @@ def test_what_is_no_autoencoder_is_told() -> None:
 def test_numbers_of_an_autoencoder_keep_their_precision() -> None:
     def made(dtype: Any, scale: float = 1.0) -> mw.features.SAE:
         names = ("w_enc", "b_enc", "w_dec", "b_dec")
-        arrays = {n: torch.tensor(scale * GIVEN[n], dtype=dtype, requires_grad=True) for n in names}
+        arrays: dict[str, Any] = {
+            n: torch.tensor(scale * GIVEN[n], dtype=dtype, requires_grad=True) for n in names
+        }
         return mw.features.SAE(**arrays, site=STREAM)
 
     single, double = np.float32, np.float64

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from .errors import MediationError
-from .known_paths import ARCHITECTURES, CLASSIFIERS, SHIPPED, VARIANTS
+from .known_paths import ARCHITECTURES, CLASSIFIERS, OLDER_HEADS, SHIPPED, VARIANTS
 from .path_checks import refuse_no_modules, refuse_other_modules, widths
 from .paths import ModulePaths, follow
 
@@ -40,6 +40,9 @@ def module_paths(module: nn.Module, paths: ModulePaths | None) -> ModulePaths:
         paths = ARCHITECTURES[model_type]
         if model_type in VARIANTS:
             paths = VARIANTS[model_type](config, paths)
+        older = OLDER_HEADS.get(model_type)
+        if older is not None and hasattr(module, older):
+            paths = replace(paths, head=older)
         if type(module).__name__.endswith("ForSequenceClassification"):
             paths = replace(paths, **CLASSIFIERS.get(model_type, {"head": "score"}))  # type: ignore[arg-type]
         found = _without_replaced(module, paths)

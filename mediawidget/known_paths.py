@@ -292,6 +292,9 @@ VARIANTS: dict[str, Callable[[Any, ModulePaths], ModulePaths]] = {
     "bert": _bert_variant,
 }
 
+#: What older versions of transformers call the map to the logits, where the table has the new name.
+OLDER_HEADS: dict[str, str] = {"gpt_neox": "embed_out"}
+
 #: Where a sequence classifier reads, for those whose logits are no output of a module "score".
 CLASSIFIERS: dict[str, dict[str, str]] = {
     "bert": {"final_norm": "bert.pooler", "head": "classifier"},

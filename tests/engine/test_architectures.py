@@ -98,7 +98,7 @@ def test_paths_lead_to_the_modules_that_the_oracle_knows(kind: str) -> None:
     paths, body = module_paths(module, None), anatomy(module)
     assert follow(module, str(paths.embed)) is body.embedding
     assert follow(module, paths.final_norm) is body.final
-    assert follow(module, str(paths.head)) is module.lm_head
+    assert follow(module, str(paths.head)) is module.get_output_embeddings()
     for block, known in zip(follow(module, paths.blocks), body.blocks, strict=True):
         assert block is known.block
         pairs = {

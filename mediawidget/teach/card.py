@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import display
 
 from ..errors import MediationError, error_fields
-from ..widgets._base import Page, front_end
+from ..widgets._page import Page, front_end
 from ..widgets._parts import Written
 from ..workers import beside
 from .picking import Do

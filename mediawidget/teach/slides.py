@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MediationError
-from ..widgets._base import Page
+from ..widgets._page import Page
 from ..widgets.exports.facts import VERSION
 from ..widgets.exports.page import document, facts_of, place_of
 from .card import Card

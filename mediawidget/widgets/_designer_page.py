@@ -14,8 +14,8 @@ from ..errors import MediationError, error_fields
 from ..mediators import mediator_named
 from ..sites import Site
 from ..workers import beside
-from ._base import Page
 from ._designing import SIDES, pair_payload, static_html, tokens_of
+from ._page import Page
 from ._parts import Written
 
 if TYPE_CHECKING:

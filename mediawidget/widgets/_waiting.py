@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..lm import LM
-    from ._base import Page
+    from ._page import Page
 
 SOON = 0.3
 """Seconds that people take for "at once": words that do not last longer are not shown."""

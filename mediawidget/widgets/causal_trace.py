@@ -15,7 +15,7 @@ from ..pictures import KEY, grid_html, signed
 from ..sites import Site
 from ..sweeps import Sweep
 from ..tracing import Tracing
-from ._base import Page, front_end
+from ._page import Page, front_end
 from .payload import with_failures
 
 if TYPE_CHECKING:

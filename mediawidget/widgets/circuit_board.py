@@ -13,7 +13,7 @@ from ..jobs import Job
 from ..sites import Site
 from ..turns import anywhere
 from ..wiring import Edge
-from ._base import front_end
+from ._page import front_end
 from ._parts import Written
 from .boards.desk import BoardDesk
 from .boards.drawing import Drawing

@@ -17,9 +17,9 @@ from ..errors import MediationError, require
 from ..mediators import mediator_named
 from ..sites import Site
 from ..turns import running_loop
-from ._base import front_end
 from ._designer_page import DesignerPage
 from ._designing import SIDES, said_by, tokens_of
+from ._page import front_end
 from ._waiting import Waiting
 
 if TYPE_CHECKING:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from ._attention import Attention, as_sent
-from ._base import View, front_end
+from ._base import View
 from ._editor import Editor
 from ._guesses import Guesses
 from ._lens import LensPart
 from ._log import Log
 from ._neurons import Neurons
+from ._page import front_end
 from ._pairs import Pairs
 from ._parts import Part, Written
 

@@ -18,9 +18,10 @@ from ..features.shipped import teaching
 from ..features.sweeping import job
 from ..jobs import Job
 from ..pictures import KEY, grid_html
-from ._base import View, front_end
+from ._base import View
 from ._desk import Desk
 from ._features import AMOUNT, WAYS, Rows
+from ._page import front_end
 from ._parts import Request, is_below
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import traitlets as t
 from ..errors import MediationError, require
 from ..estimands import estimand
 from ..pictures import signed
-from ._base import Page, front_end
+from ._page import Page, front_end
 
 GateFunction = Callable[[int, int], float]
 

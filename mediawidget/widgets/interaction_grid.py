@@ -17,9 +17,10 @@ from ..errors import MediationError, require
 from ..games import interactions
 from ..pictures import KEY, grid_html
 from ..sites import Site
-from ._base import View, front_end
+from ._base import View
 from ._desk import Desk
 from ._goals import edit_payload
+from ._page import front_end
 from ._parts import Request
 from .payload import with_failures
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ._base import View, front_end
+from ._base import View
 from ._lens import LensPart
+from ._page import front_end
 from ._parts import Written
 from ._tables import lens_table
 

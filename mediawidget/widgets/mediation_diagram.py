@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..edits import Edit
 from ..sites import Site
-from ._base import View, front_end
+from ._base import View
+from ._page import front_end
 
 if TYPE_CHECKING:
     from ..history import Intervention

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from . import _neurons
-from ._base import View, front_end
+from ._base import View
+from ._page import front_end
 from ._parts import Part, Written
 from ._tables import neurons_table
 

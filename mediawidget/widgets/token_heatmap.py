@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ._base import View, front_end
+from ._base import View
+from ._page import front_end
 
 
 class TokenHeatmap(View):

@@ -14,7 +14,7 @@ from ipywidgets.widgets.widget import _remove_buffers
 
 import mediawidget as mw
 from mediawidget.effects import Status
-from mediawidget.widgets import _base, _saved
+from mediawidget.widgets import _page, _saved
 from tests.small_models import random_model, tokenizer_of
 from tests.widgets.conftest import PAIRS, Page
 
@@ -334,8 +334,8 @@ def test_in_a_notebook_a_table_stands_beside_the_view_and_follows_it(
 ) -> None:
     shown: list[dict[str, str]] = []
     updates: list[dict[str, str]] = []
-    monkeypatch.setattr(_base, "in_notebook", lambda: True)
-    monkeypatch.setattr(_base, "display", lambda data, **_: shown.append(data))
+    monkeypatch.setattr(_page, "in_notebook", lambda: True)
+    monkeypatch.setattr(_page, "display", lambda data, **_: shown.append(data))
     monkeypatch.setattr(_saved, "display", lambda data, **_: shown.append(data))
     monkeypatch.setattr(_saved, "update_display", lambda data, **_: updates.append(data))
     monkeypatch.setattr(_saved, "QUIET", 0.2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...circuit import Circuit
 from ...errors import require
 from ...jobs import Job
-from .._base import Page
+from .._page import Page
 from .drawing import Drawing
 from .following import Following
 from .graph import Mode, in_mode, refuse_no_mode, refuse_strange

@@ -12,7 +12,7 @@ from .snapshot import Snapshot, Writer, write
 from .tables import csv_of, json_of
 
 if TYPE_CHECKING:
-    from .._base import Page
+    from .._page import Page
 
 
 class Leaving:

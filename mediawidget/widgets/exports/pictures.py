@@ -22,7 +22,8 @@ from .snapshot import Snapshot
 
 if TYPE_CHECKING:
     from ...coalitions import Interactions
-    from .._base import Page, View
+    from .._base import View
+    from .._page import Page
     from ..causal_trace import CausalTrace
     from ..feature_grid import FeatureGrid
     from ..interaction_grid import InteractionGrid

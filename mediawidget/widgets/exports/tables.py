@@ -20,7 +20,8 @@ from .pictures import Look, picture, sheet_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .._base import Page, View
+    from .._base import View
+    from .._page import Page
     from ..causal_trace import CausalTrace
 
 CORNERS = ("Y11", "Y00", "Y10", "Y01")

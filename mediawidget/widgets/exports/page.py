@@ -32,7 +32,7 @@ from .snapshot import write
 
 if TYPE_CHECKING:
     from ...study import Study
-    from .._base import Page
+    from .._page import Page
 
 STAND_IN = Path(__file__).parent.parent.parent / "static" / "standalone.js"
 BYTES = "$bytes"
@@ -101,7 +101,7 @@ def export_html(path: str | Path, *views: Page, title: str = "") -> Path:
 
 def html_of(views: Sequence[Page], title: str = "") -> str:
     """The page of ``export_html``."""
-    from .._base import Page
+    from .._page import Page
 
     require(
         len(views) > 0 and all(isinstance(view, Page) for view in views),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_sizes_go_up_and_end_at_all() -> None:
     values = Judged(lambda some: float(len(some)))
     scores = dict.fromkeys((A, B, C, D), 1.0)
     for sizes in ((0.5, 0.5), (0.2, 0.8, 0.5), (1.0,), (0.0, 1.0), (-0.5, 1.0), (0.5, 1.5), ()):
-        raised(lambda sizes=sizes: ev.curve(values.study, scores, sizes=sizes, values=values))
+        raised(partial(ev.curve, values.study, scores, sizes=sizes, values=values))
     assert ev.curve(values.study, scores, sizes=(0.5, 0.9), values=values).counts == (2, 3)
     np.testing.assert_allclose(ev.areas(np.ones((2, 3)), (0.1, 0.2, 0.6))[0], [0.5, 0.5])
     for f, k in (
@@ -113,7 +114,7 @@ def test_sizes_go_up_and_end_at_all() -> None:
         ([1.0, 1.0], [0.2]),
         ([1.0] * 2, [0.1, 0.1]),
     ):
-        raised(lambda f=f, k=k: ev.areas(np.array(f), k))
+        raised(partial(ev.areas, np.array(f), k))
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ def tanh_gelu(value: Tensor) -> Tensor:
         # In half precision each step would round.
         return gelu(value, approximate="tanh")
     made = torch.empty_like(value, memory_format=torch.contiguous_format)
-    for old, new in zip(value.reshape(-1).split(PART), made.view(-1).split(PART), strict=True):
+    parts = (torch.split(flat, PART) for flat in (value.reshape(-1), made.view(-1)))
+    for old, new in zip(*parts, strict=True):
         torch.mul(old, old, out=new)
         new.mul_(_SCALE * 0.044715).add_(_SCALE).mul_(old).sigmoid_().mul_(old)
     return made

@@ -106,10 +106,13 @@ def test_an_order_s_interval_is_as_wide_as_its_farther_percentile(slope: float, 
 
 
 def test_an_order_of_nothing_said_is_of_2000_resamples() -> None:
-    found = ordered(1.0)
-    pd.testing.assert_series_equal(
-        found.rank_disagreement(), found.rank_disagreement(0.95, 2000, 0), check_exact=True
-    )
+    rng = np.random.default_rng(4)
+    pie, tie = (40 + np.arange(60) + 80 * rng.normal(size=(12, 60)) for _ in "ab")
+    found = effect([4] * 12, tie + 400, pie + 400)
+    said = found.rank_disagreement()
+    pd.testing.assert_series_equal(said, found.rank_disagreement(0.95, 2000, 0), check_exact=True)
+    for other in ({"resamples": 2001}, {"seed": 1}):
+        assert found.rank_disagreement(**other)["low"] != said["low"]  # type: ignore[arg-type]
 
 
 def test_three_cells_have_an_order() -> None:
@@ -129,6 +132,13 @@ def test_cells_of_half_a_run_are_none_of_the_largest() -> None:
     said = found.rank_disagreement(resamples=20)
     assert said["overlap_5"] == 1
     assert np.isnan(said["overlap_10"])
+
+
+def test_the_largest_by_one_need_not_be_those_by_the_other() -> None:
+    """Of 1 to 8 the largest five are 4 to 8; of their order turned round two of these are."""
+    values = np.arange(1.0, 9) * np.ones((4, 1))
+    said = effect([4] * 4, values[:, ::-1], values).rank_disagreement(resamples=20)
+    assert said["overlap_5"] == 2 / 5
 
 
 # --- summaries -----------------------------------------------------------------------------------

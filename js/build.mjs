@@ -41,6 +41,8 @@ const SHORT = {
   "Math.floor": "shortFloor",
   "Math.round": "shortRound",
   "Number.isFinite": "shortFinite",
+  "Object.entries": "shortEntries",
+  document: "shortDocument",
   "Number.NaN": "NaN",
   "Number.POSITIVE_INFINITY": "Infinity",
 };

@@ -8,9 +8,9 @@ import { plain } from "./text.ts";
 export function nameOf(board: Board, id: string): string {
   const item = board.item(id);
   if (!item) return plain(id, 80);
-  const does = board.has(id) ? "removes" : "adds";
+  const does = board.has(id) ? " Enter removes it." : " Enter adds it.";
   const can = !("from" in item) || board.mode === "edge";
-  return `${plain(id, 80)}: ${factsOf(board, item).join(", ")}.${can ? ` Enter ${does} it.` : ""}`;
+  return `${plain(id, 80)}: ${factsOf(board, item).join(", ")}.${can ? does : ""}`;
 }
 
 /** What is known of a node or an edge, in short sentences. */

@@ -236,8 +236,9 @@ export function pairBars(game: Game, verb: Verb, { row, col }: Place, toward: 1 
     more: raw(gain),
   });
   const [a, b] = [row, col].map((at) => plain(game.labels[at] ?? "", 24)) as [string, string];
-  const ci = pair.ci ? `CI ${raw(pair.ci[0])} to ${raw(pair.ci[1])}` : "together minus the sum";
-  const gap = bar("INT", ci, pair.sum, pair.joint, pair.int);
+  const ci = pair.ci ? `, CI ${raw(pair.ci[0])} to ${raw(pair.ci[1])}` : "";
+  // Not INT: that is what one mediator does more when the rest is clean, TIE − PIE.
+  const gap = bar("gap", `together − sum${ci}`, pair.sum, pair.joint, pair.int);
   return [
     { ...bar("∅", "nothing set", 0, 0, 0), from: Number.NaN, to: Number.NaN, more: "" },
     bar(a, "alone", 0, pair.a, pair.a),

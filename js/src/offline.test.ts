@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { decoded, type Fields, OfflineStudy, type PageData } from "./offline.ts";
+import { decoded, OfflineStudy, type PageData } from "./offline.ts";
+import type { Fields } from "./offline_cells.ts";
 
 const PATCH = { kind: "patch", corners: true, goal: "to its value on the other prompt" };
 
@@ -79,6 +80,59 @@ describe("a study without a kernel", () => {
     const { ask } = page();
     const reply = await ask("intervals", { readings: [{ label: "head a", goal: PATCH.goal }] });
     expect([reply.ok, reply.data]).toEqual([true, undefined]);
+  });
+
+  it("answers a request whose answer is in the page, and no other", async () => {
+    const asked = { clean: "a", corrupt: "b" };
+    const known = [{ action: "draft", asked, data: { ok: true } }];
+    const model = new OfflineStudy({ ...HISTORY }).add(0, state(["head"]), ["editor"], known);
+    const replies: Fields[] = [];
+    model.on("msg:custom", ((reply: Fields) => replies.push(reply)) as never);
+    model.send({ kind: "request", id: 1, action: "draft", ...asked });
+    model.send({ kind: "request", id: 2, action: "draft", ...asked, clean: "c" });
+    model.send({ kind: "request", id: 3, action: "predict", ...asked });
+    await Promise.resolve();
+    expect(replies.map(({ id, ok, data }) => [id, ok, data])).toEqual([
+      [1, true, { ok: true }],
+      [2, false, undefined],
+      [3, false, undefined],
+    ]);
+  });
+
+  it("answers features that were run, by their cell, and shows linked views their numbers", async () => {
+    const labels = ["L3F1", "L3F1 @ to"];
+    const bytes = (some: ArrayBufferView) => base64(some.buffer);
+    const cells = {
+      y01: bytes(new Float32Array([1, 2])),
+      y10: bytes(new Float32Array([3, 4])),
+      status: bytes(new Uint8Array([0, 1])),
+    };
+    const edit = { kind: "zero", corners: false, goal: "to a code of 0" };
+    const features = decoded({ labels, way: "zero", edit, ...cells });
+    const known = { label: "L3F1 @ to", edit, feature: 1, way: "zero", top: "kept" };
+    const study = new OfflineStudy({
+      cursor: 0,
+      entries: [null, { sites: ["L3 @ to"], told: { 0: { ...known, feature: null } } }],
+    });
+    const grid = study.add(0, { ...state([]), features } as Fields, []);
+    const linked = study.add(1, state(["head"]), []);
+    const ask = async (index: number) => {
+      grid.send({ kind: "request", id: 1, action: "intervene", cells: [{ index, way: "zero" }] });
+      await Promise.resolve();
+      return grid.get("result") as Fields;
+    };
+    expect((await ask(0)).label).toBeUndefined();
+    const told = await ask(1);
+    expect(told).toMatchObject({
+      label: "L3F1 @ to",
+      y01: 2,
+      y10: 4,
+      feature: 1,
+      way: "zero",
+      edit,
+    });
+    expect(told.cells).toEqual([{ panel: "site", index: 0, label: "L3F1 @ to" }]);
+    expect(linked.get("result")).toMatchObject({ label: "L3F1 @ to", y01: 2, feature: null });
   });
 
   it("says in a part's place that the part was closed", async () => {

@@ -1,43 +1,21 @@
 // A study's views without a kernel: what was computed answers, everything else says that it was not.
 // The stand-in for anywidget's model, and for what widgets/_desk.py does with requests.
+import {
+  type Cell,
+  computed,
+  type Edit,
+  type Entry,
+  FEATURES,
+  type Fields,
+  labels,
+  type Panel,
+  panels,
+  type Shown,
+  single,
+} from "./offline_cells.ts";
 
-export type Fields = Record<string, unknown>;
 type Listener = (...args: never[]) => void;
 
-interface Cell {
-  panel: string;
-  index: number;
-  label?: string;
-}
-interface Edit extends Fields {
-  kind: string;
-  goal: string;
-}
-interface Panel {
-  key: string;
-  axes: { labels: string[] }[];
-  labels?: string[];
-  edges_of?: string;
-  y01: DataView;
-  y10: DataView;
-  status: DataView;
-  edit?: Edit;
-}
-/** The fields of the `view` trait that are read here. */
-interface Shown {
-  revision: number;
-  edit: Edit;
-  base: { y11: number; y00: number };
-  pairs: { n: number; index: number | null };
-  prompts: { clean_top: unknown[]; corrupt_top: unknown[] };
-  checks: unknown[];
-  panels: Panel[];
-}
-/** An entry of the history: its sites, and what each view (by its place) draws of it. */
-export interface Entry {
-  sites: string[];
-  told: Record<string, Fields>;
-}
 /** The trait of the history's row (widgets/_log.py). */
 interface Log extends Fields {
   entries: Fields[];
@@ -45,10 +23,24 @@ interface Log extends Fields {
 /** A cell that was asked for: its site, and what a click sets it to. */
 interface Asked {
   name: string | null;
+  index: number;
+  panel: Panel | undefined;
   edit: Edit | undefined;
 }
+/** A request whose answer is in the page. */
+interface Known {
+  action: string;
+  asked: Fields;
+  data: Fields;
+}
 export interface PageData {
-  views: { module: number; study: number | null; open: string[]; state: Fields }[];
+  views: {
+    module: number;
+    study: number | null;
+    open: string[];
+    state: Fields;
+    known?: Known[];
+  }[];
   /** `answers`: what a click on pairs of players would run, known from their game. */
   histories: { cursor: number; entries: (Entry | null)[]; answers?: Entry[] }[];
 }
@@ -59,7 +51,6 @@ const REFUSED = {
   expected: "",
   fix: "Open it in a notebook, where the model can be run.",
 };
-const [EXACT, ZERO] = [1, 3];
 
 /** anywidget's model, as far as views use it. */
 export class OfflineModel {
@@ -68,6 +59,7 @@ export class OfflineModel {
   constructor(
     readonly state: Fields,
     readonly ask: (request: Fields) => boolean,
+    readonly known: Known[] = [],
   ) {}
 
   get(name: string): unknown {
@@ -91,7 +83,18 @@ export class OfflineModel {
   send(content: unknown): void {
     const request = content as Fields;
     if (request.kind !== "request") return;
+    const known = this.known.find(
+      ({ action, asked }) =>
+        action === request.action && Object.keys(asked).every((key) => asked[key] === request[key]),
+    );
     queueMicrotask(() => {
+      if (known)
+        return this.#fire("msg:custom", {
+          kind: "reply",
+          id: request.id,
+          ok: true,
+          data: known.data,
+        });
       const ok = this.ask(request);
       const reply = { kind: "reply", id: request.id, ok };
       this.#fire("msg:custom", ok ? reply : { ...reply, error: REFUSED });
@@ -120,8 +123,8 @@ export class OfflineStudy {
   }
 
   /** The model of a view; `open` names the parts whose data are there. */
-  add(place: number, state: Fields, open: string[]): OfflineModel {
-    const model = new OfflineModel(state, (request) => this.#answer(place, open, request));
+  add(place: number, state: Fields, open: string[], known: Known[] = []): OfflineModel {
+    const model = new OfflineModel(state, (request) => this.#answer(place, open, request), known);
     this.models.set(place, model);
     for (const item of log(model)?.entries ?? []) {
       const entry = this.#entries[Number(item.index)];
@@ -207,8 +210,7 @@ export class OfflineStudy {
     const [only] = asked;
     const { panel } = only ?? {};
     if (asked.length !== 1 || !only?.name || !panel) return false;
-    const status = panel.status.getUint8(only.index);
-    if (status < EXACT || status > ZERO) return false;
+    if (!computed(panel, only.index)) return false;
     this.#add(this.#single(place, only.name, only.index, panel));
     return true;
   }
@@ -222,10 +224,12 @@ export class OfflineStudy {
     return (
       edit !== undefined &&
       edit.kind !== "mixed" &&
-      sites.length === asked.length &&
-      asked.every(
-        (one) => one.name !== null && sites.includes(one.name) && one.edit?.goal === edit.goal,
-      )
+      (asked[0]?.panel?.key === FEATURES
+        ? told[place]?.feature === asked[0].index && edit.goal === asked[0].edit?.goal
+        : sites.length === asked.length &&
+          asked.every(
+            (one) => one.name !== null && sites.includes(one.name) && one.edit?.goal === edit.goal,
+          ))
     );
   }
 
@@ -241,11 +245,12 @@ export class OfflineStudy {
   }
 
   /** The site of a cell, by its label, and what a click sets it to. */
-  #site(place: number, { panel: key, index }: Cell) {
+  #site(place: number, { panel: key = FEATURES, index }: Cell): Asked {
     const state = this.models.get(place)?.state ?? {};
     if (key === "site") {
       const result = state.result as { cells?: Cell[]; edit?: Edit };
-      return { name: result.cells?.[index]?.label ?? null, index, edit: result.edit };
+      const name = result.cells?.[index]?.label ?? null;
+      return { name, index, panel: undefined, edit: result.edit };
     }
     const panel = panels(state).find((own) => own.key === key);
     const view = state.view as Shown;
@@ -266,56 +271,9 @@ export class OfflineStudy {
   }
 }
 
-function single(
-  view: Shown,
-  own: Panel[],
-  name: string,
-  index: number,
-  { key, y01, y10, status, edit }: Panel,
-): Fields {
-  const here = own.find((panel) => panel.key === key && labels(panel)[index] === name);
-  const other = own.find((panel) => labels(panel).includes(name));
-  const cell = here
-    ? { panel: key, index }
-    : other
-      ? { panel: other.key, index: labels(other).indexOf(name) }
-      : { panel: "site", index: 0 };
-  const { n, index: pair } = view.pairs;
-  const { clean_top: clean, corrupt_top: corrupt } = view.prompts;
-  return {
-    revision: view.revision,
-    cells: [{ ...cell, label: name }], // the page looks whether it still stands there
-    label: name,
-    edit: edit ?? view.edit,
-    ...view.base,
-    y10: y10.getFloat32(4 * index, true),
-    y01: y01.getFloat32(4 * index, true),
-    status: status.getUint8(index),
-    ci: null,
-    n: pair === null ? n : 1,
-    top: { clean, corrupt, restored: [], broken: [] },
-    checks: view.checks,
-    constant: (edit ?? view.edit).kind === "zero",
-    held: "",
-    players: [],
-  };
-}
-
 function log(model: OfflineModel): Log | null {
   const row = model.get("entries") as Log | undefined;
   return row?.entries ? row : null;
-}
-
-/** The panels of a view, then those of its parts. */
-function panels(state: Fields): Panel[] {
-  const parts = Object.values(state).map((value) => (value as { panel?: Panel } | null)?.panel);
-  return [...((state.view as Shown | undefined)?.panels ?? []), ...parts.filter((p) => !!p)];
-}
-
-function labels({ labels: given, edges_of: head, axes }: Panel): string[] {
-  if (!head) return given ?? [];
-  const [queries, keys] = axes.map((axis) => axis.labels);
-  return (queries ?? []).flatMap((q) => (keys ?? []).map((k) => `${head} @ ${q} \u2190 ${k}`));
 }
 
 /** Data of the page, with bytes for what stands in it as base64. */

@@ -77,7 +77,7 @@ test("bars: both alone end to end, the gap, and together", () => {
   expect(ends.slice(1)).toEqual([
     ["L0H1", -5, 3],
     ["L3H1", 3, 11],
-    ["INT", 11, 5],
+    ["gap", 11, 5],
     ["both", -5, 5],
   ]);
   expect(bars.map(({ value }) => value)).toEqual(["−5.0", "+3.0", "+3.0", "", "+5.0"]);

@@ -8,3 +8,5 @@ export const {
   round: shortRound,
 } = Math;
 export const { isFinite: shortFinite } = Number;
+export const { entries: shortEntries } = Object;
+export const { document: shortDocument } = globalThis;

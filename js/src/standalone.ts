@@ -13,12 +13,12 @@ const text = document.getElementById("data")?.textContent ?? "";
 const page = decoded(JSON.parse(text)) as PageData;
 const studies = page.histories.map((history) => new OfflineStudy(history));
 
-page.views.forEach(async ({ module, study, open, state }, place) => {
+page.views.forEach(async ({ module, study, open, state, known }, place) => {
   const el = document.getElementById(`view-${place}`);
   const given = modules[module];
   if (!el || !given) return;
   const model =
-    (study === null ? undefined : studies[study]?.add(place, state, open)) ??
+    (study === null ? undefined : studies[study]?.add(place, state, open, known)) ??
     new OfflineModel(state, () => false);
   const view = typeof given === "function" ? await given() : given;
   await view.initialize?.({ model });

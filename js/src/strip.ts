@@ -101,9 +101,13 @@ function figures(store: Store): HTMLElement[] {
   const { together, sum, gap, lacking } = joint(store, result);
   const show = (value: number) =>
     Number.isFinite(value) ? fixed(value) + (store.unit === "percent" ? "%" : "") : "–";
-  const figure = (name: string, value: number) =>
-    span("mw-sum", `${name} `, h("b", { text: show(value) }));
-  const out = [figure("together", together), figure("sum", sum), figure("gap", gap)];
+  const figure = (name: string, value: number, title?: string) =>
+    h("span", { class: "mw-sum", title }, `${name} `, h("b", { text: show(value) }));
+  const out = [
+    figure("together", together),
+    figure("sum", sum),
+    figure("gap", gap, "joint − sum, not TIE−PIE"),
+  ];
   if (lacking[0]) out.push(span("mw-hint", `sum needs ${plain(lacking.join(", "), 80)} alone`));
   return out;
 }

@@ -3,7 +3,7 @@ import { button, choice, div, h, on, setProps, setText, span } from "./dom.ts";
 import { normalizable } from "./estimands.ts";
 import { percentText, raw } from "./numbers.ts";
 import type { Direction } from "./protocol.ts";
-import type { Unit } from "./scale.ts";
+import { blueSign, type Unit } from "./scale.ts";
 import type { Store } from "./store.ts";
 import { onPalette, palette, setPalette } from "./theme.ts";
 
@@ -19,7 +19,7 @@ const faces = (rows: [Direction, string, string, string][]): Choice[] =>
 const PATCH = faces([
   ["restore", "Restore", "PIE", "Y(corrupt, clean mediator) − Y(corrupt): denoising gain"],
   ["break", "Break", "TIE", "Y(clean) − Y(clean, corrupt mediator): noising loss"],
-  ["difference", "Difference", "INT", "TIE − PIE: interaction"],
+  ["difference", "Difference", "INT", "TIE − PIE: interaction with the rest"],
 ]);
 const CONSTANT = faces([
   ["break", "On clean", "Y − Y(do)", "Y(clean) − Y(clean, mediator set)"],
@@ -163,9 +163,12 @@ export function legend(store: Store, signal: AbortSignal): HTMLElement {
     LEGENDS[legendOf(store)].forEach((word, i) => {
       setText(ends[i] as HTMLElement, word);
     });
-    const end = store.unit === "percent" ? percentText(store.max) : raw(store.max);
+    // In the metric's unit blue is of the sign of the total effect, which may be below zero.
+    const at = (size: number) =>
+      (store.unit === "percent" ? percentText : raw)(blueSign(view, store.unit, size));
+    const end = at(store.max);
     setText(high, end);
-    setText(low, end.replace("+", "\u2212"));
+    setText(low, at(-store.max));
     const [now, next] = palette() === "rdbu" ? PALETTES : [PALETTES[1], PALETTES[0]];
     setProps(swap, {
       "aria-label": `Colour scale ${low.textContent} to ${end}, ${now}; ${ends[0]?.textContent} to ${ends[1]?.textContent}. Change to ${next}`,

@@ -388,3 +388,25 @@ test("the legend says what either colour means in the direction that is shown", 
   press("3");
   expect(words()).toEqual(["on corrupt", "on clean"]);
 });
+
+test("the legend's ends have the numbers of its colours, whichever way the metric runs", () => {
+  const ends = () =>
+    [...el.querySelectorAll(".mw-legend > span")].slice(0, 2).map((e) => e.textContent);
+  draw(payload());
+  expect(ends()[1]).toMatch(/^\+/);
+  for (const [base, low, high] of [
+    [{ y11: 10, y00: 0 }, /^−/, /^\+/],
+    [{ y11: 0, y00: 10 }, /^\+/, /^−/],
+  ] as const) {
+    end();
+    draw(payload({ base }));
+    const show = el.querySelector<HTMLSelectElement>("select[aria-label=Show]");
+    if (!show) throw new Error("no choice of a unit");
+    show.value = "percent";
+    show.dispatchEvent(new Event("change"));
+    expect(ends()).toEqual([expect.stringMatching(/^−/), expect.stringMatching(/^\+/)]);
+    show.value = "raw";
+    show.dispatchEvent(new Event("change"));
+    expect(ends()).toEqual([expect.stringMatching(low), expect.stringMatching(high)]);
+  }
+});

@@ -161,6 +161,63 @@ def test_pairs_of_a_game_answer(browser: Browser, study: mw.Study, tmp_path: Pat
     page.close()
 
 
+def test_features_that_were_run_answer(browser: Browser, tmp_path: Path) -> None:
+    study = mw.Study(mw.load(), PAIR)
+    grid = mw.FeatureGrid(study)
+    effect = grid.run(progress=False)
+    path = mw.export_html(tmp_path / "features.html", grid, mw.MediationDiagram(study))
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    root = view(page, "Feature grid")
+    status, rows = np.asarray(effect.status), grid.drawn
+    exact = [tuple(at) for at in np.argwhere(status == mw.Status.EXACT)]
+    assert len(exact) > 3
+    columns = len(grid.features["columns"])
+    for row, column in exact[:: max(1, len(exact) // 4)]:
+        one = root.locator("[role=gridcell]").nth(int(row) * columns + int(column))
+        pie = float(np.asarray(effect["PIE"])[row, column])
+        y01 = raw(float(np.asarray(effect["Y01"])[row, column]))
+        one.hover()
+        expect(root.locator(".mw-sentence")).to_contain_text(f"to {y01}")
+        one.click()
+        expect(one).to_have_attribute("aria-selected", "true")
+        expect(one).to_have_text(in_cell(100 * pie / float(study.total["TE"]), share=True))
+        expect(view(page, "Mediation diagram")).to_contain_text(y01)
+        assert root.locator(".mw-error:visible").count() == 0
+    assert len(rows) == status.shape[0]
+    expect(root).not_to_contain_text("press Enter")
+    root.get_by_role("button", name="Ablate").click()
+    expect(root.locator(".mw-error")).to_contain_text(REFUSED)
+    page.close()
+
+
+def test_features_that_were_not_run_say_so(browser: Browser, tmp_path: Path) -> None:
+    study = mw.Study(mw.load(), PAIR)
+    path = mw.export_html(tmp_path / "features.html", mw.FeatureGrid(study))
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    root = view(page, "Feature grid")
+    one = root.locator("[role=gridcell][data-state=none]").first
+    one.click()
+    expect(root.locator(".mw-error")).to_contain_text(REFUSED)
+    expect(one).to_have_attribute("aria-selected", "false")
+    page.close()
+
+
+def test_an_editor_shows_the_pair_that_stands_in_it(browser: Browser, tmp_path: Path) -> None:
+    study = mw.Study(mw.load(), PAIR)
+    path = mw.export_html(tmp_path / "pair.html", mw.PromptEditor(study))
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    root = view(page, "Prompt editor")
+    expect(root.locator("textarea").first).to_have_value(PAIR.clean)
+    expect(root).to_contain_text("the model after clean:")
+    assert root.locator(".mw-error:visible").count() == 0
+    root.get_by_role("button", name="Swap").click()
+    expect(root.locator(".mw-error")).to_contain_text(REFUSED)
+    page.close()
+
+
 def test_the_page_says_what_it_is_of(alone: Page, study: mw.Study) -> None:
     expect(alone.locator("h1")).to_have_text("Heads </script> of a study")
     footer = alone.locator("footer")

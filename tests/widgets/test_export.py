@@ -239,7 +239,8 @@ def test_a_page_runs_its_own_scripts_and_fetches_nothing(swept: mw.Study, tmp_pa
 def test_a_page_does_not_offer_to_run(swept: mw.Study, tmp_path: Path) -> None:
     game = mw.interactions(swept, [mw.Site("head", 1, head=h) for h in (0, 1)], progress=False)
     views = mw.Explorer(swept), mw.InteractionGrid(game)
-    live = "".join(str(view._esm) for view in views)
+    others = mw.FeatureGrid, mw.AttentionPattern, mw.LogitLens, mw.CircuitBoard
+    live = "".join(str(view._esm) for view in (*views, *others))
     text = mw.export_html(tmp_path / "a.html", *views).read_text(encoding="utf-8")
     for words in _ALONE:
         assert words in live, "a view says it in other words by now"

@@ -44,6 +44,17 @@ _ALONE = {
     "estimate; click to run.": "estimate.",
     "Out of date: run again.": "Out of date.",
     "click it, or press Enter, to run it.": "click what was computed.",
+    "click it, or press Enter, to set that feature there;": "click what was computed;",
+    "click it, or press Enter, to knock it out.": "click what was computed.",
+    " Enter knocks it out.": "",
+    " Enter patches it.": "",
+    "Click a node to add it or take it out; after Inspect a click only points.": (
+        "Point at a node, or at an edge, to read what is known of it."
+    ),
+    " Enter removes it.": "",
+    " Enter adds it.": "",
+    "Enter adds or removes a node": "Enter does nothing in this export",
+    "Enter adds or removes": "Enter does nothing in this export",
     "click it, or press Enter, to run the pair together.": "click what was computed.",
 }
 """What views say of running, and what they say where there is nothing to run it."""
@@ -183,10 +194,21 @@ def _data(views: Sequence[Page], modules: Sequence[int]) -> dict[str, Any]:
             "study": studies.index(view.study) if isinstance(view, View) else None,
             "open": [n for n, part in view.parts.items() if part.open] if _live(view) else [],
             "state": _state(view),
+            "known": _known(view),
         }
         for view, module in zip(views, modules, strict=True)
     ]
     return {"views": drawn, "histories": [_history(study, views) for study in studies]}
+
+
+def _known(view: Page) -> list[dict[str, Any]]:
+    """What an open editor asks of the prompts that stand in it, and what it is answered."""
+    part = (_live(view) or {}).get("editor")
+    if part is None or not part.open:
+        return []
+    draft, actions = part.payload()["draft"], part.actions()
+    names = ("draft", "predict")
+    return [{"action": name, "asked": draft, "data": actions[name](draft)} for name in names]
 
 
 def _live(view: Page) -> Any:

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import gelu
 
@@ -14,6 +14,7 @@ def reference(value: torch.Tensor) -> torch.Tensor:
     return gelu(value.double(), approximate="tanh").to(value.dtype)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=40), st.integers(1, 7))
 def test_it_is_torchs_in_parts_of_any_size(numbers: list[float], part: int) -> None:
     value = torch.tensor(numbers, dtype=torch.float64)

@@ -115,3 +115,14 @@ def test_a_curve_says_where_and_how_much() -> None:
     assert "<td>+82.000</td>" in html
     assert "<th></th>" not in html
     assert html.count("<tr") == 1 + 6
+
+
+def test_a_curve_says_what_was_run(study: mw.Study, curve: mw.DoseCurve) -> None:
+    assert curve.sites == (HEAD,)
+    left = ("1-0.25", "1-0.5", "1-0.75", "1-1.0")
+    assert dict(curve.effect.axes) == {"alpha": ("0.25", "0.5", "0.75", "1.0", *left)}
+    assert curve.effect.facts["downstream"] == "recomputed"
+    assert curve.effect.edit == mw.Patch(alpha=0.5)
+    assert curve.effect.labels[0] == "L1H0 moved by 0.25"
+    joint = mw.dose_curve(study, [HEAD, mw.Site("head", 0, head=1)], [1.0], progress=False)
+    assert joint.effect.labels == ("L1H0 + L0H1 moved by 1", "L1H0 + L0H1 moved by 0")

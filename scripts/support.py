@@ -48,6 +48,7 @@ SELECTION = (
     "tests/core/test_effects.py",
     "tests/core/test_study.py",
     "tests/core/test_study_files.py",
+    "tests/core/test_study_file_contents.py",
     "tests/core/test_charts.py",
     "tests/core/test_history.py",
     "tests/engine/test_oracle.py",

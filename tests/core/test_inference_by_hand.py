@@ -112,7 +112,7 @@ def test_an_order_of_nothing_said_is_of_2000_resamples() -> None:
     said = found.rank_disagreement()
     pd.testing.assert_series_equal(said, found.rank_disagreement(0.95, 2000, 0), check_exact=True)
     for other in ({"resamples": 2001}, {"seed": 1}):
-        assert found.rank_disagreement(**other)["low"] != said["low"]  # type: ignore[arg-type]
+        assert found.rank_disagreement(**other)["low"] != said["low"]
 
 
 def test_three_cells_have_an_order() -> None:

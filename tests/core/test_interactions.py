@@ -275,9 +275,9 @@ def test_intervals_draw_whole_templates(study: mw.Study) -> None:
 
 
 def test_orders_are_those_of_seed_0_where_nothing_is_said(study: mw.Study) -> None:
+    seeds: list[dict[str, Any]] = [{}, {"seed": 1}]
     drawn, other = (
-        mw.interactions(study, HEADS, samples=6, progress=False, **more).orders
-        for more in ({}, {"seed": 1})
+        mw.interactions(study, HEADS, samples=6, progress=False, **more).orders for more in seeds
     )
     expected = np.stack([np.random.default_rng(0).permutation(4)])
     np.testing.assert_array_equal(drawn[:1], expected)  # type: ignore[index]

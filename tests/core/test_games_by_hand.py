@@ -340,7 +340,6 @@ def test_orders_and_samples_are_counted() -> None:
 
 
 def test_a_game_of_two_draws_is_refused() -> None:
-    asked: Any = ("recomputed", "denoising")
-    games._refuse_no_game(*asked, mw.Noise(samples=1))
+    games._refuse_no_game("recomputed", "denoising", mw.Noise(samples=1))
     with pytest.raises(MediationError, match="one run for every set"):
-        games._refuse_no_game(*asked, mw.Noise(samples=2))
+        games._refuse_no_game("recomputed", "denoising", mw.Noise(samples=2))

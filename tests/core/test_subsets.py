@@ -1,6 +1,7 @@
 """Set functions: the identities of dividends and Shapley values."""
 
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -60,7 +61,7 @@ def test_masks_and_members_are_inverse() -> None:
 
 def test_counts_too_have_dividends_below_0() -> None:
     """Either of two players is enough: together they do one less than each alone."""
-    counted = np.array([0, 1, 1, 1], dtype=np.uint8)
+    counted: Any = np.array([0, 1, 1, 1], dtype=np.uint8)
     found = subsets.dividends(counted)
     np.testing.assert_array_equal(found, [0, 1, 1, -1])
     np.testing.assert_array_equal(counted, [0, 1, 1, 1], "what was given is left as it is")

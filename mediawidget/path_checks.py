@@ -16,7 +16,7 @@ IN_BLOCK = (
     *("attn_proj", "mlp", "norm_before_mlp", "attention", "query", "key", "value"),
     *("attn_out", "mlp_in", "neurons", "cross", "cross_proj"),
 )
-_MAPS = ("attn_proj", "cross_proj", "neurons", "head", "query", "key", "value")
+_MAPS = ("attn_proj", "cross_proj", "neurons", "query", "key", "value")
 
 
 def refuse_no_modules(module: nn.Module, paths: ModulePaths) -> None:

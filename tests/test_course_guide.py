@@ -38,8 +38,9 @@ def test_a_task_of_ones_own_runs_as_it_is_written(
 
 
 def test_every_notebook_is_in_the_table() -> None:
-    rows = set(re.findall(r"^\| `(\w+)` \| \d+ \|", GUIDE, flags=re.M))
-    assert rows == {path.stem for path in COURSE.glob("*.ipynb")}
+    rows = re.findall(r"^\| \[`(\w+)`\]\((\w+)\.ipynb\) \| \d+ \|", GUIDE, flags=re.M)
+    assert {name for name, _ in rows} == {path.stem for path in COURSE.glob("*.ipynb")}
+    assert all(name == target for name, target in rows)
 
 
 def test_the_questions_that_bring_a_belief_out_are_there() -> None:

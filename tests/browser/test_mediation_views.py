@@ -164,14 +164,14 @@ def test_a_pair_is_run_and_the_heads_follow(pairs: Explorer) -> None:
         expect(heads.cell(label)).to_have_attribute("aria-selected", "true")
     expect(pair).to_have_attribute("aria-selected", "true")
     expect(root.locator("[data-pending]")).to_have_count(0)
-    # What was clicked is the run that the game had: its worth, and INT beside the sum.
+    # What was clicked is the run that the game had: its worth, and the gap beside the sum.
     both = root.locator(".mw-fall[data-name=both]")
     worth = number(both.locator(".mw-fallshare").inner_text())
     assert worth == pytest.approx(notebook.value("study.last['PIE']"), abs=0.06)
     found = notebook.value(
         "float(game.matrix[game.labels.index('L3H1'), game.labels.index('L2H0')])"
     )
-    gap = root.locator(".mw-fall[data-name=INT] .mw-fallshare").inner_text()
+    gap = root.locator(".mw-fall[data-name=gap] .mw-fallshare").inner_text()
     assert number(gap) == pytest.approx(found, abs=0.06)
     assert number(pair.inner_text()) == pytest.approx(found, abs=0.6)
 

@@ -80,3 +80,19 @@ def test_showing_is_displaying_it(monkeypatch: pytest.MonkeyPatch) -> None:
     effect = small()
     effect.show()
     assert shown == [effect]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": np.ones(3, dtype=np.uint8)},
+        {"bases": np.zeros((0, 2, 3)), "edited": np.zeros((0, 2, 2, 3))},
+        {"bases": np.zeros((3, 2, 3))},
+        {"labels": ("one",)},
+    ],
+    ids=["status", "no pair", "other pairs", "labels"],
+)
+def test_numbers_that_are_not_one_for_every_pair_base_and_cell_are_refused(wrong: Any) -> None:
+    assert replace(small(), labels=("one", "two")).labels == ("one", "two")
+    with pytest.raises(MediationError, match="a number for every pair, base and cell"):
+        replace(small(), **wrong)

@@ -299,3 +299,17 @@ def test_the_number_that_is_none_is_named(
         mw.interactions(study, HEADS, **{name: value})  # type: ignore[arg-type]
     assert f"{name}=" in str(caught.value.fix)
     assert "interactions(" in str(caught.value.fix)
+
+
+def test_a_game_knows_its_study_and_what_the_others_did(study: mw.Study) -> None:
+    kinds: dict[Any, str] = {"recomputed": "recomputed", "frozen": "frozen: other players"}
+    for asked, downstream in kinds.items():
+        game = mw.interactions(study, HEADS[:2], game=asked, progress=False)
+        assert game.study is study
+        assert game.effect.facts["downstream"] == downstream
+
+
+def test_players_that_can_be_read_once_are_refused(study: mw.Study) -> None:
+    once: Any = iter(HEADS)
+    with pytest.raises(MediationError, match="A game needs players"):
+        mw.interactions(study, once)

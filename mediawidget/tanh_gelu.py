@@ -2,7 +2,7 @@
 
 torch's kernel spends most of its time in tanh. With tanh(u) = 2 sigmoid(2u) - 1 the function is
 x sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3): the same to rounding, in three fifths of the
-time (two cores, AVX-512), if it is made in parts that stay in the cache.
+time (one thread, AVX-512), if it is made in parts that stay in the cache.
 """
 
 from __future__ import annotations

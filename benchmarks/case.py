@@ -41,7 +41,7 @@ class Case:
         draw: makes the pairs of a round.
         layers: which of them; None for all.
         ours: seconds of the sweep. alone: of its runs without the checks and what is made of them.
-        rates: of matrix products, operations a second, before and after each.
+        rates: of matrix products, before and after each.
         sampled: on how many cells, spread evenly, of the first pair other programs are timed;
             those that take many at once on ``BATCH``.
         gap: the largest difference between the programs' numbers. effect: the largest of a patch.
@@ -58,7 +58,7 @@ class Case:
     unit: list[float] = field(default_factory=list)
     ours: list[float] = field(default_factory=list)
     alone: list[float] = field(default_factory=list)
-    rates: list[float] = field(default_factory=list)
+    rates: list[rate.Rate] = field(default_factory=list)
     peers: dict[str, list[float]] = field(default_factory=dict)
     needed: float = 0.0
     gap: float = 0.0
@@ -76,8 +76,12 @@ class Case:
         return ratio(self.peers[peer], self.ours) if self.peers.get(peer) else None
 
     def share(self, seconds: Sequence[float]) -> float:
-        """Of the machine's rate, that at which the needed operations were done."""
-        return self.needed * ratio([1 / rate for rate in self.rates], seconds)
+        """Of the rate of torch's products, that at which the needed operations were done."""
+        return self.needed * ratio([1 / rate.own for rate in self.rates], seconds)
+
+    def share_of_quickest(self, seconds: Sequence[float]) -> float:
+        """The same of the rate of the quickest library that is known here."""
+        return self.needed * ratio([1 / rate.quickest for rate in self.rates], seconds)
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> float:
@@ -114,7 +118,7 @@ def measure(case: Case, rng: random.Random, peers: Mapping[str, Peer]) -> None:
         (study, ours), seconds = clock.timed(lambda: sweep(case, pairs))
         if case.kind == "head":
             case.alone.append(clock.timed(lambda: study.engine.evaluate(head_runs(case)))[1])
-        case.rates.append((before_all + rate.measure(case.target.lm)) / 2)
+        case.rates.append(before_all.mean(rate.measure(case.target.lm)))
         token_pairs = study.token_pairs
         before = measure_unit(case, token_pairs[0])
         first, n_tokens = token_pairs[0].first_difference, len(token_pairs[0])

@@ -14,6 +14,7 @@ import torch
 
 from .case import Case
 from .memory import MIB, Ask
+from .rate import Rate
 from .scaling import Doubling
 
 HEAD = """# How fast is a sweep?
@@ -29,15 +30,17 @@ on the same prompts in the same run of the benchmark, and a ratio is the median 
   seconds are scaled to all of it.
 - Gap: the largest difference between the programs' logit differences. Effect: the largest of ours.
 - Peak: the operations that the runs cannot do without (`arithmetic.py`, counted apart from the
-  engine), over our time, as a share of the rate of this machine's matrix products, taken before
-  and after. Runs: the same without what is no run, the checks and what a sweep makes of its runs
-  (`engine.evaluate`); the operations that are counted are those of the runs alone, too.
+  engine), over our time, as a share of the rate of torch's own matrix products, taken before and
+  after; the model itself and the other programs compute by these. Runs: the same without what is no
+  run, the checks and what a sweep makes of its runs (`engine.evaluate`); the operations that are
+  counted are those of the runs alone, too. Quickest: as Runs, of the rate of the library that is
+  the quickest for this processor, by which ours computes where it pays (oneDNN, `products.py`).
 - Parted at: the first position, of so many, at which the prompts differ.
 """
 
 COLUMNS = (
     *("sweep", "threads", "parted at", "s", "forwards", "Lens", "Trace", "Flat"),
-    *("gap", "effect", "peak", "runs"),
+    *("gap", "effect", "peak", "runs", "quickest"),
 )
 
 
@@ -87,15 +90,18 @@ class Report:
             f"{case.effect:.2g}",
             f"{100 * case.share(case.ours):.0f}%",
             f"{100 * case.share(case.alone):.0f}%" if case.alone else "-",
+            f"{100 * case.share_of_quickest(case.alone):.0f}%" if case.alone else "-",
         )
 
     def _machine(self) -> str:
         day = datetime.datetime.now(tz=datetime.UTC)
-        by_kind: dict[tuple[str, int], list[float]] = {}
+        by_kind: dict[tuple[str, int], list[Rate]] = {}
         for case in self.cases:
             by_kind.setdefault((case.target.name, case.threads), []).extend(case.rates)
         rates = (
-            f"{median(some) / 1e9:.0f} GFLOP/s ({name}, {n} thread{'s' * (n > 1)})"
+            f"{median(each.own for each in some) / 1e9:.0f} GFLOP/s, "
+            f"at the quickest {median(each.quickest for each in some) / 1e9:.0f} "
+            f"({name}, {n} thread{'s' * (n > 1)})"
             for (name, n), some in by_kind.items()
         )
         packages = ", ".join(f"{name} {version(name)}" for name in ("nnsight", "transformers"))

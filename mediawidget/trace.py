@@ -25,6 +25,7 @@ from .mediators import POINTS
 from .ops import make_ops
 from .plan import Program
 from .prefix import KeysValues, PrefixCache
+from .products import products
 from .reading import Reading, read
 from .remote.asking import answered
 from .remote.shapes import refuse_other_shapes
@@ -117,6 +118,7 @@ def _run(lm: LM, program: Program, call: Call) -> Kept:
         torch.no_grad(),
         attention(lm, implementation) if implementation else nullcontext(),
         by_value() if lm.backend else nullcontext(),
+        products(lm),
         root.trace(**outer, backend=lm.backend() if lm.backend else None) as tracer,
     ):
         with tracer.invoke(**inner):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .identity import lies_plain, untouched
+from .products import quick_product
 
 FEW = 8
 """Rows up to which the weight stands on the left, and is read at the pace of the memory."""
@@ -33,7 +34,9 @@ def cuts(head: nn.Module) -> bool:
 def unembedded(head: nn.Linear, value: Tensor) -> Tensor:
     """What ``head`` makes of (..., d_model): logits (..., vocabulary)."""
     rows = value.reshape(-1, head.in_features)
-    logits = (_of_few if len(rows) <= FEW else _of_many)(head.weight, rows)
+    logits = quick_product(rows, head.weight)
+    if logits is None:
+        logits = (_of_few if len(rows) <= FEW else _of_many)(head.weight, rows)
     if head.bias is not None:
         logits += head.bias
     return logits.view(*value.shape[:-1], -1)

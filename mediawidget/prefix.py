@@ -141,7 +141,12 @@ def keys_values(lm: LM, ids: Tensor, most: int | None = None) -> KeysValues:
     for first in range(0, n_rows, at_once):
         call = forward_arguments(lm, ids[first : first + at_once], 0, n_positions)
         recorder.begin(first)
-        with lm.lock, torch.no_grad(), products(lm), suppress(_AllKeptError):
+        with (
+            lm.lock,
+            torch.no_grad(),
+            products(lm, call["input_ids"].numel()),
+            suppress(_AllKeptError),
+        ):
             model.base_model(**{**call, "use_cache": True, "past_key_values": recorder})
     missing = set(range(lm.n_layers)) - set(recorder.kept)
     if missing:

@@ -25,11 +25,20 @@ if TYPE_CHECKING:
 FEWEST_ROWS, FEWEST = 4, 1 << 21
 """Rows, and multiplications, below which a product is over before oneDNN has begun."""
 
+LARGE = 1 << 24
+"""Multiplications of a pass's widest map from where on a pass is worth a look at every call."""
 
-def products(lm: LM) -> AbstractContextManager[Any]:
-    """Inside, this thread computes a model's large linear maps as fast as its processor can."""
-    fits = lm.backend is None and lm.device.type == "cpu" and lm.dtype == torch.float32
-    return QuickProducts() if fits and pays() else nullcontext()
+
+def products(lm: LM, n_tokens: int) -> AbstractContextManager[Any]:
+    """Inside, this thread computes a model's large linear maps as fast as its processor can.
+
+    Args:
+        lm: the model.
+        n_tokens: rows times positions of the pass.
+    """
+    here = lm.backend is None and lm.device.type == "cpu" and lm.dtype == torch.float32
+    large = n_tokens * lm.d_model * max(lm.d_model, lm.d_mlp) >= LARGE
+    return QuickProducts() if here and large and pays() else nullcontext()
 
 
 @cache

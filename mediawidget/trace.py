@@ -118,7 +118,7 @@ def _run(lm: LM, program: Program, call: Call) -> Kept:
         torch.no_grad(),
         attention(lm, implementation) if implementation else nullcontext(),
         by_value() if lm.backend else nullcontext(),
-        products(lm),
+        products(lm, program.rows * (n_positions(call.ids) - program.prefix)),
         root.trace(**outer, backend=lm.backend() if lm.backend else None) as tracer,
     ):
         with tracer.invoke(**inner):

@@ -33,6 +33,7 @@ def used(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     monkeypatch.setattr(module, "_mapped", noted)
     monkeypatch.setattr(module, "FEWEST_ROWS", 1)
     monkeypatch.setattr(module, "FEWEST", 1)
+    monkeypatch.setattr(module, "LARGE", 1)
     monkeypatch.setattr(module, "pays", lambda: True)
     return shapes
 
@@ -124,7 +125,7 @@ def test_only_models_of_single_precision(used: list[tuple[int, ...]]) -> None:
     for model, quick in ((random_model("gpt2").float(), True), (random_model("gpt2"), False)):
         lm = mw.load(model, tokenizer=tokenizer_of("gpt2"))
         assert (lm.dtype == torch.float32) == quick
-        assert isinstance(products(lm), QuickProducts) == quick
+        assert isinstance(products(lm, 60), QuickProducts) == quick
         used.clear()
         mw.Study(lm, PAIR).sweep("head", progress=False)
         assert bool(used) == quick

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from mediawidget.products import quick_product
+from mediawidget.products import pays
 
 from . import clock
 from .arithmetic import Sizes
@@ -52,10 +52,10 @@ def measure(lm: Any) -> Rate:
 
     def quickest() -> None:
         for left, right in pairs:
-            quick_product(left, right)
+            torch.ops.mkldnn._linear_pointwise(left, right, None, "none", [], "")  # noqa: SLF001
 
     found = operations / _seconds(own)
-    if quick_product(*pairs[0]) is None:
+    if not pays():
         return Rate(found, found)
     return Rate(found, max(found, operations / _seconds(quickest)))
 

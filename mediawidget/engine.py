@@ -30,6 +30,7 @@ from .memory import budget_bytes, out_of_memory
 from .outcomes import Outcomes
 from .plan import Template, make_template, with_lenders
 from .plan.frame import Ints
+from .products import fit_products
 from .readouts import BASE_COLUMNS, joined
 from .runner import Batch, Result
 from .runs import Run, roles_named
@@ -255,15 +256,18 @@ class Engine:
         """Do one chunk a step; yield how many (run, pair) it finished."""
         self.prove()
         version, outcomes = self.lm.version(), filing.outcomes
+        budget = budget_bytes(self.lm.device) if self.budget is None else self.budget
         if self.lm.device.type == "cpu":
-            fit_allocator(budget_bytes(self.lm.device) if self.budget is None else self.budget)
+            fit_allocator(budget)
         for one in work:
             began = time.perf_counter()
-            bank = fill_bank(self.lm, one.template, one.group, outcomes, self.budget)
+            with fit_products(budget):
+                bank = fill_bank(self.lm, one.template, one.group, outcomes, self.budget)
             outcomes.seconds += time.perf_counter() - began
             for chunk in self._cut(one):
                 began = time.perf_counter()
-                self._do(one, chunk, bank, filing)
+                with fit_products(budget):
+                    self._do(one, chunk, bank, filing)
                 outcomes.seconds += time.perf_counter() - began
                 yield _finished(one, chunk)
                 if self.lm.version() != version:

@@ -8,7 +8,9 @@ comes with too, for 15 rows as for 1,600. The numbers are the same to rounding.
 from __future__ import annotations
 
 import platform
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,27 @@ LARGE = 1 << 24
 """Multiplications of a pass's widest map from where on a pass is worth a look at every call."""
 
 
+BLOCK, STEP, SHORT, SHORT_STEP = 256, 32, 64, 8
+"""Rows of a block; what is left is padded to a multiple of ``STEP``, and if it is short of
+``SHORT_STEP``: fourteen numbers of rows in all."""
+
+
+ENOUGH = 1 << 27
+"""Bytes that a chunk must be free to take: oneDNN's programs take up to 42 MB for one model."""
+
+_SCARCE: ContextVar[bool] = ContextVar("_SCARCE", default=False)
+
+
+@contextmanager
+def fit_products(budget: int) -> Iterator[None]:
+    """Inside, torch computes all products if ``budget``, bytes of a chunk, has room for no more."""
+    before = _SCARCE.set(budget < ENOUGH)
+    try:
+        yield
+    finally:
+        _SCARCE.reset(before)
+
+
 def products(lm: LM, n_tokens: int) -> AbstractContextManager[Any]:
     """Inside, this thread computes a model's large linear maps as fast as its processor can.
 
@@ -38,15 +61,19 @@ def products(lm: LM, n_tokens: int) -> AbstractContextManager[Any]:
     """
     here = lm.backend is None and lm.device.type == "cpu" and lm.dtype == torch.float32
     large = n_tokens * lm.d_model * max(lm.d_model, lm.d_mlp) >= LARGE
-    return QuickProducts() if here and large and pays() else nullcontext()
+    return QuickProducts() if here and large and _wanted() else nullcontext()
+
+
+def _wanted() -> bool:
+    return pays() and not _SCARCE.get()
 
 
 @cache
 def pays() -> bool:
     """Whether this is a processor on which oneDNN is the faster one, as far as was measured."""
     return (
-        torch.backends.mkldnn.is_available()
-        and torch.backends.mkl.is_available()
+        torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
         and torch.backends.cpu.get_cpu_capability() == "AVX512"
         and "AuthenticAMD" in _maker()
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
@@ -77,7 +104,7 @@ class QuickProducts(TorchFunctionMode):
 
 def quick_product(rows: Tensor, weight: Tensor) -> Tensor | None:
     """``rows`` (..., n) by ``weight`` (m, n): (..., m). None where torch's own way is the one."""
-    return _mapped(rows, weight, None) if pays() and _fit(rows, weight, None) else None
+    return _mapped(rows, weight, None) if _wanted() and _fit(rows, weight, None) else None
 
 
 def _fit(rows: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
@@ -98,5 +125,31 @@ def _fit(rows: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
 
 
 def _mapped(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The map, block by block: only so many numbers of rows are ever asked of oneDNN.
+
+    It keeps 0.6 MB of a program for every one that it has met, up to 1,024 of them.
+    """
+    flat = rows.reshape(-1, weight.shape[1])
+    whole = len(flat) - len(flat) % BLOCK
+    if whole == 0:
+        return _padded(flat, weight, bias).view(*rows.shape[:-1], -1)
+    made = flat.new_empty(len(flat), len(weight))
+    for first in range(0, whole, BLOCK):
+        block = slice(first, first + BLOCK)
+        made[block] = _product(flat[block], weight, bias)
+    if whole < len(flat):
+        made[whole:] = _padded(flat[whole:], weight, bias)
+    return made.view(*rows.shape[:-1], -1)
+
+
+def _padded(flat: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Fewer rows than a block, with rows of zeros up to the next multiple of a step."""
+    step = SHORT_STEP if len(flat) <= SHORT else STEP
+    lacking = -len(flat) % step
+    rows = torch.cat([flat, flat.new_zeros(lacking, flat.shape[1])]) if lacking else flat
+    return _product(rows, weight, bias)[: len(flat)]
+
+
+def _product(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     made: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")  # noqa: SLF001
     return made

@@ -14,7 +14,7 @@ from mediawidget.products import QuickProducts, products, quick_product
 from tests.small_models import random_model, tokenizer_of
 
 pytestmark = pytest.mark.skipif(
-    not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"),
+    not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"),  # type: ignore[no-untyped-call]
     reason="this build of torch has no oneDNN",
 )
 PAIR = mw.PromptPair("ant bee cat dog eel", "ant bee fox dog eel", answer="rat", wrong="owl")
@@ -61,6 +61,31 @@ def test_maps_of_linear_and_of_conv1d(
     close(product, rows, weight, None)
 
 
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 63, 65, 96, 255, 256, 257, 511, 600])
+def test_any_number_of_rows(used: list[tuple[int, ...]], n: int) -> None:
+    rows, weight, bias = torch.randn(n, 48), torch.randn(33, 48), torch.randn(33)
+    with torch.no_grad(), QuickProducts():
+        close(linear(rows, weight, bias), rows, weight, bias)
+    assert used == [rows.shape]
+
+
+def test_only_some_numbers_of_rows_are_asked_of_the_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: set[int] = set()
+
+    def noted(rows: torch.Tensor, weight: torch.Tensor, _: Any) -> torch.Tensor:
+        asked.add(len(rows))
+        return rows @ weight.T
+
+    monkeypatch.setattr(module, "_product", noted)
+    weight = torch.randn(3, 2)
+    for n in range(1, 700):
+        rows = torch.randn(n, 2)
+        torch.testing.assert_close(module._mapped(rows, weight, None), rows @ weight.T)
+    assert sorted(asked) == [*range(8, 65, 8), *range(96, 257, 32)]
+
+
 def test_rows_that_lie_apart(used: list[tuple[int, ...]]) -> None:
     rows, weight = torch.randn(6, 8, 48).transpose(0, 1)[::2], torch.randn(33, 48)
     with torch.no_grad(), QuickProducts():
@@ -88,7 +113,7 @@ def test_what_does_not_fit_goes_torchs_way(used: list[tuple[int, ...]]) -> None:
     with QuickProducts():
         for dtype in (torch.float64, torch.bfloat16):
             linear(rows.to(dtype), weight.to(dtype), bias.to(dtype))
-        linear(rows, weight.clone().requires_grad_(), bias).sum().backward()
+        linear(rows, weight.clone().requires_grad_(), bias).sum().backward()  # type: ignore[no-untyped-call]
         linear(rows, weight.as_subclass(Own), bias)
         torch.addmm(torch.randn(4, 5), rows, weight.t())
         torch.addmm(bias, rows, weight.t(), beta=0.5)
@@ -108,7 +133,7 @@ def test_small_products_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_sweep_is_the_same_by_it(
     kind: str, used: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lm = mw.load(random_model(kind).float(), tokenizer=tokenizer_of(kind))
+    lm = mw.load(random_model(kind).float(), tokenizer=tokenizer_of(kind))  # type: ignore[no-untyped-call]
     study = mw.Study(lm, PAIR)
     quick = study.sweep("head", progress=False)
     assert len(used) >= 4 * lm.n_layers
@@ -121,8 +146,20 @@ def test_a_sweep_is_the_same_by_it(
         np.testing.assert_allclose(quick[key], slow[key], rtol=0, atol=2e-5)
 
 
+def test_a_small_budget_has_no_room_for_its_programs(used: list[tuple[int, ...]]) -> None:
+    lm = mw.load(random_model("gpt2").float(), tokenizer=tokenizer_of("gpt2"))  # type: ignore[no-untyped-call]
+    effects = []
+    for budget, quick in ((module.ENOUGH - 1, False), (module.ENOUGH, True)):
+        study = mw.Study(lm, PAIR)
+        study.engine.budget = budget
+        used.clear()
+        effects.append(study.sweep("residual", progress=False)["PIE"])
+        assert bool(used) == quick
+    np.testing.assert_allclose(effects[0], effects[1], rtol=0, atol=2e-5)
+
+
 def test_only_models_of_single_precision(used: list[tuple[int, ...]]) -> None:
-    for model, quick in ((random_model("gpt2").float(), True), (random_model("gpt2"), False)):
+    for model, quick in ((random_model("gpt2").float(), True), (random_model("gpt2"), False)):  # type: ignore[no-untyped-call]
         lm = mw.load(model, tokenizer=tokenizer_of("gpt2"))
         assert (lm.dtype == torch.float32) == quick
         assert isinstance(products(lm, 60), QuickProducts) == quick
@@ -132,7 +169,7 @@ def test_only_models_of_single_precision(used: list[tuple[int, ...]]) -> None:
 
 
 def test_it_ends_with_the_pass_also_where_that_fails(used: list[tuple[int, ...]]) -> None:
-    lm = mw.load(random_model("gpt2").float(), tokenizer=tokenizer_of("gpt2"))
+    lm = mw.load(random_model("gpt2").float(), tokenizer=tokenizer_of("gpt2"))  # type: ignore[no-untyped-call]
     study = mw.Study(lm, PAIR)
 
     def stop(*_: Any) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from statistics import median
+from unittest import mock
 
 import numpy as np
 import torch
 
 import mediawidget as mw
+from mediawidget import products
 from mediawidget.encoding import TokenPair
 
 from . import arithmetic, clock, flat_hooks, rate
@@ -39,6 +41,7 @@ class Case:
     Attributes:
         words: for the table.
         draw: makes the pairs of a round.
+        by_torch: ours computes by torch's own products too, as the other programs do.
         layers: which of them; None for all.
         ours: seconds of the sweep. alone: of its runs without the checks and what is made of them.
         rates: of matrix products, before and after each.
@@ -55,6 +58,7 @@ class Case:
     layers: range | None = None
     sampled: int = 12
     rounds: int = 3
+    by_torch: bool = False
     unit: list[float] = field(default_factory=list)
     ours: list[float] = field(default_factory=list)
     alone: list[float] = field(default_factory=list)
@@ -115,9 +119,10 @@ def measure(case: Case, rng: random.Random, peers: Mapping[str, Peer]) -> None:
     with threads(case.threads):
         pairs = case.draw(rng)
         before_all = rate.measure(case.target.lm)
-        (study, ours), seconds = clock.timed(lambda: sweep(case, pairs))
-        if case.kind == "head":
-            case.alone.append(clock.timed(lambda: study.engine.evaluate(head_runs(case)))[1])
+        with by_torch() if case.by_torch else nullcontext():
+            (study, ours), seconds = clock.timed(lambda: sweep(case, pairs))
+            if case.kind == "head":
+                case.alone.append(clock.timed(lambda: study.engine.evaluate(head_runs(case)))[1])
         case.rates.append(before_all.mean(rate.measure(case.target.lm)))
         token_pairs = study.token_pairs
         before = measure_unit(case, token_pairs[0])
@@ -148,6 +153,11 @@ def measure_unit(case: Case, pair: TokenPair) -> float:
     with torch.no_grad():
         runs = [clock.timed(lambda: flat_hooks.forward(case.target.hf, ids)) for _ in range(UNITS)]
     return median(seconds for _, seconds in runs)
+
+
+def by_torch() -> AbstractContextManager[object]:
+    """Compute by torch's own products."""
+    return mock.patch.object(products, "pays", return_value=False)
 
 
 @contextmanager

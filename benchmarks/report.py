@@ -35,6 +35,7 @@ on the same prompts in the same run of the benchmark, and a ratio is the median 
   run, the checks and what a sweep makes of its runs (`engine.evaluate`); the operations that are
   counted are those of the runs alone, too. Quickest: as Runs, of the rate of the library that is
   the quickest for this processor, by which ours computes where it pays (oneDNN, `products.py`).
+- Torch's products: the same sweep by these alone, as on a processor on which they are the quickest.
 - Parted at: the first position, of so many, at which the prompts differ.
 """
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 import mediawidget as mw
+from mediawidget.products import pays
 
 from .case import Case
 from .subject import Subject
@@ -26,12 +27,15 @@ def small_cases(target: Subject) -> list[Case]:
     """GPT-2 small's shape, 15 tokens."""
     late, early = parted(target, 9), parted(target, 1)
     stream = "residual by position"
+    words = "144 heads, torch's products"
+    own = [Case(words, target, "head", draw, ALL, by_torch=True) for draw in (late, early)]
     return [
         *(
             Case("144 heads", target, "head", draw, n)
             for n in dict.fromkeys((1, ALL))
             for draw in (late, early)
         ),
+        *(own if pays() else ()),
         *(Case(stream, target, "residual", draw, ALL) for draw in (late, early)),
         Case("3,072 neurons of layer 5", target, "neuron", late, ALL, range(5, 6), 12, 1),
     ]

@@ -30,7 +30,7 @@ from .memory import budget_bytes, out_of_memory
 from .outcomes import Outcomes
 from .plan import Template, make_template, with_lenders
 from .plan.frame import Ints
-from .products import fit_products
+from .products import products_within
 from .readouts import BASE_COLUMNS, joined
 from .runner import Batch, Result
 from .runs import Run, roles_named
@@ -161,7 +161,8 @@ class Engine:
         if any(not _recallable(one) for one in work):
             return self.evaluate(runs, top=top)
         try:
-            self._recall(work, Filing(self.lm, outcomes, top), (top, known))
+            with products_within(self.budget):
+                self._recall(work, Filing(self.lm, outcomes, top), (top, known))
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -223,7 +224,8 @@ class Engine:
                 frame = group.frame
                 for one in sites:
                     mediator.check(one, frame.shape, frame.n_named, frame.roles)
-                part = observed(self.lm, group, sites, run, self.budget)
+                with products_within(self.budget):
+                    part = observed(self.lm, group, sites, run, self.budget)
                 found |= dict(zip(group.members.tolist(), part.swapaxes(0, 1), strict=True))
         shapes = {part.shape[1:] for part in found.values()}
         if len(shapes) > 1:
@@ -256,17 +258,16 @@ class Engine:
         """Do one chunk a step; yield how many (run, pair) it finished."""
         self.prove()
         version, outcomes = self.lm.version(), filing.outcomes
-        budget = budget_bytes(self.lm.device) if self.budget is None else self.budget
         if self.lm.device.type == "cpu":
-            fit_allocator(budget)
+            fit_allocator(budget_bytes(self.lm.device) if self.budget is None else self.budget)
         for one in work:
             began = time.perf_counter()
-            with fit_products(budget):
+            with products_within(self.budget):
                 bank = fill_bank(self.lm, one.template, one.group, outcomes, self.budget)
             outcomes.seconds += time.perf_counter() - began
             for chunk in self._cut(one):
                 began = time.perf_counter()
-                with fit_products(budget):
+                with products_within(self.budget):
                     self._do(one, chunk, bank, filing)
                 outcomes.seconds += time.perf_counter() - began
                 yield _finished(one, chunk)

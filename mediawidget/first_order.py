@@ -28,6 +28,7 @@ from .outcomes import Outcomes
 from .pieces import Piece
 from .plan import Template, make_template
 from .plan.frame import Ints
+from .products import products_within
 from .questions import Question
 from .runs import both_directions, roles_named
 from .sites import Site
@@ -195,7 +196,8 @@ class Part:
     def add(self, moved: Array) -> None:
         """Add what these strands move, to (pair, base, layer, unit, position)."""
         engine, grid, group = self.grid.question.engine, self.grid, self.group
-        bank = fill_bank(engine.lm, self.template, group, grid.outcomes, engine.budget)
+        with products_within(engine.budget):
+            bank = fill_bank(engine.lm, self.template, group, grid.outcomes, engine.budget)
         most = self._most_rows()
 
         def do(pairs: Ints) -> tuple[Piece, Sequence[Array]]:

@@ -14,6 +14,7 @@ from .errors import require
 from .mediators import mediator_named
 from .outcomes import Outcomes
 from .plan import make_template
+from .products import products_within
 from .runner import Batch
 from .runs import Run, roles_named
 from .sites import Site
@@ -59,10 +60,11 @@ def look(engine: Engine, pair: int, run: Run, sites: Sequence[Site]) -> list[Ten
     # Every position is looked at, not what is read alone.
     everywhere = replace(frame, reads=tuple(range(frame.n_positions)))
     template = make_template([run], everywhere)
-    bank = fill_bank(engine.lm, template, group, Outcomes.empty(1, 1, ()), engine.budget)
     at = np.flatnonzero(group.members == pair)[:1]
     wanted = list(dict.fromkeys((place.stage, str(place.point)) for place in places))
-    seen = Batch(engine.lm, group, template, bank, at).observe(wanted)
+    with products_within(engine.budget):
+        bank = fill_bank(engine.lm, template, group, Outcomes.empty(1, 1, ()), engine.budget)
+        seen = Batch(engine.lm, group, template, bank, at).observe(wanted)
     n = frame.n_positions - frame.fed
     found = []
     for place in places:

@@ -21,35 +21,41 @@ from torch.nn import Parameter
 from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
 
+from .memory import budget_bytes
+from .unembedding import tall_product
+
 if TYPE_CHECKING:
     from .lm import LM
 
-FEWEST_ROWS, FEWEST = 4, 1 << 21
-"""Rows, and multiplications, below which a product is over before oneDNN has begun."""
+FEWEST_ROWS, FEWEST_MULTIPLICATIONS = 4, 1 << 21
+"""Of a product; below them torch's own way was measured to be as quick or quicker."""
 
-LARGE = 1 << 24
-"""Multiplications of a pass's widest map from where on a pass is worth a look at every call."""
-
+MULTIPLICATIONS_OF_PASS = 1 << 24
+"""Of a pass's widest map: below them a look at every call costs more than it gains."""
 
 BLOCK, STEP, SHORT, SHORT_STEP = 256, 32, 64, 8
-"""Rows of a block; what is left is padded to a multiple of ``STEP``, and if it is short of
-``SHORT_STEP``: fourteen numbers of rows in all."""
+"""Rows that are computed together. Fewer are padded to a multiple of ``STEP``, and ``SHORT`` or
+fewer to one of ``SHORT_STEP``: fourteen numbers of rows in all."""
 
+TALL = 8192
+"""Columns of a map above which all rows are computed together, padded: a copy of a block of logits
+would take as much memory as they do."""
 
-ENOUGH = 1 << 27
-"""Bytes that a chunk must be free to take: oneDNN's programs take up to 42 MB for one model."""
+ROOM = 1 << 27
+"""Bytes that a chunk must be free to take: oneDNN keeps 0.6 MB of a program for each number of rows
+of each map, and never gives them back."""
 
-_SCARCE: ContextVar[bool] = ContextVar("_SCARCE", default=False)
+_BUDGET: ContextVar[int | None] = ContextVar("_BUDGET", default=None)
 
 
 @contextmanager
-def fit_products(budget: int) -> Iterator[None]:
-    """Inside, torch computes all products if ``budget``, bytes of a chunk, has room for no more."""
-    before = _SCARCE.set(budget < ENOUGH)
+def products_within(budget: int | None) -> Iterator[None]:
+    """Inside, ``products`` heeds a budget: bytes that a chunk may take; None asks the machine."""
+    before = _BUDGET.set(budget)
     try:
         yield
     finally:
-        _SCARCE.reset(before)
+        _BUDGET.reset(before)
 
 
 def products(lm: LM, n_tokens: int) -> AbstractContextManager[Any]:
@@ -60,12 +66,13 @@ def products(lm: LM, n_tokens: int) -> AbstractContextManager[Any]:
         n_tokens: rows times positions of the pass.
     """
     here = lm.backend is None and lm.device.type == "cpu" and lm.dtype == torch.float32
-    large = n_tokens * lm.d_model * max(lm.d_model, lm.d_mlp) >= LARGE
-    return QuickProducts() if here and large and _wanted() else nullcontext()
+    large = n_tokens * lm.d_model * max(lm.d_model, lm.d_mlp) >= MULTIPLICATIONS_OF_PASS
+    return QuickProducts() if here and large and pays() and _has_room() else nullcontext()
 
 
-def _wanted() -> bool:
-    return pays() and not _SCARCE.get()
+def _has_room() -> bool:
+    budget = _BUDGET.get()
+    return (budget_bytes(torch.device("cpu")) if budget is None else budget) >= ROOM
 
 
 @cache
@@ -83,69 +90,82 @@ def pays() -> bool:
 def _maker() -> str:
     """What the processor says of its maker, somewhere in a text."""
     told = Path("/proc/cpuinfo")
-    return told.read_text(errors="replace")[:4096] if told.is_file() else platform.processor()
+    if not told.is_file():
+        return platform.processor()
+    # Of its first core, whose lines are far fewer; a server's file has a hundred cores.
+    return told.read_text(errors="replace")[:4096]
 
 
 class QuickProducts(TorchFunctionMode):
-    """Computes the maps of Linear and of GPT-2's Conv1D by oneDNN, if they are large."""
+    """Computes the maps of Linear, of GPT-2's Conv1D and to logits by oneDNN, if they are large.
+
+    What torch would refuse, compute in another precision or take a gradient of is torch's.
+    """
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        if len(args) == 3 and not kwargs:
-            if func is linear and _fit(*args):
-                return _mapped(*args)
-            if func is torch.addmm and args[0].ndim == 1 and args[2].ndim == 2:
-                bias, rows, weight = args[0], args[1], args[2].t()
-                if _fit(rows, weight, bias):
-                    return _mapped(rows, weight, bias)
-        return func(*args, **(kwargs or {}))
+        found = None
+        if not kwargs:
+            if func is linear and len(args) == 3:
+                found = _quick(*args)
+            elif func is tall_product:
+                found = _quick(args[0], args[1], None)
+            elif func is torch.addmm and _is_matrix(args[1]) and _is_matrix(args[2]):
+                found = _quick(args[1], args[2].t(), args[0])
+        return func(*args, **(kwargs or {})) if found is None else found
 
 
-def quick_product(rows: Tensor, weight: Tensor) -> Tensor | None:
-    """``rows`` (..., n) by ``weight`` (m, n): (..., m). None where torch's own way is the one."""
-    return _mapped(rows, weight, None) if _wanted() and _fit(rows, weight, None) else None
+def _is_matrix(value: object) -> bool:
+    return isinstance(value, Tensor) and value.ndim == 2
 
 
-def _fit(rows: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
-    """Whether oneDNN may compute it, and is done sooner."""
-    n = rows.numel() // max(1, weight.shape[-1])
-    if n < FEWEST_ROWS or n * weight.numel() < FEWEST:
+def _quick(rows: Any, weight: Any, bias: Any) -> Tensor | None:
+    """``rows`` (..., n) by ``weight`` (m, n), and ``bias`` (m,): (..., m). None: left to torch."""
+    ours = _agree(rows, weight, bias) and torch.backends.mkldnn.enabled
+    if not ours or torch.is_autocast_enabled("cpu"):
+        return None
+    n_rows = rows.numel() // max(1, rows.shape[-1])
+    if n_rows < FEWEST_ROWS or n_rows * weight.numel() < FEWEST_MULTIPLICATIONS:
+        return None
+    return _by_blocks(rows, weight, bias)
+
+
+def _agree(rows: Any, weight: Any, bias: Any) -> bool:
+    """Whether oneDNN computes what torch would; it asks for no shapes, and for no bias's steps."""
+    parts = (rows, weight) if bias is None else (rows, weight, bias)
+    if not all(map(_is_plain, parts)):
         return False
-    if torch.is_grad_enabled() and (rows.requires_grad or weight.requires_grad):
+    if weight.ndim != 2 or rows.ndim == 0 or rows.shape[-1] != weight.shape[1]:
         return False
-    return all(
+    return bias is None or (bias.shape == weight.shape[:1] and bias.is_contiguous())
+
+
+def _is_plain(part: Any) -> bool:
+    """Whether it is a tensor like any other, in single precision, that nobody differentiates."""
+    return (
         type(part) in (Tensor, Parameter)
         and part.dtype == torch.float32
         and part.device.type == "cpu"
         and part.layout == torch.strided
-        for part in (rows, weight, bias)
-        if part is not None
+        and not (part.requires_grad and torch.is_grad_enabled())
     )
 
 
-def _mapped(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """The map, block by block: only so many numbers of rows are ever asked of oneDNN.
-
-    It keeps 0.6 MB of a program for every one that it has met, up to 1,024 of them.
-    """
+def _by_blocks(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The map, block by block: only so many numbers of rows are ever asked of oneDNN."""
     flat = rows.reshape(-1, weight.shape[1])
-    whole = len(flat) - len(flat) % BLOCK
-    if whole == 0:
+    if len(flat) <= BLOCK or len(weight) > TALL:
         return _padded(flat, weight, bias).view(*rows.shape[:-1], -1)
     made = flat.new_empty(len(flat), len(weight))
-    for first in range(0, whole, BLOCK):
-        block = slice(first, first + BLOCK)
-        made[block] = _product(flat[block], weight, bias)
-    if whole < len(flat):
-        made[whole:] = _padded(flat[whole:], weight, bias)
+    for part, into in zip(torch.split(flat, BLOCK), torch.split(made, BLOCK), strict=True):
+        into.copy_(_padded(part, weight, bias))
     return made.view(*rows.shape[:-1], -1)
 
 
 def _padded(flat: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Fewer rows than a block, with rows of zeros up to the next multiple of a step."""
-    step = SHORT_STEP if len(flat) <= SHORT else STEP
-    lacking = -len(flat) % step
+    """The map of rows, with rows of zeros up to the next multiple of a step."""
+    lacking = -len(flat) % (SHORT_STEP if len(flat) <= SHORT else STEP)
     rows = torch.cat([flat, flat.new_zeros(lacking, flat.shape[1])]) if lacking else flat
     return _product(rows, weight, bias)[: len(flat)]
 

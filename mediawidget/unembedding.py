@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import handle_torch_function, has_torch_function
 
 from .identity import lies_plain, untouched
-from .products import quick_product
 
 FEW = 8
 """Rows up to which the weight stands on the left, and is read at the pace of the memory."""
@@ -34,12 +34,21 @@ def cuts(head: nn.Module) -> bool:
 def unembedded(head: nn.Linear, value: Tensor) -> Tensor:
     """What ``head`` makes of (..., d_model): logits (..., vocabulary)."""
     rows = value.reshape(-1, head.in_features)
-    logits = quick_product(rows, head.weight)
-    if logits is None:
-        logits = (_of_few if len(rows) <= FEW else _of_many)(head.weight, rows)
+    logits = tall_product(rows, head.weight)
     if head.bias is not None:
         logits += head.bias
     return logits.view(*value.shape[:-1], -1)
+
+
+def tall_product(rows: Tensor, weight: Tensor) -> Tensor:
+    """``rows`` (n, d_model) by a tall ``weight`` (vocabulary, d_model): (n, vocabulary).
+
+    A mode of torch's functions may take it over, as it may take torch's own.
+    """
+    if has_torch_function((rows, weight)):
+        made: Tensor = handle_torch_function(tall_product, (rows, weight), rows, weight)
+        return made
+    return (_of_few if len(rows) <= FEW else _of_many)(weight, rows)
 
 
 def _of_few(weight: Tensor, rows: Tensor) -> Tensor:

@@ -10,7 +10,9 @@ from torch.nn.functional import linear
 
 import mediawidget as mw
 from mediawidget import products as module
-from mediawidget.products import QuickProducts, products, quick_product
+from mediawidget import unembedding
+from mediawidget.products import QuickProducts, products
+from mediawidget.unembedding import tall_product
 from tests.small_models import random_model, tokenizer_of
 
 pytestmark = pytest.mark.skipif(
@@ -24,16 +26,16 @@ PAIR = mw.PromptPair("ant bee cat dog eel", "ant bee fox dog eel", answer="rat",
 def used(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     """Shapes of what oneDNN was given; everything is large enough for it."""
     shapes: list[tuple[int, ...]] = []
-    mapped = module._mapped
+    mapped = module._by_blocks
 
     def noted(rows: Any, weight: Any, bias: Any) -> Any:
         shapes.append(tuple(rows.shape))
         return mapped(rows, weight, bias)
 
-    monkeypatch.setattr(module, "_mapped", noted)
+    monkeypatch.setattr(module, "_by_blocks", noted)
     monkeypatch.setattr(module, "FEWEST_ROWS", 1)
-    monkeypatch.setattr(module, "FEWEST", 1)
-    monkeypatch.setattr(module, "LARGE", 1)
+    monkeypatch.setattr(module, "FEWEST_MULTIPLICATIONS", 1)
+    monkeypatch.setattr(module, "MULTIPLICATIONS_OF_PASS", 1)
     monkeypatch.setattr(module, "pays", lambda: True)
     return shapes
 
@@ -55,10 +57,8 @@ def test_maps_of_linear_and_of_conv1d(
         # Conv1D keeps its weight the other way round, and has a bias.
         flat, stored, own = rows.view(-1, 48), weight.t().contiguous(), torch.randn(33)
         close(torch.addmm(own, flat, stored), flat, weight, own)
-    assert used == [rows.shape, flat.shape]
-    product = quick_product(rows, weight)
-    assert product is not None
-    close(product, rows, weight, None)
+        close(tall_product(flat, weight), flat, weight, None)
+    assert used == [rows.shape, flat.shape, flat.shape]
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 63, 65, 96, 255, 256, 257, 511, 600])
@@ -67,6 +67,20 @@ def test_any_number_of_rows(used: list[tuple[int, ...]], n: int) -> None:
     with torch.no_grad(), QuickProducts():
         close(linear(rows, weight, bias), rows, weight, bias)
     assert used == [rows.shape]
+
+
+def test_a_tall_map_is_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TALL", 32)
+    asked, product = [], module._product
+
+    def noted(rows: torch.Tensor, weight: torch.Tensor, bias: Any) -> torch.Tensor:
+        asked.append(len(rows))
+        return product(rows, weight, bias)
+
+    monkeypatch.setattr(module, "_product", noted)
+    rows, weight = torch.randn(300, 48), torch.randn(33, 48)
+    close(module._by_blocks(rows, weight, None), rows, weight, None)
+    assert asked == [320]
 
 
 def test_only_some_numbers_of_rows_are_asked_of_the_library(
@@ -82,7 +96,7 @@ def test_only_some_numbers_of_rows_are_asked_of_the_library(
     weight = torch.randn(3, 2)
     for n in range(1, 700):
         rows = torch.randn(n, 2)
-        torch.testing.assert_close(module._mapped(rows, weight, None), rows @ weight.T)
+        torch.testing.assert_close(module._by_blocks(rows, weight, None), rows @ weight.T)
     assert sorted(asked) == [*range(8, 65, 8), *range(96, 257, 32)]
 
 
@@ -105,23 +119,94 @@ def test_numbers_that_are_none_stay_none(used: list[tuple[int, ...]]) -> None:
     assert found[[0, 3]].isfinite().all()
 
 
-def test_what_does_not_fit_goes_torchs_way(used: list[tuple[int, ...]]) -> None:
-    class Own(torch.Tensor):
-        pass
+class Own(torch.Tensor):
+    """A tensor whose operations may be another's."""
 
-    rows, weight, bias = torch.randn(4, 8), torch.randn(5, 8), torch.randn(5)
-    with QuickProducts():
-        for dtype in (torch.float64, torch.bfloat16):
-            linear(rows.to(dtype), weight.to(dtype), bias.to(dtype))
-        linear(rows, weight.clone().requires_grad_(), bias).sum().backward()  # type: ignore[no-untyped-call]
-        linear(rows, weight.as_subclass(Own), bias)
-        torch.addmm(torch.randn(4, 5), rows, weight.t())
-        torch.addmm(bias, rows, weight.t(), beta=0.5)
+
+ROWS, WEIGHT, BIAS = torch.randn(8, 8), torch.randn(8, 8), torch.randn(8)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(
+            (ROWS.to(kind), WEIGHT.to(kind), BIAS.to(kind))
+            for kind in (torch.double, torch.bfloat16)
+        ),
+        (ROWS, WEIGHT.as_subclass(Own), BIAS),
+        (ROWS, WEIGHT[0], None),
+        (ROWS, WEIGHT, BIAS[:1].expand(8)),
+        (ROWS, WEIGHT, torch.randn(16)[::2]),
+        (ROWS, WEIGHT, BIAS[0]),
+        (ROWS, WEIGHT, BIAS[:1]),
+        (ROWS, WEIGHT, torch.randn(8, 8)),
+    ],
+)
+def test_what_is_out_of_its_way_goes_torchs(
+    arguments: tuple[Any, ...], used: list[tuple[int, ...]]
+) -> None:
+    with torch.no_grad():
+        expected = linear(*arguments)
+        with QuickProducts():
+            found = linear(*arguments)
+    assert not used
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+def test_other_sums_go_torchs_way(used: list[tuple[int, ...]]) -> None:
+    with torch.no_grad(), QuickProducts():
+        torch.addmm(torch.randn(8, 8), ROWS, WEIGHT)
+        torch.addmm(BIAS, ROWS, WEIGHT, beta=0.5)
+        torch.addmm(input=BIAS, mat1=ROWS, mat2=WEIGHT)
+        linear(ROWS, weight=WEIGHT)
     assert not used
 
 
+@pytest.mark.parametrize(
+    ("rows", "weight", "bias"),
+    [(torch.randn(8, 16), WEIGHT, BIAS), (ROWS, WEIGHT, torch.randn(9))],
+)
+def test_what_torch_refuses_is_refused(
+    rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, used: list[tuple[int, ...]]
+) -> None:
+    with torch.no_grad(), QuickProducts():
+        for refused in (
+            lambda: linear(rows, weight, bias),
+            lambda: torch.addmm(bias, rows, weight),
+            lambda: torch.addmm(BIAS, ROWS[None], WEIGHT),
+        ):
+            with pytest.raises((RuntimeError, IndexError)):
+                refused()  # type: ignore[no-untyped-call]
+    assert not used
+
+
+@pytest.mark.parametrize("of", [0, 1, 2])
+def test_gradients_are_torchs(of: int, used: list[tuple[int, ...]]) -> None:
+    for compute in (linear, lambda rows, weight, bias: torch.addmm(bias, rows, weight)):
+        parts = [ROWS.clone(), WEIGHT.clone(), BIAS.clone()]
+        parts[of].requires_grad_()
+        with QuickProducts():
+            (gradient,) = torch.autograd.grad(compute(*parts).sum(), parts[of])
+        assert float(gradient.abs().sum()) > 0
+    assert not used
+
+
+def test_precision_and_switches_of_the_user_are_heeded(
+    used: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with torch.no_grad(), QuickProducts():
+        with torch.autocast("cpu", torch.bfloat16):
+            assert linear(ROWS, WEIGHT, BIAS).dtype == torch.bfloat16
+        with monkeypatch.context() as switched:
+            switched.setattr(torch.backends.mkldnn, "enabled", False)
+            linear(ROWS, WEIGHT, BIAS)
+        assert not used
+        linear(ROWS, WEIGHT, BIAS)
+    assert used
+
+
 def test_small_products_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_mapped", None)  # calling it would raise
+    monkeypatch.setattr(module, "_by_blocks", None)  # calling it would raise
     with torch.no_grad(), QuickProducts():
         linear(torch.randn(module.FEWEST_ROWS - 1, 2048), torch.randn(2048, 2048), None)
         linear(torch.randn(16, 128), torch.randn(128, 128), None)
@@ -146,16 +231,39 @@ def test_a_sweep_is_the_same_by_it(
         np.testing.assert_allclose(quick[key], slow[key], rtol=0, atol=2e-5)
 
 
-def test_a_small_budget_has_no_room_for_its_programs(used: list[tuple[int, ...]]) -> None:
+def test_a_small_budget_has_no_room_for_its_programs(
+    used: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unembedding, "PART_OF_FEW", 7)  # so that the logits are a product of ours
     lm = mw.load(random_model("gpt2").float(), tokenizer=tokenizer_of("gpt2"))  # type: ignore[no-untyped-call]
-    effects = []
-    for budget, quick in ((module.ENOUGH - 1, False), (module.ENOUGH, True)):
+    site = mw.Site("head", 0, head=1)
+
+    def asked(study: mw.Study) -> list[Any]:
+        grid = study.sweep("head", progress=False)["PIE"]
+        clicks = [study.intervene(site)["PIE"] for _ in range(2)]
+        study.estimate("head")
+        return [grid, *clicks, study.engine.values(site, mw.Run("clean")).array]
+
+    found = []
+    for budget, quick in ((module.ROOM - 1, False), (module.ROOM, True)):
         study = mw.Study(lm, PAIR)
         study.engine.budget = budget
         used.clear()
-        effects.append(study.sweep("residual", progress=False)["PIE"])
+        found.append(asked(study))
         assert bool(used) == quick
-    np.testing.assert_allclose(effects[0], effects[1], rtol=0, atol=2e-5)
+    for slow, fast in zip(*found, strict=True):
+        np.testing.assert_allclose(slow, fast, rtol=0, atol=2e-5)
+
+
+def test_of_no_budget_the_machine_is_asked(
+    used: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lm = mw.load(random_model("gpt2").float(), tokenizer=tokenizer_of("gpt2"))  # type: ignore[no-untyped-call]
+    for free, quick in ((module.ROOM - 1, False), (module.ROOM, True)):
+        monkeypatch.setattr(module, "budget_bytes", lambda _, free=free: free)
+        used.clear()
+        mw.Study(lm, PAIR).sweep("residual", progress=False)
+        assert bool(used) == quick
 
 
 def test_only_models_of_single_precision(used: list[tuple[int, ...]]) -> None:

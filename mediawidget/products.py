@@ -35,7 +35,7 @@ MULTIPLICATIONS_OF_PASS = 1 << 24
 
 BLOCK, STEP, SHORT, SHORT_STEP = 256, 32, 64, 8
 """Rows that are computed together. Fewer are padded to a multiple of ``STEP``, and ``SHORT`` or
-fewer to one of ``SHORT_STEP``: fourteen numbers of rows in all."""
+fewer to one of ``SHORT_STEP``: fourteen numbers of rows in all, a tall map's apart."""
 
 TALL = 8192
 """Columns of a map above which all rows are computed together, padded: a copy of a block of logits
@@ -106,11 +106,11 @@ class QuickProducts(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         found = None
-        if not kwargs:
-            if func is linear and len(args) == 3:
+        if func is tall_product:
+            found = _quick(args[0], args[1], None)
+        elif len(args) == 3 and not kwargs:
+            if func is linear:
                 found = _quick(*args)
-            elif func is tall_product:
-                found = _quick(args[0], args[1], None)
             elif func is torch.addmm and _is_matrix(args[1]) and _is_matrix(args[2]):
                 found = _quick(args[1], args[2].t(), args[0])
         return func(*args, **(kwargs or {})) if found is None else found
@@ -132,7 +132,7 @@ def _quick(rows: Any, weight: Any, bias: Any) -> Tensor | None:
 
 
 def _agree(rows: Any, weight: Any, bias: Any) -> bool:
-    """Whether oneDNN computes what torch would; it asks for no shapes, and for no bias's steps."""
+    """Whether oneDNN computes what torch would: it checks no shape, and heeds no bias's strides."""
     parts = (rows, weight) if bias is None else (rows, weight, bias)
     if not all(map(_is_plain, parts)):
         return False
@@ -153,7 +153,7 @@ def _is_plain(part: Any) -> bool:
 
 
 def _by_blocks(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """The map, block by block: only so many numbers of rows are ever asked of oneDNN."""
+    """The map, (..., m), block by block: few numbers of rows are ever asked of oneDNN."""
     flat = rows.reshape(-1, weight.shape[1])
     if len(flat) <= BLOCK or len(weight) > TALL:
         return _padded(flat, weight, bias).view(*rows.shape[:-1], -1)

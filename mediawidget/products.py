@@ -33,17 +33,24 @@ FEWEST_ROWS, FEWEST_MULTIPLICATIONS = 4, 1 << 21
 MULTIPLICATIONS_OF_PASS = 1 << 24
 """Of a pass's widest map: below them a look at every call costs more than it gains."""
 
+PROGRAMS = 128
+"""How many products get a program of their own, for exactly their number of rows. The next ones
+are laid out in numbers of rows that are few, a tenth slower."""
+
 BLOCK, STEP, SHORT, SHORT_STEP = 256, 32, 64, 8
-"""Rows that are computed together. Fewer are padded to a multiple of ``STEP``, and ``SHORT`` or
-fewer to one of ``SHORT_STEP``: fourteen numbers of rows in all, a tall map's apart."""
+"""Rows that are computed together then. Fewer are padded to a multiple of ``STEP``, and ``SHORT``
+or fewer to one of ``SHORT_STEP``: fourteen numbers of rows in all, a tall map's apart."""
 
 TALL = 8192
 """Columns of a map above which all rows are computed together, padded: a copy of a block of logits
 would take as much memory as they do."""
 
-ROOM = 1 << 27
-"""Bytes that a chunk must be free to take: oneDNN keeps 0.6 MB of a program for each number of rows
-of each map, and never gives them back."""
+ROOM, PLENTY = 1 << 27, 1 << 30
+"""Bytes that a chunk must be free to take, and for ``PROGRAMS`` of their own: oneDNN keeps 0.6 MB
+of a program for each number of rows of each map, and never gives them back."""
+
+_OWN: set[tuple[int, int, int]] = set()
+"""Rows and both widths of the products that have a program of their own, in this process."""
 
 _BUDGET: ContextVar[int | None] = ContextVar("_BUDGET", default=None)
 
@@ -67,12 +74,11 @@ def products(lm: LM, n_tokens: int) -> AbstractContextManager[Any]:
     """
     here = lm.backend is None and lm.device.type == "cpu" and lm.dtype == torch.float32
     large = n_tokens * lm.d_model * max(lm.d_model, lm.d_mlp) >= MULTIPLICATIONS_OF_PASS
-    return QuickProducts() if here and large and pays() and _has_room() else nullcontext()
-
-
-def _has_room() -> bool:
-    budget = _BUDGET.get()
-    return (budget_bytes(torch.device("cpu")) if budget is None else budget) >= ROOM
+    if not (here and large and pays()):
+        return nullcontext()
+    asked = _BUDGET.get()
+    budget = budget_bytes(torch.device("cpu")) if asked is None else asked
+    return QuickProducts(plenty=budget >= PLENTY) if budget >= ROOM else nullcontext()
 
 
 @cache
@@ -100,19 +106,26 @@ class QuickProducts(TorchFunctionMode):
     """Computes the maps of Linear, of GPT-2's Conv1D and to logits by oneDNN, if they are large.
 
     What torch would refuse, compute in another precision or take a gradient of is torch's.
+
+    Args:
+        plenty: whether there is memory for programs of products' own numbers of rows.
     """
+
+    def __init__(self, *, plenty: bool = False) -> None:
+        super().__init__()
+        self.plenty = plenty
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         found = None
         if func is tall_product:
-            found = _quick(args[0], args[1], None)
+            found = _quick(args[0], args[1], None, plenty=self.plenty)
         elif len(args) == 3 and not kwargs:
             if func is linear:
-                found = _quick(*args)
+                found = _quick(*args, plenty=self.plenty)
             elif func is torch.addmm and _is_matrix(args[1]) and _is_matrix(args[2]):
-                found = _quick(args[1], args[2].t(), args[0])
+                found = _quick(args[1], args[2].t(), args[0], plenty=self.plenty)
         return func(*args, **(kwargs or {})) if found is None else found
 
 
@@ -120,7 +133,7 @@ def _is_matrix(value: object) -> bool:
     return isinstance(value, Tensor) and value.ndim == 2
 
 
-def _quick(rows: Any, weight: Any, bias: Any) -> Tensor | None:
+def _quick(rows: Any, weight: Any, bias: Any, *, plenty: bool) -> Tensor | None:
     """``rows`` (..., n) by ``weight`` (m, n), and ``bias`` (m,): (..., m). None: left to torch."""
     ours = _agree(rows, weight, bias) and torch.backends.mkldnn.enabled
     if not ours or torch.is_autocast_enabled("cpu"):
@@ -128,7 +141,7 @@ def _quick(rows: Any, weight: Any, bias: Any) -> Tensor | None:
     n_rows = rows.numel() // max(1, rows.shape[-1])
     if n_rows < FEWEST_ROWS or n_rows * weight.numel() < FEWEST_MULTIPLICATIONS:
         return None
-    return _by_blocks(rows, weight, bias)
+    return _mapped(rows, weight, bias, plenty=plenty)
 
 
 def _agree(rows: Any, weight: Any, bias: Any) -> bool:
@@ -152,15 +165,29 @@ def _is_plain(part: Any) -> bool:
     )
 
 
-def _by_blocks(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """The map, (..., m), block by block: few numbers of rows are ever asked of oneDNN."""
+def _mapped(rows: Tensor, weight: Tensor, bias: Tensor | None, *, plenty: bool) -> Tensor:
     flat = rows.reshape(-1, weight.shape[1])
+    whole = plenty and _has_own(flat, weight)
+    made = (_product if whole else _by_blocks)(flat, weight, bias)
+    return made.view(*rows.shape[:-1], -1)
+
+
+def _has_own(flat: Tensor, weight: Tensor) -> bool:
+    """Whether a product has a program of its own, or gets it now; few rows are as well padded."""
+    product = (len(flat), *weight.shape)
+    if product not in _OWN and len(flat) > SHORT and len(_OWN) < PROGRAMS:
+        _OWN.add(product)
+    return product in _OWN
+
+
+def _by_blocks(flat: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The map, (n, m), block by block: few numbers of rows are ever asked of oneDNN."""
     if len(flat) <= BLOCK or len(weight) > TALL:
-        return _padded(flat, weight, bias).view(*rows.shape[:-1], -1)
+        return _padded(flat, weight, bias)
     made = flat.new_empty(len(flat), len(weight))
     for part, into in zip(torch.split(flat, BLOCK), torch.split(made, BLOCK), strict=True):
         into.copy_(_padded(part, weight, bias))
-    return made.view(*rows.shape[:-1], -1)
+    return made
 
 
 def _padded(flat: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -26,8 +26,9 @@ def tanh_gelu(value: Tensor) -> Tensor:
         # In half precision each step would round.
         return gelu(value, approximate="tanh")
     made = torch.empty_like(value, memory_format=torch.contiguous_format)
+    scale = value.new_tensor(_SCALE)
     parts = (torch.split(flat, PART) for flat in (value.reshape(-1), made.view(-1)))
     for old, new in zip(*parts, strict=True):
-        torch.mul(old, old, out=new)
-        new.mul_(_SCALE * 0.044715).add_(_SCALE).mul_(old).sigmoid_().mul_(old)
+        torch.addcmul(scale, old, old, value=_SCALE * 0.044715, out=new)
+        new.mul_(old).sigmoid_().mul_(old)
     return made

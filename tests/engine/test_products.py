@@ -11,7 +11,7 @@ from torch.nn.functional import linear
 import mediawidget as mw
 from mediawidget import products as module
 from mediawidget import unembedding
-from mediawidget.products import QuickProducts, products
+from mediawidget.products import QuickProducts, products, products_within
 from mediawidget.unembedding import tall_product
 from tests.small_models import random_model, tokenizer_of
 
@@ -26,13 +26,14 @@ PAIR = mw.PromptPair("ant bee cat dog eel", "ant bee fox dog eel", answer="rat",
 def used(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     """Shapes of what oneDNN was given; everything is large enough for it."""
     shapes: list[tuple[int, ...]] = []
-    mapped = module._by_blocks
+    mapped = module._mapped
 
-    def noted(rows: Any, weight: Any, bias: Any) -> Any:
+    def noted(rows: Any, *others: Any, plenty: bool) -> Any:
         shapes.append(tuple(rows.shape))
-        return mapped(rows, weight, bias)
+        return mapped(rows, *others, plenty=plenty)
 
-    monkeypatch.setattr(module, "_by_blocks", noted)
+    monkeypatch.setattr(module, "_mapped", noted)
+    monkeypatch.setattr(module, "_OWN", set())
     monkeypatch.setattr(module, "FEWEST_ROWS", 1)
     monkeypatch.setattr(module, "FEWEST_MULTIPLICATIONS", 1)
     monkeypatch.setattr(module, "MULTIPLICATIONS_OF_PASS", 1)
@@ -62,9 +63,10 @@ def test_maps_of_linear_and_of_conv1d(
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 63, 65, 96, 255, 256, 257, 511, 600])
-def test_any_number_of_rows(used: list[tuple[int, ...]], n: int) -> None:
+@pytest.mark.parametrize("plenty", [True, False])
+def test_any_number_of_rows(used: list[tuple[int, ...]], n: int, *, plenty: bool) -> None:
     rows, weight, bias = torch.randn(n, 48), torch.randn(33, 48), torch.randn(33)
-    with torch.no_grad(), QuickProducts():
+    with torch.no_grad(), QuickProducts(plenty=plenty):
         close(linear(rows, weight, bias), rows, weight, bias)
     assert used == [rows.shape]
 
@@ -83,21 +85,50 @@ def test_a_tall_map_is_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert asked == [320]
 
 
-def test_only_some_numbers_of_rows_are_asked_of_the_library(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked: set[int] = set()
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """The numbers of rows that oneDNN is asked for, in a process that has asked for none."""
+    numbers: set[int] = set()
 
     def noted(rows: torch.Tensor, weight: torch.Tensor, _: Any) -> torch.Tensor:
-        asked.add(len(rows))
+        numbers.add(len(rows))
         return rows @ weight.T
 
     monkeypatch.setattr(module, "_product", noted)
+    monkeypatch.setattr(module, "_OWN", set())
+    return numbers
+
+
+def test_only_some_numbers_of_rows_are_asked_of_the_library(asked: set[int]) -> None:
     weight = torch.randn(3, 2)
     for n in range(1, 700):
         rows = torch.randn(n, 2)
         torch.testing.assert_close(module._by_blocks(rows, weight, None), rows @ weight.T)
     assert sorted(asked) == [*range(8, 65, 8), *range(96, 257, 32)]
+
+
+def test_where_memory_is_plenty_the_first_products_get_programs_of_their_own(
+    asked: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PROGRAMS", 3)
+    weight, other = torch.randn(3, 2), torch.randn(4, 2)
+
+    def numbers(n: int, weight: torch.Tensor, *, plenty: bool = True) -> list[int]:
+        asked.clear()
+        rows = torch.randn(2, n // 2, 2)
+        found = module._mapped(rows, weight, None, plenty=plenty)
+        torch.testing.assert_close(found, rows @ weight.T)
+        return sorted(asked)
+
+    assert numbers(62, weight) == [64]
+    assert numbers(290, weight, plenty=False) == [40, 256]
+    assert numbers(290, weight) == [290]
+    assert numbers(290, other) == [290]
+    assert numbers(602, weight) == [602]
+    # All there may be are given away; who has one keeps it, as long as there is room.
+    assert numbers(602, other) == [96, 256]
+    assert numbers(290, other) == [290]
+    assert numbers(290, other, plenty=False) == [40, 256]
 
 
 def test_rows_that_lie_apart(used: list[tuple[int, ...]]) -> None:
@@ -206,7 +237,7 @@ def test_precision_and_switches_of_the_user_are_heeded(
 
 
 def test_small_products_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_by_blocks", None)  # calling it would raise
+    monkeypatch.setattr(module, "_mapped", None)  # calling it would raise
     with torch.no_grad(), QuickProducts():
         linear(torch.randn(module.FEWEST_ROWS - 1, 2048), torch.randn(2048, 2048), None)
         linear(torch.randn(16, 128), torch.randn(128, 128), None)
@@ -253,6 +284,16 @@ def test_a_small_budget_has_no_room_for_its_programs(
         assert bool(used) == quick
     for slow, fast in zip(*found, strict=True):
         np.testing.assert_allclose(slow, fast, rtol=0, atol=2e-5)
+
+
+def test_only_a_large_budget_is_plenty(used: list[tuple[int, ...]]) -> None:
+    lm = mw.load(random_model("gpt2").float(), tokenizer=tokenizer_of("gpt2"))  # type: ignore[no-untyped-call]
+    for budget, plenty in ((module.PLENTY - 1, False), (module.PLENTY, True)):
+        with products_within(budget):
+            mode = products(lm, 60)
+        assert isinstance(mode, QuickProducts)
+        assert mode.plenty == plenty
+    assert not used
 
 
 def test_of_no_budget_the_machine_is_asked(

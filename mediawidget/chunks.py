@@ -151,17 +151,19 @@ def _bands(lm: LM, template: Template, live: Ints, n_pairs: int) -> list[Ints]:
     order = live[sorted(range(len(keys)), key=keys.__getitem__)] if len(live) else live
     if not lm.lends_prefix or not len(live):
         return [order]
-    n = template.frame.n_positions
+    n, first = template.frame.n_positions, template.first[order]
+    # Of the runs from each on: the blocks that they go through, and those times their position.
+    blocks = np.maximum(template.frame.n_stages - 1 - template.start[order], 0)
+    left, weighed = (np.cumsum(some[::-1])[::-1] for some in (blocks, blocks * first))
     bands: list[Ints] = []
     start = 0
-    for stop in range(1, len(order) + 1):
-        tokens = (stop - start) * n_pairs * (n - template.first[order[start]])
-        ended = stop == len(order)
-        apart = not ended and template.first[order[stop]] > template.first[order[stop - 1]]
-        if ended or (apart and tokens >= BAND_TOKENS):
+    for stop in (np.flatnonzero(np.diff(first)) + 1).tolist():
+        tokens = (stop - start) * n_pairs * (n - first[start])
+        saved = n_pairs * (weighed[stop] - first[start] * left[stop])
+        if tokens >= BAND_TOKENS and saved >= PREFIX_PAYS * lm.n_layers:
             bands.append(order[start:stop])
             start = stop
-    return bands
+    return [*bands, order[start:]]
 
 
 def _prefix(lm: LM, template: Template, start: int, n_rows: int) -> int:

@@ -59,6 +59,8 @@ def _continued(prefix: Tensor, rows: Tensor, new: Tensor) -> Tensor:
     if (len(rows), prefix.shape[1], prefix.shape[3]) != (n_rows, n_heads, width):
         # Which says what does not fit; below it would be written over in silence.
         return torch.cat([prefix.index_select(0, rows), new], dim=2)
+    if len(prefix) == 1:
+        return torch.cat([prefix.expand(n_rows, -1, -1, -1), new], dim=2)
     joined = new.new_empty(n_rows, n_heads, n + n_new, width)
     torch.index_select(prefix, 0, rows, out=joined[:, :, :n])
     joined[:, :, n:] = new

@@ -27,15 +27,15 @@ from .unembedding import tall_product
 if TYPE_CHECKING:
     from .lm import LM
 
-FEWEST_ROWS, FEWEST_MULTIPLICATIONS = 4, 1 << 21
+FEWEST_ROWS, FEWEST_MULTIPLICATIONS = 2, 1 << 21
 """Of a product; below them torch's own way was measured to be as quick or quicker."""
 
 MULTIPLICATIONS_OF_PASS = 1 << 24
 """Of a pass's widest map: below them a look at every call costs more than it gains."""
 
-PROGRAMS = 128
+PROGRAMS = 192
 """How many products get a program of their own, for exactly their number of rows. The next ones
-are laid out in numbers of rows that are few, a tenth slower."""
+are laid out in numbers of rows that are few: a tenth slower, and a third for a dozen rows."""
 
 BLOCK, STEP, SHORT, SHORT_STEP = 256, 32, 64, 8
 """Rows that are computed together then. Fewer are padded to a multiple of ``STEP``, and ``SHORT``
@@ -45,9 +45,14 @@ TALL = 8192
 """Columns of a map above which all rows are computed together, padded: a copy of a block of logits
 would take as much memory as they do."""
 
+LONG, PART = 2048, 1024
+"""Numbers that are summed for one: above the first of a transposed weight, so many at a time."""
+
 ROOM, PLENTY = 1 << 27, 1 << 30
 """Bytes that a chunk must be free to take, and for ``PROGRAMS`` of their own: oneDNN keeps 0.6 MB
 of a program for each number of rows of each map, and never gives them back."""
+
+_TAKEN_OVER = frozenset((tall_product, linear, torch.addmm))
 
 _OWN: set[tuple[int, int, int]] = set()
 """Rows and both widths of the products that have a program of their own, in this process."""
@@ -118,15 +123,22 @@ class QuickProducts(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        found = None
+        found = self._taken_over(func, args) if func in _TAKEN_OVER and not kwargs else None
+        # Most calls end here, thousands a pass.
+        if found is None:
+            return func(*args, **kwargs) if kwargs else func(*args)
+        return found
+
+    def _taken_over(self, func: Any, args: tuple[Any, ...]) -> Tensor | None:
         if func is tall_product:
-            found = _quick(args[0], args[1], None, plenty=self.plenty)
-        elif len(args) == 3 and not kwargs:
-            if func is linear:
-                found = _quick(*args, plenty=self.plenty)
-            elif func is torch.addmm and _is_matrix(args[1]) and _is_matrix(args[2]):
-                found = _quick(args[1], args[2].t(), args[0], plenty=self.plenty)
-        return func(*args, **(kwargs or {})) if found is None else found
+            return _quick(args[0], args[1], None, plenty=self.plenty)
+        if len(args) != 3:
+            return None
+        if func is linear:
+            return _quick(*args, plenty=self.plenty)
+        if not (_is_matrix(args[1]) and _is_matrix(args[2])):
+            return None
+        return _quick(args[1], args[2].t(), args[0], plenty=self.plenty)
 
 
 def _is_matrix(value: object) -> bool:
@@ -151,6 +163,8 @@ def _agree(rows: Any, weight: Any, bias: Any) -> bool:
         return False
     if weight.ndim != 2 or rows.ndim == 0 or rows.shape[-1] != weight.shape[1]:
         return False
+    if not (weight.is_contiguous() or weight.t().is_contiguous()):
+        return False  # of a part of a wider weight oneDNN is thousands of times slower
     return bias is None or (bias.shape == weight.shape[:1] and bias.is_contiguous())
 
 
@@ -173,9 +187,9 @@ def _mapped(rows: Tensor, weight: Tensor, bias: Tensor | None, *, plenty: bool) 
 
 
 def _has_own(flat: Tensor, weight: Tensor) -> bool:
-    """Whether a product has a program of its own, or gets it now; few rows are as well padded."""
+    """Whether a product has a program of its own, or gets it now."""
     product = (len(flat), *weight.shape)
-    if product not in _OWN and len(flat) > SHORT and len(_OWN) < PROGRAMS:
+    if product not in _OWN and len(_OWN) < PROGRAMS:
         _OWN.add(product)
     return product in _OWN
 
@@ -198,5 +212,19 @@ def _padded(flat: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _product(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The map by oneDNN; in parts where a weight that lies transposed is long, as in GPT-2's MLP.
+
+    There oneDNN is a sixth slower, and in parts half of that.
+    """
+    if weight.is_contiguous() or weight.shape[1] <= LONG:
+        return _plus(rows, weight, bias)
+    pieces = zip(torch.split(rows, PART, dim=1), torch.split(weight, PART, dim=1), strict=True)
+    made = _plus(*next(pieces), bias)
+    for some, own in pieces:
+        made = torch.ops.mkldnn._linear_pointwise.binary(some, made, own, None, "add")  # noqa: SLF001
+    return made
+
+
+def _plus(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     made: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")  # noqa: SLF001
     return made

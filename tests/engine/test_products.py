@@ -120,7 +120,6 @@ def test_where_memory_is_plenty_the_first_products_get_programs_of_their_own(
         torch.testing.assert_close(found, rows @ weight.T)
         return sorted(asked)
 
-    assert numbers(62, weight) == [64]
     assert numbers(290, weight, plenty=False) == [40, 256]
     assert numbers(290, weight) == [290]
     assert numbers(290, other) == [290]
@@ -129,6 +128,29 @@ def test_where_memory_is_plenty_the_first_products_get_programs_of_their_own(
     assert numbers(602, other) == [96, 256]
     assert numbers(290, other) == [290]
     assert numbers(290, other, plenty=False) == [40, 256]
+
+
+@pytest.mark.parametrize("width", [24, 32, 40, 41, 48])
+def test_a_long_transposed_weight_is_summed_in_parts(
+    width: int, used: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LONG", 32)
+    monkeypatch.setattr(module, "PART", 20)
+    parts, plus = [], module._plus
+
+    def noted(rows: torch.Tensor, weight: torch.Tensor, bias: Any) -> torch.Tensor:
+        parts.append(weight.shape[1])
+        return plus(rows, weight, bias)
+
+    monkeypatch.setattr(module, "_plus", noted)
+    rows, stored, bias = torch.randn(2, 5, width), torch.randn(width, 33), torch.randn(33)
+    with torch.no_grad(), QuickProducts():
+        close(torch.addmm(bias, rows.view(10, -1), stored), rows.view(10, -1), stored.t(), bias)
+        close(linear(rows, stored.t(), None), rows, stored.t(), None)
+        close(linear(rows, stored.t().contiguous(), bias), rows, stored.t(), bias)
+    first = width if width <= 32 else 20
+    assert parts == [first, first, width]
+    assert len(used) == 3
 
 
 def test_rows_that_lie_apart(used: list[tuple[int, ...]]) -> None:
@@ -166,6 +188,8 @@ ROWS, WEIGHT, BIAS = torch.randn(8, 8), torch.randn(8, 8), torch.randn(8)
         ),
         (ROWS, WEIGHT.as_subclass(Own), BIAS),
         (ROWS, WEIGHT[0], None),
+        (ROWS, torch.randn(8, 16)[:, :8], BIAS),
+        (ROWS, torch.randn(8, 16)[:, 8:].t(), BIAS),
         (ROWS, WEIGHT, BIAS[:1].expand(8)),
         (ROWS, WEIGHT, torch.randn(16)[::2]),
         (ROWS, WEIGHT, BIAS[0]),

@@ -31,6 +31,9 @@ BATCH = 32
 UNITS = 6
 """Plain forwards whose median is the unit of one round, before and after what it measures."""
 
+ALONE = 3
+"""Times that the runs alone are timed in a round, for their median."""
+
 _MUST = ("edit fired", "self-patch", "full cut", "plain forward")
 
 
@@ -80,12 +83,9 @@ class Case:
         return ratio(self.peers[peer], self.ours) if self.peers.get(peer) else None
 
     def share(self, seconds: Sequence[float]) -> float:
-        """Of the rate of torch's products, that at which the needed operations were done."""
-        return self.needed * ratio([1 / rate.own for rate in self.rates], seconds)
-
-    def share_of_quickest(self, seconds: Sequence[float]) -> float:
-        """The same of the rate of the quickest library that is known here."""
-        return self.needed * ratio([1 / rate.quickest for rate in self.rates], seconds)
+        """Of the rate of the library that computes, that at which the needed operations were."""
+        rates = [rate.own if self.by_torch else rate.quickest for rate in self.rates]
+        return self.needed * ratio([1 / rate for rate in rates], seconds)
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> float:
@@ -122,7 +122,7 @@ def measure(case: Case, rng: random.Random, peers: Mapping[str, Peer]) -> None:
         with by_torch() if case.by_torch else nullcontext():
             (study, ours), seconds = clock.timed(lambda: sweep(case, pairs))
             if case.kind == "head":
-                case.alone.append(clock.timed(lambda: study.engine.evaluate(head_runs(case)))[1])
+                case.alone.append(runs_alone(case, study))
         case.rates.append(before_all.mean(rate.measure(case.target.lm)))
         token_pairs = study.token_pairs
         before = measure_unit(case, token_pairs[0])
@@ -145,6 +145,13 @@ def measure(case: Case, rng: random.Random, peers: Mapping[str, Peer]) -> None:
     case.effect = max(case.effect, float(np.abs(ours - unpatched[..., None]).max()))
     if case.target.lm.dtype == torch.float32 and not case.gap <= ALLOWED:
         raise SystemExit(f"bench: the programs disagree by {case.gap:.1g}: {case.words}")
+
+
+def runs_alone(case: Case, study: mw.Study) -> float:
+    """Seconds of a sweep's runs without its checks and what is made of them."""
+    runs = head_runs(case)
+    times = [clock.timed(lambda: study.engine.evaluate(runs))[1] for _ in range(ALONE)]
+    return median(times)
 
 
 def measure_unit(case: Case, pair: TokenPair) -> float:

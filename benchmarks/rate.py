@@ -1,4 +1,4 @@
-"""What the machine can do: the rate of matrix products as large and shaped as a sweep's."""
+"""What the machine can do: the rate of a model's own products, on as many rows as a sweep's."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from statistics import median
 from typing import Any
 
 import torch
+from torch import Tensor
+from transformers.pytorch_utils import Conv1D
 
 from mediawidget.products import pays
 
 from . import clock
-from .arithmetic import Sizes
 
 ROWS = 2048
 REPEATS = 5
@@ -35,16 +36,14 @@ class Rate:
 
 
 def measure(lm: Any) -> Rate:
-    """Operations a second in the products of one block on ``ROWS`` positions, in the best case.
+    """Operations a second in the products of a block's weights, as they lie, and ``ROWS`` rows.
 
     Warm, one after another, nothing between them; with the threads that torch has.
     """
-    size = Sizes.of(lm)
-    shapes = [(size.d_model, size.heads + 2 * size.keys), (size.heads, size.d_model)]
-    shapes += [(size.d_model, size.d_mlp)] * (size.n_maps - 1) + [(size.d_mlp, size.d_model)]
+    weights = _weights(lm)
     options = {"device": lm.device, "dtype": lm.dtype}
-    pairs = [(torch.randn(ROWS, a, **options), torch.randn(b, a, **options)) for a, b in shapes]
-    operations = sum(2 * ROWS * a * b for a, b in shapes)
+    pairs = [(torch.randn(ROWS, weight.shape[1], **options), weight) for weight in weights]
+    operations = sum(2 * ROWS * weight.numel() for weight in weights)
 
     def own() -> None:
         for left, right in pairs:
@@ -54,10 +53,22 @@ def measure(lm: Any) -> Rate:
         for left, right in pairs:
             torch.ops.mkldnn._linear_pointwise(left, right, None, "none", [], "")  # noqa: SLF001
 
-    found = operations / _seconds(own)
-    if not pays() or lm.device.type != "cpu" or lm.dtype != torch.float32:
-        return Rate(found, found)
-    return Rate(found, max(found, operations / _seconds(quickest)))
+    with torch.no_grad():
+        found = operations / _seconds(own)
+        if not pays() or lm.device.type != "cpu" or lm.dtype != torch.float32:
+            return Rate(found, found)
+        return Rate(found, max(found, operations / _seconds(quickest)))
+
+
+def _weights(lm: Any) -> list[Tensor]:
+    """Of the maps of a block in the middle, (out, in) each."""
+    block = lm.hf.get_submodule(f"{lm.paths.blocks}.{lm.n_layers // 2}")
+    weights = [
+        each.weight.T if isinstance(each, Conv1D) else each.weight
+        for each in block.modules()
+        if isinstance(each, torch.nn.Linear | Conv1D)
+    ]
+    return [weight.detach() for weight in weights]
 
 
 def _seconds(work: Callable[[], None]) -> float:

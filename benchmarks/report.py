@@ -14,10 +14,10 @@ import torch
 
 from .case import Case
 from .memory import MIB, Ask
-from .rate import Rate
+from .rate import ROWS, Rate
 from .scaling import Doubling
 
-HEAD = """# How fast is a sweep?
+HEAD = f"""# How fast is a sweep?
 
 Written by `make bench`. Every sweep patches each cell from clean to corrupt and from corrupt to
 clean. Ours is `Study(lm, pairs).sweep(...)` on a fresh study with all its checks; all programs run
@@ -29,19 +29,20 @@ on the same prompts in the same run of the benchmark, and a ratio is the median 
   ours. They ran on 3 to 12 cells both ways (Flat: on 32), spread evenly over the sweep, and their
   seconds are scaled to all of it.
 - Gap: the largest difference between the programs' logit differences. Effect: the largest of ours.
-- Peak: the operations that the runs cannot do without (`arithmetic.py`, counted apart from the
-  engine), over our time, as a share of the rate of torch's own matrix products, taken before and
-  after; the model itself and the other programs compute by these. Runs: the same without what is no
-  run, the checks and what a sweep makes of its runs (`engine.evaluate`); the operations that are
-  counted are those of the runs alone, too. Quickest: as Runs, of the rate of the library that is
-  the quickest for this processor, by which ours computes where it pays (oneDNN, `products.py`).
-- Torch's products: the same sweep by these alone, as on a processor on which they are the quickest.
+- Runs: the operations that the runs cannot do without (`arithmetic.py`, counted apart from the
+  engine), over the time of the runs (`engine.evaluate`), as a share of the rate at which the same
+  library does nothing but products of {ROWS} rows with the weights of one of the model's blocks, as
+  they lie there; taken before and after. Ours computes by the library that is the quickest for this
+  processor (oneDNN where it pays, `products.py`), and its rate is what counts. Checked: the same
+  over the whole sweep's time, whose checks compute something too that is not counted.
+- Torch's products: the same sweep by these alone, by which the model itself and the other programs
+  compute, as a share of their rate.
 - Parted at: the first position, of so many, at which the prompts differ.
 """
 
 COLUMNS = (
     *("sweep", "threads", "parted at", "s", "forwards", "Lens", "Trace", "Flat"),
-    *("gap", "effect", "peak", "runs", "quickest"),
+    *("gap", "effect", "checked", "runs"),
 )
 
 
@@ -91,7 +92,6 @@ class Report:
             f"{case.effect:.2g}",
             f"{100 * case.share(case.ours):.0f}%",
             f"{100 * case.share(case.alone):.0f}%" if case.alone else "-",
-            f"{100 * case.share_of_quickest(case.alone):.0f}%" if case.alone else "-",
         )
 
     def _machine(self) -> str:

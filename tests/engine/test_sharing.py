@@ -161,3 +161,22 @@ def test_few_rows_at_a_time() -> None:
     np.testing.assert_allclose(parts.kept, whole.kept, atol=1e-9, rtol=0)
     np.testing.assert_allclose(parts.fired, whole.fired, atol=1e-9, rtol=0)
     compare(case, oracle, runs[::4], some=[2])
+
+
+@pytest.mark.parametrize(("pays", "passes"), [(0, 2), (1, 1)])
+def test_a_band_is_cut_off_only_where_its_prefix_saves_more_than_a_pass(
+    pays: int, passes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Heads of the last block change the last position alone, and pass through no other block."""
+    case, oracle = made("gpt2", 1)
+    n, frame = len(case.study.token_pairs[0]), case.study.engine.groups[0].frame
+    last = case.lm.n_layers - 1
+    runs = [
+        mw.Run("corrupt", {mw.Site("head", layer, head=0): mw.Patch()}) for layer in range(last + 1)
+    ]
+    saved = (n - 1 - frame.first_difference) / case.lm.n_layers
+    monkeypatch.setattr("mediawidget.chunks.BAND_TOKENS", 1)
+    monkeypatch.setattr("mediawidget.chunks.PREFIX_PAYS", pays * (saved + 0.01))
+    outcomes = case.study.engine.evaluate(runs)
+    assert outcomes.passes == passes
+    compare(case, oracle, runs)

@@ -14,6 +14,8 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 _COLUMNS = 4093
 """Sums that a GPU's weight is read into: a prime, so that exchanged rows fall into others."""
 
+_TENSORS = (torch.Tensor, nn.Parameter)
+
 _PLAIN = (bool, int, float, complex, str)
 
 _KEPT_BY_TORCH = frozenset(vars(nn.Module())) - {"training"}
@@ -131,7 +133,9 @@ def _own_forward(module: nn.Module) -> bool:
 def lies_plain(tensor: torch.Tensor) -> bool:
     """Whether its bits can be read where they lie: not those of sparse or packed tensors."""
     dense = tensor.layout == torch.strided and not tensor.is_quantized and not tensor.is_nested
-    return dense and not is_traceable_wrapper_subclass(tensor)
+    # The first is the quick answer for nearly all; a click asks it of every weight twice.
+    plain = type(tensor) in _TENSORS or not is_traceable_wrapper_subclass(tensor)
+    return dense and plain
 
 
 def _read(tensors: list[torch.Tensor]) -> tuple[bytes, ...]:

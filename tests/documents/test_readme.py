@@ -203,14 +203,22 @@ def test_the_speed_of_clicks_is_measured() -> None:
     clicks = dict(re.findall(r"any head\), ([\w\s-]+): ([\d.]+) ms", text))
     said = f"model takes {clicks['teaching model']} ms; on a random model of GPT-2 small's shape"
     assert f"{said} {clicks['GPT-2 shape']} ms" in page
-    asked = {"sweep": "144 heads", "parted at": "9 of 15"}
-    table = rows("RESULTS.md")
-    one_core, two_cores = (one(table, **asked, threads=n) for n in ("1", "2"))
-    by_torch = one(table, **(asked | {"sweep": "144 heads, torch's products"}), threads="2")
-    assert f"at {one_core['peak']} of the rate of torch's own matrix products on one core" in page
-    assert f"and at {two_cores['peak']} on two" in page
-    assert f"its runs reach {one_core['quickest']} and {two_cores['quickest']}" in page
-    assert f"by torch's products alone {by_torch['runs']} on two" in page
+    heads, by_torch = "144 heads", "144 heads, torch's products"
+
+    def shares(column: str, sweep: str, threads: str) -> str:
+        asked = {"sweep": sweep, "threads": threads}
+        late, early = (
+            one(rows("RESULTS.md"), **asked, **{"parted at": f"{at} of 15"}) for at in (9, 1)
+        )
+        return f"{late[column]} to {early[column]}"
+
+    one_core, two_cores = shares("runs", heads, "1"), shares("runs", heads, "2")
+    assert f"go at {one_core} of the rate of bare matrix products" in page
+    assert f"on one core and at {two_cores} on two" in page
+    assert f"by torch's own products at {shares('runs', by_torch, '2')};" in page
+    checked = [shares("checked", heads, "1"), shares("checked", heads, "2")]
+    checked.append(shares("checked", by_torch, "2"))
+    assert "with the checks it is {}, {} and {}".format(*checked) in page
 
 
 def test_the_keys_are_those_of_the_page() -> None:

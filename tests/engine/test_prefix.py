@@ -71,6 +71,44 @@ def test_a_prefix_of_other_rows_is_no_prefix() -> None:
     assert torch.equal(keys, torch.cat([prefix[0][0][[0, 1, 1, 0, 0, 1]], new], dim=2))
 
 
+def test_one_prefix_for_all_rows() -> None:
+    prefix, new = torch.randn(1, 3, 4, 5), torch.randn(6, 3, 2, 5)
+    cache = PrefixCache([(prefix, prefix + 1)], [torch.zeros(6, dtype=torch.int64)])
+    keys, values = cache.update(new, new, 0)
+    for found, lent in ((keys, prefix), (values, prefix + 1)):
+        assert torch.equal(found, torch.cat([lent[[0] * 6], new], dim=2))
+    with pytest.raises(RuntimeError, match="Sizes of tensors"):
+        cache.update(new[:5], new[:5], 0)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_a_shared_prefix_in_a_sweep(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pair that begins alike has one prefix for all of its rows; the numbers are the same."""
+    lm, pair = loaded(kind), random_pair(kind, 3, length=9, first=5)
+    runs = [
+        mw.Run(base, {mw.Site("head", layer, head=head, position=at): mw.Patch()})
+        for base in ("clean", "corrupt")
+        for layer in range(lm.n_layers)
+        for head in range(2)
+        for at in (5, 8)
+    ]
+    lent, update = [], PrefixCache.update
+
+    def noted(self: PrefixCache, *args: Any, **rest: Any) -> Any:
+        lent.append(len(self._prefix[0][0]))
+        return update(self, *args, **rest)
+
+    monkeypatch.setattr(PrefixCache, "update", noted)
+    found = []
+    for pays in (0.0, float("inf")):
+        monkeypatch.setattr(chunks, "PREFIX_PAYS", pays)
+        lent.clear()
+        found.append(mw.Study(lm, pair).engine.evaluate(runs).kept)
+        assert set(lent) == ({1} if pays == 0 else set())
+    assert found[0].std() > 1e-3
+    torch.testing.assert_close(*map(torch.from_numpy, found), rtol=0, atol=1e-10)
+
+
 def test_what_prompts_lend_counts_as_memory() -> None:
     """The longer the shared beginning beside the rest, the fewer rows fit."""
     lm = loaded("gpt2")

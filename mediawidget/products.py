@@ -21,7 +21,6 @@ from torch.nn import Parameter
 from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
 
-from . import packed
 from .memory import budget_bytes
 from .unembedding import tall_product
 
@@ -52,9 +51,6 @@ LONG, PART = 2048, 1024
 ROOM, PLENTY = 1 << 27, 1 << 30
 """Bytes that a chunk must be free to take, and for ``PROGRAMS`` of their own: oneDNN keeps 0.6 MB
 of a program for each number of rows of each map, and never gives them back."""
-
-PACKED_SHARE = 16
-"""One part in so many of what a chunk may take is for packed weights, where memory is plenty."""
 
 _TAKEN_OVER = frozenset((tall_product, linear, torch.addmm))
 
@@ -87,7 +83,7 @@ def products(lm: LM, n_tokens: int) -> AbstractContextManager[Any]:
         return nullcontext()
     asked = _BUDGET.get()
     budget = budget_bytes(torch.device("cpu")) if asked is None else asked
-    return QuickProducts(budget) if budget >= ROOM else nullcontext()
+    return QuickProducts(plenty=budget >= PLENTY) if budget >= ROOM else nullcontext()
 
 
 @cache
@@ -117,12 +113,12 @@ class QuickProducts(TorchFunctionMode):
     What torch would refuse, compute in another precision or take a gradient of is torch's.
 
     Args:
-        budget: bytes that a chunk may take, by which what is kept for the next one is measured.
+        plenty: whether there is memory for programs of products' own numbers of rows.
     """
 
-    def __init__(self, budget: int = 0) -> None:
+    def __init__(self, *, plenty: bool = False) -> None:
         super().__init__()
-        self.budget = budget
+        self.plenty = plenty
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -135,36 +131,29 @@ class QuickProducts(TorchFunctionMode):
 
     def _taken_over(self, func: Any, args: tuple[Any, ...]) -> Tensor | None:
         if func is tall_product:
-            return self._quick(args[0], args[1], None)
+            return _quick(args[0], args[1], None, plenty=self.plenty)
         if len(args) != 3:
             return None
         if func is linear:
-            return self._quick(*args, kept_as=args[1])
+            return _quick(*args, plenty=self.plenty)
         if not (_is_matrix(args[1]) and _is_matrix(args[2])):
             return None
-        return self._quick(args[1], args[2].t(), args[0], kept_as=args[2])
-
-    def _quick(self, rows: Any, weight: Any, bias: Any, kept_as: Any = None) -> Tensor | None:
-        """``rows`` (..., n) by ``weight`` (m, n), and ``bias`` (m,): (..., m). None: to torch."""
-        ours = _agree(rows, weight, bias) and torch.backends.mkldnn.enabled
-        if not ours or torch.is_autocast_enabled("cpu"):
-            return None
-        n_rows = rows.numel() // max(1, rows.shape[-1])
-        if n_rows < FEWEST_ROWS or n_rows * weight.numel() < FEWEST_MULTIPLICATIONS:
-            return None
-        return self._mapped(rows, weight, bias, kept_as)
-
-    def _mapped(self, rows: Tensor, weight: Tensor, bias: Tensor | None, kept_as: Any) -> Tensor:
-        flat = rows.reshape(-1, weight.shape[1])
-        if self.budget < PLENTY or not _has_own(flat, weight):
-            made = _by_blocks(flat, weight, bias)
-        else:
-            made = _exactly(flat, weight, bias, kept_as, self.budget // PACKED_SHARE)
-        return made.view(*rows.shape[:-1], -1)
+        return _quick(args[1], args[2].t(), args[0], plenty=self.plenty)
 
 
 def _is_matrix(value: object) -> bool:
     return isinstance(value, Tensor) and value.ndim == 2
+
+
+def _quick(rows: Any, weight: Any, bias: Any, *, plenty: bool) -> Tensor | None:
+    """``rows`` (..., n) by ``weight`` (m, n), and ``bias`` (m,): (..., m). None: left to torch."""
+    ours = _agree(rows, weight, bias) and torch.backends.mkldnn.enabled
+    if not ours or torch.is_autocast_enabled("cpu"):
+        return None
+    n_rows = rows.numel() // max(1, rows.shape[-1])
+    if n_rows < FEWEST_ROWS or n_rows * weight.numel() < FEWEST_MULTIPLICATIONS:
+        return None
+    return _mapped(rows, weight, bias, plenty=plenty)
 
 
 def _agree(rows: Any, weight: Any, bias: Any) -> bool:
@@ -190,19 +179,19 @@ def _is_plain(part: Any) -> bool:
     )
 
 
+def _mapped(rows: Tensor, weight: Tensor, bias: Tensor | None, *, plenty: bool) -> Tensor:
+    flat = rows.reshape(-1, weight.shape[1])
+    whole = plenty and _has_own(flat, weight)
+    made = (_product if whole else _by_blocks)(flat, weight, bias)
+    return made.view(*rows.shape[:-1], -1)
+
+
 def _has_own(flat: Tensor, weight: Tensor) -> bool:
     """Whether a product has a program of its own, or gets it now."""
     product = (len(flat), *weight.shape)
     if product not in _OWN and len(_OWN) < PROGRAMS:
         _OWN.add(product)
     return product in _OWN
-
-
-def _exactly(flat: Tensor, weight: Tensor, bias: Tensor | None, kept_as: Any, room: int) -> Tensor:
-    """The map, (n, m), of all rows and no others, by the packed weight where there is one."""
-    many = kept_as is not None and len(flat) >= packed.FEWEST_ROWS
-    laid_out = packed.packed(kept_as, weight, room) if many else None
-    return _product(flat, weight, bias) if laid_out is None else _plus(flat, laid_out, bias)
 
 
 def _by_blocks(flat: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

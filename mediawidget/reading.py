@@ -19,10 +19,10 @@ from .errors import MediationError
 from .readouts import ANSWER, BASE_COLUMNS, KL_CLEAN, KL_CORRUPT, RANK, WRONG, joined, token_of
 from .token_pairs import Strand
 
-CPU_PART, PART = 1 << 18, 1 << 24
+CPU_PART, PART = 1 << 17, 1 << 24
 """Numbers of a part of the vocabulary that are looked at together.
 
-In double precision 2 MiB on a CPU, which stay in its caches, and 128 MiB elsewhere.
+In double precision 1 MiB on a CPU, which stays in its cache, and 128 MiB elsewhere.
 """
 
 

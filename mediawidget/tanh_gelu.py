@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import gelu
 
-PART = 1 << 19
-"""Numbers that are made together: 2 MiB in single precision, for all threads."""
+PART = 1 << 18
+"""Numbers that are made together: 1 MiB in single precision."""
 
 _SCALE = 2 * math.sqrt(2 / math.pi)
 

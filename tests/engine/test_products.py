@@ -26,13 +26,13 @@ PAIR = mw.PromptPair("ant bee cat dog eel", "ant bee fox dog eel", answer="rat",
 def used(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     """Shapes of what oneDNN was given; everything is large enough for it."""
     shapes: list[tuple[int, ...]] = []
-    mapped = QuickProducts._mapped
+    mapped = module._mapped
 
-    def noted(self: QuickProducts, rows: Any, *others: Any) -> Any:
+    def noted(rows: Any, *others: Any, plenty: bool) -> Any:
         shapes.append(tuple(rows.shape))
-        return mapped(self, rows, *others)
+        return mapped(rows, *others, plenty=plenty)
 
-    monkeypatch.setattr(QuickProducts, "_mapped", noted)
+    monkeypatch.setattr(module, "_mapped", noted)
     monkeypatch.setattr(module, "_OWN", set())
     monkeypatch.setattr(module, "FEWEST_ROWS", 1)
     monkeypatch.setattr(module, "FEWEST_MULTIPLICATIONS", 1)
@@ -63,10 +63,10 @@ def test_maps_of_linear_and_of_conv1d(
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 63, 65, 96, 255, 256, 257, 511, 600])
-@pytest.mark.parametrize("budget", [0, module.PLENTY])
-def test_any_number_of_rows(used: list[tuple[int, ...]], n: int, budget: int) -> None:
+@pytest.mark.parametrize("plenty", [True, False])
+def test_any_number_of_rows(used: list[tuple[int, ...]], n: int, *, plenty: bool) -> None:
     rows, weight, bias = torch.randn(n, 48), torch.randn(33, 48), torch.randn(33)
-    with torch.no_grad(), QuickProducts(budget):
+    with torch.no_grad(), QuickProducts(plenty=plenty):
         close(linear(rows, weight, bias), rows, weight, bias)
     assert used == [rows.shape]
 
@@ -113,21 +113,21 @@ def test_where_memory_is_plenty_the_first_products_get_programs_of_their_own(
     monkeypatch.setattr(module, "PROGRAMS", 3)
     weight, other = torch.randn(3, 2), torch.randn(4, 2)
 
-    def numbers(n: int, weight: torch.Tensor, budget: int = module.PLENTY) -> list[int]:
+    def numbers(n: int, weight: torch.Tensor, *, plenty: bool = True) -> list[int]:
         asked.clear()
         rows = torch.randn(2, n // 2, 2)
-        found = QuickProducts(budget)._mapped(rows, weight, None, None)
+        found = module._mapped(rows, weight, None, plenty=plenty)
         torch.testing.assert_close(found, rows @ weight.T)
         return sorted(asked)
 
-    assert numbers(290, weight, module.PLENTY - 1) == [40, 256]
+    assert numbers(290, weight, plenty=False) == [40, 256]
     assert numbers(290, weight) == [290]
     assert numbers(290, other) == [290]
     assert numbers(602, weight) == [602]
     # All there may be are given away; who has one keeps it, as long as there is room.
     assert numbers(602, other) == [96, 256]
     assert numbers(290, other) == [290]
-    assert numbers(290, other, module.PLENTY - 1) == [40, 256]
+    assert numbers(290, other, plenty=False) == [40, 256]
 
 
 @pytest.mark.parametrize("width", [24, 32, 40, 41, 48])
@@ -261,7 +261,7 @@ def test_precision_and_switches_of_the_user_are_heeded(
 
 
 def test_small_products_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(QuickProducts, "_mapped", None)  # calling it would raise
+    monkeypatch.setattr(module, "_mapped", None)  # calling it would raise
     with torch.no_grad(), QuickProducts():
         linear(torch.randn(module.FEWEST_ROWS - 1, 2048), torch.randn(2048, 2048), None)
         linear(torch.randn(16, 128), torch.randn(128, 128), None)
@@ -310,13 +310,13 @@ def test_a_small_budget_has_no_room_for_its_programs(
         np.testing.assert_allclose(slow, fast, rtol=0, atol=2e-5)
 
 
-def test_a_chunks_budget_is_the_modes(used: list[tuple[int, ...]]) -> None:
+def test_only_a_large_budget_is_plenty(used: list[tuple[int, ...]]) -> None:
     lm = mw.load(random_model("gpt2").float(), tokenizer=tokenizer_of("gpt2"))  # type: ignore[no-untyped-call]
-    for budget in (module.ROOM, module.PLENTY):
+    for budget, plenty in ((module.PLENTY - 1, False), (module.PLENTY, True)):
         with products_within(budget):
             mode = products(lm, 60)
         assert isinstance(mode, QuickProducts)
-        assert mode.budget == budget
+        assert mode.plenty == plenty
     assert not used
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.nn import Parameter
 from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
@@ -148,7 +149,9 @@ def _is_matrix(value: object) -> bool:
 def _quick(rows: Any, weight: Any, bias: Any, *, plenty: bool) -> Tensor | None:
     """``rows`` (..., n) by ``weight`` (m, n), and ``bias`` (m,): (..., m). None: left to torch."""
     ours = _agree(rows, weight, bias) and torch.backends.mkldnn.enabled
-    if not ours or torch.is_autocast_enabled("cpu"):
+    # A tangent that a tensor carries forwards is nowhere to be seen on it.
+    tangents = forward_ad._current_level >= 0  # noqa: SLF001 - no public way
+    if not ours or tangents or torch.is_autocast_enabled("cpu"):
         return None
     n_rows = rows.numel() // max(1, rows.shape[-1])
     if n_rows < FEWEST_ROWS or n_rows * weight.numel() < FEWEST_MULTIPLICATIONS:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 from torch.nn.functional import linear
 
 import mediawidget as mw
@@ -244,6 +245,31 @@ def test_gradients_are_torchs(of: int, used: list[tuple[int, ...]]) -> None:
             (gradient,) = torch.autograd.grad(compute(*parts).sum(), parts[of])
         assert float(gradient.abs().sum()) > 0
     assert not used
+
+
+@pytest.mark.parametrize("of", [0, 1, 2])
+def test_forward_derivatives_are_torchs(of: int, used: list[tuple[int, ...]]) -> None:
+    """Also without gradients, under which a tangent goes on."""
+    parts = [ROWS.clone(), WEIGHT.clone(), BIAS.clone()]
+
+    def changed(one: torch.Tensor) -> torch.Tensor:
+        given = [*parts]
+        given[of] = one
+        return linear(*given)
+
+    step = torch.randn_like(parts[of])
+    exact = torch.func.jvp(changed, (parts[of],), (step,))[1]
+    assert float(exact.abs().sum()) > 0
+    with torch.no_grad(), QuickProducts():
+        found = torch.func.jvp(changed, (parts[of],), (step,))[1]
+        with forward_ad.dual_level():
+            dual = changed(forward_ad.make_dual(parts[of], step))  # type: ignore[no-untyped-call]
+            tangent = forward_ad.unpack_dual(dual).tangent  # type: ignore[no-untyped-call]
+        assert not used
+        linear(*parts)
+    assert used
+    for one in (found, tangent):
+        torch.testing.assert_close(one, exact)
 
 
 def test_precision_and_switches_of_the_user_are_heeded(

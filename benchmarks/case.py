@@ -82,9 +82,15 @@ class Case:
         """Another program's time over ours; None where it was left out."""
         return ratio(self.peers[peer], self.ours) if self.peers.get(peer) else None
 
-    def share(self, seconds: Sequence[float]) -> float:
-        """Of the rate of the library that computes, that at which the needed operations were."""
-        rates = [rate.own if self.by_torch else rate.quickest for rate in self.rates]
+    def share(self, seconds: Sequence[float], *, of_torch: bool = False) -> float:
+        """Of the rate of the library that computes, that at which the needed operations were.
+
+        Args:
+            seconds: they took, one a round.
+            of_torch: of the rate of torch's own products, whoever computes.
+        """
+        own = self.by_torch or of_torch
+        rates = [rate.own if own else rate.quickest for rate in self.rates]
         return self.needed * ratio([1 / rate for rate in rates], seconds)
 
 

@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import arithmetic, case, flat_hooks, memory, report, rows, run, scaling, subject
 from benchmarks.cells import Answer, Kind, all_cells
+from benchmarks.rate import Rate
 
 SIZES = {"n_layer": 2, "n_head": 3, "n_embd": 24, "vocab_size": 64, "n_positions": 32}
 
@@ -36,6 +37,20 @@ def test_every_kind_of_row_and_the_programs_agree(small: subject.Subject) -> Non
     text = found.text()
     assert text.count("| rows |") == 6
     assert "without shared prefixes" in text
+
+
+@pytest.mark.parametrize(
+    ("by_torch", "expected"),
+    [(False, ("200%", "50%", "100%")), (True, ("200%", "200%", "400%"))],
+)
+def test_a_share_is_of_the_library_that_its_column_names(
+    small: subject.Subject, *, by_torch: bool, expected: tuple[str, ...]
+) -> None:
+    one = case.Case("rows", small, "head", rows.parted(small, 9), by_torch=by_torch)
+    one.rates, one.needed = [Rate(own=1e9, quickest=4e9)], 4e9
+    one.unit, one.ours, one.alone = [1.0], [2.0], [1.0]
+    row = dict(zip(report.COLUMNS, report.Report().row(one), strict=True))
+    assert tuple(row[name] for name in ("of torch's", "checked", "runs")) == expected
 
 
 def test_another_answer_is_refused(small: subject.Subject) -> None:

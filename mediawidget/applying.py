@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 
 from .calls import fit_arguments
 from .edits.part import Moved
 from .mediators import Point
 from .shipping import near
-from .tanh_gelu import tanh_gelu
+from .tanh_gelu import gelu_of_map, tanh_gelu
 from .taps import Tap
 from .unembedding import unembedded
 
@@ -68,6 +69,7 @@ class Op:
         skip: the module is not called: its input is its output.
         tuple_output: and that is the first entry of a tuple.
         fused: the module is not called: ``tanh_gelu`` does what it does.
+        mlp: the module is not called, nor any inside it: this one is computed in one go.
         head: the module is not called: this map to the logits is computed in parts.
         late: rows that are born here, as copies of these.
         early: how many rows there are from the block's entrance on, where others are born inside.
@@ -88,6 +90,7 @@ class Op:
     skip: bool = False
     tuple_output: bool = False
     fused: bool = False
+    mlp: GPT2MLP | None = None
     head: nn.Linear | None = None
     late: Tensor | None = None
     early: int | None = None
@@ -97,7 +100,7 @@ class Op:
     def idle(self) -> bool:
         """Whether nothing happens."""
         some = (self.grow, self.given, self.capture, self.trim, self.widen, self.fit, self.early)
-        none = self.prompts is None and all(part is None for part in some)
+        none = all(part is None for part in (*some, self.prompts, self.mlp))
         return not self.writes and not self.skip and none
 
 
@@ -131,6 +134,9 @@ def apply_op(op: Op, moved: list[Tensor], seen: list[Tensor], late: LateRows) ->
             late.keep(op, new, tap.envoy.input)
         if new is not value or op.early is not None:
             tap.envoy.input = new
+    elif op.mlp is not None:
+        made = mapped(op.mlp, tap.envoy.input)
+        tap.envoy.skip(late.parted(op, _changed(op, late.joined(op, made), moved, seen)))
     else:
         new = _changed(op, late.joined(op, tap.envoy.output), moved, seen)
         tap.envoy.output = late.parted(op, new)
@@ -144,6 +150,13 @@ def _instead(op: Op, entered: Tensor) -> Any:
         assert op.trim is not None
         return unembedded(op.head, entered.index_select(1, op.trim))
     return (entered, None) if op.tuple_output else entered
+
+
+def mapped(mlp: GPT2MLP, value: Tensor) -> Tensor:
+    """What GPT-2's MLP makes of (..., d_model), but for dropout, which a trace never has."""
+    up, down = mlp.c_fc, mlp.c_proj
+    hidden = gelu_of_map(value, up.weight, up.bias).view(-1, up.nf)
+    return torch.addmm(down.bias, hidden, down.weight).view(value.shape)
 
 
 class LateRows:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.activations import NewGELUActivation
+from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
+from transformers.pytorch_utils import Conv1D
 
 from .applying import FittedTo, Op, Write
 from .architectures import follow
@@ -103,13 +105,18 @@ class _Builder:
             yield from self._crossing(stage)
         if self._wanted(stage, "mid") or self._late(stage):
             yield self._op(stage, "mid")
+        yield from self._in_mlp(stage, last=last)
+
+    def _in_mlp(self, stage: int, *, last: bool) -> Iterator[Op]:
         if last:
             yield self._mlp_in(stage)
-        yield from self._fused(stage)
+        mlp = self._whole_mlp(stage)
+        if mlp is None:
+            yield from self._fused(stage)
         if self._wanted(stage, "neurons"):
             yield self._op(stage, "neurons")
         if self.lm.paths.mlp is not None:
-            yield self._op(stage, "mlp_out", widen=self._widened() if last else None)
+            yield self._op(stage, "mlp_out", widen=self._widened() if last else None, mlp=mlp)
 
     def _crossing(self, stage: int) -> Iterator[Op]:
         """Attention to an encoder's states: of its own prompt in every row there is by now."""
@@ -127,6 +134,18 @@ class _Builder:
         norm = follow(block, str(self.lm.paths.last_mlp_in))
         return Op(Tap(norm, "input"), self._rows(stage), trim=self.reads)
 
+    def _whole_mlp(self, stage: int) -> GPT2MLP | None:
+        """The MLP of a block in one go, where nobody looks inside it.
+
+        A kernel that makes a map and its activation at once spares the widest tensor there is two
+        ways through the memory. An MLP of which any part is hooked or another's is left alone.
+        """
+        path = self.lm.paths.mlp
+        if path is None or self.lm.backend is not None or self._wanted(stage, "neurons"):
+            return None
+        module = self._in_block(stage, path)
+        return module if isinstance(module, GPT2MLP) and _is_whole(module) else None
+
     def _fused(self, stage: int) -> Iterator[Op]:
         """The activation function of a block in one go, where that is the same function.
 
@@ -136,15 +155,18 @@ class _Builder:
         path = self.lm.paths.activation
         if path is None:
             return
-        # The module may be gone: an MLP that somebody replaced need not have it.
-        block = follow(self.lm.hf, self.lm.paths.blocks)[stage - 1]
-        module = dict(block.named_modules()).get(path)
+        module = self._in_block(stage, path)
         if module is None or not untouched(module, NewGELUActivation):
             return
         envoy = follow(self.lm.tap(stage, "block_in").envoy, path)
         yield Op(Tap(envoy, "input"), self._rows(stage), fused=True)
 
     # --- pieces -----------------------------------------------------------------------------
+
+    def _in_block(self, stage: int, path: str) -> nn.Module | None:
+        """A block's module, which may be gone: an MLP that somebody replaced need not have it."""
+        block = follow(self.lm.hf, self.lm.paths.blocks)[stage - 1]
+        return dict(block.named_modules()).get(path)
 
     def _op(self, stage: int, point: Point, **more: Any) -> Op:
         capture = self.call.captures.get((stage, point))
@@ -202,3 +224,10 @@ class _Builder:
 
     def _weight(self, weights: Any) -> Tensor:
         return self._index(weights)[:, None].to(self.lm.dtype)
+
+
+def _is_whole(mlp: GPT2MLP) -> bool:
+    """Whether an MLP is GPT-2's in all its parts."""
+    maps = untouched(mlp.c_fc, Conv1D) and untouched(mlp.c_proj, Conv1D)
+    rest = untouched(mlp.act, NewGELUActivation) and untouched(mlp.dropout, nn.Dropout)
+    return untouched(mlp, GPT2MLP) and maps and rest

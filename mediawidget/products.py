@@ -23,6 +23,7 @@ from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
 
 from .memory import budget_bytes
+from .tanh_gelu import gelu_of_map, tanh_gelu
 from .unembedding import tall_product
 
 if TYPE_CHECKING:
@@ -53,10 +54,10 @@ ROOM, PLENTY = 1 << 27, 1 << 30
 """Bytes that a chunk must be free to take, and for ``PROGRAMS`` of their own: oneDNN keeps 0.6 MB
 of a program for each number of rows of each map, and never gives them back."""
 
-_TAKEN_OVER = frozenset((tall_product, linear, torch.addmm))
+_TAKEN_OVER = frozenset((tall_product, gelu_of_map, linear, torch.addmm))
 
-_OWN: set[tuple[int, int, int]] = set()
-"""Rows and both widths of the products that have a program of their own, in this process."""
+_OWN: set[tuple[int, int, int, bool]] = set()
+"""Rows, both widths and whether GELU follows, of the products that have a program of their own."""
 
 _BUDGET: ContextVar[int | None] = ContextVar("_BUDGET", default=None)
 
@@ -137,6 +138,8 @@ class QuickProducts(TorchFunctionMode):
             return None
         if func is linear:
             return _quick(*args, plenty=self.plenty)
+        if func is gelu_of_map:
+            return _quick(args[0], args[1].t(), args[2], plenty=self.plenty, gelu=True)
         if not (_is_matrix(args[1]) and _is_matrix(args[2])):
             return None
         return _quick(args[1], args[2].t(), args[0], plenty=self.plenty)
@@ -146,8 +149,11 @@ def _is_matrix(value: object) -> bool:
     return isinstance(value, Tensor) and value.ndim == 2
 
 
-def _quick(rows: Any, weight: Any, bias: Any, *, plenty: bool) -> Tensor | None:
-    """``rows`` (..., n) by ``weight`` (m, n), and ``bias`` (m,): (..., m). None: left to torch."""
+def _quick(rows: Any, weight: Any, bias: Any, *, plenty: bool, gelu: bool = False) -> Tensor | None:
+    """``rows`` (..., n) by ``weight`` (m, n), and ``bias`` (m,): (..., m). None: left to torch.
+
+    ``gelu``: GELU of it, in its tanh form.
+    """
     ours = _agree(rows, weight, bias) and torch.backends.mkldnn.enabled
     # A tangent that a tensor carries forwards is nowhere to be seen on it.
     tangents = forward_ad._current_level >= 0  # noqa: SLF001 - no public way
@@ -156,7 +162,7 @@ def _quick(rows: Any, weight: Any, bias: Any, *, plenty: bool) -> Tensor | None:
     n_rows = rows.numel() // max(1, rows.shape[-1])
     if n_rows < FEWEST_ROWS or n_rows * weight.numel() < FEWEST_MULTIPLICATIONS:
         return None
-    return _mapped(rows, weight, bias, plenty=plenty)
+    return _mapped(rows, weight, bias, plenty=plenty, gelu=gelu)
 
 
 def _agree(rows: Any, weight: Any, bias: Any) -> bool:
@@ -182,52 +188,55 @@ def _is_plain(part: Any) -> bool:
     )
 
 
-def _mapped(rows: Tensor, weight: Tensor, bias: Tensor | None, *, plenty: bool) -> Tensor:
+def _mapped(
+    rows: Tensor, weight: Tensor, bias: Tensor | None, *, plenty: bool, gelu: bool = False
+) -> Tensor:
     flat = rows.reshape(-1, weight.shape[1])
-    whole = plenty and _has_own(flat, weight)
-    made = (_product if whole else _by_blocks)(flat, weight, bias)
+    whole = plenty and _has_own(flat, weight, gelu=gelu)
+    made = (_product if whole else _by_blocks)(flat, weight, bias, gelu=gelu)
     return made.view(*rows.shape[:-1], -1)
 
 
-def _has_own(flat: Tensor, weight: Tensor) -> bool:
+def _has_own(flat: Tensor, weight: Tensor, *, gelu: bool) -> bool:
     """Whether a product has a program of its own, or gets it now."""
-    product = (len(flat), *weight.shape)
+    product = (len(flat), *weight.shape, gelu)
     if product not in _OWN and len(_OWN) < PROGRAMS:
         _OWN.add(product)
     return product in _OWN
 
 
-def _by_blocks(flat: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def _by_blocks(flat: Tensor, weight: Tensor, bias: Tensor | None, *, gelu: bool = False) -> Tensor:
     """The map, (n, m), block by block: few numbers of rows are ever asked of oneDNN."""
     if len(flat) <= BLOCK or len(weight) > TALL:
-        return _padded(flat, weight, bias)
+        return _padded(flat, weight, bias, gelu=gelu)
     made = flat.new_empty(len(flat), len(weight))
     for part, into in zip(torch.split(flat, BLOCK), torch.split(made, BLOCK), strict=True):
-        into.copy_(_padded(part, weight, bias))
+        into.copy_(_padded(part, weight, bias, gelu=gelu))
     return made
 
 
-def _padded(flat: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def _padded(flat: Tensor, weight: Tensor, bias: Tensor | None, *, gelu: bool = False) -> Tensor:
     """The map of rows, with rows of zeros up to the next multiple of a step."""
     lacking = -len(flat) % (SHORT_STEP if len(flat) <= SHORT else STEP)
     rows = torch.cat([flat, flat.new_zeros(lacking, flat.shape[1])]) if lacking else flat
-    return _product(rows, weight, bias)[: len(flat)]
+    return _product(rows, weight, bias, gelu=gelu)[: len(flat)]
 
 
-def _product(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def _product(rows: Tensor, weight: Tensor, bias: Tensor | None, *, gelu: bool = False) -> Tensor:
     """The map by oneDNN; in parts where a weight that lies transposed is long, as in GPT-2's MLP.
 
     There oneDNN is a sixth slower, and in parts half of that.
     """
     if weight.is_contiguous() or weight.shape[1] <= LONG:
-        return _plus(rows, weight, bias)
+        return _plus(rows, weight, bias, gelu=gelu)
     pieces = zip(torch.split(rows, PART, dim=1), torch.split(weight, PART, dim=1), strict=True)
     made = _plus(*next(pieces), bias)
     for some, own in pieces:
         made = torch.ops.mkldnn._linear_pointwise.binary(some, made, own, None, "add")  # noqa: SLF001
-    return made
+    return tanh_gelu(made) if gelu else made
 
 
-def _plus(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    made: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")  # noqa: SLF001
+def _plus(rows: Tensor, weight: Tensor, bias: Tensor | None, *, gelu: bool = False) -> Tensor:
+    then, form = ("gelu", "tanh") if gelu else ("none", "")
+    made: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, then, [], form)  # noqa: SLF001
     return made

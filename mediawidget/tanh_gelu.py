@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor
 from torch.nn.functional import gelu
+from torch.overrides import handle_torch_function, has_torch_function
 
 PART = 1 << 18
 """Numbers that are made together: 1 MiB in single precision."""
@@ -32,3 +33,15 @@ def tanh_gelu(value: Tensor) -> Tensor:
         torch.addcmul(scale, old, old, value=_SCALE * 0.044715, out=new)
         new.mul_(old).sigmoid_().mul_(old)
     return made
+
+
+def gelu_of_map(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """The same of a map, of ``rows`` (..., n) by ``weight`` (n, m), and ``bias`` (m,): (..., m).
+
+    A mode of torch's functions may take it over, as it may take torch's own.
+    """
+    if has_torch_function((rows, weight, bias)):
+        made: Tensor = handle_torch_function(gelu_of_map, (rows, weight, bias), rows, weight, bias)
+        return made
+    flat = torch.addmm(bias, rows.reshape(-1, len(weight)), weight)
+    return tanh_gelu(flat.view(*rows.shape[:-1], -1))

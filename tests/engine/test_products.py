@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import nn
 from torch.autograd import forward_ad
-from torch.nn.functional import linear
+from torch.nn.functional import gelu, linear
 
 import mediawidget as mw
 from mediawidget import products as module
 from mediawidget import unembedding
 from mediawidget.products import QuickProducts, products, products_within
+from mediawidget.tanh_gelu import gelu_of_map, tanh_gelu
 from mediawidget.unembedding import tall_product
 from tests.small_models import random_model, tokenizer_of
 
@@ -29,9 +30,9 @@ def used(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     shapes: list[tuple[int, ...]] = []
     mapped = module._mapped
 
-    def noted(rows: Any, *others: Any, plenty: bool) -> Any:
+    def noted(rows: Any, *others: Any, **options: Any) -> Any:
         shapes.append(tuple(rows.shape))
-        return mapped(rows, *others, plenty=plenty)
+        return mapped(rows, *others, **options)
 
     monkeypatch.setattr(module, "_mapped", noted)
     monkeypatch.setattr(module, "_OWN", set())
@@ -63,6 +64,51 @@ def test_maps_of_linear_and_of_conv1d(
     assert used == [rows.shape, flat.shape, flat.shape]
 
 
+@pytest.mark.parametrize("shape", [(5,), (3, 4), (2, 3, 4), (300,)])
+@pytest.mark.parametrize("plenty", [True, False])
+def test_a_map_and_gelu_in_one_go(
+    used: list[tuple[int, ...]], shape: tuple[int, ...], *, plenty: bool
+) -> None:
+    rows, weight, bias = torch.randn(*shape, 48), torch.randn(48, 33), torch.randn(33)
+    exact = gelu(rows.double() @ weight.double() + bias.double(), approximate="tanh")
+    with torch.no_grad():
+        apart = gelu_of_map(rows, weight, bias)
+        assert not used
+        with QuickProducts(plenty=plenty):
+            found = gelu_of_map(rows, weight, bias)
+    assert used == [rows.shape]
+    for one in (apart, found):
+        torch.testing.assert_close(one.double(), exact, rtol=1e-5, atol=1e-5)
+
+
+def test_gelu_follows_the_sum_of_all_parts(
+    used: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LONG", 32)
+    monkeypatch.setattr(module, "PART", 20)
+    rows, weight, bias = torch.randn(5, 48), torch.randn(48, 33), torch.randn(33)
+    with torch.no_grad(), QuickProducts():
+        found = gelu_of_map(rows, weight, bias)
+    assert used
+    exact = gelu(rows.double() @ weight.double() + bias.double(), approximate="tanh")
+    torch.testing.assert_close(found.double(), exact, rtol=1e-5, atol=1e-5)
+
+
+def test_gelu_of_a_map_that_is_torchs(used: list[tuple[int, ...]]) -> None:
+    """In double precision, and where a gradient is taken."""
+    rows, weight, bias = (torch.randn(*shape) for shape in ((5, 8), (8, 6), (6,)))
+    with QuickProducts():
+        with torch.no_grad():
+            double = gelu_of_map(rows.double(), weight.double(), bias.double())
+        assert double.dtype == torch.float64
+        weight.requires_grad_()
+        (gradient,) = torch.autograd.grad(gelu_of_map(rows, weight, bias).sum(), weight)
+    assert not used
+    (exact,) = torch.autograd.grad(gelu(rows @ weight + bias, approximate="tanh").sum(), weight)
+    assert float(exact.abs().sum()) > 0
+    torch.testing.assert_close(gradient, exact)
+
+
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 63, 65, 96, 255, 256, 257, 511, 600])
 @pytest.mark.parametrize("plenty", [True, False])
 def test_any_number_of_rows(used: list[tuple[int, ...]], n: int, *, plenty: bool) -> None:
@@ -76,9 +122,9 @@ def test_a_tall_map_is_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(module, "TALL", 32)
     asked, product = [], module._product
 
-    def noted(rows: torch.Tensor, weight: torch.Tensor, bias: Any) -> torch.Tensor:
+    def noted(rows: torch.Tensor, *others: Any, gelu: bool) -> torch.Tensor:
         asked.append(len(rows))
-        return product(rows, weight, bias)
+        return product(rows, *others, gelu=gelu)
 
     monkeypatch.setattr(module, "_product", noted)
     rows, weight = torch.randn(300, 48), torch.randn(33, 48)
@@ -91,9 +137,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """The numbers of rows that oneDNN is asked for, in a process that has asked for none."""
     numbers: set[int] = set()
 
-    def noted(rows: torch.Tensor, weight: torch.Tensor, _: Any) -> torch.Tensor:
+    def noted(rows: torch.Tensor, weight: torch.Tensor, _: Any, *, gelu: bool) -> torch.Tensor:
         numbers.add(len(rows))
-        return rows @ weight.T
+        made = rows @ weight.T
+        return tanh_gelu(made) if gelu else made
 
     monkeypatch.setattr(module, "_product", noted)
     monkeypatch.setattr(module, "_OWN", set())
@@ -114,17 +161,21 @@ def test_where_memory_is_plenty_the_first_products_get_programs_of_their_own(
     monkeypatch.setattr(module, "PROGRAMS", 3)
     weight, other = torch.randn(3, 2), torch.randn(4, 2)
 
-    def numbers(n: int, weight: torch.Tensor, *, plenty: bool = True) -> list[int]:
+    def numbers(
+        n: int, weight: torch.Tensor, *, plenty: bool = True, gelu: bool = False
+    ) -> list[int]:
         asked.clear()
         rows = torch.randn(2, n // 2, 2)
-        found = module._mapped(rows, weight, None, plenty=plenty)
-        torch.testing.assert_close(found, rows @ weight.T)
+        found = module._mapped(rows, weight, None, plenty=plenty, gelu=gelu)
+        torch.testing.assert_close(found, tanh_gelu(rows @ weight.T) if gelu else rows @ weight.T)
         return sorted(asked)
 
     assert numbers(290, weight, plenty=False) == [40, 256]
     assert numbers(290, weight) == [290]
     assert numbers(290, other) == [290]
     assert numbers(602, weight) == [602]
+    # With GELU behind it a product is another one.
+    assert numbers(290, weight, gelu=True) == [40, 256]
     # All there may be are given away; who has one keeps it, as long as there is room.
     assert numbers(602, other) == [96, 256]
     assert numbers(290, other) == [290]
@@ -139,9 +190,9 @@ def test_a_long_transposed_weight_is_summed_in_parts(
     monkeypatch.setattr(module, "PART", 20)
     parts, plus = [], module._plus
 
-    def noted(rows: torch.Tensor, weight: torch.Tensor, bias: Any) -> torch.Tensor:
+    def noted(rows: Any, weight: Any, *others: Any, **options: Any) -> torch.Tensor:
         parts.append(weight.shape[1])
-        return plus(rows, weight, bias)
+        return plus(rows, weight, *others, **options)
 
     monkeypatch.setattr(module, "_plus", noted)
     rows, stored, bias = torch.randn(2, 5, width), torch.randn(width, 33), torch.randn(33)

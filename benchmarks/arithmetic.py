@@ -3,13 +3,13 @@
 A run has its base's values at all positions before the first that it changes, and in all layers
 before the first that it edits, so neither is computed for it. Of the last block only the last
 position is read, but for its keys and values; of the logits the last position's. A product and its
-sum are two operations. Norms, activations and the checks are left out.
+sum are two operations. Norms and activations are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .cells import Cell
@@ -50,6 +50,23 @@ def needed(size: Sizes, n_tokens: int, first: int, cells: Sequence[Cell]) -> flo
             memo[key] = _run(size, cell, n_tokens, first)
         total += 2 * memo[key]
     return float(total)
+
+
+def checks(size: Sizes, n_tokens: int, first: int, cells: Sequence[Cell]) -> float:
+    """Operations for what a sweep proves itself by, on its first pair.
+
+    The strongest cell once more by a plain pass over a whole prompt, without that which finds what
+    is patched; both ways a patch of a value with itself, in the middle layer and at all positions,
+    and a patch of the whole stream there.
+    """
+    middle = cells[len(cells) // 2]
+    cut = _blocks(size, size.n_layers // 2, first, n_tokens) + _unembedding(size)
+    if middle.kind == "residual":
+        own = _blocks(size, middle.layer, first, n_tokens) + _unembedding(size)
+    else:
+        own = _run(size, replace(middle, position=None), n_tokens, first)
+    plain = _blocks(size, 0, 0, n_tokens) + _unembedding(size)
+    return float(plain + 2 * (own + cut))
 
 
 def _run(size: Sizes, cell: Cell, n: int, first: int) -> float:

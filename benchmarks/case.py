@@ -50,6 +50,7 @@ class Case:
         rates: of matrix products, before and after each.
         sampled: on how many cells, spread evenly, of the first pair other programs are timed;
             those that take many at once on ``BATCH``.
+        needed: operations of the runs. checking: of the checks.
         gap: the largest difference between the programs' numbers. effect: the largest of a patch.
     """
 
@@ -68,6 +69,7 @@ class Case:
     rates: list[rate.Rate] = field(default_factory=list)
     peers: dict[str, list[float]] = field(default_factory=dict)
     needed: float = 0.0
+    checking: float = 0.0
     gap: float = 0.0
     effect: float = 0.0
     parted: int = 0
@@ -82,16 +84,23 @@ class Case:
         """Another program's time over ours; None where it was left out."""
         return ratio(self.peers[peer], self.ours) if self.peers.get(peer) else None
 
-    def share(self, seconds: Sequence[float], *, of_torch: bool = False) -> float:
-        """Of the rate of the library that computes, that at which the needed operations were.
+    def share(self, *, of_torch: bool = False) -> float:
+        """Of the rate of the library that computes, that of the whole sweep's operations.
 
         Args:
-            seconds: they took, one a round.
             of_torch: of the rate of torch's own products, whoever computes.
         """
+        return (self.needed + self.checking) * ratio(self._paces(of_torch=of_torch), self.ours)
+
+    @property
+    def share_alone(self) -> float:
+        """The same of the runs without the checks."""
+        return self.needed * ratio(self._paces(), self.alone)
+
+    def _paces(self, *, of_torch: bool = False) -> list[float]:
+        """Seconds an operation takes at that rate, one a round."""
         own = self.by_torch or of_torch
-        rates = [rate.own if own else rate.quickest for rate in self.rates]
-        return self.needed * ratio([1 / rate for rate in rates], seconds)
+        return [1 / (rate.own if own else rate.quickest) for rate in self.rates]
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> float:
@@ -147,6 +156,7 @@ def measure(case: Case, rng: random.Random, peers: Mapping[str, Peer]) -> None:
     case.parted, case.n_tokens = first, n_tokens
     size = arithmetic.Sizes.of(case.target.lm)
     case.needed = len(pairs) * arithmetic.needed(size, n_tokens, first, cells)
+    case.checking = arithmetic.checks(size, n_tokens, first, cells)
     unpatched = np.stack([study.known_total.pairs(key) for key in ("Y00", "Y11")], axis=1)
     case.effect = max(case.effect, float(np.abs(ours - unpatched[..., None]).max()))
     if case.target.lm.dtype == torch.float32 and not case.gap <= ALLOWED:

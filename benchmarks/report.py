@@ -29,14 +29,14 @@ on the same prompts in the same run of the benchmark, and a ratio is the median 
   ours. They ran on 3 to 12 cells both ways (Flat: on 32), spread evenly over the sweep, and their
   seconds are scaled to all of it.
 - Gap: the largest difference between the programs' logit differences. Effect: the largest of ours.
-- Of torch's: the operations that the runs cannot do without (`arithmetic.py`, counted apart from
-  the engine), over the whole sweep's time, as a share of the rate at which torch (`torch.mm`) does
-  nothing but products of {ROWS} rows with the weights of one of the model's blocks, as they lie
+- Of torch's: the operations that runs and checks cannot do without (`arithmetic.py`, counted apart
+  from the engine), over the whole sweep's time, as a share of the rate at which torch (`torch.mm`)
+  does nothing but products of {ROWS} rows with the weights of one of the model's blocks, as they lie
   there; taken before and after. By these the model itself and the other programs compute. Ours goes
   to the library that is the quickest for this processor (oneDNN where it pays, `products.py`), and
   may so pass 100%.
 - Checked: the same as a share of the rate of the library that ours computes by. Runs: of the runs
-  alone (`engine.evaluate`), without the checks, which compute something too that is not counted.
+  alone (`engine.evaluate`), without the checks and what they compute.
 - Torch's products: the same sweep by these alone.
 - Parted at: the first position, of so many, at which the prompts differ.
 """
@@ -91,9 +91,9 @@ class Report:
             *("-" if times is None else f"{times:.1f}" for times in peers),
             f"{case.gap:.0e}" if case.peers else "-",
             f"{case.effect:.2g}",
-            f"{100 * case.share(case.ours, of_torch=True):.0f}%",
-            f"{100 * case.share(case.ours):.0f}%",
-            f"{100 * case.share(case.alone):.0f}%" if case.alone else "-",
+            f"{100 * case.share(of_torch=True):.0f}%",
+            f"{100 * case.share():.0f}%",
+            f"{100 * case.share_alone:.0f}%" if case.alone else "-",
         )
 
     def _machine(self) -> str:

@@ -41,13 +41,13 @@ def test_every_kind_of_row_and_the_programs_agree(small: subject.Subject) -> Non
 
 @pytest.mark.parametrize(
     ("by_torch", "expected"),
-    [(False, ("200%", "50%", "100%")), (True, ("200%", "200%", "400%"))],
+    [(False, ("300%", "75%", "100%")), (True, ("300%", "300%", "400%"))],
 )
 def test_a_share_is_of_the_library_that_its_column_names(
     small: subject.Subject, *, by_torch: bool, expected: tuple[str, ...]
 ) -> None:
     one = case.Case("rows", small, "head", rows.parted(small, 9), by_torch=by_torch)
-    one.rates, one.needed = [Rate(own=1e9, quickest=4e9)], 4e9
+    one.rates, one.needed, one.checking = [Rate(own=1e9, quickest=4e9)], 4e9, 2e9
     one.unit, one.ours, one.alone = [1.0], [2.0], [1.0]
     row = dict(zip(report.COLUMNS, report.Report().row(one), strict=True))
     assert tuple(row[name] for name in ("of torch's", "checked", "runs")) == expected
@@ -87,6 +87,14 @@ def test_the_operations_are_those_of_the_products(make: Callable[..., subject.Su
     late, early = (arithmetic.needed(size, 10, 9, [cell]) for cell in (cells[19], cells[9]))
     assert shared < late < early
     assert arithmetic.needed(size, 10, 9, cells[:9]) == shared
+    # A plain pass; and both ways the second half of the model, and what a value's own patch takes.
+    block = 10 * (8 * size.d_model**2 + 2 * size.n_maps * size.d_model * size.d_mlp)
+    half = plain - block - 4 * size.heads * 55
+    assert arithmetic.checks(size, 10, 0, cells) == plain + 2 * (half + half)
+    last = 2 * size.d_model * (size.heads + size.n_maps * size.d_mlp + size.vocabulary)
+    heads = all_cells(target.lm, "head", range(2), 10)
+    assert arithmetic.checks(size, 10, 0, heads) == plain + 2 * (half + last)
+    assert plain < arithmetic.checks(size, 10, 9, heads) < plain + 2 * (half + last)
 
 
 def test_doublings(small: subject.Subject) -> None:

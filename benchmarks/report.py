@@ -31,8 +31,8 @@ on the same prompts in the same run of the benchmark, and a ratio is the median 
 - Gap: the largest difference between the programs' logit differences. Effect: the largest of ours.
 - Of torch's: the operations that runs and checks cannot do without (`arithmetic.py`, counted apart
   from the engine), over the whole sweep's time, as a share of the rate at which torch (`torch.mm`)
-  does nothing but products of {ROWS} rows with the weights of one of the model's blocks, as they lie
-  there; taken before and after. By these the model itself and the other programs compute. Ours goes
+  does nothing but products of {ROWS} rows with the weights of one of the model's blocks, as they
+  lie; taken before and after. By these the model itself and the other programs compute. Ours goes
   to the library that is the quickest for this processor (oneDNN where it pays, `products.py`), and
   may so pass 100%.
 - Checked: the same as a share of the rate of the library that ours computes by. Runs: of the runs

@@ -80,6 +80,47 @@ test("a contrast: mean of n pairs, with the interval in percent", () => {
   );
 });
 
+test.each<[string, Direction, Partial<Reading>, string]>([
+  ["restored", "restore", { corners: corners(2, -5.2071) }, "−5.2: 0.0% of the total effect."],
+  ["broken", "break", { corners: corners(11.0071, 1) }, "+11.0: 0.0% of the total effect lost."],
+  [
+    "set, on clean",
+    "break",
+    { corners: corners(11.0071, 1), edit: ZERO },
+    "+11.0: 0.0% of the total effect lost.",
+  ],
+  [
+    "set, on corrupt",
+    "restore",
+    { corners: corners(2, -5.2071), edit: ZERO },
+    "−5.2: 0.0% of the total effect toward the clean answer.",
+  ],
+  [
+    "set, on corrupt, the other way",
+    "restore",
+    { corners: corners(2, -5.1929), edit: ZERO },
+    "−5.2: 0.0% of the total effect toward the clean answer.",
+  ],
+])("what rounds to nothing is no step in a direction: %s", (_, direction, change, expected) => {
+  expect(say(direction, change).endsWith(expected)).toBe(true);
+});
+
+test("what rounds to nothing keeps its interval as it is", () => {
+  const ci: Reading["ci"] = { "PIE%": [-3, 4] };
+  expect(say("restore", { n: 64, ci, corners: corners(2, -5.2071) })).toMatch(
+    /: 0\.0% of the total effect\. Mean of 64 pairs, 95% CI −3% to 4%\.$/,
+  );
+});
+
+test.each<[number, string]>([
+  [-8, "17% further from the clean answer. Mean of 64 pairs, 95% CI 10% to 20%."],
+  [-2, "20% of the total effect toward the clean answer. Mean of 64 pairs, 95% CI −20% to −10%."],
+  [-5.2, "0% of the total effect toward the clean answer. Mean of 64 pairs, 95% CI −20% to −10%."],
+])("a constant's interval goes the way of its words: %s", (y01, expected) => {
+  const change = { n: 64, ci: { "corrupt%": [10, 20] as [number, number] }, edit: ZERO };
+  expect(say("restore", { ...change, corners: corners(2, y01) }).endsWith(expected)).toBe(true);
+});
+
 test("the interval of a negative effect is told by its size too", () => {
   const ci: Reading["ci"] = { "TIE%": [-20, -10] };
   expect(say("break", { n: 64, ci, corners: corners(13, 1) })).toMatch(

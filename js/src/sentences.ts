@@ -10,11 +10,19 @@ import { plain } from "./text.ts";
 const LONG = 160;
 const HALF = 0.5;
 const TENTH = 0.1;
+/** Percent below which a share is told as 0.0%, which is no step in either direction. */
+const STEP = 0.05;
 
 interface Words {
   view: View;
   reading: Reading;
   unit: Unit;
+  /** Percent of the total effect. */
+  share: number;
+  /** A constant's effect on the corrupt run, whose sign is the opposite of a patch's gain. */
+  loss: boolean;
+  /** Whether it is told as an effect against the clean answer. */
+  away: boolean;
 }
 
 /** The whole sentence, with how sure it is. `panel` gives a cell that was not run its cost. */
@@ -30,7 +38,12 @@ export function sentence(
   if (reading.status === Status.Impossible) return `${label} cannot be set to this value.`;
   if (!shown(reading.status)) return `${label} was not run. Enter runs it: ${oneCost(panel)}.`;
   const unit = unitFor(view, "percent");
-  const words = { view, reading: { ...reading, label }, unit };
+  const { corners } = reading;
+  const patch = reading.edit.corners;
+  const share = percent(effect(direction, patch, corners), corners.y11, corners.y00);
+  const loss = direction === "restore" && !patch;
+  const away = (loss ? share : -share) >= STEP;
+  const words = { view, reading: { ...reading, label }, unit, share, loss, away };
   const body = direction === "difference" ? difference(words) : moved(words, direction);
   return [body, ...sureness(words, direction)].join(" ");
 }
@@ -52,7 +65,7 @@ export function cellName(view: View, direction: Direction, reading: Reading, pan
 
 const NEAR_ZERO = "The total effect is near 0, so there is no percentage.";
 
-function moved({ view, reading, unit }: Words, direction: Direction): string {
+function moved({ view, reading, unit, share, loss, away }: Words, direction: Direction): string {
   const { corners, edit, label } = reading;
   const patch = edit.corners;
   const restore = direction === "restore";
@@ -64,15 +77,10 @@ function moved({ view, reading, unit }: Words, direction: Direction): string {
   const start = `${done} moves ${plain(view.metric.label, LONG)} from ${raw(from)} to ${raw(to)}`;
   if (unit === "raw")
     return `${start}${patch ? `: ${raw(to - from)} ${view.metric.unit}` : ""}. ${NEAR_ZERO}`;
-  const share = percent(effect(direction, patch, corners), corners.y11, corners.y00);
-  const less = share < 0;
-  const lost = less ? "added; it opposes the clean answer" : "of the total effect lost";
-  // A patch's gain and a constant's loss have opposite signs.
-  const gained =
-    less === patch
-      ? "further from the clean answer"
-      : `of the total effect${patch ? "" : " toward the clean answer"}`;
-  return `${start}: ${percentSize(Math.abs(share))}% ${restore ? gained : lost}.`;
+  const against = restore ? "further from" : "added; it opposes";
+  const said = away ? against : `of the total effect${loss ? " toward" : ""}`;
+  const end = away || loss ? " the clean answer" : restore ? "" : " lost";
+  return `${start}: ${percentSize(Math.abs(share))}% ${said}${end}.`;
 }
 
 function difference({ view, reading, unit }: Words): string {
@@ -117,7 +125,7 @@ export function intervalKey(direction: Direction, patch: boolean, unit: Unit): s
   return QUANTITIES[+patch as 0 | 1][DIRECTIONS.indexOf(direction)] + (unit === "raw" ? "" : "%");
 }
 
-function sureness({ reading, unit }: Words, direction: Direction): string[] {
+function sureness({ reading, unit, loss, away }: Words, direction: Direction): string[] {
   const out: string[] = [];
   if (reading.status === Status.ImpliedZero) {
     // A constant is not what either prompt has here, so equal prompts are no reason.
@@ -136,11 +144,9 @@ function sureness({ reading, unit }: Words, direction: Direction): string[] {
     const ci = reading.ci?.[intervalKey(direction, reading.edit.corners, unit)];
     if (!ci) return "";
     if (unit === "raw") return `, 95% CI ${raw(ci[0])} to ${raw(ci[1])}`;
-    const { y11, y00 } = reading.corners;
-    // A negative effect is told by its size ("27% added"), and so is its interval.
-    const told = effect(direction, reading.edit.corners, reading.corners) / (y11 - y00);
-    const turn = told < 0 && direction !== "difference" ? -1 : 1;
-    const [low, high] = ci.map((end) => turn * end).sort((a, b) => a - b);
-    return `, 95% CI ${percentSize(low as number)}% to ${percentSize(high as number)}%`;
+    // A share is told by its size, in the direction of its words ("27% added"); so is its interval.
+    const turned = direction !== "difference" && away !== loss;
+    const [low, high] = turned ? [-ci[1], -ci[0]] : ci;
+    return `, 95% CI ${percentSize(low)}% to ${percentSize(high)}%`;
   }
 }

@@ -63,6 +63,23 @@ def test_the_rail_and_the_sentence_tell_the_result(swept: mw.Study) -> None:
     assert f"{fixed(100 * single / last['TE'], 1)}%" in shown
 
 
+@pytest.mark.parametrize("direction", ["restore", "break"])
+def test_what_rounds_to_nothing_is_no_step_in_a_direction(study: mw.Study, direction: str) -> None:
+    view = mw.Explorer(study, direction=direction)
+    key = ("Y01", "Y00") if direction == "restore" else ("Y10", "Y11")
+    site, signs = mw.Site("head", 3, head=1), set()
+    for edit in (mw.Patch(alpha=1e-4), mw.Scale(1 - 1e-4), mw.Scale(1 + 1e-4)):
+        effect = study.intervene({site: edit})
+        moved = float(effect.corners()[key[0]][0] - effect.corners()[key[1]][0])
+        signs.add(moved > 0)
+        assert 0 < abs(100 * moved / study.total["TE"]) < 0.05
+        said = " ".join(texts(view.snapshot().svg))
+        assert "0.0% of the total effect" in said
+        assert "further from" not in said
+        assert "opposes" not in said
+    assert signs == {True, False}
+
+
 def test_the_rails_ends_stand_still_and_what_is_beyond_is_a_number(study: mw.Study) -> None:
     view = mw.Explorer(study)
 

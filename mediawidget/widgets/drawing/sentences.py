@@ -9,6 +9,9 @@ from .text import percent, plain, raw
 _LONG = 160
 _HALF, _TENTH = 0.5, 0.1
 
+_STEP = 0.05
+"""Percent below which a share is told as 0.0%, which is no step in either direction."""
+
 
 def sentence(sheet: Sheet, reading: Reading) -> str:
     """What was done, what moved, from where to where, by how much, and how sure it is."""
@@ -43,6 +46,20 @@ class _Told:
         """The size of a share: a percentage with a minus alone."""
         return percent(self.share(value), sign=False)
 
+    @property
+    def is_loss(self) -> bool:
+        """A constant's effect on the corrupt run, whose sign is the opposite of a patch's gain."""
+        return self.direction == "restore" and not self.reading.edit["corners"]
+
+    def opposes(self, value: float) -> bool:
+        """Whether an effect is told as one against the clean answer."""
+        share = self.share(value)
+        return (share if self.is_loss else -share) >= _STEP
+
+    def told(self, value: float) -> str:
+        """The size of a share whose sign the words beside it say."""
+        return percent(abs(self.share(value)), sign=False)
+
     def bare(self, value: float) -> str:
         """What stands where there is no percentage."""
         return (
@@ -60,9 +77,8 @@ class _Told:
             start = f"Patching {self.label} {moved}"
             if self.near:
                 return f"{start}: {self.bare(pie)}."
-            if self.share(pie) < 0:
-                return f"{start}: {self.size(-pie)}% further from the clean answer."
-            return f"{start}: {self.size(pie)}% of the total effect."
+            end = "further from the clean answer" if self.opposes(pie) else "of the total effect"
+            return f"{start}: {self.told(pie)}% {end}."
         if self.direction == "break":
             moved = f"from corrupt into clean moves {self.metric} from {raw(c.y11)} to {raw(c.y10)}"
             start = f"Patching {self.label} {moved}"
@@ -72,9 +88,9 @@ class _Told:
         return self._gate(pie, tie, float(c.effect("difference", patch=True)))
 
     def _lost(self, value: float) -> str:
-        if self.share(value) < 0:
-            return f"{self.size(-value)}% added; it opposes the clean answer"
-        return f"{self.size(value)}% of the total effect lost"
+        if self.opposes(value):
+            return f"{self.told(value)}% added; it opposes the clean answer"
+        return f"{self.told(value)}% of the total effect lost"
 
     def _gate(self, pie: float, tie: float, interaction: float) -> str:
         gate = _gate_words(pie, tie, interaction)
@@ -99,11 +115,9 @@ class _Told:
             start = f"{what} in the corrupt run {moved}"
             if near:
                 return f"{start}{near}."
-            if self.share(corrupt) < 0:
-                return (
-                    f"{start}: {self.size(-corrupt)}% of the total effect toward the clean answer."
-                )
-            return f"{start}: {self.size(corrupt)}% further from the clean answer."
+            toward = "of the total effect toward the clean answer"
+            end = "further from the clean answer" if self.opposes(corrupt) else toward
+            return f"{start}: {self.told(corrupt)}% {end}."
         difference = float(c.effect("difference", patch=False))
         told = raw(difference) if self.near else f"{percent(self.share(difference))}%"
         costs = f"{self._amount(clean)} on clean and {self._amount(corrupt)} on corrupt"
@@ -137,9 +151,9 @@ class _Told:
             return ""
         if self.near:
             return f", 95% CI {raw(ends[0])} to {raw(ends[1])}"
-        # A negative effect is told by its size ("27% added"), and so is its interval.
-        told = self.share(float(self.c.effect(self.direction, patch=patch)))
-        turn = -1.0 if told < 0 and self.direction != "difference" else 1.0
+        # A share is told by its size, in the direction of its words ("27% added"); so is this.
+        turned = self.opposes(float(self.c.effect(self.direction, patch=patch))) != self.is_loss
+        turn = -1.0 if turned and self.direction != "difference" else 1.0
         low, high = sorted(turn * end for end in ends)
         return f", 95% CI {percent(low, sign=False)}% to {percent(high, sign=False)}%"
 

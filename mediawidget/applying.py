@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
-from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 
 from .calls import fit_arguments
 from .edits.part import Moved
 from .mediators import Point
 from .shipping import near
-from .tanh_gelu import gelu_of_map, tanh_gelu
+from .tanh_gelu import tanh_gelu
 from .taps import Tap
 from .unembedding import unembedded
+from .whole_mlp import mapped
+
+if TYPE_CHECKING:
+    from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 
 Confined = tuple[Tensor, Moved, Mapping[str, Tensor]]
 """Entries of a write, how much of their change counts, and the tensors that says it."""
@@ -150,13 +153,6 @@ def _instead(op: Op, entered: Tensor) -> Any:
         assert op.trim is not None
         return unembedded(op.head, entered.index_select(1, op.trim))
     return (entered, None) if op.tuple_output else entered
-
-
-def mapped(mlp: GPT2MLP, value: Tensor) -> Tensor:
-    """What GPT-2's MLP makes of (..., d_model), but for dropout, which a trace never has."""
-    up, down = mlp.c_fc, mlp.c_proj
-    hidden = gelu_of_map(value, up.weight, up.bias).view(-1, up.nf)
-    return torch.addmm(down.bias, hidden, down.weight).view(value.shape)
 
 
 class LateRows:

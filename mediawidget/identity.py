@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 import xxhash
+from nnsight.intervention.source import STATE, Controller
 from torch import nn
 from torch.nn.modules import module as module_hooks
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
@@ -103,9 +104,12 @@ def digest(root: nn.Module) -> str | None:
 
 
 def untouched(module: nn.Module, kind: type[nn.Module]) -> bool:
-    """Whether a module does what its class does: no subclass, no hooks, no other forward."""
-    own = _all_hooked() or _hooked(module) or _own_forward(module)
-    return type(module) is kind and not own
+    """Whether a module does what its class was written to do.
+
+    No subclass, no hooks, nor accelerate's, no other forward on the module or put into the class.
+    """
+    own = _all_hooked() or _hooked(module) or _own_forward(module) or "_hf_hook" in vars(module)
+    return type(module) is kind and not own and kind.forward.__module__ == kind.__module__
 
 
 def _all_hooked() -> bool:
@@ -125,9 +129,15 @@ def _settings(owner: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _own_forward(module: nn.Module) -> bool:
-    """Whether a module's ``forward`` was replaced on the module itself, by others than nnsight."""
+    """Whether another ``forward`` runs than that of the module's class.
+
+    nnsight takes the place of one that was there, and calls it.
+    """
     forward = vars(module).get("forward")
-    return forward is not None and not type(forward).__module__.startswith("nnsight")
+    if forward is None:
+        return False
+    taken = vars(module).get(STATE) if isinstance(forward, Controller) else None
+    return taken is None or taken.original is not type(module).forward
 
 
 def lies_plain(tensor: torch.Tensor) -> bool:

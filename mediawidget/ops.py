@@ -9,8 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers.activations import NewGELUActivation
-from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
-from transformers.pytorch_utils import Conv1D
 
 from .applying import FittedTo, Op, Write
 from .architectures import follow
@@ -21,8 +19,11 @@ from .plan import Program
 from .taps import Tap
 from .two_texts import n_positions
 from .unembedding import cuts
+from .whole_mlp import is_whole
 
 if TYPE_CHECKING:
+    from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
+
     from .trace import Call
 
 TRIMMED = ("attn_out", "neurons", "mlp_out")
@@ -135,16 +136,17 @@ class _Builder:
         return Op(Tap(norm, "input"), self._rows(stage), trim=self.reads)
 
     def _whole_mlp(self, stage: int) -> GPT2MLP | None:
-        """The MLP of a block in one go, where nobody looks inside it.
-
-        A kernel that makes a map and its activation at once spares the widest tensor there is two
-        ways through the memory. An MLP of which any part is hooked or another's is left alone.
-        """
+        """The MLP of a block, where it can be computed in one go and nobody looks inside it."""
         path = self.lm.paths.mlp
         if path is None or self.lm.backend is not None or self._wanted(stage, "neurons"):
             return None
+        # Another of the paths may lead inside, and edits that the user keeps on the traced model.
+        known = (self.lm.paths.activation, self.lm.paths.neurons)
+        others = [own for own in vars(self.lm.paths).values() if own not in known]
+        inside = any(isinstance(own, str) and own.startswith(f"{path}.") for own in others)
         module = self._in_block(stage, path)
-        return module if isinstance(module, GPT2MLP) and _is_whole(module) else None
+        edited = bool(getattr(self.lm.traced, "_edits", ()))
+        return module if is_whole(module) and not inside and not edited else None
 
     def _fused(self, stage: int) -> Iterator[Op]:
         """The activation function of a block in one go, where that is the same function.
@@ -224,10 +226,3 @@ class _Builder:
 
     def _weight(self, weights: Any) -> Tensor:
         return self._index(weights)[:, None].to(self.lm.dtype)
-
-
-def _is_whole(mlp: GPT2MLP) -> bool:
-    """Whether an MLP is GPT-2's in all its parts."""
-    maps = untouched(mlp.c_fc, Conv1D) and untouched(mlp.c_proj, Conv1D)
-    rest = untouched(mlp.act, NewGELUActivation) and untouched(mlp.dropout, nn.Dropout)
-    return untouched(mlp, GPT2MLP) and maps and rest

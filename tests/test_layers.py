@@ -40,7 +40,7 @@ LAYERS = (
         *(
             *("taps", "applying", "ops", "constants", "banks", "groups", "outcomes", "chunks"),
             *("runner", "plain_hooks", "sources", "shipping", "unembedding", "attending"),
-            *("tanh_gelu", "products"),
+            *("tanh_gelu", "products", "whole_mlp"),
             *("engine_inputs", "filing", "looking", "lens", "gradients"),
             *("rewiring", "decomposition", "networks", "checks"),
             *("remote", "remote_traces", "plain_remote", "lens_remote"),

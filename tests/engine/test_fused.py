@@ -1,16 +1,20 @@
 """An MLP or an activation in one go: the same numbers, and never where somebody hooked it."""
 
+import itertools
+import types
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 
 import mediawidget as mw
-from mediawidget import applying, ops
+from mediawidget import applying
 from mediawidget.sites import Site
 from mediawidget.tanh_gelu import tanh_gelu
+from mediawidget.whole_mlp import is_whole, mapped
 from tests.small_models import random_model, tokenizer_of
 
 PAIR = mw.PromptPair("ant bee cat dog eel", "ant bee fox dog eel", answer="rat", wrong="owl")
@@ -32,7 +36,6 @@ def part(lm: mw.LM, path: str) -> nn.Module:
 def whole(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each MLP had that was computed in one go."""
     rows: list[int] = []
-    mapped = applying.mapped
 
     def counted(mlp: Any, value: Tensor) -> Tensor:
         rows.append(len(value))
@@ -112,14 +115,143 @@ def test_what_is_hooked_is_called(path: str, lm: mw.LM, whole: list[int], fused:
     assert abs(float(hooked - plain)) > 1e-4
 
 
-@pytest.mark.parametrize("path", PARTS)
-def test_a_subclass_is_called(path: str, lm: mw.LM, whole: list[int]) -> None:
-    class Own(type(part(lm, path))):  # type: ignore[misc]
-        pass
+def plain(model: Any) -> float:
+    """The clean prompt's logit difference, by the model itself."""
+    encoder = mw.load(random_model("gpt2"), tokenizer=tokenizer_of("gpt2")).encoder
+    ids = torch.tensor([encoder.ids(PAIR.clean)])
+    answer, wrong = (encoder.ids(f" {word}")[-1] for word in (PAIR.answer, PAIR.wrong))
+    with torch.no_grad():
+        logits = model(input_ids=ids).logits[0, -1]
+    return float(logits[answer] - logits[wrong])
 
-    part(lm, path).__class__ = Own
+
+def louder(module: nn.Module, factor: float = 2.0) -> Any:
+    """A forward that makes ``factor`` times as much of it."""
+    whole = type(module).forward
+    return lambda self, value: factor * whole(self, value)
+
+
+def subclass(module: Any) -> None:
+    module.__class__ = type("Own", (type(module),), {"forward": louder(module)})
+
+
+def own_forward(module: Any) -> None:
+    module.forward = types.MethodType(louder(module), module)
+
+
+def offloaded(module: Any) -> None:
+    """As accelerate leaves a module whose weights it moves."""
+    forward, module._hf_hook = (
+        module.forward,
+        types.SimpleNamespace(
+            pre_forward=lambda _module, *args, **kwargs: (args, kwargs),
+            post_forward=lambda _module, output: 2 * output,
+        ),
+    )
+    module.forward = lambda *args: 2 * forward(*args)
+
+
+def own_weight(module: Any) -> None:
+    class Loud(torch.Tensor):
+        @classmethod
+        def __torch_function__(
+            cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            with torch._C.DisableTorchFunctionSubclass():
+                made = func(*args, **(kwargs or {}))
+            return 2 * made if func is torch.addmm else made
+
+    for inner in module.modules():
+        if "weight" in inner._parameters:
+            inner._parameters["weight"] = inner._parameters["weight"].data.as_subclass(Loud)
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        *itertools.product((subclass, own_forward, offloaded), PARTS),
+        *((own_weight, path) for path in ("mlp", "mlp.c_fc", "mlp.c_proj")),
+    ],
+)
+def test_what_is_anothers_is_called(change: Any, path: str, whole: list[int]) -> None:
+    model: Any = random_model("gpt2")
+    before = plain(model)
+    change(model.transformer.h[2].get_submodule(path))
+    expected = plain(model)
+    lm = mw.load(model, tokenizer=tokenizer_of("gpt2"))
+    found = float(mw.Study(lm, PAIR).total["Y11"])
+    assert abs(expected - before) > 1e-4
+    assert found == pytest.approx(expected, abs=1e-9)
+    assert len(whole) == lm.n_layers - 1
+
+
+def test_nobody_can_tell_what_a_forward_of_the_users_depends_on(lm: mw.LM) -> None:
+    assert lm.fingerprint() is not None
+    model: Any = random_model("gpt2")
+    own_forward(model.transformer.h[2].mlp)
+    assert mw.load(model, tokenizer=tokenizer_of("gpt2")).fingerprint() is None
+
+
+@pytest.mark.parametrize("path", ["mlp", "mlp.c_fc", "mlp.act"])
+def test_a_class_that_somebody_patched_is_called(
+    path: str, whole: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: Any = random_model("gpt2")
+    before, module = plain(model), model.transformer.h[2].get_submodule(path)
+    monkeypatch.setattr(type(module), "forward", louder(module))
+    expected = plain(model)
+    lm = mw.load(model, tokenizer=tokenizer_of("gpt2"))
+    assert abs(expected - before) > 1e-4
+    assert float(mw.Study(lm, PAIR).total["Y11"]) == pytest.approx(expected, abs=1e-9)
+    assert not whole
+
+
+def test_an_mlp_of_other_parts_is_called(whole: list[int]) -> None:
+    class Other(GPT2MLP):
+        def __init__(self) -> None:
+            nn.Module.__init__(self)
+            self.up = nn.Linear(24, 7, dtype=torch.float64)
+
+        def forward(self, value: Any) -> Any:
+            return self.up(value) @ self.up.weight
+
+    model: Any = random_model("gpt2")
+    model.transformer.h[2].mlp = Other()
+    lm = mw.load(model, tokenizer=tokenizer_of("gpt2"))
+    found = float(mw.Study(lm, PAIR).total["Y11"])
+    assert found == pytest.approx(plain(model), abs=1e-9)
+    assert len(whole) == lm.n_layers - 1
+
+
+@pytest.mark.parametrize("path", ["c_fc", "act", "c_proj"])
+def test_an_edit_that_the_user_keeps_inside_is_made(path: str, lm: mw.LM, whole: list[int]) -> None:
+    before = mw.Study(lm, PAIR).total["Y11"]
+    whole.clear()
+    with lm.traced.edit(inplace=True):
+        inner = getattr(lm.traced.transformer.h[2].mlp, path)
+        inner.output = inner.output * 2
+    edited = mw.Study(lm, PAIR).total["Y11"]
+    assert not whole
+    assert abs(float(edited - before)) > 1e-4
+    lm.traced.clear_edits()
+    assert mw.Study(lm, PAIR).total["Y11"] == before
+    assert len(whole) == lm.n_layers
+
+
+def test_dropout_that_is_on_is_called(lm: mw.LM, whole: list[int]) -> None:
+    part(lm, "mlp.dropout").train()
     mw.Study(lm, PAIR).intervene([HEAD])
     assert len(whole) == lm.n_layers - 1
+
+
+def test_a_path_that_leads_inside_is_gone(lm: mw.LM, whole: list[int]) -> None:
+    expected = mw.Study(lm, PAIR).intervene([HEAD])["PIE"]
+    whole.clear()
+    lm.paths = lm.paths.__class__(
+        **{**vars(lm.paths), "norm_before_mlp": None, "mlp_in": "mlp.c_fc"}
+    )
+    assert mw.Study(lm, PAIR).intervene([HEAD])["PIE"] == pytest.approx(expected, abs=1e-9)
+    assert not whole
 
 
 def test_another_activation_is_called(whole: list[int], fused: list[int]) -> None:
@@ -133,7 +265,7 @@ def test_another_activation_is_called(whole: list[int], fused: list[int]) -> Non
 
 def test_an_mlp_is_gpt2s_own(lm: mw.LM) -> None:
     mlp: Any = part(lm, "mlp")
-    assert ops._is_whole(mlp)
+    assert is_whole(mlp)
     value = torch.randn(3, 4, mlp.c_fc.nx, dtype=torch.float64)
     with torch.no_grad():
-        torch.testing.assert_close(applying.mapped(mlp, value), mlp(value))
+        torch.testing.assert_close(mapped(mlp, value), mlp(value))

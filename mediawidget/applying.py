@@ -16,7 +16,7 @@ from .shipping import near
 from .tanh_gelu import tanh_gelu
 from .taps import Tap
 from .unembedding import unembedded
-from .whole_mlp import mapped
+from .whole_mlp import mlp_output
 
 if TYPE_CHECKING:
     from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
@@ -138,7 +138,7 @@ def apply_op(op: Op, moved: list[Tensor], seen: list[Tensor], late: LateRows) ->
         if new is not value or op.early is not None:
             tap.envoy.input = new
     elif op.mlp is not None:
-        made = mapped(op.mlp, tap.envoy.input)
+        made = mlp_output(op.mlp, tap.envoy.input)
         tap.envoy.skip(late.parted(op, _changed(op, late.joined(op, made), moved, seen)))
     else:
         new = _changed(op, late.joined(op, tap.envoy.output), moved, seen)

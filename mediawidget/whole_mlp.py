@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 
 _CLASS = ("transformers.models.gpt2.modeling_gpt2", "GPT2MLP")
-"""By its name: to import it takes as long as all else here, in kernels that never see a GPT-2."""
+"""By its name, so that kernels that never see a GPT-2 need not import it."""
 
 _PARTS = {"c_fc": Conv1D, "c_proj": Conv1D, "act": NewGELUActivation, "dropout": nn.Dropout}
 
@@ -46,8 +46,8 @@ def is_whole(module: nn.Module | None) -> TypeGuard[GPT2MLP]:
     )
 
 
-def mapped(mlp: GPT2MLP, value: Tensor) -> Tensor:
-    """What the MLP makes of (..., d_model)."""
+def mlp_output(mlp: GPT2MLP, value: Tensor) -> Tensor:
+    """What a whole MLP makes of ``value`` (row, position, d_model), in the same shape."""
     up, down = mlp.c_fc, mlp.c_proj
     hidden = gelu_of_map(value, up.weight, up.bias).view(-1, len(down.weight))
     return torch.addmm(down.bias, hidden, down.weight).view(value.shape)

@@ -14,7 +14,7 @@ import mediawidget as mw
 from mediawidget import applying
 from mediawidget.sites import Site
 from mediawidget.tanh_gelu import tanh_gelu
-from mediawidget.whole_mlp import is_whole, mapped
+from mediawidget.whole_mlp import is_whole, mlp_output
 from tests.small_models import random_model, tokenizer_of
 
 PAIR = mw.PromptPair("ant bee cat dog eel", "ant bee fox dog eel", answer="rat", wrong="owl")
@@ -39,9 +39,9 @@ def whole(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counted(mlp: Any, value: Tensor) -> Tensor:
         rows.append(len(value))
-        return mapped(mlp, value)
+        return mlp_output(mlp, value)
 
-    monkeypatch.setattr(applying, "mapped", counted)
+    monkeypatch.setattr(applying, "mlp_output", counted)
     return rows
 
 
@@ -244,7 +244,7 @@ def test_dropout_that_is_on_is_called(lm: mw.LM, whole: list[int]) -> None:
     assert len(whole) == lm.n_layers - 1
 
 
-def test_a_path_that_leads_inside_is_gone(lm: mw.LM, whole: list[int]) -> None:
+def test_a_path_that_leads_inside_is_followed(lm: mw.LM, whole: list[int]) -> None:
     expected = mw.Study(lm, PAIR).intervene([HEAD])["PIE"]
     whole.clear()
     lm.paths = lm.paths.__class__(
@@ -268,4 +268,4 @@ def test_an_mlp_is_gpt2s_own(lm: mw.LM) -> None:
     assert is_whole(mlp)
     value = torch.randn(3, 4, mlp.c_fc.nx, dtype=torch.float64)
     with torch.no_grad():
-        torch.testing.assert_close(mapped(mlp, value), mlp(value))
+        torch.testing.assert_close(mlp_output(mlp, value), mlp(value))

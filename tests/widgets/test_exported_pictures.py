@@ -14,7 +14,8 @@ import pytest
 import mediawidget as mw
 from mediawidget.effects import Status
 from mediawidget.widgets.drawing.colours import cell_colour
-from mediawidget.widgets.drawing.reading import Sheet
+from mediawidget.widgets.drawing.reading import Corners, Sheet
+from mediawidget.widgets.drawing.sentences import sentence
 from mediawidget.widgets.drawing.text import (
     MINUS,
     fixed,
@@ -78,6 +79,25 @@ def test_what_rounds_to_nothing_is_no_step_in_a_direction(study: mw.Study, direc
         assert "further from" not in said
         assert "opposes" not in said
     assert signs == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("y01", "told"),
+    [
+        (-8.0, "17% further from the clean answer. Mean of 64 pairs, 95% CI 10% to 20%."),
+        (-2.0, "20% of the total effect toward the clean answer. Mean of 64 pairs, 95% CI -20% to"),
+        (-5.2, "0% of the total effect toward the clean answer. Mean of 64 pairs, 95% CI -20% to"),
+    ],
+)
+def test_a_constants_interval_goes_the_way_of_its_words(
+    study: mw.Study, y01: float, told: str
+) -> None:
+    study.intervene({mw.Site("head", 3, head=1): mw.Zero()})
+    sheet = sheet_of(mw.HeadGrid(study), Look("percent"))
+    assert sheet.reading is not None
+    corners, ci = Corners(11.0, -5.2, 2.0, y01), {"corrupt%": [10.0, 20.0]}
+    reading = replace(sheet.reading, corners=corners, n=64, ci=ci)
+    assert told.replace("-", MINUS) in sentence(sheet, reading)
 
 
 def test_the_rails_ends_stand_still_and_what_is_beyond_is_a_number(study: mw.Study) -> None:

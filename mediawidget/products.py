@@ -7,12 +7,10 @@ comes with too, for 15 rows as for 1,600. The numbers are the same to rounding.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,6 +21,7 @@ from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
 
 from .memory import budget_bytes
+from .processor import mkl_lags
 from .tanh_gelu import gelu_of_map, tanh_gelu
 from .unembedding import tall_product
 
@@ -92,21 +91,10 @@ def products(lm: LM, n_tokens: int) -> AbstractContextManager[Any]:
 def pays() -> bool:
     """Whether this is a processor on which oneDNN is the faster one, as far as was measured."""
     return (
-        torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        and torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
-        and torch.backends.cpu.get_cpu_capability() == "AVX512"
-        and "AuthenticAMD" in _maker()
+        mkl_lags()
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
     )
-
-
-def _maker() -> str:
-    """What the processor says of its maker, somewhere in a text."""
-    told = Path("/proc/cpuinfo")
-    if not told.is_file():
-        return platform.processor()
-    # Of its first core, whose lines are far fewer; a server's file has a hundred cores.
-    return told.read_text(errors="replace")[:4096]
 
 
 class QuickProducts(TorchFunctionMode):

@@ -49,7 +49,7 @@ class Weights(Capabilities):
         """Changes also when a weight is written behind its version counter, or a setting is.
 
         None where nobody can tell: the model has hooks, a ``forward`` of the user's, or weights
-        that are packed or on a server. It reads every weight once, about a quarter of a forward
+        that are packed or on a server. It reads every weight once, a quarter to a half of a forward
         pass over a short prompt on a CPU.
         """
         version = self.version()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mediawidget import identity
 from mediawidget.identity import _read, _sums
 
 
@@ -49,3 +50,22 @@ def test_every_change_shows(
     assert read(weight.T.contiguous().T) == before
     change(weight)
     assert read(weight) != before
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3, 5])
+def test_by_many_threads_every_byte_is_read_and_it_is_the_same(
+    n_threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "_PIECE", 64)
+    weights = [torch.arange(n, dtype=torch.uint8) for n in (1, 0, 64, 65, 200, 63)]
+    by_one = _read(weights)
+    monkeypatch.setattr(identity, "_ALONE", 0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
+    assert _read(weights) == by_one
+    for weight in weights:
+        for place in range(len(weight)):
+            weight[place] ^= 1
+            assert _read(weights) != by_one
+            weight[place] ^= 1
+    weights[3], weights[4] = weights[4].roll(1), weights[3]
+    assert _read(weights) != by_one

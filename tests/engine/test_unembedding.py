@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn.utils import parametrizations, prune
 
 import mediawidget as mw
@@ -35,11 +36,13 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.mark.parametrize("n_rows", [1, 2, 4, 5, 13])
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("size", [7, 50])
+@pytest.mark.parametrize("lags", [False, True])
 def test_it_is_the_heads_own_product(
-    monkeypatch: pytest.MonkeyPatch, n_rows: int, size: int, *, bias: bool
+    monkeypatch: pytest.MonkeyPatch, n_rows: int, size: int, *, bias: bool, lags: bool
 ) -> None:
+    monkeypatch.setattr(unembedding, "mkl_lags", lambda: lags)
     monkeypatch.setattr(unembedding, "PART", 7)
-    monkeypatch.setattr(unembedding, "PART_OF_FEW", 7)
+    monkeypatch.setattr(unembedding, "PART_OF_FEW", 9)
     head = nn.Linear(11, size, bias=bias, dtype=torch.float64)
     value = torch.randn(n_rows, 2, 11, dtype=torch.float64)
     with torch.no_grad():
@@ -47,6 +50,23 @@ def test_it_is_the_heads_own_product(
             torch.testing.assert_close(
                 unembedding.unembedded(head, some), head(some), rtol=0, atol=1e-13
             )
+
+
+def test_gradients_and_tangents_go_through_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unembedding, "PART", 7)
+    head = nn.Linear(11, 50, bias=False, dtype=torch.float64)
+    value = torch.randn(4, 11, dtype=torch.float64, requires_grad=True)
+    made = unembedding.unembedded(head, value).square().sum()
+    own = head(value).square().sum()
+    for asked in (value, head.weight):
+        (ours,) = torch.autograd.grad(made, asked, retain_graph=True)
+        (theirs,) = torch.autograd.grad(own, asked, retain_graph=True)
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
+    with torch.no_grad(), forward_ad.dual_level():
+        way = torch.randn_like(value)
+        dual = unembedding.unembedded(head, forward_ad.make_dual(value.detach(), way))
+        tangent = forward_ad.unpack_dual(dual).tangent
+    torch.testing.assert_close(tangent, way @ head.weight.T, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(

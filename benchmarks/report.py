@@ -1,4 +1,4 @@
-"""The table, for the screen and for RESULTS.md."""
+"""The table, for the screen and for a file."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from .case import Case
 from .memory import MIB, Ask
 from .rate import ROWS, Rate
 from .scaling import Doubling
+
+MAIN = "RESULTS.md"
 
 HEAD = f"""# How fast is a sweep?
 
@@ -41,6 +43,12 @@ on the same prompts in the same run of the benchmark, and a ratio is the median 
 - Parted at: the first position, of so many, at which the prompts differ.
 """
 
+BESIDE = """# How fast is a sweep on another processor?
+
+The same as [RESULTS.md](RESULTS.md), which says what the columns are; written by
+`python -m benchmarks --keep {name}`. Here: {machine}.
+"""
+
 COLUMNS = (
     *("sweep", "threads", "parted at", "s", "forwards", "Lens", "Trace", "Flat"),
     *("gap", "effect", "of torch's", "checked", "runs"),
@@ -60,9 +68,10 @@ class Report:
     peaks: list[tuple[Ask, int]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def text(self) -> str:
-        """As Markdown."""
-        lines = [HEAD, *_table(COLUMNS, map(self.row, self.cases)), ""]
+    def text(self, name: str = MAIN) -> str:
+        """As Markdown, for the file that is called so."""
+        head = HEAD if name == MAIN else BESIDE.format(machine=processor(), name=name)
+        lines = [head, *_table(COLUMNS, map(self.row, self.cases)), ""]
         if self.doublings:
             lines += [
                 "Twice the work, operations and seconds as multiples (ratio 1: time follows)."

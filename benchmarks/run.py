@@ -1,4 +1,4 @@
-"""Measure everything in one run, say it in one table, and keep it in RESULTS.md."""
+"""Measure everything in one run, say it in one table, and keep it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .clicks import click_seconds
 from .estimates import estimate_seconds
 from .lens import Lens
 from .memory import MIB, Ask
-from .report import Report
+from .report import MAIN, Report
 from .rows import ALL, LONG, large_cases, long_cases, parted, small_cases, teaching_cases
 from .subject import Subject
 
@@ -128,11 +128,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="fresh prompts per row, at most")
     parser.add_argument("--no-lens", action="store_true", help="without TransformerLens")
+    parser.add_argument(
+        "--keep", default=MAIN, metavar="FILE", help=f"in benchmarks/, which keeps it: {MAIN}"
+    )
     options = parser.parse_args()
     started = time.monotonic()
-    text = everything(options.rounds, lens=not options.no_lens).text()
+    text = everything(options.rounds, lens=not options.no_lens).text(options.keep)
     print(text)
     if not options.no_lens:  # Only a whole run is kept.
-        (Path(__file__).parent / "RESULTS.md").write_text(text, encoding="utf-8")
+        (Path(__file__).parent / options.keep).write_text(text, encoding="utf-8")
     print(f"bench: {time.monotonic() - started:.0f} s")
     return 0

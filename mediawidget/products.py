@@ -21,7 +21,7 @@ from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
 
 from .memory import budget_bytes
-from .processor import mkl_lags
+from .processor import MKL_LAGS
 from .tanh_gelu import gelu_of_map, tanh_gelu
 from .unembedding import tall_product
 
@@ -91,7 +91,7 @@ def products(lm: LM, n_tokens: int) -> AbstractContextManager[Any]:
 def pays() -> bool:
     """Whether this is a processor on which oneDNN is the faster one, as far as was measured."""
     return (
-        mkl_lags()
+        MKL_LAGS
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
     )

@@ -13,7 +13,7 @@ from torch.autograd import forward_ad
 from torch.overrides import handle_torch_function, has_torch_function
 
 from .identity import lies_plain, untouched
-from .processor import mkl_lags
+from .processor import MKL_LAGS
 
 FEW = 8
 """Rows up to which the weight stands on the left where MKL lags, and is so read at the pace of the
@@ -57,7 +57,7 @@ def tall_product(rows: Tensor, weight: Tensor) -> Tensor:
         return made
     if _differentiated(rows, weight):
         return rows @ weight.T
-    return (_of_few if len(rows) <= FEW and mkl_lags() else _of_many)(weight, rows)
+    return (_of_few if len(rows) <= FEW and MKL_LAGS else _of_many)(weight, rows)
 
 
 def _differentiated(*parts: Tensor) -> bool:

@@ -37,6 +37,9 @@ def test_every_kind_of_row_and_the_programs_agree(small: subject.Subject) -> Non
     text = found.text()
     assert text.count("| rows |") == 6
     assert "without shared prefixes" in text
+    beside = found.text("RESULTS.other.md")
+    assert "--keep RESULTS.other.md" in beside
+    assert beside.splitlines()[-12:-1] == text.splitlines()[-12:-1]
 
 
 @pytest.mark.parametrize(

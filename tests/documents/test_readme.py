@@ -125,6 +125,14 @@ def test_its_speeds_are_measured(sweep: str, name: str, parted: str, token: str)
     assert line in README
 
 
+def test_its_speeds_on_another_processor_are_measured() -> None:
+    asked = {"sweep": "144 heads", "threads": "2", "parted at": "9 of 15"}
+    row = one(rows("RESULTS.intel.md"), **asked)
+    lens, trace = (f"{_short(float(row[name]))} times" for name in ("Lens", "Trace"))
+    seconds = f"the first row is {_half_up(float(row['s']))} s"
+    assert f"{seconds}, {lens}, {trace} and {row['Flat']} times" in README
+
+
 def _short(ratio: float) -> str:
     return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
 
@@ -199,17 +207,14 @@ def test_a_gigabyte_and_no_network_were_enough_for_every_notebook(page: str) -> 
 
 def test_the_speed_of_clicks_is_measured() -> None:
     page = re.sub(r"\s+", " ", (ROOT / "docs" / "explorer.md").read_text(encoding="utf-8"))
-    text = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
-    clicks = dict(re.findall(r"any head\), ([\w\s-]+): ([\d.]+) ms", text))
+    clicks = clicks_of("RESULTS.md")
     said = f"model takes {clicks['teaching model']} ms; on a random model of GPT-2 small's shape"
     assert f"{said} {clicks['GPT-2 shape']} ms" in page
     heads, by_torch = "144 heads", "144 heads, torch's products"
 
-    def shares(column: str, sweep: str, threads: str) -> str:
+    def shares(column: str, sweep: str, threads: str, file: str = "RESULTS.md") -> str:
         asked = {"sweep": sweep, "threads": threads}
-        late, early = (
-            one(rows("RESULTS.md"), **asked, **{"parted at": f"{at} of 15"}) for at in (9, 1)
-        )
+        late, early = (one(rows(file), **asked, **{"parted at": f"{at} of 15"}) for at in (9, 1))
         return f"{late[column]} to {early[column]}"
 
     one_core, two_cores = shares("runs", heads, "1"), shares("runs", heads, "2")
@@ -220,6 +225,17 @@ def test_the_speed_of_clicks_is_measured() -> None:
     checked = [shares("checked", heads, "1"), shares("checked", heads, "2")]
     checked.append(shares("checked", by_torch, "2"))
     assert "with the checks it is {}, {} and {}".format(*checked) in page
+    clicks = clicks_of("RESULTS.intel.md")
+    said = f"the clicks take {clicks['teaching model']} ms and {clicks['GPT-2 shape']} ms"
+    one_core, two_cores = (shares("runs", heads, n, "RESULTS.intel.md") for n in ("1", "2"))
+    runs = f"and the runs go at {one_core} of its rate on one core and at {two_cores} on two"
+    assert f"{said}, {runs}" in page
+
+
+def clicks_of(file: str) -> dict[str, str]:
+    """Milliseconds of a click, by model."""
+    text = (ROOT / "benchmarks" / file).read_text(encoding="utf-8")
+    return dict(re.findall(r"any head\), ([\w\s-]+): ([\d.]+) ms", text))
 
 
 def test_the_keys_are_those_of_the_page() -> None:

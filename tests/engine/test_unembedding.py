@@ -40,7 +40,7 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_it_is_the_heads_own_product(
     monkeypatch: pytest.MonkeyPatch, n_rows: int, size: int, *, bias: bool, lags: bool
 ) -> None:
-    monkeypatch.setattr(unembedding, "mkl_lags", lambda: lags)
+    monkeypatch.setattr(unembedding, "MKL_LAGS", lags)
     monkeypatch.setattr(unembedding, "PART", 7)
     monkeypatch.setattr(unembedding, "PART_OF_FEW", 9)
     head = nn.Linear(11, size, bias=bias, dtype=torch.float64)
@@ -64,8 +64,8 @@ def test_gradients_and_tangents_go_through_it(monkeypatch: pytest.MonkeyPatch) -
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
     with torch.no_grad(), forward_ad.dual_level():
         way = torch.randn_like(value)
-        dual = unembedding.unembedded(head, forward_ad.make_dual(value.detach(), way))
-        tangent = forward_ad.unpack_dual(dual).tangent
+        dual = unembedding.unembedded(head, forward_ad.make_dual(value.detach(), way))  # type: ignore[no-untyped-call]
+        tangent = forward_ad.unpack_dual(dual).tangent  # type: ignore[no-untyped-call]
     torch.testing.assert_close(tangent, way @ head.weight.T, rtol=0, atol=1e-12)
 
 

@@ -33,13 +33,32 @@ if TYPE_CHECKING:
 Where = tuple[int, str]
 
 
+SEVERAL = 32
+"""Different logits from which on it is no chance that all are numbers of half precision."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one run came to.
+
+    Attributes:
+        kept: (K,).
+        total: of the probabilities of the next token, which is known.
+        halved: whether the logits are numbers of half precision, every one.
+    """
+
+    kept: NDArray[np.float64]
+    total: float
+    halved: bool
+
+
 def run_there(strand: PlainStrand, run: Run) -> NDArray[np.float64]:
     """What a run keeps, (K,): one request, two where prompts are of different lengths."""
-    return run_and_total(strand, run)[0]
+    return told(strand, run).kept
 
 
-def run_and_total(strand: PlainStrand, run: Run) -> tuple[NDArray[np.float64], float]:
-    """The same, and what the probabilities of the next token add up to, which is known."""
+def told(strand: PlainStrand, run: Run) -> Told:
+    """The same, and what shows whether the server computes as it should."""
     rows = Rows(strand)
     own = rows.of(run, strand.ids(run.base))
     asked, references, bases = strand.group.reading, None, dict.fromkeys(BASES, own)
@@ -53,16 +72,16 @@ def run_and_total(strand: PlainStrand, run: Run) -> tuple[NDArray[np.float64], f
         strand.engine.lm,
         torch.stack(rows.ids),
         strand.group.frame.read_at,
-        kept_and_total,
+        kept_and_told,
         (asked.of(one), own, tuple(bases.values()), references),
         rows.acts(),
-        (len(asked.columns) + 1,),
+        (len(asked.columns) + 2,),
     )
-    numbers = kept.double().cpu().numpy()
-    return numbers[:-1], float(numbers[-1])
+    *numbers, total, halved = kept.double().cpu().numpy()
+    return Told(np.array(numbers), float(total), bool(halved))
 
 
-def kept_and_total(
+def kept_and_told(
     logits: Tensor,
     seen: list[Tensor],  # noqa: ARG001
     reading: Reading,
@@ -70,13 +89,22 @@ def kept_and_total(
     bases: tuple[int, int],
     references: tuple[Tensor, Tensor] | None,
 ) -> Tensor:
-    """Inside a trace: what one row keeps, and the sum of its probabilities, (K + 1,)."""
+    """Inside a trace: what one row keeps, and the rest of ``Told``, (K + 2,)."""
     rows = logits[[own, *bases]]
     rows = rows if rows.dtype == torch.float64 else rows.float()
     zero = torch.zeros(3, dtype=torch.int64, device=rows.device)
     where = (zero[:1], zero[:1]) if references is not None else (zero[:1] + 1, zero[:1] + 2)
     kept = read(rows, reading, zero, where, references)[0]
-    return torch.cat([kept, rows[0, 0].softmax(-1).sum().to(kept)[None]])
+    following = rows[0, 0]
+    more = torch.stack([following.softmax(-1).sum().to(kept), in_half(following).to(kept)])
+    return torch.cat([kept, more])
+
+
+def in_half(logits: Tensor) -> Tensor:
+    """Inside a trace: whether all are numbers of half precision, and several."""
+    halves = (torch.bfloat16, torch.float16)
+    exact = torch.stack([(logits.to(half).to(logits) == logits).all() for half in halves])
+    return exact.any() & (len(logits.unique()) >= SEVERAL)
 
 
 @dataclass(frozen=True)

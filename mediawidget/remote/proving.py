@@ -11,12 +11,13 @@ may be wrong there without an error. So a few runs are compared whose outcome is
 ``all set to zero``   of the stream after the last layer: both prompts give the same logits,
                       and others than without
 ``probabilities``     those of the next token add up to 1
+``precision``         the logits are not all numbers of half precision, where more is asked
 ====================  ===============================================================
 
 So a server is found out that gives one number for everything; that reads one prompt for all, or
 the wrong rows; that leaves edits out, sets a part of them, or sets them elsewhere; that scales or
-shifts what it sends; and one that is random, or not finite, or of another precision by more than
-the two roads may part.
+shifts what it sends; and one that is random, or not finite, or in half precision to the end, where
+more was asked: on some processors its two roads come to the same numbers to the last bit.
 
 None of it finds out a server that has other weights of the same shape, or scales the logits
 themselves, for the weights are not here to compare with; one that makes the same mistake in both
@@ -40,7 +41,7 @@ from ..errors import MediationError
 from ..mediators import mediator_named
 from ..outcomes import Outcomes, filed
 from ..plain import PlainStrand
-from ..plain_remote import run_and_total
+from ..plain_remote import told
 from ..precision import tolerance
 from ..runs import Run, both_directions, roles_named
 from ..sites import Site
@@ -133,27 +134,36 @@ def _compared(small: Engine) -> list[Check]:
     cells: list[dict[Site, Edit]] = [end, {site: Patch()}]
     runs = both_directions(cells)
     outcomes = small.evaluate([*runs, *check_runs(lm, cells, small.equal)])
-    slow, off = _plainly(small, runs[2])
+    slow, off, halved = _plainly(small, runs[2])
     gap = float(np.abs(outcomes.kept[2, 0] - slow).max())
     deed = f"{site.label()} patched, run alone by a plain forward pass,"
     same = agreement("plain forward", deed, "the same logits", gap, tolerance(lm, slow))
     total = "Adding up the probabilities of the next token"
     whole = agreement("probabilities", total, "1", off, _OFF)
     known = [_two_prompts(small, outcomes), _all_zero(small, outcomes)]
-    return [*engine_checks(small, cells, outcomes), same, *known, whole]
+    return [*engine_checks(small, cells, outcomes), same, *known, whole, _precision(lm, halved)]
 
 
-def _plainly(small: Engine, run: Run) -> tuple[NDArray[np.float64], float]:
-    """What a run keeps by the slow road, (K,), and how far its probabilities are off."""
-    kept, off = np.full(len(small.columns), np.nan), 0.0
+def _plainly(small: Engine, run: Run) -> tuple[NDArray[np.float64], float, bool]:
+    """By the slow road: what a run keeps, (K,); how far its probabilities are off; ``halved``."""
+    kept, off, halved = np.full(len(small.columns), np.nan), 0.0, False
     for group in small.groups_of(roles_named([run])):
         if run.base in group.frame.bases:
             here, there = filed(group.gives, len(kept))
-            numbers, total = run_and_total(PlainStrand(small, group, 0), run)
-            kept[here] = numbers[there]
+            found = told(PlainStrand(small, group, 0), run)
+            kept[here] = found.kept[there]
             # Not ``max``, which passes over what is no number.
-            off = float(np.maximum(off, abs(total - 1)))
-    return kept, off
+            off = float(np.maximum(off, abs(found.total - 1)))
+            halved |= found.halved
+    return kept, off, halved
+
+
+def _precision(lm: LM, halved: bool) -> Check:
+    """Half precision that is taken for more makes no error that anything else would show."""
+    wrong = halved and lm.dtype.itemsize > 2
+    verb = "should have" if wrong else "have"
+    words = f"The server's logits {verb} the precision that is asked, {lm.dtype}"
+    return Check("precision", not wrong, f"{words} (all are of half)." if wrong else f"{words}.")
 
 
 def _two_prompts(small: Engine, outcomes: Outcomes) -> Check:

@@ -14,6 +14,7 @@ from mediawidget.drafts import next_tokens
 from mediawidget.lens import logit_lens, logits_of
 from mediawidget.loading import TEACHING_MODEL
 from mediawidget.plain import plain_run
+from mediawidget.plain_remote import SEVERAL, in_half
 from tests.remoting.elsewhere import Elsewhere
 
 PAIRS = [
@@ -239,7 +240,8 @@ def test_half_of_every_edit_is_found(elsewhere: Elsewhere, monkeypatch: pytest.M
         _ = study.total
     said = str(raised.value.value)
     assert "Patching the whole residual stream" in said
-    assert "to zero should give both prompts the same logits" in said
+    # A norm makes the same of half the stream: to the last bit, or not.
+    assert "Setting the residual stream after the last layer to zero should give" in said
 
 
 def test_prompts_that_differ_behind_what_is_read_are_no_lie(elsewhere: Elsewhere) -> None:
@@ -287,8 +289,23 @@ def test_a_model_that_the_server_has_in_half_precision_says_so() -> None:
         with pytest.raises(mw.MediationError) as raised:
             _ = mw.Study(there, pairs).total
         assert "dtype=torch.bfloat16" in raised.value.fix
+        assert "precision that is asked, torch.float32 (all are of half)" in str(raised.value.value)
         half = mw.load(loopback.model, remote=loopback.server, dtype=torch.bfloat16)
         assert mw.Study(half, pairs).total["TE"] > 1
+
+
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_numbers_of_half_precision_are_told(half: torch.dtype) -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(300)
+    assert not in_half(logits)
+    assert not in_half(logits.double())
+    assert in_half(logits.to(half).float())
+    assert in_half(logits.to(half))
+    assert not in_half(torch.cat([logits.to(half).float(), logits[:1]]))
+    assert not in_half(logits.to(half).float().index_fill(0, torch.tensor([7]), torch.nan))
+    whole = (torch.arange(300) % (SEVERAL - 1)).float()
+    assert not in_half(whole), "a model built by hand may have whole numbers"
 
 
 def cut(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:

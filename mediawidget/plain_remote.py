@@ -104,7 +104,8 @@ def in_half(logits: Tensor) -> Tensor:
     """Inside a trace: whether all are numbers of half precision, and several."""
     halves = (torch.bfloat16, torch.float16)
     exact = torch.stack([(logits.to(half).to(logits) == logits).all() for half in halves])
-    return exact.any() & (len(logits.unique()) >= SEVERAL)
+    different = len(torch.unique(logits))
+    return exact.any().logical_and(exact.new_tensor(different >= SEVERAL))
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ assert relevant[at["S2"]] < 0.1 and tie[at["S2"]] > 0.9 * names.total["TE"]
 assert all(parameter.is_meta for parameter in lm.hf.parameters())
 here = mw.Study(mw.load(), pair).sweep("head", progress=False)
 assert abs(effect["TIE"] - here["TIE"]).max() < 1e-3 < abs(here["TIE"]).max()
-assert len(lm.proven[1]) == 6 and all(check.ok for check in lm.proven[1])
+assert len(lm.proven[1]) == 7 and all(check.ok for check in lm.proven[1])
 # A click is one job, and a grid hardly more.
 assert click.jobs == 1 and grid.jobs == 2
 assert grid.sent + grid.received < 3 * (click.sent + click.received) < 60_000

@@ -14,7 +14,7 @@ from .prompts import PromptPair
 from .readouts import Readout
 from .strands import Answer, make_strands
 from .token_pairs import Strand, TokenPair, align, first_difference, refuse_unequal
-from .unreadable import no_decoder, refuse_alike, refuse_unknown_words
+from .unreadable import no_decoder, refuse_alike, refuse_inputs, refuse_unknown_words
 
 __all__ = ["Encoder", "Reads", "Strand", "TokenPair"]
 
@@ -91,9 +91,10 @@ class Encoder(AnswerEncoder):
             single: refuse answers that are sets or several tokens.
 
         Raises:
-            MediationError: what is refused, equal prompts, answers that are read alike, a
-                position that is not there, and what ``ids`` and ``answer`` raise.
+            MediationError: what is refused, no pair of prompts, equal prompts, answers that are
+                read alike, a position that is not there, and what ``ids`` and ``answer`` raise.
         """
+        refuse_inputs(pair)
         clean, corrupt = self.ids(pair.clean), self.ids(pair.corrupt)
         _refuse_one_prompt(pair, clean, corrupt)
         sources, before = None, pair.clean

@@ -29,6 +29,17 @@ def refuse_no_tokenizer(tokenizer: Any, module: object) -> None:
     )
 
 
+def refuse_inputs(pair: object) -> None:
+    """Raise where a language model is asked about what is no pair of prompts."""
+    require(
+        isinstance(pair, PromptPair),
+        "A language model is asked about prompts.",
+        value=pair,
+        expected="mw.PromptPair(clean='...', corrupt='...', answer='...', wrong='...')",
+        fix="an input of numbers is for a network: mw.load(module, points={'first': 'conv1'})",
+    )
+
+
 def refuse_unknown_words(tokenizer: Any, ids: Sequence[int], text: str) -> None:
     """Raise where a prompt has words that the vocabulary lacks."""
     unknown = tokenizer.unk_token_id

@@ -73,7 +73,7 @@ class Kernel:
     """A kernel that runs; made by ``kernel``."""
 
     def __init__(self, manager: KernelManager, client: BlockingKernelClient, log: Path) -> None:
-        self._manager, self._client, self._log = manager, client, log
+        self._client, self._log = client, log
         self.pid = int(manager.provisioner.pid)  # type: ignore[union-attr]
 
     def run(self, code: str) -> Cell:

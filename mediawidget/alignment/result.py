@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ..edits import Subspace
+from ..errors import require
 from ..sites import Site
 from .names import Ended, Method, Over
 
@@ -144,12 +145,17 @@ class Sizes:
         """The alignment of k directions.
 
         Raises:
-            KeyError: no alignment of so many.
+            MediationError: none of so many was searched for.
         """
-        for one in self.found:
-            if one.options["k"] == k:
-                return one
-        raise KeyError(k)
+        searched = [one.options["k"] for one in self.found]
+        require(
+            k in searched,
+            "No alignment of so many directions was searched for.",
+            value=k,
+            expected=f"one of {', '.join(map(str, searched))}",
+            fix="mw.alignment.sizes(study, site, (1, 2, 4)) names the sizes it searches for",
+        )
+        return self.found[searched.index(k)]
 
     @property
     def smallest(self) -> Aligned:

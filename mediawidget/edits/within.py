@@ -65,7 +65,7 @@ class Subspace(Part):
         require(
             array.ndim == 2 and array.size > 0 and bool(np.isfinite(array).all()),
             "Vectors are rows of finite numbers.",
-            value=np.shape(vectors) if hasattr(vectors, "shape") else vectors,
+            value=_said(vectors),
             expected="(n, width), or (width,) for a single one",
             fix="mw.Subspace.spanned(mean_of_one - mean_of_the_other)",
         )
@@ -342,12 +342,17 @@ def _array(given: Any) -> NDArray[np.float64]:
         return np.empty(0)
 
 
+def _said(given: Any) -> object:
+    """What an error says of it: an array's shape, anything else as it is."""
+    return tuple(given.shape) if hasattr(given, "shape") else given
+
+
 def _matrix(basis: Any) -> NDArray[np.float64]:
     array = _array(basis)
     require(
         array.ndim == 2 and 0 < len(array) <= array.shape[1] and bool(np.isfinite(array).all()),
         "A basis is a matrix of finite numbers, a direction a row.",
-        value=np.shape(array),
+        value=_said(basis),
         expected="(k, width), k from 1 to width",
         fix="mw.Subspace.spanned(direction)",
     )

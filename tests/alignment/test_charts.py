@@ -38,6 +38,13 @@ def test_accuracy_is_drawn_by_size_beside_its_controls(curve: mw.alignment.Sizes
     assert chart.to_dict()
 
 
+def test_a_size_that_was_not_searched_for_is_named(curve: mw.alignment.Sizes) -> None:
+    assert [curve[k].k for k in (1, 4)] == [1, 4]
+    with pytest.raises(mw.MediationError, match="No alignment of so many") as refused:
+        curve[2]
+    assert (refused.value.value, refused.value.expected) == ("2", "one of 1, 4")
+
+
 def test_losses_are_drawn_of_both_sets_of_pairs(curve: mw.alignment.Sizes) -> None:
     found = curve.found[0]
     chart: Any = mw.charts.losses(found)

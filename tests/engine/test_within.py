@@ -145,6 +145,16 @@ def test_what_is_no_basis_is_refused(wrong: Any, words: str) -> None:
         mw.Subspace(wrong)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [(None, "None"), ("directions", "'directions'"), (torch.zeros(3), "(3,)"), ([1.0], "[1.0]")],
+)
+def test_what_is_no_basis_is_named(wrong: Any, told: str) -> None:
+    with pytest.raises(mw.MediationError) as refused:
+        mw.Subspace(wrong)
+    assert refused.value.value == told
+
+
 def test_a_stream_in_another_precision_than_the_weights() -> None:
     lm = lm_of("mamba", torch.bfloat16)
     study = mw.Study(lm, pairs_of("mamba", 1))

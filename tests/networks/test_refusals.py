@@ -177,7 +177,7 @@ STUDIES: dict[str, tuple[str, Callable[[], object]]] = {
         lambda: study(Unruly(), ["last"], mw.PromptPair("a", "b", "c", "d")),  # type: ignore[arg-type]
     ),
     "inputs of a language model": (
-        "A prompt is text",
+        "A language model is asked about prompts",
         lambda: mw.Study(mw.load(), mw.InputPair(X, Y, 0, 1)),
     ),
 }

@@ -23,7 +23,7 @@ from .groups import drawn_prompts
 from .mediators import POINTS, Place, mediator_named
 from .reading import Reading, read
 from .readouts import KL_CLEAN, KL_CORRUPT
-from .remote_traces import Act, Setting, act_at, only_seen, passed
+from .remote_traces import Act, Setting, act_at, look_at_head, only_seen, passed
 from .runs import Run
 from .sites import Site
 
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
 Where = tuple[int, str]
 
 
-SEVERAL = 32
-"""Different logits from which on it is no chance that all are numbers of half precision."""
-
-
 @dataclass(frozen=True)
 class Told:
     """What one run came to.
@@ -44,12 +40,13 @@ class Told:
     Attributes:
         kept: (K,).
         total: of the probabilities of the next token, which is known.
-        halved: whether the logits are numbers of half precision, every one.
+        eps: the machine epsilon of the numbers that the map to the logits makes; NaN where it is
+            no module of its own.
     """
 
     kept: NDArray[np.float64]
     total: float
-    halved: bool
+    eps: float
 
 
 def run_there(strand: PlainStrand, run: Run) -> NDArray[np.float64]:
@@ -68,22 +65,23 @@ def told(strand: PlainStrand, run: Run) -> Told:
         else:
             references = tuple(strand.reference(base) for base in BASES)
     one = torch.tensor([strand.at], device=asked.ids.device)
+    lm = strand.engine.lm
     kept: Tensor = passed(
-        strand.engine.lm,
+        lm,
         torch.stack(rows.ids),
         strand.group.frame.read_at,
         kept_and_told,
         (asked.of(one), own, tuple(bases.values()), references),
-        rows.acts(),
+        [*rows.acts(), *look_at_head(lm, len(rows.ids))],
         (len(asked.columns) + 2,),
     )
-    *numbers, total, halved = kept.double().cpu().numpy()
-    return Told(np.array(numbers), float(total), bool(halved))
+    *numbers, total, eps = kept.double().cpu().numpy()
+    return Told(np.array(numbers), float(total), float(eps))
 
 
 def kept_and_told(
     logits: Tensor,
-    seen: list[Tensor],  # noqa: ARG001
+    seen: list[Tensor],
     reading: Reading,
     own: int,
     bases: tuple[int, int],
@@ -96,16 +94,9 @@ def kept_and_told(
     where = (zero[:1], zero[:1]) if references is not None else (zero[:1] + 1, zero[:1] + 2)
     kept = read(rows, reading, zero, where, references)[0]
     following = rows[0, 0]
-    more = torch.stack([following.softmax(-1).sum().to(kept), in_half(following).to(kept)])
-    return torch.cat([kept, more])
-
-
-def in_half(logits: Tensor) -> Tensor:
-    """Inside a trace: whether all are numbers of half precision, and several."""
-    halves = (torch.bfloat16, torch.float16)
-    exact = torch.stack([(logits.to(half).to(logits) == logits).all() for half in halves])
-    different = len(torch.unique(logits))
-    return exact.any().logical_and(exact.new_tensor(different >= SEVERAL))
+    # The logits themselves do not tell: some models make single precision of them at the end.
+    eps = torch.finfo(seen[-1].dtype).eps if seen else torch.nan
+    return torch.cat([kept, following.softmax(-1).sum().to(kept)[None], kept.new_tensor([eps])])
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from nnsight import save
@@ -18,6 +18,7 @@ from torch import Tensor
 from .calls import attention
 from .edits.part import Moved
 from .mediators import Point
+from .paths import follow
 from .remote.asking import answered
 from .remote.shapes import Shapes, refuse_other_shapes
 from .shipping import by_value, near, shipped
@@ -64,7 +65,7 @@ class Act:
 
     Attributes:
         envoy, side, source, flat: of the place, as a ``Tap`` has them.
-        point: its name.
+        point: its name; "logits" for the map to them.
         n_rows: of the batch.
         enters: what comes in instead, (row, position, column).
         settings: those of a row behind those of the rows that it takes from.
@@ -76,7 +77,7 @@ class Act:
     side: str
     source: tuple[str, ...]
     flat: bool
-    point: Point
+    point: Point | Literal["logits"]
     n_rows: int
     enters: Tensor | None = None
     settings: tuple[Setting, ...] = ()
@@ -88,6 +89,14 @@ def act_at(lm: LM, stage: int, point: Point, n_rows: int = 1, **what: Any) -> Ac
     """An act at a point; a mask is set where a softmax takes its scores."""
     place = lm.tap(stage, "pattern" if point == "mask" else point)
     return Act(place.envoy, place.side, place.source, place.flat, point, n_rows, **what)
+
+
+def look_at_head(lm: LM, n_rows: int) -> list[Act]:
+    """A look at what the map to the logits makes of the first row; none where it has no module."""
+    if lm.paths.head is None:
+        return []
+    envoy = follow(lm.traced, lm.paths.head)
+    return [Act(envoy, "output", (), flat=False, point="logits", n_rows=n_rows, look=(0,))]
 
 
 def passed(

@@ -3,21 +3,21 @@
 Traces run there in another process than the model, where values are copies; what was exact here
 may be wrong there without an error. So a few runs are compared whose outcome is known:
 
-====================  ===============================================================
-``self-patch``        a site set to its own value gives the logits of its own run
-``full cut``          all of the stream set to the other prompt's gives the other's logits
-``plain forward``     one site patched, run once more alone, gives the same logits
-``two prompts``       the clean and the corrupt prompt give different logits
-``all set to zero``   of the stream after the last layer: both prompts give the same logits,
-                      and others than without
-``probabilities``     those of the next token add up to 1
-``precision``         the logits are not all numbers of half precision, where more is asked
-====================  ===============================================================
+======================  ===============================================================
+``server's precision``  the logits are made in the precision that is asked
+``self-patch``          a site set to its own value gives the logits of its own run
+``full cut``            all of the stream set to the other prompt's gives the other's logits
+``plain forward``       one site patched, run once more alone, gives the same logits
+``two prompts``         the clean and the corrupt prompt give different logits
+``all set to zero``     of the stream after the last layer: both prompts give the same logits,
+                        and others than without
+``probabilities``       those of the next token add up to 1
+======================  ===============================================================
 
 So a server is found out that gives one number for everything; that reads one prompt for all, or
 the wrong rows; that leaves edits out, sets a part of them, or sets them elsewhere; that scales or
-shifts what it sends; and one that is random, or not finite, or in half precision to the end, where
-more was asked: on some processors its two roads come to the same numbers to the last bit.
+shifts what it sends; and one that is random, or not finite, or has the model in fewer bits: on some
+processors its two roads come to the same numbers to the last bit, so that nothing else tells.
 
 None of it finds out a server that has other weights of the same shape, or scales the logits
 themselves, for the weights are not here to compare with; one that makes the same mistake in both
@@ -32,6 +32,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..checks import agreement, check_runs, engine_checks
@@ -40,6 +41,7 @@ from ..engine import Engine
 from ..errors import MediationError
 from ..mediators import mediator_named
 from ..outcomes import Outcomes, filed
+from ..paths import follow
 from ..plain import PlainStrand
 from ..plain_remote import told
 from ..precision import tolerance
@@ -50,6 +52,12 @@ from . import asking
 
 if TYPE_CHECKING:
     from ..lm import LM
+
+_FLOATS = {
+    torch.finfo(one).eps: one
+    for one in (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+}
+"""Kinds of numbers by their machine epsilon, which is what comes back."""
 
 _OFF = 1e-4
 """How far probabilities in single precision may be from adding up to 1."""
@@ -106,7 +114,19 @@ def _made(small: Engine) -> tuple[list[Check], MediationError | None]:
     """The checks, which are those of the model from now on; what to raise where one failed."""
     lm, version = small.lm, small.lm.version()
     lm.proven = None
-    checks = _compared(small)
+    # Alone, and first: the engine sends masks and constants in the precision that is asked.
+    slow, off, eps = _plainly(small, both_directions(_cells(lm))[2])
+    there = _FLOATS.get(eps)
+    checks = [_precision(lm, there)]
+    if checks[0].ok is False:
+        return checks, MediationError(
+            "The server has this model in another precision, so none of its numbers is shown.",
+            value=checks[0].words,
+            expected="the precision that is asked",
+            # Servers load in half precision, whatever a config says.
+            fix=f"dtype={there} in mw.load",
+        )
+    checks += _compared(small, slow, off)
     failed = [check.words for check in checks if check.ok is False]
     if not failed:
         lm.proven = (version, checks)
@@ -115,38 +135,38 @@ def _made(small: Engine) -> tuple[list[Check], MediationError | None]:
         "The server does not compute what it is asked, so none of its numbers is shown.",
         value=" ".join(failed),
         expected="agreement with runs whose outcome is known",
-        fix=_half(lm) + "mw.load(name) without remote=, or ask who runs the server",
+        fix="mw.load(name) without remote=, or ask who runs the server",
     )
     return checks, failure
 
 
-def _half(lm: LM) -> str:
-    """What most often explains it: servers load in half precision, whatever a config says."""
-    full = lm.dtype.itemsize > 2
-    return "dtype=torch.bfloat16 in mw.load, if the server has it in that; else " if full else ""
+def _cells(lm: LM) -> list[dict[Site, Edit]]:
+    """An end of zeros, and one site patched."""
+    return [{Site("residual", lm.n_layers): Zero()}, {_site(lm): Patch()}]
 
 
-def _compared(small: Engine) -> list[Check]:
-    """What the runs of the pair came to, and by how much they are off."""
-    lm = small.lm
-    site = _site(lm)
-    end: dict[Site, Edit] = {Site("residual", lm.n_layers): Zero()}
-    cells: list[dict[Site, Edit]] = [end, {site: Patch()}]
-    runs = both_directions(cells)
-    outcomes = small.evaluate([*runs, *check_runs(lm, cells, small.equal)])
-    slow, off, halved = _plainly(small, runs[2])
+def _compared(small: Engine, slow: NDArray[np.float64], off: float) -> list[Check]:
+    """What the runs of the pair came to, and by how much they are off.
+
+    Args:
+        small: the engine of one pair.
+        slow: (K,) what the patched site comes to by the slow road.
+        off: how far probabilities are from adding up to 1 there.
+    """
+    lm, cells = small.lm, _cells(small.lm)
+    outcomes = small.evaluate([*both_directions(cells), *check_runs(lm, cells, small.equal)])
     gap = float(np.abs(outcomes.kept[2, 0] - slow).max())
-    deed = f"{site.label()} patched, run alone by a plain forward pass,"
+    deed = f"{_site(lm).label()} patched, run alone by a plain forward pass,"
     same = agreement("plain forward", deed, "the same logits", gap, tolerance(lm, slow))
     total = "Adding up the probabilities of the next token"
     whole = agreement("probabilities", total, "1", off, _OFF)
     known = [_two_prompts(small, outcomes), _all_zero(small, outcomes)]
-    return [*engine_checks(small, cells, outcomes), same, *known, whole, _precision(lm, halved)]
+    return [*engine_checks(small, cells, outcomes), same, *known, whole]
 
 
-def _plainly(small: Engine, run: Run) -> tuple[NDArray[np.float64], float, bool]:
-    """By the slow road: what a run keeps, (K,); how far its probabilities are off; ``halved``."""
-    kept, off, halved = np.full(len(small.columns), np.nan), 0.0, False
+def _plainly(small: Engine, run: Run) -> tuple[NDArray[np.float64], float, float]:
+    """By the slow road: what a run keeps, (K,); how far its probabilities are off; its epsilon."""
+    kept, off, eps = np.full(len(small.columns), np.nan), 0.0, np.nan
     for group in small.groups_of(roles_named([run])):
         if run.base in group.frame.bases:
             here, there = filed(group.gives, len(kept))
@@ -154,16 +174,21 @@ def _plainly(small: Engine, run: Run) -> tuple[NDArray[np.float64], float, bool]
             kept[here] = found.kept[there]
             # Not ``max``, which passes over what is no number.
             off = float(np.maximum(off, abs(found.total - 1)))
-            halved |= found.halved
-    return kept, off, halved
+            eps = found.eps
+    return kept, off, eps
 
 
-def _precision(lm: LM, halved: bool) -> Check:
+def _precision(lm: LM, there: torch.dtype | None) -> Check:
     """Half precision that is taken for more makes no error that anything else would show."""
-    wrong = halved and lm.dtype.itemsize > 2
-    verb = "should have" if wrong else "have"
-    words = f"The server's logits {verb} the precision that is asked, {lm.dtype}"
-    return Check("precision", not wrong, f"{words} (all are of half)." if wrong else f"{words}.")
+    name = "server's precision"
+    if there is None:
+        return Check(name, None, "Not compared: nothing tells how the server makes its logits.")
+    assert lm.paths.head is not None, "it was what told"
+    # A head may be kept in more bits than the rest.
+    weight = getattr(follow(lm.hf, lm.paths.head), "weight", None)
+    asked = lm.dtype if weight is None or not weight.is_floating_point() else weight.dtype
+    words = f"The server makes logits in {there}; {asked} is asked."
+    return Check(name, there == asked, words)
 
 
 def _two_prompts(small: Engine, outcomes: Outcomes) -> Check:

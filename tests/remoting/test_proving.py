@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import mediawidget as mw
 from mediawidget.drafts import next_tokens
 from mediawidget.lens import logit_lens, logits_of
 from mediawidget.loading import TEACHING_MODEL
 from mediawidget.plain import plain_run
-from mediawidget.plain_remote import SEVERAL, in_half
+from mediawidget.validity import Check
 from tests.remoting.elsewhere import Elsewhere
+from tests.small_models import random_model, tokenizer_of
 
 PAIRS = [
     mw.PromptPair("ant bee cat dog eel", "ant owl cat dog eel", "fox", "gnu"),
@@ -288,24 +290,70 @@ def test_a_model_that_the_server_has_in_half_precision_says_so() -> None:
         pairs = mw.tasks.ioi(there, n=1)
         with pytest.raises(mw.MediationError) as raised:
             _ = mw.Study(there, pairs).total
-        assert "dtype=torch.bfloat16" in raised.value.fix
-        assert "precision that is asked, torch.float32 (all are of half)" in str(raised.value.value)
+        assert raised.value.fix == "dtype=torch.bfloat16 in mw.load"
+        assert "logits in torch.bfloat16; torch.float32 is asked" in str(raised.value.value)
         half = mw.load(loopback.model, remote=loopback.server, dtype=torch.bfloat16)
         assert mw.Study(half, pairs).total["TE"] > 1
 
 
-@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
-def test_numbers_of_half_precision_are_told(half: torch.dtype) -> None:
-    torch.manual_seed(0)
-    logits = torch.randn(300)
-    assert not in_half(logits)
-    assert not in_half(logits.double())
-    assert in_half(logits.to(half).float())
-    assert in_half(logits.to(half))
-    assert not in_half(torch.cat([logits.to(half).float(), logits[:1]]))
-    assert not in_half(logits.to(half).float().index_fill(0, torch.tensor([7]), torch.nan))
-    whole = (torch.arange(300) % (SEVERAL - 1)).float()
-    assert not in_half(whole), "a model built by hand may have whole numbers"
+@pytest.mark.parametrize(
+    ("has", "asked"),
+    [
+        (torch.float32, torch.float64),
+        (torch.float32, torch.bfloat16),
+        (torch.float16, torch.bfloat16),
+        (torch.bfloat16, torch.float16),
+    ],
+)
+def test_any_other_precision_is_refused_and_named(has: torch.dtype, asked: torch.dtype) -> None:
+    with Asleep(mw.load(TEACHING_MODEL, dtype=has)) as loopback:
+        there = mw.load(loopback.model, remote=loopback.server, dtype=asked)
+        with pytest.raises(mw.MediationError, match="in another precision") as raised:
+            _ = mw.Study(there, mw.tasks.ioi(there, n=1)).total
+        assert raised.value.fix == f"dtype={has} in mw.load"
+        same = mw.load(loopback.model, remote=loopback.server, dtype=has)
+        assert mw.Study(same, mw.tasks.ioi(same, n=1)).total["TE"] > 1
+        check = one_of(same, "server's precision")
+        assert check.ok
+        assert check.words == f"The server makes logits in {has}; {has} is asked."
+
+
+def test_single_precision_that_is_made_of_half_at_the_end_is_no_single_precision() -> None:
+    """Mamba's logits are in single precision, whatever its weights are in."""
+    mamba = mw.load(random_model("mamba", torch.bfloat16), tokenizer=tokenizer_of("mamba"))
+    with Asleep(mamba) as loopback:
+        there = mw.load(loopback.model, remote=loopback.server, dtype=torch.float32)
+        with pytest.raises(mw.MediationError, match="in another precision") as raised:
+            _ = mw.Study(there, PAIRS).total
+        assert raised.value.fix == "dtype=torch.bfloat16 in mw.load"
+
+
+class Wide(nn.Linear):
+    """A head in more bits than what it reads."""
+
+    def forward(self, value: torch.Tensor) -> torch.Tensor:
+        return super().forward(value.to(self.weight.dtype))
+
+
+def test_a_head_that_is_kept_in_more_bits_is_no_other_precision() -> None:
+    class HeadInSingle(Elsewhere):
+        def _traced(self, module: Any) -> Any:
+            head = module.lm_head
+            module.lm_head = Wide(head.in_features, head.out_features, bias=False)
+            return super()._traced(module)
+
+    there = HeadInSingle("llama", torch.bfloat16).there()
+    assert there.dtype == torch.bfloat16
+    assert not np.isnan(mw.Study(there, PAIRS).total["TE"])
+    assert one_of(there, "server's precision").words.startswith(
+        "The server makes logits in torch.float32"
+    )
+
+
+def one_of(lm: mw.LM, name: str) -> Check:
+    """One of the checks of first contact."""
+    assert lm.proven is not None
+    return next(check for check in lm.proven[1] if check.name == name)
 
 
 def cut(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:

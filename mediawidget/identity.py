@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import Any
 
 import torch
@@ -16,8 +16,9 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 _COLUMNS = 4093
 """Sums that a GPU's weight is read into: a prime, so that exchanged rows fall into others."""
 
-_PIECE, _ALONE = 1 << 22, 1 << 24
-"""Bytes that are read in one go, and those for which a second thread is not worth its start."""
+_PIECE, _WORTH_THREADS, _MOST_THREADS = 1 << 22, 1 << 26, 8
+"""Bytes that are read in one go, those from which on threads are worth their start, and how many
+of them the memory has work for."""
 
 _TENSORS = (torch.Tensor, nn.Parameter)
 
@@ -171,18 +172,27 @@ def _digests(raws: list[torch.Tensor]) -> list[bytes]:
     views = [raw.numpy().data for raw in raws]
     pieces = [view[i : i + _PIECE] for view in views for i in range(0, len(view), _PIECE)]
     pieces.sort(key=len, reverse=True)  # so that every thread's share is as large
-    n = torch.get_num_threads() if sum(map(len, pieces)) > _ALONE else 1
-    if n == 1:
-        return _read_by_one(pieces)
     found = [b""] * len(pieces)
-    with ThreadPoolExecutor(n) as threads:
-        for first, share in enumerate(threads.map(_read_by_one, [pieces[i::n] for i in range(n)])):
-            found[first::n] = share
+    worth = sum(map(len, pieces)) >= _WORTH_THREADS
+    n = min(torch.get_num_threads(), _MOST_THREADS) if worth else 1
+    # No pool: none can be had where the interpreter ends, and a click may be under way there.
+    others = [Thread(target=_read_share, args=(pieces, found, i, n)) for i in range(1, n)]
+    for thread in others:
+        thread.start()
+    _read_share(pieces, found, 0, n)
+    for thread in others:
+        thread.join()
+    assert all(found), "a thread that failed has said why"
     return found
 
 
-def _read_by_one(pieces: list[memoryview]) -> list[bytes]:
-    return [xxhash.xxh3_128_digest(piece) for piece in pieces]
+def _read_share(pieces: list[memoryview], found: list[bytes], first: int, step: int) -> None:
+    """Every ``step``-th piece, into its place among the digests."""
+    for at in range(first, len(pieces), step):
+        # Not in one call, in which some versions of xxhash let no other thread run.
+        digest = xxhash.xxh3_128()
+        digest.update(pieces[at])
+        found[at] = digest.digest()
 
 
 def _sums(raw: torch.Tensor) -> torch.Tensor:

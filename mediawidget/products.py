@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 from torch.nn import Parameter
 from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
@@ -23,7 +22,7 @@ from torch.overrides import TorchFunctionMode
 from .memory import budget_bytes
 from .processor import MKL_LAGS
 from .tanh_gelu import gelu_of_map, tanh_gelu
-from .unembedding import tall_product
+from .unembedding import left_to_torch, tall_product
 
 if TYPE_CHECKING:
     from .lm import LM
@@ -142,10 +141,7 @@ def _quick(rows: Any, weight: Any, bias: Any, *, plenty: bool, gelu: bool = Fals
 
     ``gelu``: GELU of it, in its tanh form.
     """
-    ours = _agree(rows, weight, bias) and torch.backends.mkldnn.enabled
-    # A tangent that a tensor carries forwards is nowhere to be seen on it.
-    tangents = forward_ad._current_level >= 0  # noqa: SLF001 - no public way
-    if not ours or tangents or torch.is_autocast_enabled("cpu"):
+    if not (_agree(rows, weight, bias) and torch.backends.mkldnn.enabled):
         return None
     n_rows = rows.numel() // max(1, rows.shape[-1])
     if n_rows < FEWEST_ROWS or n_rows * weight.numel() < FEWEST_MULTIPLICATIONS:
@@ -156,7 +152,7 @@ def _quick(rows: Any, weight: Any, bias: Any, *, plenty: bool, gelu: bool = Fals
 def _agree(rows: Any, weight: Any, bias: Any) -> bool:
     """Whether oneDNN computes what torch would: it checks no shape, and heeds no bias's strides."""
     parts = (rows, weight) if bias is None else (rows, weight, bias)
-    if not all(map(_is_plain, parts)):
+    if not all(map(_is_plain, parts)) or left_to_torch(*parts):
         return False
     if weight.ndim != 2 or rows.ndim == 0 or rows.shape[-1] != weight.shape[1]:
         return False
@@ -166,13 +162,12 @@ def _agree(rows: Any, weight: Any, bias: Any) -> bool:
 
 
 def _is_plain(part: Any) -> bool:
-    """Whether it is a tensor like any other, in single precision, that nobody differentiates."""
+    """Whether it is a tensor like any other, in single precision."""
     return (
         type(part) in (Tensor, Parameter)
         and part.dtype == torch.float32
         and part.device.type == "cpu"
         and part.layout == torch.strided
-        and not (part.requires_grad and torch.is_grad_enabled())
     )
 
 

@@ -1,6 +1,10 @@
 """What a weight is read into shows every change of it, on a processor and elsewhere."""
 
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -52,16 +56,24 @@ def test_every_change_shows(
     assert read(weight) != before
 
 
-@pytest.mark.parametrize("n_threads", [1, 2, 3, 5])
+@pytest.mark.parametrize("n_threads", [1, 2, 3, 64])
 def test_by_many_threads_every_byte_is_read_and_it_is_the_same(
     n_threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(identity, "_PIECE", 64)
     weights = [torch.arange(n, dtype=torch.uint8) for n in (1, 0, 64, 65, 200, 63)]
-    by_one = _read(weights)
-    monkeypatch.setattr(identity, "_ALONE", 0)
+    by_one, readers = _read(weights), set()
+
+    def read_share(*given: Any) -> None:
+        readers.add(threading.current_thread())
+        share(*given)
+
+    share = identity._read_share
+    monkeypatch.setattr(identity, "_read_share", read_share)
+    monkeypatch.setattr(identity, "_WORTH_THREADS", 0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
     assert _read(weights) == by_one
+    assert len(readers) == min(n_threads, identity._MOST_THREADS)
     for weight in weights:
         for place in range(len(weight)):
             weight[place] ^= 1
@@ -69,3 +81,28 @@ def test_by_many_threads_every_byte_is_read_and_it_is_the_same(
             weight[place] ^= 1
     weights[3], weights[4] = weights[4].roll(1), weights[3]
     assert _read(weights) != by_one
+
+
+LATE = """
+import threading, torch
+from mediawidget import identity
+
+torch.get_num_threads = lambda: 2
+identity._WORTH_THREADS = 0
+weights = [torch.zeros(2 * identity._PIECE, dtype=torch.uint8)]
+
+def read():
+    threading.main_thread().join()
+    assert len(identity._read(weights)) == 3
+    print("read")
+
+threading.Thread(target=read).start()
+"""
+
+
+def test_weights_are_read_while_the_interpreter_ends() -> None:
+    """A click on another thread outlives the script that began it."""
+    ended = subprocess.run(
+        [sys.executable, "-c", LATE], capture_output=True, text=True, check=False
+    )
+    assert ended.stdout == "read\n", ended.stderr

@@ -43,6 +43,7 @@ def test_it_is_the_heads_own_product(
     monkeypatch.setattr(unembedding, "MKL_LAGS", lags)
     monkeypatch.setattr(unembedding, "PART", 7)
     monkeypatch.setattr(unembedding, "PART_OF_FEW", 9)
+    monkeypatch.setattr(unembedding, "MANY", 20)
     head = nn.Linear(11, size, bias=bias, dtype=torch.float64)
     value = torch.randn(n_rows, 2, 11, dtype=torch.float64)
     with torch.no_grad():
@@ -52,10 +53,41 @@ def test_it_is_the_heads_own_product(
             )
 
 
-def test_gradients_and_tangents_go_through_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("n_rows", [1, 13])
+@pytest.mark.parametrize("lags", [False, True])
+def test_autocast_is_heeded(monkeypatch: pytest.MonkeyPatch, n_rows: int, *, lags: bool) -> None:
+    monkeypatch.setattr(unembedding, "MKL_LAGS", lags)
+    monkeypatch.setattr(unembedding, "PART", 7)
+    head = nn.Linear(11, 50, bias=False)
+    value = torch.randn(n_rows, 11)
+    with torch.no_grad(), torch.autocast("cpu"):
+        made = unembedding.unembedded(head, value)
+        assert made.dtype == torch.bfloat16
+        torch.testing.assert_close(made, head(value))
+
+
+@pytest.mark.parametrize("lags", [False, True])
+def test_many_rows_are_cut_only_where_that_is_quicker(
+    monkeypatch: pytest.MonkeyPatch, *, lags: bool
+) -> None:
+    cut: list[int] = []
+    monkeypatch.setattr(unembedding, "MKL_LAGS", lags)
+    monkeypatch.setattr(unembedding, "_in_parts", lambda _, rows: cut.append(len(rows)))
+    weight = torch.randn(50, 11)
+    for n_rows in (unembedding.MANY - 1, unembedding.MANY):
+        unembedding.tall_product(torch.randn(n_rows, 11), weight)
+    assert cut == [unembedding.MANY - 1, *([unembedding.MANY] if lags else [])]
+
+
+@pytest.mark.parametrize("n_rows", [4, 13])
+@pytest.mark.parametrize("lags", [False, True])
+def test_gradients_and_tangents_go_through_it(
+    monkeypatch: pytest.MonkeyPatch, n_rows: int, *, lags: bool
+) -> None:
+    monkeypatch.setattr(unembedding, "MKL_LAGS", lags)
     monkeypatch.setattr(unembedding, "PART", 7)
     head = nn.Linear(11, 50, bias=False, dtype=torch.float64)
-    value = torch.randn(4, 11, dtype=torch.float64, requires_grad=True)
+    value = torch.randn(n_rows, 11, dtype=torch.float64, requires_grad=True)
     made = unembedding.unembedded(head, value).square().sum()
     own = head(value).square().sum()
     for asked in (value, head.weight):

@@ -344,7 +344,9 @@ def _array(given: Any) -> NDArray[np.float64]:
 
 def _said(given: Any) -> object:
     """What an error says of it: an array's shape, anything else as it is."""
-    return tuple(given.shape) if hasattr(given, "shape") else given
+    return (
+        tuple(given.shape) if isinstance(given, np.ndarray) or hasattr(given, "detach") else given
+    )
 
 
 def _matrix(basis: Any) -> NDArray[np.float64]:

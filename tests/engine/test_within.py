@@ -155,6 +155,15 @@ def test_what_is_no_basis_is_named(wrong: Any, told: str) -> None:
     assert refused.value.value == told
 
 
+def test_a_model_is_no_basis() -> None:
+    """Its ``shape`` is no array's."""
+    lm = lm_of("gpt2")
+    for make in (mw.Subspace, mw.Subspace.spanned):
+        with pytest.raises(mw.MediationError) as refused:
+            make(lm)
+        assert refused.value.value == repr(lm)
+
+
 def test_a_stream_in_another_precision_than_the_weights() -> None:
     lm = lm_of("mamba", torch.bfloat16)
     study = mw.Study(lm, pairs_of("mamba", 1))

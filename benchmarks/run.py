@@ -132,6 +132,8 @@ def main() -> int:
         "--keep", default=MAIN, metavar="FILE", help=f"in benchmarks/, which keeps it: {MAIN}"
     )
     options = parser.parse_args()
+    if options.no_lens and options.keep != MAIN:
+        parser.error("--keep with --no-lens: only a whole run is kept")
     started = time.monotonic()
     text = everything(options.rounds, lens=not options.no_lens).text(options.keep)
     print(text)

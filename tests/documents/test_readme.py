@@ -149,6 +149,14 @@ def test_its_other_speeds_are_measured() -> None:
     assert f"a click there {click} ms" in README
 
 
+def test_peaks_are_as_the_changelog_says() -> None:
+    column = "peak / budget"
+    both = rows("RESULTS.md") + rows("RESULTS.intel.md")
+    worst = max(float(row[column]) for row in both if column in row)
+    changes = " ".join((ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split())
+    assert f"their peak is at most {worst} of it" in changes
+
+
 def test_what_it_says_of_searches_is_measured() -> None:
     built = [row for row in rows("CIRCUITS.md", "G2 induction, 1 pair") if row["CPR"]]
     built = built[: [row["method"] for row in built].index("masks, heads") + 1]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from .answers import shown
 from .errors import MediationError
 from .readouts import token_of
+from .spacing import follows_directly
 from .strands import Answer
 from .unreadable import shown_token, unknown_answer
 
@@ -51,25 +52,21 @@ class AnswerEncoder:
                 return ids[0]
         if any(self.tokenizer.unk_token_id in ids for ids in tries):
             raise unknown_answer(text, field)
-        pieces = [self.token(i) for i in tries[0]]
-        raise MediationError(
-            "The answer is several tokens.",
-            value=f"{field}={text!r} is {pieces}",
-            expected="one token",
-            fix=f"use its first token that tells the answers apart, e.g. {pieces[:1]}",
-        )
+        raise self._several(text, field, tries[0])
 
     def answers(
         self, texts: Sequence[str], field: str, prompt: str, *, single: bool = False
     ) -> Answer:
         """The ids of an answer: of one text, of its several tokens after the prompt, or of a set.
 
+        A space is put before a text, but not where the two are written without one.
+
         Raises:
             MediationError: what ``answer`` raises, and a set whose members are no single tokens.
         """
         if len(texts) == 1:
             try:
-                return Answer((self.answer(texts[0], field),))
+                return Answer((self._single(texts[0], field, prompt),))
             except MediationError:
                 one = single or self.labels is not None or self.reads != "last"
                 ids = () if one else self._after(prompt, texts[0])
@@ -85,7 +82,7 @@ class AnswerEncoder:
                 expected="one token",
                 fix="name one of them",
             )
-        return Answer(tuple(self._member(text, field) for text in texts))
+        return Answer(tuple(self._member(text, field, prompt) for text in texts))
 
     def column_ids(self, columns: Sequence[str]) -> dict[str, int]:
         """Column -> token id, for the columns that are one token's logit.
@@ -102,9 +99,32 @@ class AnswerEncoder:
 
     # --- inside -----------------------------------------------------------------------------
 
-    def _member(self, text: str, field: str) -> int:
-        try:
+    def _single(self, text: str, field: str, prompt: str) -> int:
+        """The one token that an answer is after the prompt."""
+        if not self._direct(prompt, text):
             return self.answer(text, field)
+        ids = self._after(prompt, text)
+        unknown = self.tokenizer.unk_token_id
+        if len(ids) == 1 and ids[0] != unknown:
+            return ids[0]
+        raise unknown_answer(text, field) if unknown in ids else self._several(text, field, ids)
+
+    def _direct(self, prompt: str, text: str) -> bool:
+        """Whether the answer is read without a space before it; a mask stands where it will."""
+        return self.labels is None and self.reads == "last" and follows_directly(prompt, text)
+
+    def _several(self, text: str, field: str, ids: Sequence[int]) -> MediationError:
+        pieces = [self.token(i) for i in ids]
+        return MediationError(
+            "The answer is several tokens.",
+            value=f"{field}={text!r} is {pieces}",
+            expected="one token",
+            fix=f"use its first token that tells the answers apart, e.g. {pieces[:1]}",
+        )
+
+    def _member(self, text: str, field: str, prompt: str) -> int:
+        try:
+            return self._single(text, field, prompt)
         except MediationError as error:
             raise MediationError(
                 f"A set is made of single tokens. {error.message}",
@@ -119,12 +139,12 @@ class AnswerEncoder:
         Some tokenizers put a space of their own before any text, so the words are read in their
         place and only if that changes the prompt's own tokens by themselves.
         """
-        if not prompt:
-            return tuple(self._plain(_spaced(text)))
-        before, whole = self._plain(prompt), self._plain(prompt + _spaced(text))
-        if whole[: len(before)] == before:
-            return tuple(whole[len(before) :])
-        return tuple(self._plain(_spaced(text)))
+        text = text if self._direct(prompt, text) else _spaced(text)
+        if prompt:
+            before, whole = self._plain(prompt), self._plain(prompt + text)
+            if whole[: len(before)] == before:
+                return tuple(whole[len(before) :])
+        return tuple(self._plain(text))
 
     def _text(self, answer: Answer) -> str:
         texts = self._shown(answer.ids)

@@ -14,7 +14,14 @@ from .prompts import PromptPair
 from .readouts import Readout
 from .strands import Answer, make_strands
 from .token_pairs import Strand, TokenPair, align, first_difference, refuse_unequal
-from .unreadable import no_decoder, refuse_alike, refuse_inputs, refuse_unknown_words
+from .unreadable import (
+    no_decoder,
+    refuse_alike,
+    refuse_end_of_its_own,
+    refuse_inputs,
+    refuse_no_embedding,
+    refuse_unknown_words,
+)
 
 __all__ = ["Encoder", "Reads", "Strand", "TokenPair"]
 
@@ -29,6 +36,7 @@ class Encoder(AnswerEncoder):
         reads: where a readout without a position reads: the "last" token of a prompt, its "first"
             one, or the one in whose place the "mask" stands.
         start: the token that a decoder beside an encoder begins with; None for any other model.
+        vocabulary: how many tokens the model has; None where nobody knows.
     """
 
     def __init__(
@@ -39,16 +47,19 @@ class Encoder(AnswerEncoder):
         *,
         reads: Reads = "last",
         start: int | None = None,
+        vocabulary: int | None = None,
     ) -> None:
         super().__init__(tokenizer, labels, reads=reads)
         self.max_positions = max_positions
         self.start = start
+        self.vocabulary = vocabulary
 
     def ids(self, text: str) -> list[int]:
         """Token ids, with the beginning-of-sequence token wherever the tokenizer puts one.
 
         Raises:
-            MediationError: the prompt is longer than the model reads, or holds an unknown word.
+            MediationError: the prompt is longer than the model reads, or holds an unknown word, or
+                the tokenizer ends it by a token of its own, or has tokens that the model has not.
         """
         given: object = text
         require(
@@ -67,6 +78,10 @@ class Encoder(AnswerEncoder):
             fix="lm.tokens(text) shows how a text is read",
         )
         refuse_unknown_words(self.tokenizer, ids, text)
+        self._refuse_unembedded(ids)
+        follows = self.reads == "last" and self.labels is None and self.start is None
+        if follows and ids[-1] in self.tokenizer.all_special_ids:
+            refuse_end_of_its_own(self.tokenizer, ids, self._plain(text))
         self._refuse_long(len(ids))
         return ids
 
@@ -177,7 +192,13 @@ class Encoder(AnswerEncoder):
             self.answers(pair.wrongs, "wrong", before, single=single),
         )
         refuse_alike(pair, *answers)
+        if self.labels is None:
+            self._refuse_unembedded([i for answer in answers for i in answer.ids])
         return answers
+
+    def _refuse_unembedded(self, ids: Sequence[int]) -> None:
+        if self.vocabulary is not None:
+            refuse_no_embedding(self.tokenizer, ids, self.vocabulary)
 
     def _reading(self, pair: TokenPair, readout: Readout | None) -> Readout:
         """Where a pair is read: where the readout says, else where this model answers."""

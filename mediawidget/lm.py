@@ -120,7 +120,9 @@ class LM(Weights):
         labels = getattr(config, "label2id", None) if self.classifies else None
         reads: Reads = "mask" if self.fills_mask else "last" if self.causal else "first"
         start = start_of(config) if self.encodes else None
-        self.encoder = Encoder(tokenizer, limit, labels, reads=reads, start=start)
+        self.encoder = Encoder(
+            tokenizer, limit, labels, reads=reads, start=start, vocabulary=self.vocabulary
+        )
         self.known_places: set[tuple[Any, ...]] = set()
         if not (is_shipped(module, paths) or weight.is_meta):
             refuse_other_passes(self)

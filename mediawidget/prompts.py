@@ -20,7 +20,10 @@ class PromptPair:
         corrupt: the prompt whose answer is ``wrong``.
         answer: what follows the clean prompt: one token, several (teacher-forced), or a list of
             single tokens (a set: any of them is right). A leading space is added where the
-            tokenizer's words carry one. Kept as a string or as a tuple.
+            tokenizer's words carry one, but not where the prompt ends in one, before a full stop
+            or its like, behind an open bracket or quote, in a sum without spaces ("1+1=") and
+            in a number that is written in one above ("from 1732 to 17"). Kept as a string or as
+            a tuple.
         wrong: what the answer is held against: what the corrupt prompt makes likelier, in a
             symmetric pair its own answer.
         roles: names of token positions (``{"S2": 9, "END": 14}``) in the clean prompt, the

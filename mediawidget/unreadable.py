@@ -20,11 +20,12 @@ def refuse_no_tokenizer(tokenizer: Any, module: object) -> None:
             fix="load(model, tokenizer=AutoTokenizer.from_pretrained(...)), or of a network "
             "that reads no text load(module, points={'first': 'conv1'})",
         )
+    asked = ("decode", "unk_token_id", "bos_token_id", "all_special_ids")
     require(
-        callable(tokenizer) and hasattr(tokenizer, "decode"),
+        callable(tokenizer) and all(hasattr(tokenizer, name) for name in asked),
         "A model comes with its tokenizer.",
         value=tokenizer,
-        expected="a tokenizer of transformers",
+        expected=f"a tokenizer of transformers, which has {', '.join(asked)}",
         fix="load(model, tokenizer=AutoTokenizer.from_pretrained(...))",
     )
 
@@ -52,6 +53,35 @@ def refuse_unknown_words(tokenizer: Any, ids: Sequence[int], text: str) -> None:
         value=", ".join(repr(word) for word in words) or repr(text),
         expected="words of the model's vocabulary",
         fix="choose another word; lm.tokenizer.get_vocab() holds those it knows",
+    )
+
+
+def refuse_end_of_its_own(tokenizer: Any, ids: Sequence[int], plain: Sequence[int]) -> None:
+    """Raise where a tokenizer puts a special token behind a prompt, which the answer is to follow.
+
+    Args:
+        tokenizer: of transformers.
+        ids: of the prompt, as it reads it.
+        plain: of the prompt, without special tokens.
+    """
+    require(
+        list(plain[-1:]) == list(ids[-1:]),
+        "The tokenizer puts a token of its own behind the prompt, which the answer would follow.",
+        value=[shown_token(tokenizer, i) for i in ids],
+        expected="prompts that end with their own last token",
+        fix="tokenizer.add_eos_token = False, or another post_processor",
+    )
+
+
+def refuse_no_embedding(tokenizer: Any, ids: Sequence[int], vocabulary: int) -> None:
+    """Raise where a text has a token beyond the model's vocabulary."""
+    beyond = [i for i in ids if i >= vocabulary]
+    require(
+        not beyond,
+        "The tokenizer has tokens that the model has not.",
+        value=", ".join(f"{shown_token(tokenizer, i)!r} ({i})" for i in beyond),
+        expected=f"token ids below {vocabulary}, the rows of the model's embedding",
+        fix="load the tokenizer that the model was trained with",
     )
 
 

@@ -32,7 +32,7 @@ LAYERS = (
     (
         *("paths", "path_checks", "path_probe", "path_sources"),
         *("known_paths", "architectures", "calls", "token_pairs", "strands"),
-        *("answer_ids", "encoding"),
+        *("spacing", "answer_ids", "encoding"),
         *("lm", "weights", "identity", "memory", "heap", "sparing", "processor"),
         *("loading", "model_classes", "models"),
         *("two_texts", "capabilities", "unreadable"),

@@ -134,6 +134,7 @@ def test_a_tokenizer_that_adds_a_space_of_its_own_is_not_fed_it() -> None:
 
     class Prefixing:
         unk_token_id, bos_token_id = inner.unk_token_id, inner.bos_token_id
+        all_special_ids = inner.all_special_ids
 
         def __call__(self, text: str, **options: Any) -> dict[str, list[int]]:
             found = list(inner(text, **options)["input_ids"])

@@ -1,0 +1,158 @@
+"""Answers stand behind their prompts as people would write them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+import mediawidget as mw
+from mediawidget.spacing import follows_directly
+from tests.asking import raised
+
+CORPUS = [
+    "The war lasted from the year 17 to the year 17 . He said Mary and f John a45 a33 a02 a32",
+    "1+1= 2 2+2= 4 , 2 + 2 and 12 14 17 32 33 45 02 33 45 17 Mary John Mary aMary aJohn",
+] * 40
+
+
+@cache
+def byte_level(end: str = "") -> Any:
+    """A tokenizer of GPT-2's kind, whose words carry the space before them."""
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    kept = {"vocab_size": 500, "initial_alphabet": alphabet, "show_progress": False}
+    made.train_from_iterator(CORPUS, trainers.BpeTrainer(special_tokens=["<end>"], **kept))
+    if end:
+        made.post_processor = processors.TemplateProcessing(
+            single=f"$A {end}", special_tokens=[(end, made.token_to_id(end))]
+        )
+    return PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<end>")
+
+
+def model(end: str = "", vocabulary: int | None = None) -> mw.LM:
+    tokenizer = byte_level(end)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=vocabulary or len(tokenizer),
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        initializer_range=0.4,
+    )
+    return mw.load(LlamaForCausalLM(config).double().eval(), tokenizer=tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer", "directly"),
+    [
+        ("John gave a book to", "Mary", False),
+        ("John gave a book to ", "Mary", True),
+        ("John gave a book to\n", "Mary", True),
+        ("John gave a book to", " Mary", False),
+        ("", "Mary", False),
+        ("The war is over", ".", True),
+        ("He did", "n't", False),
+        ("John", "'s", True),
+        ("John", "'so it goes'", False),
+        ("1+1=", "2", True),
+        ("1 + 1 =", "2", False),
+        ("1+1=", " 2", False),
+        ("print(", "x", True),
+        ("print (", "x", True),
+        ("it costs $", "5", True),
+        ("twenty-", "one", True),
+        ("A -", "B", False),
+        ('He said "', "Mary", True),
+        ('He said "Mary"', "and", False),
+        ("from 1732 to 17", "45", True),
+        ("from 1732 to 17", "years", False),
+        ("from 17 32 to 17", "45", False),
+        ("in 1917 32 17", "45", False),
+        ("Q: who? A:", "Mary", False),
+    ],
+)
+def test_a_space_is_where_people_write_one(prompt: str, answer: str, directly: bool) -> None:
+    assert follows_directly(prompt, answer) == directly
+
+
+@pytest.mark.parametrize(
+    ("prompt", "other", "answer", "wrong"),
+    [
+        ("1+1=", "2+2=", "2", "4"),
+        ("from 1732 to the year 17", "from 1702 to the year 17", "45", "02"),
+        ("The war lasted from the year", "The war lasted to the year", ".", ","),
+        ("He said and said f(", "He said and John f(", "Mary", "John"),
+    ],
+)
+def test_answers_are_the_tokens_that_go_on(
+    prompt: str, other: str, answer: str, wrong: str
+) -> None:
+    lm = model()
+    study = mw.Study(lm, mw.PromptPair(prompt, other, answer=answer, wrong=wrong))
+    ids = lm.tokenizer(prompt)["input_ids"]
+    there = [lm.tokenizer(prompt + text)["input_ids"] for text in (answer, wrong)]
+    assert all(found[:-1] == ids for found in there), "one token more"
+    with torch.no_grad():
+        logits = lm.hf(torch.tensor([ids])).logits[0, -1]
+    y11 = float(logits[there[0][-1]] - logits[there[1][-1]])
+    assert study.total["Y11"] == pytest.approx(y11, abs=1e-12)
+    spaced = mw.PromptPair(prompt, other, answer=" " + answer, wrong=" " + wrong)
+    assert mw.Study(lm, spaced).total["Y11"] != pytest.approx(y11, abs=1e-3)
+
+
+def test_sets_and_several_tokens_go_on_too() -> None:
+    lm = model()
+    prompts = "from 1732 to the year 17", "from 1702 to the year 17"
+    together = lm.encoder.pair(
+        mw.PromptPair(*prompts, answer=["45", "33"], wrong="02"), single=False
+    )
+    assert [lm.tokenizer.decode([i]) for i in together.answers[0]] == ["45", "33"]
+    after = lm.encoder.pair(
+        mw.PromptPair(*prompts, answer="45 Mary", wrong="02 Mary"), single=False
+    )
+    assert lm.tokenizer.decode(list(after.answers[0])) == "45 Mary"
+    with pytest.raises(mw.MediationError, match="several tokens"):
+        lm.encoder.pair(mw.PromptPair(*prompts, answer="45 Mary", wrong="02"))
+
+
+def test_a_tokenizer_that_ends_prompts_by_itself_is_refused() -> None:
+    """The answer would follow its end, of which the model says nothing of the prompt's."""
+    pair = mw.PromptPair("Mary and John", "John and John", answer="Mary", wrong="John")
+    assert mw.Study(model(), pair).total["TE"] != 0
+    error = raised(lambda: mw.Study(model(end="<end>"), pair))
+    assert "puts a token of its own behind the prompt" in error.message
+    assert "add_eos_token = False" in error.fix
+    # What a user wrote is the user's.
+    written = mw.PromptPair("Mary and<end>", "John and<end>", answer="Mary", wrong="John")
+    assert mw.Study(model(), written).total["TE"] != 0
+
+
+@pytest.mark.parametrize("field", ["clean", "answer"])
+def test_tokens_that_the_model_has_not_are_refused(field: str) -> None:
+    tokenizer = byte_level()
+    last = tokenizer.decode([len(tokenizer) - 1])
+    lm = model(vocabulary=len(tokenizer) - 1)
+    given = {"clean": "Mary and", "corrupt": "John and", "answer": " Mary", "wrong": " John"}
+    error = raised(lambda: mw.Study(lm, mw.PromptPair(**(given | {field: last}))))
+    assert error.message == "The tokenizer has tokens that the model has not."
+    assert str(len(tokenizer) - 1) in str(error.value)
+
+
+def test_what_is_no_tokenizer_of_transformers_is_refused() -> None:
+    class Words:
+        def __call__(self, text: str) -> dict[str, list[int]]:
+            return {"input_ids": [len(word) for word in text.split()]}
+
+        def decode(self, ids: list[int]) -> str:
+            return " ".join(map(str, ids))
+
+    error = raised(lambda: mw.load(model().hf, tokenizer=Words()))
+    assert "unk_token_id" in error.expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, overload
 
@@ -64,12 +65,13 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
 
     Args:
         source: None for the embedded teaching model (no network); a folder or a hub name; or an
-            instantiated model.
+            instantiated model, which is left in evaluation mode.
         tokenizer: needed with an instantiated model.
         paths: where the modules are, for an architecture that is not in the table. They are tried
             in a pass over three tokens.
         device: default: a GPU if there is one, for a named model; an instantiated model stays.
-        dtype: default float32 for a named model.
+        dtype: default float32 for a named model; of an instantiated one in another type of
+            number a copy is loaded.
         revision: of a hub name.
         points: of an instantiated network that is no language model: {name: path of a module},
             where it can be edited; ``networks.Point(path, layout, side)`` says more.
@@ -263,9 +265,10 @@ def _floating(dtype: object) -> torch.dtype | None:
 
 
 def _moved(module: nn.Module, device: object, dtype: object) -> nn.Module:
-    """The module on a device and in a type of number."""
-    if _floating(dtype) is not None:
-        module = module.to(dtype=dtype)  # type: ignore[call-overload]
+    """The module on a device; a copy of it in another type of number, for that loses digits."""
+    own = {weight.dtype for weight in module.parameters() if weight.is_floating_point()}
+    if _floating(dtype) is not None and own - {dtype}:
+        module = deepcopy(module).to(dtype=dtype)  # type: ignore[call-overload]
     if device is None:
         return module
     try:

@@ -249,3 +249,29 @@ def test_weights_made_in_inference_mode() -> None:
     found = study.intervene(HEAD).edited[0, 1]
     np.testing.assert_allclose(found, oracle.run("corrupt", [(HEAD, "clean")]), atol=1e-9)
     assert np.abs(found - same[0, 1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_a_model_is_loaded_in_another_precision_as_a_copy(*, traced: bool) -> None:
+    """A study of it goes on, in all its digits."""
+    mine = random_model("gpt2", torch.float32)
+    weight = mine.lm_head.weight.detach().clone()
+    tokenizer = tokenizer_of("gpt2")
+    study = mw.Study(mw.load(mine, tokenizer=tokenizer), pairs_of("gpt2", 1)) if traced else None
+    before = None if study is None else study.sweep("head", progress=False)["PIE"]
+    half = mw.load(mine, tokenizer=tokenizer, dtype=torch.bfloat16)
+    assert (half.dtype, half.hf.lm_head.weight.dtype) == (torch.bfloat16, torch.bfloat16)
+    assert mw.Study(half, pairs_of("gpt2", 1)).total["TE"] != 0
+    assert mine.dtype == torch.float32
+    torch.testing.assert_close(mine.lm_head.weight, weight, rtol=0, atol=0)
+    if study is not None:
+        after = mw.Study(study.lm, study.contrast).sweep("head", progress=False)["PIE"]
+        np.testing.assert_array_equal(before, after)
+    assert mw.load(mine, tokenizer=tokenizer, dtype=torch.float32).hf is mine
+
+
+def test_a_network_is_loaded_in_another_precision_as_a_copy() -> None:
+    mine = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    other = mw.load(mine, points={"first": "0"}, dtype=torch.float64)
+    assert {weight.dtype for weight in mine.parameters()} == {torch.float32}
+    assert {weight.dtype for weight in other.hf.parameters()} == {torch.float64}

@@ -109,6 +109,16 @@ def estimated(
     return replace(effect, checks=checks)
 
 
+def refuse_no_language_model(lm: object) -> None:
+    """Raise where the gradients of a network that is no language model are asked for.
+
+    Raises:
+        MediationError: it is such a network.
+    """
+    fix = "study.sweep(kind) runs all sites of a kind, with layers=[0] those of the first point"
+    refuse_network(lm, "An estimate of a sweep", fix)
+
+
 def refuse_no_estimate(question: Question, metric: Metric, method: Method) -> None:
     """Raise where a sweep cannot be estimated by this method.
 
@@ -116,7 +126,7 @@ def refuse_no_estimate(question: Question, metric: Metric, method: Method) -> No
         MediationError: a mediator, edit, metric or model that has no gradient of this kind.
     """
     lm, sweep = question.engine.lm, question.sweep
-    refuse_network(lm, "An estimate of a sweep")
+    refuse_no_language_model(lm)
     mediator = mediator_named(sweep.mediator)
     if mediator.point == "pattern":
         raise MediationError(

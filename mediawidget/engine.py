@@ -341,6 +341,16 @@ class Engine:
             self._groups[roles] = make_groups(self.lm, self.pairs, some, self.columns)
         return self._groups[roles]
 
+    def refuse_unknown(self, *kinds: object) -> None:
+        """Raise where a kind of mediator is none of the network's; a ``Sweep`` knows the models'.
+
+        Args:
+            kinds: what was given as names of kinds.
+
+        Raises:
+            MediationError: of networks that are no language model, a kind that they have not.
+        """
+
     def swept(self, mediator: str, *, positional: bool) -> int:
         """How many positions a sweep has an axis for, where it is by position.
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .asking import Asked
-from .attribution import Attribution, estimated, refuse_no_estimate
+from .attribution import Attribution, estimated, refuse_no_estimate, refuse_no_language_model
 from .edits import Edit
 from .effects import Effect
 from .errors import require
@@ -144,13 +144,15 @@ class Estimates(ABC):
 
         Raises:
             MediationError: what has no gradient of this kind (patterns, noise, ``Rank``, a remote
-                model), what the method is not defined for, and what ``sweep`` raises.
+                model, a network that is no language model), what the method is not defined for, and
+                what ``sweep`` raises.
 
         Example:
             >>> study.estimate("head")["PIE"].shape
             (6, 4)
         """
         how = method_named(method, {"steps": steps, "most": most})
+        refuse_no_language_model(self.engine.lm)
         sweep = Sweep(mediator, self._edit if edit is None else edit, by, layers=layers)
         question = Question(sweep, self.engine, self.roles)
         refuse_no_estimate(question, self._metric, how)

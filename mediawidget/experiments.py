@@ -109,6 +109,7 @@ class Experiments(ABC):
 
         Arguments and errors as for ``sweep``, but for ``progress``.
         """
+        self.engine.refuse_unknown(mediator, *_kinds(more.get("freeze", ())))
         sweep = Sweep(mediator, self._edit if edit is None else edit, by, **more)
         question, revision = Question(sweep, self.engine, self.roles), self.revision
         asked = question.asked(self.labels(question.sites))
@@ -159,6 +160,7 @@ class Experiments(ABC):
             MediationError: no sites, a site that the model does not have or an edit that it cannot
                 have there, and pairs that cannot give the edit its value.
         """
+        self.engine.refuse_unknown(*_kinds(freeze))
         edits, held = as_edits(sites, self._edit), as_freeze(freeze)
         kinds = (frozenset((site.mediator, edit) for site, edit in edits.items()), held)
         with self.unmoved():
@@ -209,3 +211,10 @@ class Experiments(ABC):
         """
         run = base if isinstance(base, Run) else Run(base)
         return self.engine.values(site, run)
+
+
+def _kinds(freeze: object) -> list[str]:
+    """The kinds of mediator that are named as frozen; what names none is refused elsewhere."""
+    several = freeze if isinstance(freeze, list | tuple) else [freeze]
+    named = [held.mediator if isinstance(held, Site) else held for held in several]
+    return [name for name in named if isinstance(name, str)]

@@ -144,7 +144,7 @@ class Logbook(ABC):
 
         Raises:
             MediationError: a place that cannot be written to; results of weights that have changed
-                since.
+                since; a network that is no language model.
 
         Example:
             >>> study.save("study.json")
@@ -153,7 +153,8 @@ class Logbook(ABC):
         from . import study_files
         from .networks import refuse_network
 
-        refuse_network(self.engine.lm, "A study in a file")
+        fix = "effect.save('effect.json') keeps one result, and mw.Effect.load reads it"
+        refuse_network(self.engine.lm, "A study in a file", fix)
         return study_files.save(self, as_path(path, *_FILE))  # type: ignore[arg-type]
 
     @classmethod
@@ -193,12 +194,14 @@ class Logbook(ABC):
 
         Raises:
             MediationError: something that there is no code for: frozen sites, noise, other pairs'
-                values, captured values, prompts of unequal lengths, a metric of your own.
+                values, captured values, prompts of unequal lengths, a metric of your own, a
+                network that is no language model.
         """
         from .coding import script
         from .networks import refuse_network
 
-        refuse_network(self.engine.lm, "A script of what was run")
+        fix = "keep your lines: mw.load(module, points={...}), mw.Study(network, pairs), the sweep"
+        refuse_network(self.engine.lm, "A script of what was run", fix)
         study: Any = self
         return script(study, model)
 

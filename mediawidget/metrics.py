@@ -49,6 +49,8 @@ _MINUS = "\N{MINUS SIGN}"
 class LogitDiff(Metric):
     """Logit of the answer minus logit of the wrong answer: their log odds. The default.
 
+    The logit of a set of answers is the logsumexp of its members' logits, not their mean.
+
     Unit: logits. Positive: the answer is the likelier of the two.
     """
 

@@ -33,6 +33,7 @@ def cells_of(
 ) -> tuple[Axes, list[Cell | None], list[str]]:
     """Axes, what each cell sets, and the cells' names; see ``interchange`` for the arguments."""
     if isinstance(sites, str):
+        study.engine.refuse_unknown(sites)
         asked = Question(
             Sweep(sites, _edit(edit, within), by, layers=layers), study.engine, study.roles
         )

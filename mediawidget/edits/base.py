@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import (
+    Any,
+    ClassVar,
+    Literal,
+    Protocol,
+    SupportsFloat,
+    SupportsIndex,
+    runtime_checkable,
+)
+
+from numpy.typing import NDArray
 
 from ..errors import MediationError, reading
 from ..sites import Site
@@ -232,6 +242,26 @@ def check_base(base: object) -> None:
         )
 
 
+def as_number(value: Any) -> float:
+    """A number as a float, of numpy and torch too; NaN for what is none.
+
+    Text is none, though ``float`` reads it, and no truth value is.
+    """
+    try:
+        plain = value.item() if hasattr(value, "item") else value
+        known = isinstance(plain, SupportsFloat | SupportsIndex) and not isinstance(plain, bool)
+        return float(plain) if known else float("nan")
+    except (OverflowError, RuntimeError, TypeError, ValueError):
+        return float("nan")
+
+
+def holds_text(array: NDArray[Any]) -> bool:
+    """Whether an array (...), of any shape, has texts in it, which numpy would read as numbers."""
+    return array.dtype.kind in "UST" or (
+        array.dtype.kind == "O" and any(isinstance(one, str | bytes) for one in array.flat)
+    )
+
+
 def check_number(value: object, name: str, edit: str) -> float:
     """A finite number as a float.
 
@@ -243,11 +273,8 @@ def check_number(value: object, name: str, edit: str) -> float:
     Raises:
         MediationError: no number, or an infinite one or NaN.
     """
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (OverflowError, RuntimeError, TypeError, ValueError):
-        number = float("nan")
-    if isinstance(value, bool) or not abs(number) < float("inf"):
+    number = as_number(value)
+    if not abs(number) < float("inf"):
         raise MediationError(
             f"{name} of {edit} is a finite number.",
             value=f"{name}={value!r}",

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import MediationError, require
 from ..mediators import mediator_named
 from ..sites import Site
-from .base import Base, Edit, Recipe, Vector, check_number
+from .base import Base, Edit, Recipe, Vector, as_number, check_number
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,13 @@ class Clamp(Edit):
         )
 
 
-def _vector(value: Any) -> tuple[float, ...]:
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (OverflowError, TypeError, ValueError):
-        array = np.empty(0)
-    if array.ndim != 1 or not array.size or not np.isfinite(array).all():
+def _vector(value: list[Any] | tuple[Any, ...]) -> tuple[float, ...]:
+    numbers = tuple(as_number(one) for one in value)
+    if not numbers or not np.isfinite(numbers).all():
         raise MediationError(
             "A site is clamped to finite numbers.",
             value=repr(value)[:200],
             expected="a number, or a list, array or tensor of one dimension, as wide as the site",
             fix="mw.Clamp(0.0), mw.Clamp(values.array[0, 0])",
         )
-    return tuple(array.tolist())
+    return numbers

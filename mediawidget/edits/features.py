@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MediationError, reading, require
-from .base import Edit
+from .base import Edit, as_number
 from .part import Arrays, Part
 from .sparse import SAE, encoded
 from .steer import Steer
@@ -183,13 +183,12 @@ def clamp(sae: SAE, codes: Mapping[int, float], rest: Any = None) -> Edit:
         expected="{feature: code}",
         fix="mw.features.clamp(sae, {12: 0.0})",
     )
-    left = None if rest is None else np.broadcast_to(np.asarray(rest, np.float64), sae.width)
     part = Features(
         sae,
         list(codes),
         error=rest is not None,
         codes=list(codes.values()),
-        rest=None if left is None else left.tolist(),
+        rest=None if rest is None else _spread(rest, sae.width),
     )
     return Within(part)
 
@@ -245,12 +244,19 @@ def _units(given: object, sae: SAE) -> tuple[int, ...]:
     return tuple(int(unit) for unit in chosen)
 
 
+def _spread(rest: Any, width: int) -> Any:
+    """One number as that many; several as they are."""
+    listed = rest.tolist() if hasattr(rest, "tolist") else rest
+    alone = listed[0] if isinstance(listed, list | tuple) and len(listed) == 1 else listed
+    return listed if isinstance(alone, list | tuple) else [alone] * width
+
+
 def _fixed(given: Any, n: int, what: str) -> tuple[float, ...] | None:
     if given is None:
         return None
     try:
-        numbers = tuple(float(number) for number in given)
-    except (TypeError, ValueError):
+        numbers = tuple(as_number(number) for number in given)
+    except TypeError:
         numbers = (float("nan"),)
     require(
         len(numbers) == n and bool(np.isfinite(numbers).all()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ..errors import MediationError
+from ..errors import MediationError, require
 from ..sites import Site
 from .base import Base, Edit, NoiseOf, Recipe, check_number, check_seed
 
@@ -25,8 +25,8 @@ class Noise(Edit):
         first: the draw that a single run takes.
 
     Raises:
-        MediationError: a sigma that is no finite number, samples that are no count or too many, or
-            a seed that is none.
+        MediationError: a sigma that is no finite number or below 0, samples that are no count or
+            too many, or a seed that is none.
 
     Source: Meng et al. 2022 (three standard deviations, ten samples).
     """
@@ -40,6 +40,13 @@ class Noise(Edit):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", check_number(self.sigma, "sigma", "Noise"))
+        require(
+            self.sigma >= 0,
+            "sigma of Noise is a standard deviation.",
+            value=self.sigma,
+            expected="a float, at least 0",
+            fix="Noise(sigma=3.0)",
+        )
         check_seed(self.samples, "samples", "Noise", least=1, most=MOST_SAMPLES)
         check_seed(self.seed, "seed", "Noise")
         check_seed(self.first, "first", "Noise")

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..errors import MediationError, reading, require
 from ..mediators import mediator_named
 from ..sites import Position, Site
+from .base import holds_text
 from .part import Arrays
 
 Kind = Literal["relu", "topk", "jumprelu"]
@@ -288,8 +289,9 @@ def _numbers(given: Any, name: str) -> Array:
         listed = listed.float()
     try:
         array = np.asarray(listed)
+        array = np.array(np.nan) if holds_text(array) else array
         array = array if array.dtype.kind == "f" else array.astype(np.float64)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         array = np.array(np.nan)
     require(
         bool(np.isfinite(array).all()),

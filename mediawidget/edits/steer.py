@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import MediationError
 from ..sites import Site
-from .base import Base, Edit, Recipe, Vector, check_number
+from .base import Base, Edit, Recipe, Vector, as_number, check_number
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,8 +37,8 @@ class Steer(Edit):
         if isinstance(listed, str | bytes | Mapping | set):
             raise _no_vector(vector)
         try:
-            numbers = tuple(float(number) for number in listed)
-        except (OverflowError, RuntimeError, TypeError, ValueError) as error:
+            numbers = tuple(as_number(number) for number in listed)
+        except TypeError as error:
             raise _no_vector(vector) from error
         if not numbers or any(not abs(number) < float("inf") for number in numbers):
             raise _no_vector(vector)

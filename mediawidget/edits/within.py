@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import MediationError, reading, require
 from ..sites import Site
-from .base import Base, Edit, Recipe, as_edit, check_seed, edit_from_json
+from .base import Base, Edit, Recipe, as_edit, check_seed, edit_from_json, holds_text
 from .part import Arrays, Part, part_from_json
 
 ORTHONORMAL = 1e-4
@@ -337,7 +337,8 @@ def _array(given: Any) -> NDArray[np.float64]:
     # Double precision first: numpy has no bfloat16.
     listed = given.detach().cpu().double() if hasattr(given, "detach") else given
     try:
-        return np.asarray(listed, dtype=np.float64)
+        array = np.asarray(listed)
+        return np.empty(0) if holds_text(array) else array.astype(np.float64)
     except (RuntimeError, TypeError, ValueError):
         return np.empty(0)
 

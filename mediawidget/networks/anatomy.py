@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 
 from ..errors import MediationError
-from ..mediators import OF_NETWORKS, PointShape, PointSize
+from ..mediators import MEDIATORS, OF_NETWORKS, PointShape, PointSize
 from ..sites import Site
 from .points import Layout, Side, sizes
 
@@ -94,7 +95,8 @@ class Anatomy:
         """The point of a site.
 
         Raises:
-            MediationError: a mediator of language models, or a number that no point has.
+            MediationError: a mediator of language models or none at all, or a number that no
+                point has.
         """
         if site.mediator not in OF_NETWORKS:
             raise not_here(site.mediator, self)
@@ -126,11 +128,15 @@ class Anatomy:
         )
 
 
-def not_here(mediator: str, anatomy: Anatomy) -> MediationError:
-    """What to say of a mediator of language models."""
+def not_here(mediator: object, anatomy: Anatomy) -> MediationError:
+    """What to say of a mediator of language models, or of none."""
+    there = [kind for kind in OF_NETWORKS if anatomy.of_kind(kind)]
+    named = isinstance(mediator, str) and mediator in MEDIATORS
+    near = [] if named else get_close_matches(str(mediator), there, n=1, cutoff=0.75)
+    whole = f"study.sweep({there[0]!r}) edits every point of that kind as a whole"
     return MediationError(
-        f"The mediator {mediator!r} is one of language models.",
+        f"The mediator {mediator!r} is one of language models." if named else "Unknown mediator.",
         value=repr(mediator),
-        expected="one of " + ", ".join(k for k in OF_NETWORKS if anatomy.of_kind(k)),
-        fix="study.sweep('layer') edits every point of the network as a whole",
+        expected="one of " + ", ".join(there),
+        fix=f"did you mean {near[0]!r}?" if near else whole,
     )

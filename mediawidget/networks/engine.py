@@ -158,6 +158,11 @@ class NetworkEngine(Engine):
         most = max(spot.n_positions for spot in self.anatomy.of_kind(mediator))
         return most if positional else 1
 
+    def refuse_unknown(self, *kinds: object) -> None:
+        for kind in kinds:
+            if not isinstance(kind, str) or kind not in OF_NETWORKS:
+                raise not_here(kind, self.anatomy)
+
     def absent(self, cell: Mapping[Site, Edit]) -> bool:
         """Whether a cell names a position or a unit that its point does not have."""
         for site in cell:

@@ -27,28 +27,30 @@ from .unrolled import unrolled
 class LanguageModelsOnlyError(MediationError, AttributeError):
     """Something that only language models have, asked of another network."""
 
-    def __init__(self, what: str, network: object) -> None:
+    def __init__(self, what: str, network: object, fix: str = "") -> None:
         super().__init__(
             f"{what} is for language models alone.",
             value=repr(network),
             expected="a study of a language model: mw.Study(mw.load(), pair)",
-            fix="study.sweep('layer') or study.sweep('channel', by='position') draws itself in a "
+            fix=fix
+            or "study.sweep('layer') or study.sweep('channel', by='position') draws itself in a "
             "cell, and mw.charts.maps(effect) draws locations; study.intervene({site: edit})",
         )
 
 
-def refuse_network(model: object, what: str) -> None:
+def refuse_network(model: object, what: str, fix: str = "") -> None:
     """Raise where ``what`` is asked of a network that is no language model.
 
     Args:
         model: a language model, or a network.
         what: what was asked, for the message: "A tuned lens".
+        fix: what to do instead; default: how results of a network are drawn.
 
     Raises:
         LanguageModelsOnlyError: it is a ``Network``.
     """
     if isinstance(model, Network):
-        raise LanguageModelsOnlyError(what, model)
+        raise LanguageModelsOnlyError(what, model, fix)
 
 
 class Network:

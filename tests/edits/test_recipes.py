@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -23,6 +26,7 @@ EDGE_ROW = mw.Site("pattern", 1, head=0, position=3)
 VALUES = mw.Values(STREAM, np.ones((1, 2, 3)))
 LENDER = mw.Run("clean", {STREAM: mw.Zero()})
 LINE = mw.Subspace([[0.6, 0.8, 0.0]])
+SPARSE = mw.features.SAE(np.eye(2), np.zeros(2), np.eye(2), np.zeros(2), site=STREAM)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +157,63 @@ WRONG: list[Any] = [
     ),
     lambda: mw.Values(STREAM, [[["a"]]]),  # type: ignore[arg-type]
 ]
+
+
+NUMBERS: dict[str, Any] = {
+    "alpha of Patch": lambda number: mw.Patch(alpha=number),
+    "factor of Scale": mw.Scale,
+    "sigma of Noise": lambda number: mw.Noise(sigma=number),
+    "scale of Steer": lambda number: mw.Steer([1.0], number),
+    "vector of Steer": lambda number: mw.Steer([1.0, number]),
+    "value of Clamp": mw.Clamp,
+    "vector of Clamp": lambda number: mw.Clamp([1.0, number]),
+    "codes of features": lambda number: mw.features.clamp(SPARSE, {0: number}),
+    "error of features": lambda number: mw.features.clamp(SPARSE, {0: 1.0}, rest=number),
+    "part of an error": lambda number: mw.features.clamp(SPARSE, {0: 1.0}, rest=[1.0, number]),
+    "amount of a feature": lambda number: mw.features.steer(SPARSE, 0, number),
+}
+NO_NUMBERS: list[Any] = [
+    *("1", "0.3", b"1", bytearray(b"1"), np.str_("1"), np.array("1")),
+    *(True, np.True_, np.ones((), dtype=bool), torch.ones((), dtype=torch.bool)),
+    *({}, object(), 1j, np.complex64(1)),
+    *(NAN, INF, -INF, np.float32("nan"), np.array(INF), torch.tensor(NAN), 10**400),
+]
+NOT_ALONE: list[Any] = [None, [1.0, 2.0], torch.ones(2), memoryview(b"1")]
+NUMBER_TYPES: list[Any] = [
+    *(2, 2.0, np.float16(2), np.float32(2), np.float64(2), np.longdouble(2), np.int64(2)),
+    *(np.uint8(2), np.array(2), np.array(2.0), Fraction(2), Decimal(2)),
+    *(torch.tensor(2), torch.tensor(2.0, requires_grad=True)),
+    torch.tensor(2.0, dtype=torch.bfloat16),
+]
+
+
+@pytest.mark.parametrize("wanted", NUMBERS)
+def test_what_is_no_finite_number_is_told(wanted: str) -> None:
+    one_or_several = wanted in ("value of Clamp", "error of features")
+    for number in NO_NUMBERS if one_or_several else NO_NUMBERS + NOT_ALONE:
+        raised(partial(NUMBERS[wanted], number))
+
+
+@pytest.mark.parametrize("wanted", NUMBERS)
+def test_numbers_of_every_type_are_numbers(wanted: str) -> None:
+    for number in NUMBER_TYPES:
+        assert NUMBERS[wanted](number) == NUMBERS[wanted](2.0)
+
+
+def test_arrays_of_texts_are_no_numbers() -> None:
+    for texts in (["1", "2"], np.array(["1", "2"]), np.array(["1", 2.0], dtype=object)):
+        several: Any = texts
+        for make in (mw.Steer, mw.Clamp):
+            raised(partial(make, several))
+        raised(partial(mw.Values, STREAM, np.array([[several]])))
+        raised(partial(replace, SPARSE, b_dec=several))
+    assert mw.Values(STREAM, np.array([[[1, 2.0]]], dtype=object)).array.tolist() == [[[1, 2]]]
+
+
+def test_noise_has_a_deviation() -> None:
+    told = raised(lambda: mw.Noise(sigma=-1))
+    assert (told.message, told.value) == ("sigma of Noise is a standard deviation.", "-1.0")
+    assert mw.Noise(0).sigma == 0
 
 
 @pytest.mark.parametrize("call", WRONG)

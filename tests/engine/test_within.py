@@ -134,6 +134,7 @@ def test_what_is_no_projection_is_refused(writers: Any, readers: Any, words: str
         *(
             ([[np.nan, 0.0]], "A basis is a matrix of finite numbers, a direction a row"),
             ("directions", "A basis is a matrix of finite numbers, a direction a row"),
+            ([["1.0", "0.0"]], "A basis is a matrix of finite numbers, a direction a row"),
             (None, "A basis is a matrix of finite numbers, a direction a row"),
             ([[1.0], [0.0]], "A basis is a matrix of finite numbers, a direction a row"),
             ([[1.0, 0.0], [1.0]], "A basis is a matrix of finite numbers, a direction a row"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 import mediawidget as mw
+from mediawidget.abstraction.cells import cells_of
 from mediawidget.networks import Point, differentiated, forward
+from tests.asking import raised
 from tests.networks.nets import made
 from tests.networks.oracle import asked, engine_of
 
@@ -233,6 +237,11 @@ ASKED: dict[str, tuple[str, Callable[[mw.Study], object]]] = {
         lambda one: one.sweep("layer", edit=mw.Knockout()),
     ),
     "unknown kind": ("Unknown mediator", lambda one: one.sweep("pixel")),
+    "no kind at all": ("Unknown mediator", lambda one: one.sweep(3)),  # type: ignore[arg-type]
+    "estimate of a misspelled kind": (
+        "An estimate of a sweep is for language models alone",
+        lambda one: one.estimate("chanel"),
+    ),
     "role": ("The pairs have no role in common", lambda one: one.sweep("layer", by="role")),
     "estimate": (
         "An estimate of a sweep is for language models alone",
@@ -305,6 +314,53 @@ def test_questions(case: str) -> None:
     words, refused = ASKED[case]
     with pytest.raises(mw.MediationError, match=words):
         refused(one)
+
+
+MISSPELLED: dict[str, Callable[[mw.Study], object]] = {
+    "sweep": lambda one: one.sweep("chanel"),
+    "start": lambda one: one.start("chanel"),
+    "site": site("chanel", unit=0),
+    "held in a sweep": lambda one: one.sweep("layer", freeze=("chanel",)),
+    "held": lambda one: one.intervene(mw.Site("layer", 0), freeze="chanel"),
+    "interchange": lambda one: cells_of(one, "chanel"),
+    "held site": lambda one: one.intervene(mw.Site("layer", 0), freeze=[mw.Site("chanel", 1)]),
+}
+
+
+@pytest.mark.parametrize("case", MISSPELLED)
+def test_a_misspelled_kind_is_told_of_those_that_there_are(case: str) -> None:
+    for net, kinds in (
+        ("cnn", "layer, channel, unit"),
+        ("lstm", "hidden, hidden_unit, cell, cell_unit"),
+    ):
+        told = raised(partial(MISSPELLED[case], asked(net)[0]))
+        assert told.message == "Unknown mediator."
+        assert (told.value, told.expected) == ("'chanel'", f"one of {kinds}")
+        assert "'channel'" in told.fix if net == "cnn" else "'hidden'" in told.fix
+
+
+@pytest.mark.parametrize(
+    ("call", "helps"),
+    [
+        (lambda one: one.save("study.json"), "effect.save("),
+        (lambda one: one.estimate("channel"), "study.sweep("),
+        (lambda one: one.to_code(), "mw.load(module, points="),
+    ],
+)
+def test_the_fix_of_what_networks_have_not_is_about_it(
+    call: Callable[[mw.Study], object], helps: str
+) -> None:
+    one, _ = asked("cnn")
+    told = raised(lambda: call(one))
+    assert helps in told.fix
+    assert "draws itself" not in told.fix
+
+
+def test_what_is_done_instead_of_a_file_of_a_study(tmp_path: Path) -> None:
+    one, _ = asked("cnn")
+    effect = one.sweep("layer", layers=[0], progress=False)
+    again = mw.Effect.load(effect.save(tmp_path / "effect.json"))
+    np.testing.assert_array_equal(again["PIE"], effect["PIE"])
 
 
 def test_a_mean_of_one_pair() -> None:

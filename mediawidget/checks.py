@@ -73,7 +73,11 @@ def with_checks(
         *broken(effect, "the model overflows there, or a token has nothing left to attend to"),
         *proven,
     )
-    effect = replace(effect, checks=checks)
+    return withheld(replace(effect, checks=checks), proven)
+
+
+def withheld(effect: Effect, proven: Sequence[Check]) -> Effect:
+    """The effect, without its numbers where one of these proofs failed."""
     if all(check.ok is not False for check in proven if check.name != "precision"):
         return effect
     empty = np.isin(effect.status, (Status.NOT_RUN, Status.IMPOSSIBLE))

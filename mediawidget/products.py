@@ -141,7 +141,8 @@ def _quick(rows: Any, weight: Any, bias: Any, *, plenty: bool, gelu: bool = Fals
 
     ``gelu``: GELU of it, in its tanh form.
     """
-    if not (_agree(rows, weight, bias) and torch.backends.mkldnn.enabled):
+    ours = _agree(rows, weight, bias) and torch.backends.mkldnn.enabled
+    if not ours:
         return None
     n_rows = rows.numel() // max(1, rows.shape[-1])
     if n_rows < FEWEST_ROWS or n_rows * weight.numel() < FEWEST_MULTIPLICATIONS:

@@ -204,7 +204,8 @@ def _of_logits(lm: LM, ids: Tensor, reads: Sequence[int], acts: Sequence[Act]) -
 
 def _of_seen(lm: LM, ids: Tensor, _: Sequence[int], acts: Sequence[Act]) -> Shapes:
     n = ids.shape[1]
-    return [(1, n, lm.width_at(act.point, n)) for act in acts for _ in act.look]
+    inside = [act for act in acts for _ in act.look]
+    return [(1, n, lm.width_at(act.point, n)) for act in inside if act.point != "logits"]
 
 
 def _of_likeliest(lm: LM, ids: Tensor, _: Sequence[int], __: Sequence[Act], k: int) -> list[Shapes]:

@@ -14,7 +14,7 @@ from ..errors import MediationError, require
 from ..groups import Group
 from ..jobs import Job
 from ..rewiring import Ablation as Named
-from ..rewiring import refuse_no_rewiring, rewire
+from ..rewiring import Bench, refuse_no_rewiring
 from ..sites import Position, Site
 from ..study import Study
 from ..wiring import Edge
@@ -48,6 +48,7 @@ class EdgeValues(CircuitValues):
     """
 
     mode: ClassVar[str] = "edge"
+    _bench: Bench | None = None
 
     def __init__(
         self, study: Study, ablation: Ablation = "resample", *, progress: bool = False
@@ -93,12 +94,18 @@ class EdgeValues(CircuitValues):
                 self.rows += job.done
                 self.seconds += job.seconds
 
-        kept = rewire(engine, masks, len(circuits), ablation=self._ablation)
+        kept = self._bench_of(engine).job(masks, len(circuits))
         job = kept.then(lambda one: np.asarray(metric.read(one, engine.columns)))
         job.watch(count)
         return job
 
     # --- inside ---------------------------------------------------------------------------------
+
+    def _bench_of(self, engine: Engine) -> Bench:
+        """The one of the last call where it was of the same prompts, so that it is proven once."""
+        if self._bench is None or self._bench.engine is not engine:
+            self._bench = Bench(engine, "clean", self._ablation)
+        return self._bench
 
     def _engine(self, circuits: Sequence[Circuit | Rest]) -> Engine:
         """The study's, or where roles are named one whose groups have them in one place."""

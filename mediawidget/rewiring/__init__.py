@@ -6,7 +6,7 @@ nothing). All other writes, those that follow from the cut among them, are as th
 the weights of the projections, so it runs on models that are here.
 """
 
-from .evaluating import ABLATIONS, Ablation, Bench, Masks, masks_of, rewire
+from .evaluating import ABLATIONS, Ablation, Bench, Masks, masks_of, prove, rewire
 from .passing import Pass
 from .support import refuse_no_rewiring
 from .writes import Writes, written
@@ -19,6 +19,7 @@ __all__ = [
     "Pass",
     "Writes",
     "masks_of",
+    "prove",
     "refuse_no_rewiring",
     "rewire",
     "written",

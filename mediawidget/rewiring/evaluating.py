@@ -28,6 +28,7 @@ from ..reading import read
 from ..readouts import KL_CLEAN, KL_CORRUPT
 from ..runner import references
 from .passing import Pass
+from .proving import refuse_unproven
 from .support import refuse_no_rewiring
 from .writes import Writes, written
 
@@ -77,9 +78,11 @@ def rewire(
 class Bench:
     """Prompts on which wirings are tried one after another.
 
-    What cut edges carry is computed once, and again when a weight has changed.
+    What cut edges carry is computed once, and again when a weight has changed. Each time the first
+    prompts are proven before any is read.
 
-    Args and errors: as those of ``rewire``. ``hold_norm`` as in ``Pass``.
+    Args and errors: as those of ``rewire``. ``hold_norm`` as in ``Pass``. ``prove``: whether the
+    prompts are proven here; False where the caller does so.
     """
 
     def __init__(
@@ -89,13 +92,14 @@ class Bench:
         ablation: Ablation = "resample",
         *,
         hold_norm: bool = False,
+        prove: bool = True,
     ) -> None:
         refuse_no_rewiring(engine.lm)
         check_base(base)
         refuse_no_ablation(engine, ablation)
         self.engine, self.base, self.ablation = engine, base, ablation
-        self.hold_norm = hold_norm
-        self._parts: tuple[object, list[_Part]] | None = None
+        self.hold_norm, self.prove = hold_norm, prove
+        self._parts: tuple[object, list[Part]] | None = None
 
     def job(self, masks: Masks, n: int) -> Job[Array]:
         """What the prompts keep under ``n`` wirings: (wiring, pair, K)."""
@@ -104,18 +108,22 @@ class Bench:
         return Job(self._chunks(masks, kept), n * len(engine.pairs), lambda: kept)
 
     @property
-    def parts(self) -> list[_Part]:
+    def parts(self) -> list[Part]:
         """The groups of strands whose prompts are read."""
         version = self.engine.lm.version()
         if self._parts is None or self._parts[0] != version:
             groups = [g for g in self.engine.groups if self.base in g.frame.bases]
-            self._parts = version, [self._part(group) for group in groups]
+            parts = [self._part(group) for group in groups]
+            for part in parts if self.prove else ():
+                refuse_unproven(self.engine, part)
+            self._parts = version, parts
         return self._parts[1]
 
-    def _part(self, group: Group) -> _Part:
-        lm = self.engine.lm
-        others = others_of(self.engine, group, self.base, self.ablation)
-        return _Part(lm, group, self.base, others, references_of(lm, group), self.hold_norm)
+    def _part(self, group: Group) -> Part:
+        lm, base = self.engine.lm, self.base
+        others = others_of(self.engine, group, base, self.ablation)
+        fixed = references_of(lm, group)
+        return Part(lm, group, base, self.ablation, others, fixed, self.hold_norm)
 
     def _chunks(self, masks: Masks, kept: Array) -> Iterator[int]:
         lm, version = self.engine.lm, self.engine.lm.version()
@@ -133,6 +141,19 @@ class Bench:
                 if lm.version() != version:
                     raise weights_changed(lm)
                 yield len(cells[0]) * len(cells[1]) if group.gives != "wrong" else 0
+
+
+def prove(engine: Engine, base: Base) -> None:
+    """For what takes slopes and cuts nothing: raise unless the first prompts can be believed.
+
+    Raises:
+        MediationError: a prompt comes to something else when it is run again, or beside another.
+    """
+    for group in engine.groups:
+        if base in group.frame.bases:
+            none, fixed = Writes(torch.zeros(1), (), ()), references_of(engine.lm, group)
+            part = Part(engine.lm, group, base, "zero", none, fixed, hold_norm=False)
+            refuse_unproven(engine, part, uncut=True)
 
 
 def refuse_no_ablation(engine: Engine, ablation: Ablation) -> None:
@@ -194,10 +215,11 @@ def row_bytes(lm: LM, n_positions: int, n_reads: int) -> int:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """One group of strands.
 
     Attributes:
+        ablation: how ``others`` came about.
         others: what cut edges carry.
         fixed: logits of both prompts, where KL is asked for.
     """
@@ -205,9 +227,20 @@ class _Part:
     lm: LM
     group: Group
     base: Base
+    ablation: Ablation
     others: Writes
     fixed: tuple[Tensor, Tensor] | None
     hold_norm: bool
+
+    def known(self, masks: Masks, n_wirings: int, n_strands: int) -> Array:
+        """(wiring, strand, K) of the first of both, in a chunk if it fits."""
+        cells = np.arange(n_wirings), np.arange(n_strands)
+        do, found = partial(self.kept, masks), np.zeros((n_wirings, n_strands, 0))
+        for some, part in in_halves([cells], do, _halves, self.group.frame.n_positions):
+            if not found.size:
+                found = np.zeros((*found.shape[:2], part.shape[-1]))
+            found[np.ix_(*some)] = part
+        return found
 
     def kept(self, masks: Masks, cells: Cells) -> Array:
         """(wiring, strand, K) of one chunk."""

@@ -27,7 +27,7 @@ from ..memory import budget_bytes
 from ..metrics import KL, Metric
 from ..plain_hooks import counted
 from ..plan.frame import Ints
-from ..rewiring import Ablation, Writes, refuse_no_rewiring, written
+from ..rewiring import Ablation, Writes, prove, refuse_no_rewiring, written
 from ..rewiring.evaluating import (
     others_of,
     read_rows,
@@ -82,6 +82,7 @@ def eap(
     began = time.perf_counter()
     gradients = _Gradients(engine, metric, base, steps, by is not None, ablation)
     total = float(study.total["TE"])
+    prove(engine, base)
     with counted(engine.lm) as cost:
         values = gradients.values()
     return EdgeScores(

@@ -27,13 +27,16 @@ def byte_level(end: str = "") -> Any:
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    kept = {"vocab_size": 500, "initial_alphabet": alphabet, "show_progress": False}
-    made.train_from_iterator(CORPUS, trainers.BpeTrainer(special_tokens=["<end>"], **kept))
+    trainer = trainers.BpeTrainer(
+        vocab_size=500, initial_alphabet=alphabet, special_tokens=["<end>"], show_progress=False
+    )
+    made.train_from_iterator(CORPUS, trainer)
     if end:
         made.post_processor = processors.TemplateProcessing(
             single=f"$A {end}", special_tokens=[(end, made.token_to_id(end))]
         )
-    return PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<end>")
+    wrapped: Any = PreTrainedTokenizerFast
+    return wrapped(tokenizer_object=made, eos_token="<end>")
 
 
 def model(end: str = "", vocabulary: int | None = None) -> mw.LM:
@@ -47,7 +50,8 @@ def model(end: str = "", vocabulary: int | None = None) -> mw.LM:
         num_attention_heads=2,
         initializer_range=0.4,
     )
-    return mw.load(LlamaForCausalLM(config).double().eval(), tokenizer=tokenizer)
+    module: Any = LlamaForCausalLM(config)
+    return mw.load(module.double(), tokenizer=tokenizer)
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,13 @@ from ..jobs import Job
 from ..lm import LM
 from ..memory import budget_bytes
 from ..outcomes import filed
+from ..plain_hooks import counted
 from ..plan.frame import Ints
 from ..reading import read
 from ..readouts import KL_CLEAN, KL_CORRUPT
 from ..runner import references
 from .passing import Pass
-from .proving import refuse_unproven
+from .proving import MOST_STRANDS, refuse_unproven
 from .support import refuse_no_rewiring
 from .writes import Writes, written
 
@@ -83,6 +84,9 @@ class Bench:
 
     Args and errors: as those of ``rewire``. ``hold_norm`` as in ``Pass``. ``prove``: whether the
     prompts are proven here; False where the caller does so.
+
+    Attributes:
+        proofs: forward passes of all proofs so far.
     """
 
     def __init__(
@@ -99,6 +103,7 @@ class Bench:
         refuse_no_ablation(engine, ablation)
         self.engine, self.base, self.ablation = engine, base, ablation
         self.hold_norm, self.prove = hold_norm, prove
+        self.proofs = 0
         self._parts: tuple[object, list[Part]] | None = None
 
     def job(self, masks: Masks, n: int) -> Job[Array]:
@@ -114,8 +119,10 @@ class Bench:
         if self._parts is None or self._parts[0] != version:
             groups = [g for g in self.engine.groups if self.base in g.frame.bases]
             parts = [self._part(group) for group in groups]
-            for part in parts if self.prove else ():
-                refuse_unproven(self.engine, part)
+            with counted(self.engine.lm) as proven:
+                for part in parts if self.prove else ():
+                    refuse_unproven(self.engine, part)
+            self.proofs += proven.passes
             self._parts = version, parts
         return self._parts[1]
 
@@ -151,7 +158,8 @@ def prove(engine: Engine, base: Base) -> None:
     """
     for group in engine.groups:
         if base in group.frame.bases:
-            none, fixed = Writes(torch.zeros(1), (), ()), references_of(engine.lm, group)
+            none = Writes(torch.zeros(1), (), ())
+            fixed = references_of(engine.lm, group, MOST_STRANDS)
             part = Part(engine.lm, group, base, "zero", none, fixed, hold_norm=False)
             refuse_unproven(engine, part, uncut=True)
 
@@ -286,12 +294,12 @@ def read_rows(
     return read(logits, group.reading.of(index), rows, (at, at), known)
 
 
-def references_of(lm: LM, group: Group) -> tuple[Tensor, Tensor] | None:
-    """(strand, vocabulary) logits of both prompts, where KL is asked for."""
+def references_of(lm: LM, group: Group, most: int | None = None) -> tuple[Tensor, Tensor] | None:
+    """(strand, vocabulary) logits of both prompts, where KL is asked for, of the first ``most``."""
     if not {KL_CLEAN, KL_CORRUPT} & set(group.reading.columns):
         return None
     if group.others is not None:
-        return references(lm, group, torch.arange(len(group.members), device=lm.device))
+        return references(lm, group, torch.arange(len(group.members), device=lm.device)[:most])
     first = group.frame.read_at[:1]
-    clean, corrupt = (lm.logits_at(ids, first)[:, 0] for ids in (group.ids[0], group.ids[-1]))
+    clean, corrupt = (lm.logits_at(group.ids[b, :most], first)[:, 0] for b in (0, -1))
     return clean, corrupt

@@ -11,7 +11,7 @@ from ..edits.base import Base
 from ..groups import Group
 from ..plain_hooks import counted
 from ..plan.frame import Ints
-from ..rewiring import Ablation, rewire
+from ..rewiring import Ablation, Bench
 from ..study import Study, refuse_no_study
 from .edge_scores import EdgeScores
 
@@ -55,8 +55,9 @@ def exact_edges(
         keep[cut, edges[:, 0], edges[:, 1]] = 0
         return keep
 
+    bench = Bench(engine, base, ablation)
     with counted(engine.lm) as cost:
-        job = rewire(engine, masks, 1 + len(where), base=base, ablation=ablation)
+        job = bench.job(masks, 1 + len(where))
         kept = job.result(progress=progress)
     metric = study.metric.read(kept, engine.columns)
     values = np.full((len(engine.pairs), *wiring.reach.shape), np.nan)
@@ -72,7 +73,7 @@ def exact_edges(
         exact=True,
         unit=study.metric.unit,
         ablation=ablation,
-        passes=cost.passes,
+        passes=cost.passes - bench.proofs,
         rows=job.total,
         seconds=time.perf_counter() - began,
     )

@@ -44,7 +44,7 @@ class EdgeScores:
         exact: whether every edge was cut, or the effect estimated.
         unit: of the values.
         ablation: what a cut edge carries.
-        passes: forward passes that it took.
+        passes: forward passes that it took, those of the proof before them left out.
         rows: rows of their batches.
         seconds: wall time.
         backward: backward passes.

@@ -33,7 +33,7 @@ class Pruned:
         ablation: what a cut edge carries.
         finished: whether every edge was tested.
         tests: edges that were tested; those that nothing reads are cut untested.
-        passes: batches that were run.
+        passes: batches that were run, those of the proof before them left out.
         rows: wirings run in them, each on every pair.
         seconds: wall time.
     """

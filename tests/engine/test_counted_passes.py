@@ -12,6 +12,9 @@ import torch
 import mediawidget as mw
 from mediawidget import attribution
 from mediawidget.plain import plain_run
+from mediawidget.rewiring import evaluating, prove
+from mediawidget.rewiring.proving import refuse_unproven
+from mediawidget.search import edge_attribution
 
 Ask = Callable[[mw.Study], tuple[int, int]]
 
@@ -23,7 +26,7 @@ def counting(lm: mw.LM, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     Of torch's function: a hook on the model would make a study forget what was run before.
     """
     hf: Any = lm.hf
-    done, grad, plain = [0, 0], torch.autograd.grad, plain_run
+    done, grad = [0, 0], torch.autograd.grad
     table, look = hf.get_input_embeddings().weight, torch.nn.functional.embedding
 
     looking = [False]
@@ -43,16 +46,21 @@ def counting(lm: mw.LM, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         done[1] += 1
         return grad(*args, **kwargs)
 
-    def checked(*args: Any) -> Any:
-        before = list(done)
-        found = plain(*args)
-        done[:] = before
-        return found
+    def uncounted(check: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            before = list(done)
+            found = check(*args, **kwargs)
+            done[:] = before
+            return found
+
+        return checked
 
     with monkeypatch.context() as patched:
         patched.setattr(torch.nn.functional, "embedding", forward)
         patched.setattr(torch.autograd, "grad", backward)
-        patched.setattr(attribution, "plain_run", checked)
+        patched.setattr(attribution, "plain_run", uncounted(plain_run))
+        patched.setattr(evaluating, "refuse_unproven", uncounted(refuse_unproven))
+        patched.setattr(edge_attribution, "prove", uncounted(prove))
         yield done
 
 
@@ -73,6 +81,7 @@ ASKED: dict[str, Ask] = {
     "eap": lambda s: of_scores(mw.search.eap(s)),
     "eap, mean": lambda s: of_scores(mw.search.eap(s, ablation="mean")),
     "eap-ig": lambda s: of_scores(mw.search.eap(s, steps=4)),
+    "exact edges": lambda s: of_scores(mw.search.exact_edges(s, progress=False)),
 }
 
 
@@ -91,12 +100,12 @@ def test_said_is_counted(
     study.engine.budget = budget
     # The total effect, which is run beside the scores of edges, is no part of their cost.
     with counting(lm, monkeypatch) as beside:
-        if name.startswith("eap"):
+        if name.startswith(("eap", "exact")):
             assert study.total["TE"]
     with counting(lm, monkeypatch) as done:
         said = ASKED[name](study)
     assert list(said) == [done[0] - beside[0], done[1]]
-    assert done[1] > 0
+    assert (done[1] > 0) == (name != "exact edges")
 
 
 def test_atp_star_goes_back_once_more_than_there_are_layers(lm: mw.LM) -> None:

@@ -17,7 +17,7 @@ from .grids import Grids
 from .history import History
 from .lm import LM
 from .metrics import Metric
-from .precision import tolerance
+from .precision import logits_of, tolerance
 from .prompts import Contrast
 from .statistics import clusters_of, groups_of
 from .validity import Check, premises
@@ -105,8 +105,9 @@ class BaseRuns(ABC):
         Returns whether they moved.
         """
         known = self._total
-        gap = 0.0 if known is None else np.abs(known.bases - bases).max()
-        moved = not gap <= tolerance(self.lm, bases)
+        now, columns = logits_of(bases, self.engine.columns), self.engine.columns
+        gap = 0.0 if known is None else np.abs(logits_of(known.bases, columns) - now).max()
+        moved = not gap <= tolerance(self.lm, now)
         changed = moved or self._stale
         if changed:
             self._forget()

@@ -17,7 +17,7 @@ from .lm import LM
 from .networks import as_network
 from .outcomes import Outcomes
 from .plain import plain_run
-from .precision import tolerance
+from .precision import logits_of, tolerance
 from .runs import Freeze, Run
 from .sites import Site
 from .turns import Hurried
@@ -128,8 +128,9 @@ def _plain_check(
     for some in (~held & ran, held & ran):
         if some.any():
             cell = int(np.argmax(np.where(some, np.abs(moved), -1.0)))
-            slow[cell] = plain_run(engine, Run("corrupt", cells[cell], freezes[cell]))
-            gaps[cell] = float(np.abs(on_corrupt[cell] - slow[cell]).max())
+            alone = plain_run(engine, Run("corrupt", cells[cell], freezes[cell]))
+            slow[cell] = logits_of(alone, columns)
+            gaps[cell] = float(np.abs(logits_of(on_corrupt[cell], columns) - slow[cell]).max())
     cell = max(gaps, key=lambda one: np.nan_to_num(gaps[one], nan=np.inf))
     run = Run("corrupt", cells[cell], freezes[cell])
     where = int(np.flatnonzero(possible)[cell])
@@ -201,13 +202,13 @@ def engine_checks(engine: Engine, cells: Sequence[Edits], outcomes: Outcomes) ->
 
     They stand behind both directions of ``cells``.
     """
-    known = outcomes.kept[2 * len(cells) :]
+    known = logits_of(outcomes.kept[2 * len(cells) :], outcomes.columns)
     site = _checked_site(cells)
     done = outcomes.ran[2 * len(cells) :].all(axis=0)
     if not done.any():
         words = "Nothing was run that could be checked."
         return [Check(name, None, words) for name in ("self-patch", "full cut")]
-    bases = outcomes.bases[done].transpose(1, 0, 2)
+    bases = logits_of(outcomes.bases[done], outcomes.columns).transpose(1, 0, 2)
     self_gap = float(np.abs(known[:2, done] - bases).max())
     allowed = tolerance(engine.lm, bases)
     network = as_network(engine.lm)

@@ -13,7 +13,7 @@ from .groups import Group
 from .lm import LM
 from .outcomes import Outcomes, filed
 from .plan.frame import Ints
-from .precision import tolerance
+from .precision import logits_of, tolerance
 from .runner import Result
 
 
@@ -41,7 +41,8 @@ class Filing:
         members = group.members[pairs]
         bases = result.bases[..., there]
         at = (members[:, None, None], group.bases[None, :, None], columns)
-        self._refuse_moved(outcomes.bases[at], bases)
+        names = [outcomes.columns[one] for one in columns]
+        self._refuse_moved(logits_of(outcomes.bases[at], names), logits_of(bases, names))
         outcomes.bases[at] = bases
         rows = index[runs][:, None]
         outcomes.kept[rows[..., None], members[:, None], columns] = result.kept[runs][..., there]

@@ -21,7 +21,7 @@ from .effect_files import BROKEN
 from .errors import MediationError, require
 from .lm import LM
 from .metrics import Metric, SavedFunction, metric_from_json
-from .precision import tolerance
+from .precision import logits_of, tolerance
 from .prompts import Contrast
 from .readouts import Readout
 from .study_json import body_of, freeze_of, record_of, sites_of
@@ -230,6 +230,8 @@ def _refuse_other_runs(study: Study) -> None:
     if study.lm.remote is not None and study.record().total is None:
         return
     known, now = study.known_total.bases, study.engine.evaluate([]).bases
+    if known.shape == now.shape:
+        known, now = (logits_of(one, study.engine.columns) for one in (known, now))
     near = tolerance(study.lm, known)
     require(
         known.shape == now.shape and np.allclose(known, now, rtol=0, atol=near, equal_nan=True),

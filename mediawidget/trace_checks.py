@@ -12,7 +12,7 @@ from .engine import Engine
 from .metrics import Metric
 from .outcomes import Outcomes
 from .plain import plain_run
-from .precision import tolerance
+from .precision import logits_of, tolerance
 from .runs import Run
 from .sites import Site
 from .validity import Check
@@ -34,8 +34,8 @@ def full_restoration(engine: Engine, outcomes: Outcomes, at: int) -> Check:
     name, done = "full restoration", outcomes.ran[at]
     if not done.any():
         return Check(name, None, NOTHING)
-    clean = outcomes.bases[done, 0]
-    gap = float(np.abs(outcomes.kept[at, done] - clean).max())
+    clean = logits_of(outcomes.bases[done, 0], outcomes.columns)
+    gap = float(np.abs(logits_of(outcomes.kept[at, done], outcomes.columns) - clean).max())
     layer = _cut_layer(engine)
     where = f"before layer {layer}" if layer < engine.lm.n_layers else "after the last layer"
     deed = f"Restoring the whole residual stream {where}"
@@ -60,8 +60,8 @@ def plain_forward(
     if not np.isfinite(moved).any():
         return Check(name, None, NOTHING)
     strongest = int(np.argmax(np.where(np.isfinite(moved), moved, -1.0)))
-    slow = plain_run(engine, restored[strongest])
-    gap = float(np.abs(kept[1 + strongest] - slow).max())
+    slow = logits_of(plain_run(engine, restored[strongest]), outcomes.columns)
+    gap = float(np.abs(logits_of(kept[1 + strongest], outcomes.columns) - slow).max())
     deed = "The strongest restoration run alone by a plain forward pass"
     return agreement(name, deed, "the same logits", gap, tolerance(engine.lm, slow))
 

@@ -48,7 +48,8 @@ class EdgeValues(CircuitValues):
     """
 
     mode: ClassVar[str] = "edge"
-    _bench: Bench | None = None
+    _bench: tuple[Any, Bench] | None = None
+    _placed: tuple[Engine, frozenset[str], Engine] | None = None
 
     def __init__(
         self, study: Study, ablation: Ablation = "resample", *, progress: bool = False
@@ -102,22 +103,25 @@ class EdgeValues(CircuitValues):
     # --- inside ---------------------------------------------------------------------------------
 
     def _bench_of(self, engine: Engine) -> Bench:
-        """The one of the last call where it was of the same prompts, so that it is proven once."""
-        if self._bench is None or self._bench.engine is not engine:
-            self._bench = Bench(engine, "clean", self._ablation)
-        return self._bench
+        """The one of the last call, proven then, where prompts and model are still the same."""
+        mark = engine.lm.fingerprint()
+        if self._bench is None or mark is None or self._bench[0] != (engine, mark):
+            self._bench = (engine, mark), Bench(engine, "clean", self._ablation)
+        return self._bench[1]
 
     def _engine(self, circuits: Sequence[Circuit | Rest]) -> Engine:
         """The study's, or where roles are named one whose groups have them in one place."""
         engine = self.study.engine
-        named = {p for circuit in circuits for p in _places(circuit) if isinstance(p, str)}
+        everywhere = (p for circuit in circuits for p in _places(circuit))
+        named = frozenset(p for p in everywhere if isinstance(p, str))
         if not named:
             return engine
-        known = Engine(
-            engine.lm, engine.pairs, engine.budget, roles=engine.roles, columns=engine.columns
-        )
-        known.groups = known.groups_of(frozenset(named))
-        return known
+        if self._placed is None or self._placed[:2] != (engine, named):
+            known = Engine(engine.lm, engine.pairs, roles=engine.roles, columns=engine.columns)
+            known.groups = known.groups_of(named)
+            self._placed = engine, named, known
+        self._placed[2].budget = engine.budget
+        return self._placed[2]
 
     def _mask(self, circuit: Circuit | Rest, group: Group, *, placed: bool) -> Kept:
         """(sender, receiver) or (sender, receiver, position): 1 where an edge is in the circuit."""

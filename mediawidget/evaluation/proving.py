@@ -12,7 +12,7 @@ from ..engine import Engine
 from ..errors import MediationError
 from ..outcomes import Outcomes
 from ..plain import plain_run
-from ..precision import tolerance
+from ..precision import logits_of, tolerance
 from ..runs import Run
 
 MOST_PROMPTS = 48
@@ -38,9 +38,10 @@ def once_runs(engine: Engine, runs: Sequence[Run]) -> list[Run]:
 
 def refuse_unproven(engine: Engine, once: Sequence[Run], outcomes: Outcomes) -> None:
     """Raise unless ``once``, the last runs of ``outcomes``, came to what is known of them."""
-    known, ran = outcomes.kept[-len(once) :], outcomes.ran[-len(once) :]
+    known = logits_of(outcomes.kept[-len(once) :], outcomes.columns)
+    ran = outcomes.ran[-len(once) :]
     done = ran.all(axis=0)
-    bases = outcomes.bases[done].transpose(1, 0, 2)
+    bases = logits_of(outcomes.bases[done], outcomes.columns).transpose(1, 0, 2)
     allowed = tolerance(engine.lm, bases)
     own, cut = known[:2, done] - bases, known[2:4, done] - bases[::-1]
     checks = [
@@ -48,7 +49,7 @@ def refuse_unproven(engine: Engine, once: Sequence[Run], outcomes: Outcomes) -> 
         agreement("full cut", "A full cut", "the other prompt's logits", _size(cut), allowed),
     ]
     if ran[-1, 0] and not _too_many(engine, once[-1]):
-        gap = _size(known[-1, 0] - plain_run(engine, once[-1]))
+        gap = _size(known[-1, 0] - logits_of(plain_run(engine, once[-1]), outcomes.columns))
         checks.append(agreement("plain", "A plain forward pass", "the same logits", gap, allowed))
     failed = [check.words for check in checks if check.ok is False]
     if failed:

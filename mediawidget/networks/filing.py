@@ -14,7 +14,7 @@ from ..edits.base import BASES
 from ..filing import weights_changed
 from ..outcomes import Outcomes
 from ..plan.frame import Ints
-from ..precision import tolerance
+from ..precision import logits_of, tolerance
 from ..reading import Reading, read
 from .batch import Batch
 from .network import Network
@@ -48,7 +48,8 @@ class Filing:
         found = read(seen.output[:, None], reading, of_row, (clean, clean + n_pairs))
         blocks = found.double().cpu().numpy().reshape(-1, n_pairs, len(outcomes.columns))
         bases = blocks[: len(BASES)].swapaxes(0, 1)
-        self._refuse_moved(outcomes.bases[pairs], bases)
+        before, now = (logits_of(one, outcomes.columns) for one in (outcomes.bases[pairs], bases))
+        self._refuse_moved(before, now)
         outcomes.bases[pairs] = bases
         at = np.ix_(runs, pairs)
         outcomes.kept[at] = blocks[[batch.block[run] for run in runs.tolist()]]

@@ -138,7 +138,7 @@ class Bench:
             group = part.group
             here, there = filed(group.gives, kept.shape[-1])
             do = partial(part.kept, masks)
-            for cells in _cut(self.engine, group, len(kept)):
+            for cells in _cut(self.engine, group, len(kept), len(group.members)):
                 done = in_halves([cells], do, _halves, group.frame.n_positions)
                 for (wirings, strands), found in done:
                     where = np.ix_(wirings, group.members[strands])
@@ -240,11 +240,11 @@ class Part:
     fixed: tuple[Tensor, Tensor] | None
     hold_norm: bool
 
-    def known(self, masks: Masks, n_wirings: int, n_strands: int) -> Array:
+    def known(self, engine: Engine, masks: Masks, n_wirings: int, n_strands: int) -> Array:
         """(wiring, strand, K) of the first of both, in a chunk if it fits."""
-        cells = np.arange(n_wirings), np.arange(n_strands)
+        cells = list(_cut(engine, self.group, n_wirings, n_strands))
         do, found = partial(self.kept, masks), np.zeros((n_wirings, n_strands, 0))
-        for some, part in in_halves([cells], do, _halves, self.group.frame.n_positions):
+        for some, part in in_halves(cells, do, _halves, self.group.frame.n_positions):
             if not found.size:
                 found = np.zeros((*found.shape[:2], part.shape[-1]))
             found[np.ix_(*some)] = part
@@ -264,12 +264,11 @@ class Part:
         return found.double().cpu().numpy().reshape(len(wirings), len(strands), -1)
 
 
-def _cut(engine: Engine, group: Group, n: int) -> Iterator[Cells]:
-    """Which wirings of which strands make up a chunk."""
+def _cut(engine: Engine, group: Group, n: int, n_strands: int) -> Iterator[Cells]:
+    """Which wirings of which strands make up a chunk, of the first of both."""
     frame = group.frame
     rows = _max_rows(engine, frame.n_positions, len(frame.read_at))
-    strands = np.arange(len(group.members))
-    for some in np.array_split(strands, -(-len(strands) // rows)):
+    for some in np.array_split(np.arange(n_strands), -(-n_strands // rows)):
         wirings = max(1, rows // len(some))
         for start in range(0, n, wirings):
             yield np.arange(start, min(n, start + wirings)), some

@@ -12,7 +12,7 @@ from ..edits.base import other
 from ..engine import Engine
 from ..errors import MediationError
 from ..plain import PlainStrand
-from ..precision import tolerance
+from ..precision import logits_of, tolerance
 from ..runs import Run
 
 if TYPE_CHECKING:
@@ -52,18 +52,20 @@ def refuse_unproven(engine: Engine, part: Part, *, uncut: bool = False) -> None:
         return keep[wirings]
 
     first, plain = np.arange(1), PlainStrand(engine, part.group, 0)
-    together = part.known(masks, len(keep), min(MOST_STRANDS, len(part.group.members)))[:, 0]
+    n_strands = min(MOST_STRANDS, len(part.group.members))
+    together = part.known(engine, masks, len(keep), n_strands)[:, 0]
     known = [("No edge cut", "a plain pass's logits", WHOLE, plain.run(Run(part.base)))]
     if not uncut:
         alone = part.kept(masks, (first + SOME, first))
         known.append(("A tenth of the edges cut", "the logits of that run alone", SOME, alone))
     if not uncut and part.ablation == "resample":
-        there = plain.run(Run(other(part.base)))
-        known.append(("Every edge cut", "the other prompt's logits", CUT, there))
-    checks = []
+        away = plain.run(Run(other(part.base)))
+        known.append(("Every edge cut", "the other prompt's logits", CUT, away))
+    checks, columns = [], part.group.reading.columns
     for deed, result, wiring, expected in known:
-        gap = float(np.abs(together[wiring] - expected.reshape(-1)).max())
-        checks.append(agreement("rewired", deed, result, gap, tolerance(engine.lm, expected)))
+        there = logits_of(expected.reshape(-1), columns)
+        gap = float(np.abs(logits_of(together[wiring], columns) - there).max())
+        checks.append(agreement("rewired", deed, result, gap, tolerance(engine.lm, there)))
     _refuse_failed([check.words for check in checks if not check.ok])
 
 

@@ -15,7 +15,7 @@ from ..edits.base import BASES
 from ..effects import Effect
 from ..outcomes import Outcomes
 from ..plain import plain_run
-from ..precision import tolerance
+from ..precision import logits_of, tolerance
 from ..results import Axes, assemble, facts
 from ..rewiring import Bench, masks_of
 from ..runs import Run
@@ -73,14 +73,15 @@ def _proofs(study: Study, outcomes: Outcomes) -> list[Check]:
     their own do without.
     """
     engine = study.engine
-    allowed = tolerance(engine.lm, outcomes.bases)
+    bases = logits_of(outcomes.bases, outcomes.columns)
+    allowed = tolerance(engine.lm, bases)
     slow = np.stack([plain_run(engine, Run(base)) for base in BASES])
-    same = float(np.abs(outcomes.bases[0] - slow).max())
+    same = float(np.abs(bases[0] - logits_of(slow, outcomes.columns)).max())
     gaps = []
     for at, base in enumerate(BASES):
         keep = np.zeros((1, *study.lm.wiring.reach.shape), dtype=np.float32)
         cut = Bench(engine, base, prove=False).job(masks_of(keep), 1).result()[0]
-        gaps.append(float(np.abs(cut - outcomes.bases[:, 1 - at]).max()))
+        gaps.append(float(np.abs(logits_of(cut, outcomes.columns) - bases[:, 1 - at]).max()))
     whole = "The first pair rewired with nothing cut, beside a plain forward pass,"
     every = "Cutting every edge"
     return [

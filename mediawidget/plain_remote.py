@@ -42,11 +42,13 @@ class Told:
         total: of the probabilities of the next token, which is known.
         eps: the machine epsilon of the numbers that the map to the logits makes; NaN where it is
             no module of its own.
+        inner_eps: of those at the first place that is set; NaN where none is.
     """
 
     kept: NDArray[np.float64]
     total: float
     eps: float
+    inner_eps: float
 
 
 def run_there(strand: PlainStrand, run: Run) -> NDArray[np.float64]:
@@ -66,17 +68,20 @@ def told(strand: PlainStrand, run: Run) -> Told:
             references = tuple(strand.reference(base) for base in BASES)
     one = torch.tensor([strand.at], device=asked.ids.device)
     lm = strand.engine.lm
+    for where in in_order(rows.settings)[:1]:
+        rows.looks[where] = [own]
+    of_head = look_at_head(lm, len(rows.ids))
     kept: Tensor = passed(
         lm,
         torch.stack(rows.ids),
         strand.group.frame.read_at,
         kept_and_told,
-        (asked.of(one), own, tuple(bases.values()), references),
-        [*rows.acts(), *look_at_head(lm, len(rows.ids))],
-        (len(asked.columns) + 2,),
+        (asked.of(one), own, tuple(bases.values()), references, len(of_head)),
+        [*rows.acts(), *of_head],
+        (len(asked.columns) + 3,),
     )
-    *numbers, total, eps = kept.double().cpu().numpy()
-    return Told(np.array(numbers), float(total), float(eps))
+    *numbers, total, eps, inner_eps = kept.double().cpu().numpy()
+    return Told(np.array(numbers), float(total), float(eps), float(inner_eps))
 
 
 def kept_and_told(
@@ -86,8 +91,12 @@ def kept_and_told(
     own: int,
     bases: tuple[int, int],
     references: tuple[Tensor, Tensor] | None,
+    n_heads: int,
 ) -> Tensor:
-    """Inside a trace: what one row keeps, and the rest of ``Told``, (K + 2,)."""
+    """Inside a trace: what one row keeps, and the rest of ``Told``, (K + 3,).
+
+    ``n_heads``: how many of the last that were seen are of the map to the logits.
+    """
     rows = logits[[own, *bases]]
     rows = rows if rows.dtype == torch.float64 else rows.float()
     zero = torch.zeros(3, dtype=torch.int64, device=rows.device)
@@ -95,8 +104,9 @@ def kept_and_told(
     kept = read(rows, reading, zero, where, references)[0]
     following = rows[0, 0]
     # The logits themselves do not tell: some models make single precision of them at the end.
-    eps = torch.finfo(seen[-1].dtype).eps if seen else torch.nan
-    return torch.cat([kept, following.softmax(-1).sum().to(kept)[None], kept.new_tensor([eps])])
+    known = [torch.nan, *(torch.finfo(one.dtype).eps for one in seen)]
+    eps = kept.new_tensor([known.pop() if n_heads else torch.nan, known[-1]])
+    return torch.cat([kept, following.softmax(-1).sum().to(kept)[None], eps])
 
 
 @dataclass(frozen=True)

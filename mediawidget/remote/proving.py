@@ -4,7 +4,7 @@ Traces run there in another process than the model, where values are copies; wha
 may be wrong there without an error. So a few runs are compared whose outcome is known:
 
 ======================  ===============================================================
-``server's precision``  the logits are made in the precision that is asked
+``server's precision``  logits are made in the precision that is asked, of activations in no less
 ``self-patch``          a site set to its own value gives the logits of its own run
 ``full cut``            all of the stream set to the other prompt's gives the other's logits
 ``plain forward``       one site patched, run once more alone, gives the same logits
@@ -16,14 +16,14 @@ may be wrong there without an error. So a few runs are compared whose outcome is
 
 So a server is found out that gives one number for everything; that reads one prompt for all, or
 the wrong rows; that leaves edits out, sets a part of them, or sets them elsewhere; that scales or
-shifts what it sends; and one that is random, or not finite, or has the model in fewer bits: on some
+shifts what it sends; and one that is random, or not finite, or computes in fewer bits: on some
 processors its two roads come to the same numbers to the last bit, so that nothing else tells.
 
-None of it finds out a server that has other weights of the same shape, or scales the logits
-themselves, for the weights are not here to compare with; one that makes the same mistake in both
-roads and in runs that have no known outcome, such as heads in another order; one that is right now
-and wrong later or on other prompts (every sweep has checks of its own); and one that knows these
-checks and answers them alone.
+None of it finds out a server that has other weights of the same shape (packed ones too, which are
+unpacked into what is asked), or scales the logits themselves, for the weights are not here to
+compare with; one that makes the same mistake in both roads and in runs that have no known outcome,
+such as heads in another order; one that is right now and wrong later or on other prompts (every
+sweep has checks of its own); and one that knows these checks and answers them alone.
 """
 
 from __future__ import annotations
@@ -115,16 +115,16 @@ def _made(small: Engine) -> tuple[list[Check], MediationError | None]:
     lm, version = small.lm, small.lm.version()
     lm.proven = None
     # Alone, and first: the engine sends masks and constants in the precision that is asked.
-    slow, off, eps = _plainly(small, both_directions(_cells(lm))[2])
-    there = _FLOATS.get(eps)
-    checks = [_precision(lm, there)]
-    if checks[0].ok is False:
+    slow, off, seen = _plainly(small, both_directions(_cells(lm))[2])
+    checks = [_precision(lm, *seen)]
+    known = [one for one in seen if one in _FLOATS]
+    if checks[0].ok is False and known:
         return checks, MediationError(
             "The server has this model in another precision, so none of its numbers is shown.",
             value=checks[0].words,
             expected="the precision that is asked",
             # Servers load in half precision, whatever a config says.
-            fix=f"dtype={there} in mw.load",
+            fix=f"dtype={_FLOATS[max(known)]} in mw.load",
         )
     checks += _compared(small, slow, off)
     failed = [check.words for check in checks if check.ok is False]
@@ -164,9 +164,9 @@ def _compared(small: Engine, slow: NDArray[np.float64], off: float) -> list[Chec
     return [*engine_checks(small, cells, outcomes), same, *known, whole]
 
 
-def _plainly(small: Engine, run: Run) -> tuple[NDArray[np.float64], float, float]:
-    """By the slow road: what a run keeps, (K,); how far its probabilities are off; its epsilon."""
-    kept, off, eps = np.full(len(small.columns), np.nan), 0.0, np.nan
+def _plainly(small: Engine, run: Run) -> tuple[NDArray[np.float64], float, tuple[float, float]]:
+    """By the slow road: what a run keeps, (K,); how far its probabilities are off; its epsilons."""
+    kept, off, seen = np.full(len(small.columns), np.nan), 0.0, (np.nan, np.nan)
     for group in small.groups_of(roles_named([run])):
         if run.base in group.frame.bases:
             here, there = filed(group.gives, len(kept))
@@ -174,21 +174,34 @@ def _plainly(small: Engine, run: Run) -> tuple[NDArray[np.float64], float, float
             kept[here] = found.kept[there]
             # Not ``max``, which passes over what is no number.
             off = float(np.maximum(off, abs(found.total - 1)))
-            eps = found.eps
-    return kept, off, eps
+            seen = (found.eps, found.inner_eps)
+    return kept, off, seen
 
 
-def _precision(lm: LM, there: torch.dtype | None) -> Check:
-    """Half precision that is taken for more makes no error that anything else would show."""
-    name = "server's precision"
-    if there is None:
-        return Check(name, None, "Not compared: nothing tells how the server makes its logits.")
-    assert lm.paths.head is not None, "it was what told"
-    # A head may be kept in more bits than the rest.
+def _precision(lm: LM, eps: float, inner_eps: float) -> Check:
+    """Half precision that is taken for more makes no error that anything else would show.
+
+    Args:
+        lm: what is asked.
+        eps: of what makes the logits; NaN if that is no module.
+        inner_eps: of activations.
+    """
+    name, inner, asked = "server's precision", _FLOATS.get(inner_eps), lm.dtype
+    words = f"activations in {inner or f'numbers of epsilon {inner_eps:.2g}'}"
+    # Attention and streams may be in single precision on purpose.
+    enough = inner is not None and (inner == torch.float32 or inner_eps <= torch.finfo(asked).eps)
+    if lm.paths.head is None:
+        return Check(name, enough, f"The server computes {words}; {asked} is asked.")
+    # A head may be kept in more bits than the rest, here and there.
     weight = getattr(follow(lm.hf, lm.paths.head), "weight", None)
-    asked = lm.dtype if weight is None or not weight.is_floating_point() else weight.dtype
-    words = f"The server makes logits in {there}; {asked} is asked."
-    return Check(name, there == asked, words)
+    head = asked if weight is None or not weight.is_floating_point() else weight.dtype
+    there = _FLOATS.get(eps)
+    wide = inner == asked and there is not None and eps < torch.finfo(head).eps
+    made = f"logits in {there or f'numbers of epsilon {eps:.2g}'}"
+    said = f"The server makes {made} of {words}; {head} of {asked} is asked."
+    if inner == there and head == asked:
+        said = f"The server makes {made}; {asked} is asked."
+    return Check(name, enough and (there == head or wide), said)
 
 
 def _two_prompts(small: Engine, outcomes: Outcomes) -> Check:

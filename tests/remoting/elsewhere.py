@@ -46,9 +46,9 @@ class Elsewhere:
         """The same model with its weights here."""
         return mw.load(self.hf, tokenizer=self.tokenizer)
 
-    def there(self) -> mw.LM:
-        """The model without weights, whose traces run on the server."""
-        empty: Any = copy.deepcopy(self.hf)
+    def there(self, dtype: torch.dtype | None = None) -> mw.LM:
+        """The model without weights, in whatever precision, whose traces run on the server."""
+        empty: Any = copy.deepcopy(self.hf).to(dtype or self.hf.dtype)
         traced = self._traced(empty)
         lm = mw.load(empty.to("meta"), tokenizer=self.tokenizer)
         assert all(parameter.is_meta for parameter in lm.hf.parameters())

@@ -346,8 +346,44 @@ def test_a_head_that_is_kept_in_more_bits_is_no_other_precision() -> None:
     assert there.dtype == torch.bfloat16
     assert not np.isnan(mw.Study(there, PAIRS).total["TE"])
     assert one_of(there, "server's precision").words.startswith(
-        "The server makes logits in torch.float32"
+        "The server makes logits in torch.float32 of activations in torch.bfloat16"
     )
+
+
+class HeadInSingleThere(Elsewhere):
+    """The server's head alone is in single precision; a client thinks what it is told to."""
+
+    def asked(self, dtype: torch.dtype) -> mw.LM:
+        head = self.hf.lm_head
+        wide = Wide(head.in_features, head.out_features, bias=False)
+        wide.weight = nn.Parameter(head.weight.detach().float())
+        there = self.there(dtype)
+        self.hf.lm_head = wide
+        self.model = self._traced(self.hf)
+        return there
+
+
+def test_a_head_in_single_precision_hides_no_half_precision() -> None:
+    lm = HeadInSingleThere("llama", torch.bfloat16).asked(torch.float32)
+    with pytest.raises(mw.MediationError, match="in another precision") as raised:
+        _ = mw.Study(lm, PAIRS).total
+    assert "of activations in torch.bfloat16" in str(raised.value.value)
+    assert raised.value.fix == "dtype=torch.bfloat16 in mw.load"
+    # The fix leads to numbers, though the head there is in more bits than the client's.
+    lm = HeadInSingleThere("llama", torch.bfloat16).asked(torch.bfloat16)
+    assert not np.isnan(mw.Study(lm, PAIRS).total["TE"])
+
+
+def test_a_precision_that_there_is_not_is_a_lie(elsewhere: Elsewhere) -> None:
+    def change(saved: dict[str, Any]) -> dict[str, Any]:
+        if "found" in saved:
+            saved["found"][-2:] = 0.123
+        return saved
+
+    elsewhere.change = change
+    with pytest.raises(mw.MediationError, match="does not compute what it is asked") as raised:
+        _ = first(elsewhere).total
+    assert "numbers of epsilon 0.12" in str(raised.value.value)
 
 
 def one_of(lm: mw.LM, name: str) -> Check:

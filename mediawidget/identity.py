@@ -182,7 +182,8 @@ def _digests(raws: list[torch.Tensor]) -> list[bytes]:
     _read_share(pieces, found, 0, n)
     for thread in others:
         thread.join()
-    assert all(found), "a thread that failed has said why"
+    if not all(found):
+        raise RuntimeError("a thread that reads weights failed, and has said why")
     return found
 
 

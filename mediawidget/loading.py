@@ -266,9 +266,9 @@ def _floating(dtype: object) -> torch.dtype | None:
 
 def _moved(module: nn.Module, device: object, dtype: object) -> nn.Module:
     """The module on a device; a copy of it in another type of number, for that loses digits."""
-    own = {weight.dtype for weight in module.parameters() if weight.is_floating_point()}
-    if _floating(dtype) is not None and own - {dtype}:
-        module = deepcopy(module).to(dtype=dtype)  # type: ignore[call-overload]
+    wanted = _floating(dtype)
+    if wanted is not None and _in_another(module, wanted):
+        module = _copied(module).to(dtype=wanted)
     if device is None:
         return module
     try:
@@ -281,6 +281,35 @@ def _moved(module: nn.Module, device: object, dtype: object) -> nn.Module:
             value=f"device={device!r}: {(str(error).splitlines() or [''])[0]}",
             expected="a device that this machine has, such as 'cpu' or 'cuda'",
             fix="mw.load(..., device='cpu')",
+        ) from error
+
+
+def _in_another(module: nn.Module, dtype: torch.dtype) -> bool:
+    """Whether weights are of another type; buffers may be of more bits, as angles often are."""
+    weights = {one.dtype for one in module.parameters() if one.is_floating_point()}
+    kept = {one.dtype for one in module.buffers() if one.is_floating_point()}
+    return bool(weights - {dtype}) or any(one.itemsize < dtype.itemsize for one in kept)
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    """A deep copy, of tensors also that a module has computed and kept.
+
+    Raises:
+        MediationError: the module holds what cannot be copied.
+    """
+    held = (value for one in module.modules() for value in vars(one).values())
+    computed = (one for one in held if isinstance(one, torch.Tensor) and not one.is_leaf)
+    memo: dict[int, Any] = {id(one): one.detach().clone() for one in computed}
+    try:
+        return deepcopy(module, memo)
+    except torch.OutOfMemoryError:
+        raise
+    except (NotImplementedError, RuntimeError, TypeError) as error:
+        raise MediationError(
+            "The model cannot be copied, and in another precision its own weights lose digits.",
+            value=(str(error).splitlines() or [""])[0],
+            expected="a module that copy.deepcopy takes",
+            fix="mw.load(module.to(dtype)), if the module's own weights may change",
         ) from error
 
 

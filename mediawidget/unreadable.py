@@ -80,7 +80,7 @@ def refuse_no_embedding(tokenizer: Any, ids: Sequence[int], vocabulary: int) -> 
         not beyond,
         "The tokenizer has tokens that the model has not.",
         value=", ".join(f"{shown_token(tokenizer, i)!r} ({i})" for i in beyond),
-        expected=f"token ids below {vocabulary}, the rows of the model's embedding",
+        expected=f"token ids below {vocabulary}, the model's vocabulary",
         fix="load the tokenizer that the model was trained with",
     )
 

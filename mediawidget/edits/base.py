@@ -250,15 +250,20 @@ def as_number(value: Any) -> float:
     try:
         plain = value.item() if hasattr(value, "item") else value
         known = isinstance(plain, SupportsFloat | SupportsIndex) and not isinstance(plain, bool)
+        known &= getattr(getattr(value, "dtype", None), "kind", "") not in ("m", "M")  # a time
         return float(plain) if known else float("nan")
     except (OverflowError, RuntimeError, TypeError, ValueError):
         return float("nan")
 
 
-def holds_text(array: NDArray[Any]) -> bool:
-    """Whether an array (...), of any shape, has texts in it, which numpy would read as numbers."""
-    return array.dtype.kind in "UST" or (
-        array.dtype.kind == "O" and any(isinstance(one, str | bytes) for one in array.flat)
+def holds_no_numbers(array: NDArray[Any]) -> bool:
+    """Whether an array (...), of any shape, has in it what numpy would take for real numbers.
+
+    Texts, days and spans of time, and complex numbers, of which a part would be lost.
+    """
+    return array.dtype.kind in "USTcmM" or (
+        array.dtype.kind == "O"
+        and any(isinstance(one, str | bytes | complex) for one in array.flat)
     )
 
 

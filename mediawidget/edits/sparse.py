@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..errors import MediationError, reading, require
 from ..mediators import mediator_named
 from ..sites import Position, Site
-from .base import holds_text
+from .base import holds_no_numbers
 from .part import Arrays
 
 Kind = Literal["relu", "topk", "jumprelu"]
@@ -289,7 +289,7 @@ def _numbers(given: Any, name: str) -> Array:
         listed = listed.float()
     try:
         array = np.asarray(listed)
-        array = np.array(np.nan) if holds_text(array) else array
+        array = np.array(np.nan) if holds_no_numbers(array) else array
         array = array if array.dtype.kind == "f" else array.astype(np.float64)
     except (OverflowError, TypeError, ValueError):
         array = np.array(np.nan)

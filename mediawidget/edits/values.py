@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import MediationError, reading, require
 from ..sites import Site
-from .base import SOURCES, holds_text
+from .base import SOURCES, holds_no_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Values:
         )
         try:
             array = np.asarray(self.array)
-            array = np.zeros(()) if holds_text(array) else array
+            array = np.zeros(()) if holds_no_numbers(array) else array
             array = array if array.dtype.kind in "fiu" else array.astype(np.float64)
         except (OverflowError, RuntimeError, TypeError, ValueError):
             array = np.zeros(())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import MediationError, reading, require
 from ..sites import Site
-from .base import Base, Edit, Recipe, as_edit, check_seed, edit_from_json, holds_text
+from .base import Base, Edit, Recipe, as_edit, check_seed, edit_from_json, holds_no_numbers
 from .part import Arrays, Part, part_from_json
 
 ORTHONORMAL = 1e-4
@@ -338,8 +338,8 @@ def _array(given: Any) -> NDArray[np.float64]:
     listed = given.detach().cpu().double() if hasattr(given, "detach") else given
     try:
         array = np.asarray(listed)
-        return np.empty(0) if holds_text(array) else array.astype(np.float64)
-    except (RuntimeError, TypeError, ValueError):
+        return np.empty(0) if holds_no_numbers(array) else array.astype(np.float64)
+    except (OverflowError, RuntimeError, TypeError, ValueError):
         return np.empty(0)
 
 

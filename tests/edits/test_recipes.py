@@ -127,6 +127,9 @@ WRONG: list[Any] = [
     lambda: mw.Patch(np.ones(2)),  # type: ignore[arg-type]
     *(lambda: mw.Patch(alpha=NAN), lambda: mw.Scale(INF), lambda: mw.Scale(-INF)),
     *(lambda: mw.Scale(True), lambda: mw.Scale("x"), lambda: mw.Scale(10**400)),  # type: ignore[arg-type]  # noqa: FBT003
+    *(lambda: mw.Scale(np.timedelta64(3, "ns")), lambda: mw.Scale(2 + 1j)),  # type: ignore[arg-type]
+    *(lambda: mw.Subspace([[10**400, 1.0]]), lambda: mw.Subspace.spanned([10**400, 1.0])),
+    *(lambda: mw.Subspace(np.eye(2) * 1j), lambda: mw.Steer(np.eye(2)[0] * 1j)),
     *(lambda: mw.Mean("both"), lambda: mw.Mean(["clean"]), lambda: mw.Resample(base="both")),  # type: ignore[arg-type]
     *(lambda: mw.Resample(-1), lambda: mw.Resample(0.5), lambda: mw.Resample(True)),  # type: ignore[arg-type]  # noqa: FBT003
     *(lambda: mw.Noise(seed=-1), lambda: mw.Noise(first=-1), lambda: mw.Noise(samples=0)),

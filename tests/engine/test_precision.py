@@ -275,3 +275,43 @@ def test_a_network_is_loaded_in_another_precision_as_a_copy() -> None:
     other = mw.load(mine, points={"first": "0"}, dtype=torch.float64)
     assert {weight.dtype for weight in mine.parameters()} == {torch.float32}
     assert {weight.dtype for weight in other.hf.parameters()} == {torch.float64}
+
+
+class Computed(nn.Module):
+    """Keeps a weight that it computes from others, as ``weight_norm`` does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plain = nn.Linear(3, 4)
+        self.twice = 2 * self.plain.weight
+        self.register_buffer("shift", torch.ones(4))
+
+    def forward(self, value: Tensor) -> Tensor:
+        self.twice = 2 * self.plain.weight
+        return nn.functional.linear(value, self.twice) + self.shift
+
+
+def test_a_module_that_keeps_what_it_computed_is_copied_too() -> None:
+    mine = Computed()
+    other = mw.load(mine, points={"first": "plain"}, dtype=torch.float64).hf
+    value = torch.randn(2, 3, dtype=torch.float64)
+    torch.testing.assert_close(other(value), mine.double()(value))
+
+
+def test_buffers_of_fewer_bits_are_brought_up_to_the_weights() -> None:
+    mine = Computed().double()
+    mine.shift = mine.shift.float()
+    other = mw.load(mine, points={"first": "plain"}, dtype=torch.float64).hf
+    assert other.shift.dtype == torch.float64
+    # Angles are often in more bits than the weights, on purpose.
+    single = Computed()
+    single.shift = single.shift.double()
+    assert mw.load(single, points={"first": "plain"}, dtype=torch.float32).hf is single
+
+
+def test_a_module_that_cannot_be_copied_says_so() -> None:
+    mine = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
+    mine[0].held = [mine[0].weight * 2]
+    with pytest.raises(mw.MediationError, match="cannot be copied") as raised:
+        mw.load(mine, points={"first": "0"}, dtype=torch.float64)
+    assert "module.to(dtype)" in raised.value.fix

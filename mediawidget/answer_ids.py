@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from .answers import shown
 from .errors import MediationError
 from .readouts import token_of
-from .spacing import follows_directly
+from .spacing import as_read, follows_directly
 from .strands import Answer
+from .token_pairs import Strand
 from .unreadable import shown_token, unknown_answer
 
 Reads = Literal["last", "first", "mask"]
@@ -36,23 +37,25 @@ class AnswerEncoder:
         """One token as text."""
         return shown_token(self.tokenizer, token_id)
 
-    def answer(self, text: str, field: str) -> int:
-        """The id of an answer: one token, with a leading space if that makes it one.
+    def answer(self, text: str, field: str, prompts: Iterable[str] = ("",)) -> int:
+        """The id of an answer: one token, as it is behind all of the prompts; by default a word.
 
         Of a classifier the index of a label, given by its name or as a number.
 
         Raises:
-            MediationError: the tokenizer does not know it, or needs several tokens for it.
+            MediationError: the tokenizer does not know it, needs several tokens for it, or reads
+                another one behind some of the prompts.
         """
-        if self.labels is not None:
-            return self._label(text, field)
-        tries = [self._plain(candidate) for candidate in dict.fromkeys((_spaced(text), text))]
-        for ids in tries:
-            if len(ids) == 1 and ids[0] != self.tokenizer.unk_token_id:
-                return ids[0]
-        if any(self.tokenizer.unk_token_id in ids for ids in tries):
-            raise unknown_answer(text, field)
-        raise self._several(text, field, tries[0])
+        found = {self._single(text, field, one): one for one in self._telling(text, prompts)}
+        if len(found) > 1:
+            said = (f"{self.token(one)!r} behind {prompt!r}" for one, prompt in found.items())
+            raise MediationError(
+                "The answer is another token behind some prompts than behind others.",
+                value=f"{field}={text!r}: {', '.join(said)}",
+                expected="prompts that all have a space between them and the answer, or all none",
+                fix="a study for each kind of prompts",
+            )
+        return next(iter(found))
 
     def answers(
         self, texts: Sequence[str], field: str, prompt: str, *, single: bool = False
@@ -84,34 +87,60 @@ class AnswerEncoder:
             )
         return Answer(tuple(self._member(text, field, prompt) for text in texts))
 
-    def column_ids(self, columns: Sequence[str]) -> dict[str, int]:
-        """Column -> token id, for the columns that are one token's logit.
+    def column_ids(self, columns: Sequence[str], strands: Sequence[Strand] = ()) -> dict[str, int]:
+        """Column -> token id, for the columns that are one token's logit, where strands are read.
+
+        Without strands those of words.
 
         Raises:
             MediationError: what ``answer`` raises.
         """
-        tokens = {column: token_of(column) for column in columns}
-        return {
-            column: self.answer(token, "token")
-            for column, token in tokens.items()
-            if token is not None
-        }
+        asked = {column: token for column in columns if (token := token_of(column)) is not None}
+        if not asked:
+            return {}
+        read = {self.text_before(one.clean[: one.reads[0] + 1].tolist()) for one in strands}
+        prompts = sorted(read) or [""]
+        return {column: self.answer(token, "token", prompts) for column, token in asked.items()}
+
+    def text_before(self, ids: Sequence[int]) -> str:
+        """The text that an answer follows that is read after these tokens."""
+        text: str = self.tokenizer.decode(
+            ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return text
 
     # --- inside -----------------------------------------------------------------------------
 
+    def _telling(self, text: str, prompts: Iterable[str]) -> list[str]:
+        """Those of the prompts behind which a text can be different tokens."""
+        everyone = list(prompts)
+        direct = [one for one in everyone if self.labels is None and self._direct(one, text)]
+        return [*direct, *[one for one in everyone if one not in direct][:1]]
+
     def _single(self, text: str, field: str, prompt: str) -> int:
-        """The one token that an answer is after the prompt."""
+        """The one token that an answer is after the prompt, with a space if that makes it one."""
+        if self.labels is not None:
+            return self._label(text, field)
         if not self._direct(prompt, text):
-            return self.answer(text, field)
+            return self._word(text, field)
         ids = self._after(prompt, text)
         unknown = self.tokenizer.unk_token_id
         if len(ids) == 1 and ids[0] != unknown:
             return ids[0]
         raise unknown_answer(text, field) if unknown in ids else self._several(text, field, ids)
 
+    def _word(self, text: str, field: str) -> int:
+        tries = [self._plain(candidate) for candidate in dict.fromkeys((as_read("", text), text))]
+        for ids in tries:
+            if len(ids) == 1 and ids[0] != self.tokenizer.unk_token_id:
+                return ids[0]
+        if any(self.tokenizer.unk_token_id in ids for ids in tries):
+            raise unknown_answer(text, field)
+        raise self._several(text, field, tries[0])
+
     def _direct(self, prompt: str, text: str) -> bool:
         """Whether the answer is read without a space before it; a mask stands where it will."""
-        return self.labels is None and self.reads == "last" and follows_directly(prompt, text)
+        return self.reads == "last" and follows_directly(prompt, text)
 
     def _several(self, text: str, field: str, ids: Sequence[int]) -> MediationError:
         pieces = [self.token(i) for i in ids]
@@ -139,7 +168,7 @@ class AnswerEncoder:
         Some tokenizers put a space of their own before any text, so the words are read in their
         place and only if that changes the prompt's own tokens by themselves.
         """
-        text = text if self._direct(prompt, text) else _spaced(text)
+        text = as_read(prompt, text)
         if prompt:
             before, whole = self._plain(prompt), self._plain(prompt + text)
             if whole[: len(before)] == before:
@@ -172,7 +201,3 @@ class AnswerEncoder:
     def _plain(self, text: str) -> list[int]:
         ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return [int(i) for i in ids]
-
-
-def _spaced(text: str) -> str:
-    return text if text.startswith(" ") else " " + text

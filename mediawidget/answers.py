@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from .errors import MediationError
+
+BETWEEN = "|"
+"""What stands between the members of a set where it is typed."""
 
 LONGEST_SET = 4
 """Members that a label shows of a set before it shortens it."""
@@ -46,15 +49,38 @@ def as_answer(name: str, value: object) -> str | tuple[str, ...]:
     if not isinstance(value, list | tuple):
         refuse_no_text(name, value)
         return str(value)
-    texts = [text.strip() for text in value if isinstance(text, str)]
-    if not value or len(texts) < len(value) or not all(value) or len(set(texts)) < len(texts):
-        raise MediationError(
-            f"A pair's {name} is one text, or a list of different texts.",
-            value=repr(value),
-            expected="at least one text, none of them empty, each once",
-            fix=f"pass {name}='...' or {name}=['...', '...']",
-        )
+    if not value or not all(isinstance(text, str) and text for text in value):
+        raise _no_set(name, value)
     return tuple(value)
+
+
+def refuse_twice(name: str, texts: Sequence[str], read: Collection[object]) -> None:
+    """Raise where members of a set are read as the same, so that fewer are ``read``."""
+    if len(read) < len(texts):
+        raise _no_set(name, list(texts))
+
+
+def _no_set(name: str, value: object) -> MediationError:
+    return MediationError(
+        f"A pair's {name} is one text, or a list of different texts.",
+        value=repr(value),
+        expected="at least one text, none of them empty, each once",
+        fix=f"pass {name}='...' or {name}=['...', '...']",
+    )
+
+
+def parted(text: str) -> list[str]:
+    """The members of a set as people type it, with bars between them, and a space beside a bar.
+
+    Further spaces before a text are its own.
+    """
+    first, *rest = text.split(BETWEEN)
+    return [part.rstrip() for part in (first, *(one.removeprefix(" ") for one in rest))]
+
+
+def typed(texts: Sequence[str]) -> str:
+    """A text, or a set as ``parted`` reads it."""
+    return f" {BETWEEN} ".join(texts)
 
 
 def same_answers(

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .answers import BETWEEN, parted, typed
 from .errors import MediationError
 from .prompts import PromptPair
+from .spacing import as_read
 from .token_pairs import TokenPair, align
 
 if TYPE_CHECKING:
@@ -17,9 +19,6 @@ if TYPE_CHECKING:
     from .readouts import Readout
 
 PROMPTS, ANSWERS = ("clean", "corrupt"), ("answer", "wrong")
-BETWEEN = "|"
-"""What stands between the members of a set of answers, as in files of pairs."""
-
 TOP = 5
 
 Columns = tuple[tuple[int | None, int | None], ...]
@@ -38,14 +37,11 @@ class Draft:
     @classmethod
     def of(cls, pair: PromptPair) -> Draft:
         """A pair as it would be typed."""
-        bar = f" {BETWEEN} "
-        answers = (bar.join(text.strip() for text in some) for some in (pair.answers, pair.wrongs))
-        return cls(pair.clean, pair.corrupt, *answers)
+        return cls(pair.clean, pair.corrupt, typed(pair.answers), typed(pair.wrongs))
 
     def members(self, name: str) -> list[str]:
-        """The answers in a field."""
-        parts = [part.strip() for part in str(getattr(self, name)).split(BETWEEN)]
-        return [part for part in parts if part]
+        """The answers in a field; a space before one is its own."""
+        return [part for part in parted(str(getattr(self, name))) if part]
 
 
 @dataclass(frozen=True)
@@ -111,6 +107,12 @@ def next_tokens(lm: LM, text: str) -> list[tuple[str, float]]:
         MediationError: what ``LM.next_tokens`` raises.
     """
     return lm.next_tokens(text, TOP)
+
+
+def as_typed(prompt: str, token: str) -> str:
+    """A token as people type it for an answer: without its space, where it is read with one."""
+    bare = token.strip()
+    return bare if bare and as_read(prompt, bare) == as_read(prompt, token) else token
 
 
 def _ids(lm: LM, draft: Draft, name: str, said: _Notes) -> list[int]:

@@ -121,6 +121,7 @@ class Encoder(AnswerEncoder):
         clean_tokens, corrupt_tokens = self._shown(clean), self._shown(corrupt)
         if equal:
             refuse_unequal(clean_tokens, corrupt_tokens)
+        before = self._read_after(pair, clean, before, readout)
         answers = self._both_answers(pair, before, single=single)
         alignment = align(clean, corrupt, pair.alignment)
         encoded = TokenPair(
@@ -195,6 +196,15 @@ class Encoder(AnswerEncoder):
         if self.labels is None:
             self._refuse_unembedded([i for answer in answers for i in answer.ids])
         return answers
+
+    def _read_after(
+        self, pair: PromptPair, ids: list[int], whole: str, readout: Readout | None
+    ) -> str:
+        """The text that the answers follow: all of it, or up to where they are read."""
+        if readout is None or readout.position is None:
+            return whole
+        at = readout.at(len(ids), pair.roles)
+        return whole if at == len(ids) - 1 else self.text_before(ids[: at + 1])
 
     def _refuse_unembedded(self, ids: Sequence[int]) -> None:
         if self.vocabulary is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -76,6 +76,11 @@ def make_groups(
             for bases in _batches(strand):
                 alike.setdefault(_key(strand, roles[index], bases), []).append((index, strand))
     everyone = [(index, strand) for index, pair in enumerate(pairs) for strand in pair.strands]
+    ids = lm.encoder.column_ids(columns, [strand for _, strand in everyone])
+
+    def reader(strands: Sequence[Strand]) -> Reading:
+        return make_reading(strands, columns, lm.device, ids)
+
     width = _longest_source(everyone)
     pools: dict[Any, Mapping[Base, Pool]] = {}
     groups = []
@@ -84,7 +89,7 @@ def make_groups(
         if (length, gives) not in pools:
             some = [(index, strand) for index, strand in everyone if strand.gives == gives]
             pools[length, gives] = {base: _pool(lm, some, base, length, width) for base in BASES}
-        groups.append(_group(lm, key, alike[key], roles, columns, pools[length, gives], width))
+        groups.append(_group(lm, key, alike[key], roles, reader, pools[length, gives], width))
     return groups
 
 
@@ -130,7 +135,7 @@ def _group(
     key: tuple[Any, ...],
     strands: Sequence[tuple[int, Strand]],
     roles: Sequence[Roles],
-    columns: Sequence[str],
+    reader: Callable[[Sequence[Strand]], Reading],
     pools: Mapping[Base, Pool],
     width: int,
 ) -> Group:
@@ -156,9 +161,8 @@ def _group(
         own=dict(some[0].alignment) if bases == ("corrupt",) else {},
         partners={} if others is None else {p[here]: p[1 - here] for p in some[0].alignment},
     )
-    reading = make_reading(some, columns, lm.device, lm.encoder.column_ids(columns))
     ids = torch.from_numpy(prompts).to(lm.device)
-    return Group(members, some[0].gives, ids, others, reading, frame, pools)
+    return Group(members, some[0].gives, ids, others, reader(some), frame, pools)
 
 
 def _aligned(prompts: list[Any], lm: LM) -> Tensor:

@@ -22,7 +22,8 @@ class Function(Metric):
             ``logit:<token>`` for each of ``tokens``) and returns an array of the same shape.
         name: what views and files call it; default, the function's own name.
         unit: of its numbers.
-        tokens: further tokens whose logits are kept.
+        tokens: further tokens whose logits are kept; read as answers are, so behind "1+1=" without
+            a space.
 
     Raises:
         MediationError: ``fn`` fails or returns another shape.

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
-from .answers import as_answer, members, plain, refuse_no_text, same_answers, shown
+from .answers import as_answer, members, plain, refuse_no_text, refuse_twice, same_answers, shown
 from .errors import MediationError, reading, require
 from .inputs import InputPair, refuse_no_roles
+from .spacing import as_read
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,6 @@ class PromptPair:
                 expected="a corrupt prompt that differs from the clean one",
                 fix="change the word whose influence you study in `corrupt`",
             )
-        wrongs = {text.strip() for text in self.wrongs}
-        shared = [text for text in self.answers if text.strip() in wrongs]
-        if shared:
-            raise same_answers(self.answers, self.wrongs, shared)
         refuse_no_roles(self.roles)
         if self.alignment is not None:
             object.__setattr__(self, "alignment", _as_alignment(self.alignment))
@@ -90,6 +87,19 @@ class PromptPair:
                 expected="a text; empty for none",
                 fix=f"pass {name}='...'",
             )
+        self._refuse_same()
+
+    def _refuse_same(self) -> None:
+        """Raise where texts are the same answer, of which one may bring its own space."""
+        before = self.decoder or self.clean
+        right, wrong = (
+            {as_read(before, text): text for text in texts} for texts in (self.answers, self.wrongs)
+        )
+        refuse_twice("answer", self.answers, right)
+        refuse_twice("wrong", self.wrongs, wrong)
+        shared = [text for read, text in right.items() if read in wrong]
+        if shared:
+            raise same_answers(self.answers, self.wrongs, shared)
 
     @property
     def answers(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "mediawidget"
 #: From the bottom up: what stands directly in mediawidget/, module or folder.
 LAYERS = (
     (
-        *("errors", "sites", "inputs", "answers", "prompts", "readouts"),
+        *("errors", "sites", "inputs", "spacing", "answers", "prompts", "readouts"),
         *("metric_base", "own_metric"),
         *("metrics", "estimated", "estimands", "statistics", "subsets", "validity"),
     ),
@@ -32,7 +32,7 @@ LAYERS = (
     (
         *("paths", "path_checks", "path_probe", "path_sources"),
         *("known_paths", "architectures", "calls", "token_pairs", "strands"),
-        *("spacing", "answer_ids", "encoding"),
+        *("answer_ids", "encoding"),
         *("lm", "weights", "identity", "memory", "heap", "sparing", "processor"),
         *("loading", "model_classes", "models"),
         *("two_texts", "capabilities", "unreadable"),

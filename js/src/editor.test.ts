@@ -92,10 +92,10 @@ test("an answer is picked from the model's predictions, and Enter applies", () =
   const clean = [{ token: " Mary", p: 0.9 }];
   answer({ clean, corrupt: [] });
   el.querySelector<HTMLButtonElement>(".mw-edit-answer .mw-pick")?.click();
-  expect(field("Answer").value).toBe("Mary");
+  expect(field("Answer").value).toBe(" Mary");
   answer(READ);
   field("Answer").dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
-  expect(model.last).toMatchObject({ action: "commit", answer: "Mary" });
+  expect(model.last).toMatchObject({ action: "commit", answer: " Mary" });
 });
 
 test("keys that are typed stay in the field", () => {

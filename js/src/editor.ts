@@ -106,7 +106,7 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
   const picks = (at: Line, after: string, top: TopToken[]) => {
     const buttons = top.map(({ token: text, p }) => {
       const pick = button("", () => {
-        at.input.value = text.trim() || text;
+        at.input.value = text;
         typed();
         at.input.focus();
       });

@@ -113,7 +113,7 @@ def interchange(  # noqa: PLR0913 - what is asked, at which sites, how it is rea
         MediationError: outputs that are no single tokens or the same, no pairs, and what
             ``PromptPair`` and the engine raise.
     """
-    words = _words(lm, pairs, outputs, among, answer)
+    words = _words(lm, pairs, render, outputs, among, answer)
     study = _study(lm, pairs, render, words, answer, roles)
     axes, cells, labels = cells_of(study, sites, by=by, layers=layers, edit=edit, within=within)
     others = _others(lm, pairs, render, words, answer, roles)
@@ -142,6 +142,7 @@ def ids_of(outputs: Sequence[Any], words: Words) -> Ids:
 def _words(
     lm: LM | Study,
     pairs: Sequence[Counterfactual],
+    render: Render,
     outputs: Sequence[Any],
     among: str,
     answer: Callable[[Any], str],
@@ -164,7 +165,8 @@ def _words(
     known = tuple(dict.fromkeys([*outputs, *of_pairs]))
     model = lm.lm if isinstance(lm, Study) else lm
     texts = {one: answer(one) for one in known}
-    ids = {one: model.encoder.answer(text, "output") for one, text in texts.items()}
+    prompts = sorted({render(inputs) for p in pairs for inputs in (p.base, *p.sources)})
+    ids = {one: model.encoder.answer(text, "output", prompts) for one, text in texts.items()}
     if len(set(ids.values())) < len(ids):
         raise MediationError(
             "Two outputs are the same token.",

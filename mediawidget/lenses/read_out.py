@@ -148,7 +148,7 @@ class _Reader:
         if {KL_CLEAN, KL_CORRUPT} & set(columns):
             references = (self._logits(self._end("clean")), self._logits(self._end("corrupt")))
         strands = [pair.strands[0] for pair in study.token_pairs]
-        ids = lm.encoder.column_ids(columns)
+        ids = lm.encoder.column_ids(columns, strands)
         row = torch.arange(n, device=lm.device)
         reading = make_reading(strands, columns, lm.device, ids).of(row // (n // len(strands)))
         if lm.backend is not None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..answers import parted
 from ..errors import MediationError, require
 from ..prompts import Contrast
 from ._rows import NAMES, REQUIRED, Row, Where, contrast, refuse_columns, text
@@ -166,7 +167,7 @@ def _cells(where: Where, cells: Mapping[str, str]) -> dict[str, Any]:
     """A line of a table as the fields of a pair."""
     fields: dict[str, Any] = {name: text(where.of(name), cells[name]) for name in _PROMPTS}
     for name in _ANSWERS:
-        members = [text(where.of(name), part).strip() for part in cells[name].split("|")]
+        members = [text(where.of(name), part) for part in parted(cells[name])]
         fields[name] = members if len(members) > 1 else cells[name]
     fields |= {name: cells[name].strip() for name in NAMES if name in cells}
     fields["roles"] = {

@@ -14,7 +14,7 @@ from ..errors import MediationError, error_fields
 from ..mediators import mediator_named
 from ..sites import Site
 from ..workers import beside
-from ._designing import SIDES, pair_payload, static_html, tokens_of
+from ._designing import SIDES, pair_payload, static_html
 from ._page import Page
 from ._parts import Written
 
@@ -143,9 +143,8 @@ class DesignerPage(Page):
 
     def _pair(self, one: Counterfactual) -> dict[str, Any]:
         """What the page draws of a pair that has prompts."""
-        tokens = tokens_of(self._lm, one, self._render, self._answer)
         _, known = self._runs.get(self._key(), (one, {}))
-        drawn = pair_payload(self._lm, one, known, tokens, self._layers, self._answer)
+        drawn = pair_payload(self._lm, one, known, self._layers, self._render, self._answer)
         return {**drawn, "kept": one in self.kept}
 
     @property

@@ -28,11 +28,17 @@ def pair_payload(
     lm: LM,
     one: Counterfactual,
     known: Known,
-    tokens: Mapping[str, Any],
     layers: range,
+    render: Render,
     answer: Answer,
 ) -> dict[str, Any]:
-    """Tokens, what each hypothesis predicts, and what was run: a row of cells per layer."""
+    """Tokens, what each hypothesis predicts, and what was run: a row of cells per layer.
+
+    Raises:
+        MediationError: what ``tokens_of`` raises.
+    """
+    tokens = tokens_of(lm, one, render, answer)
+    prompts = dict(zip(SIDES, (render(one.base), render(one.source)), strict=True))
     rivals = rivals_payload(one, answer)
     texts = [rival["predicted"] for rival in rivals]
     places = range(len(tokens["base"]))
@@ -43,8 +49,14 @@ def pair_payload(
         "telling": one.telling,
         "plain": answer(one.plain),
         "other": answer(one.others[0]),
-        "says": {s: _cell(lm, known.get(s), [answer(out)]) for s, out in wanted.items()},
-        "cells": [[_cell(lm, known.get((at, p)), texts) for p in places] for at in layers],
+        "says": {
+            side: _cell(lm, known.get(side), [answer(out)], prompts[side])
+            for side, out in wanted.items()
+        },
+        "cells": [
+            [_cell(lm, known.get((at, place)), texts, prompts["base"]) for place in places]
+            for at in layers
+        ],
     }
 
 
@@ -113,9 +125,9 @@ def static_html(state: Mapping[str, Any]) -> str:
     )
 
 
-def _cell(lm: LM, token: int | None, texts: Sequence[str]) -> list[Any] | None:
-    """What was said, and which of the texts say that; None where nothing was run."""
+def _cell(lm: LM, token: int | None, texts: Sequence[str], prompt: str) -> list[Any] | None:
+    """What was said to a prompt, and which of the texts say that; None where nothing was run."""
     if token is None:
         return None
-    ids = [lm.encoder.answer(text, "output") for text in texts]
+    ids = [lm.encoder.answer(text, "output", [prompt]) for text in texts]
     return [said_by(lm, token), [i for i, at in enumerate(ids) if at == token]]

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import tasks
-from ..drafts import ANSWERS, PROMPTS, Draft, next_tokens, read_draft
+from ..drafts import ANSWERS, PROMPTS, Draft, as_typed, next_tokens, read_draft
 from ..errors import MediationError, error_fields, require
 from ..prompts import Contrast, PromptPair, as_contrast
 from ..tasks.files import from_text
@@ -115,14 +115,17 @@ class Editor(Part):
         }
 
     def _predict(self, request: Request) -> dict[str, Any]:
-        """The likeliest next tokens of both prompts; none where one cannot be read."""
+        """The likeliest next tokens of both prompts, as typed; none where one cannot be read."""
         found: dict[str, Any] = {}
         for name in PROMPTS:
+            prompt = str(request.get(name, ""))[:LONGEST_TEXT]
             try:
-                top = next_tokens(self.study.lm, str(request.get(name, ""))[:LONGEST_TEXT])
+                top = next_tokens(self.study.lm, prompt)
             except MediationError:
                 top = []  # what is wrong with the text stands beside its field
-            found[name] = [{"token": text[:SHORT_TOKEN], "p": p} for text, p in top]
+            found[name] = [
+                {"token": as_typed(prompt, text)[:SHORT_TOKEN], "p": p} for text, p in top
+            ]
         return found
 
     def _commit(self, request: Request) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 import mediawidget as mw
-from mediawidget.spacing import follows_directly
+from mediawidget.drafts import Draft, as_typed, read_draft
+from mediawidget.spacing import as_read, follows_directly
 from tests.asking import raised
 
 CORPUS = [
@@ -81,6 +83,24 @@ def model(end: str = "", vocabulary: int | None = None) -> mw.LM:
         ("from 17 32 to 17", "45", False),
         ("in 1917 32 17", "45", False),
         ("Q: who? A:", "Mary", False),
+        # Arrows and comparisons stand between spaces, whatever they stand behind.
+        ("hot -> cold, big ->", "small", False),
+        ("hot => cold, big =>", "small", False),
+        ("if x ==", "1", False),
+        ("f(x)==", "1", False),
+        ("He said --", "Mary", False),
+        ("a ||", "b", False),
+        ("<|assistant|>", "Mary", True),
+        ("I write in C#", "and", False),
+        ("He paid 5$", "for", False),
+        ("My name is ____", "Mary", False),
+        ("2, 22, 2", "3", False),
+        ("10, 100, 10", "100", False),
+        ("from 1732 to 17", "4", False),
+        ('He said "Mary', '"', True),
+        ("He said", '"', False),
+        ("\u6cd5\u56fd\u7684\u9996\u90fd\u662f", "\u5df4\u9ece", True),
+        ("\u6cd5\u56fd\u7684\u9996\u90fd\u662f", "Paris", False),
     ],
 )
 def test_a_space_is_where_people_write_one(prompt: str, answer: str, directly: bool) -> None:
@@ -110,6 +130,101 @@ def test_answers_are_the_tokens_that_go_on(
     assert study.total["Y11"] == pytest.approx(y11, abs=1e-12)
     spaced = mw.PromptPair(prompt, other, answer=" " + answer, wrong=" " + wrong)
     assert mw.Study(lm, spaced).total["Y11"] != pytest.approx(y11, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer", "read"),
+    [
+        ("He said", "Mary", " Mary"),
+        ("He said", " Mary", " Mary"),
+        ("He said", "\nMary", "\nMary"),
+        ("f(", "Mary", "Mary"),
+        ("f(", " Mary", " Mary"),
+    ],
+)
+def test_white_space_of_its_own_is_all_that_an_answer_has(
+    prompt: str, answer: str, read: str
+) -> None:
+    assert as_read(prompt, answer) == read
+    lm = model()
+    ids = lm.encoder.answers((answer,), "answer", prompt).ids
+    assert lm.tokenizer.decode(list(ids)) == read
+
+
+def test_an_arrows_space_makes_no_difference() -> None:
+    prompts, lm = ("John a45 ->", "John a33 ->"), model()
+    bare, spaced = (
+        mw.Study(lm, mw.PromptPair(*prompts, answer=f"{own}Mary", wrong=f"{own}John"))
+        for own in ("", " ")
+    )
+    assert bare.total["Y11"] == spaced.total["Y11"]
+
+
+SUM = mw.PromptPair("1+1=", "2+2=", answer="2", wrong="4")
+
+
+def test_answers_that_a_space_tells_apart_are_two() -> None:
+    pair = mw.PromptPair("1+1=", "2+2=", answer="2", wrong=" 2")
+    assert mw.Study(model(), pair).total["Y11"] != 0
+    assert mw.PromptPair("1+1=", "2+2=", answer=["2", " 2"], wrong="4").answers == ("2", " 2")
+    for texts in ({"answer": "2", "wrong": " 2"}, {"answer": ["2", " 2"], "wrong": "4"}):
+        raised(lambda texts=texts: mw.PromptPair("1 + 1 =", "2 + 2 =", **texts))
+
+
+def test_tokens_of_a_metric_are_those_of_the_answers() -> None:
+    lm = model()
+    metric = mw.Function(lambda kept: kept["logit:2"] - kept["logit:4"], tokens=["2", "4"])
+    own = mw.Study(lm, SUM, metric=metric).total["Y11"]
+    assert own == pytest.approx(mw.Study(lm, SUM).total["Y11"], abs=1e-12)
+    spaced = mw.PromptPair("1+1=", "2+2=", answer=" 2", wrong=" 4")
+    assert own != pytest.approx(mw.Study(lm, spaced).total["Y11"], abs=1e-3)
+    words = mw.PromptPair("He said", "He said and", answer="Mary", wrong="John")
+    error = raised(lambda: mw.Study(lm, [SUM, words], metric=metric).total)
+    assert "another token behind some prompts" in error.message
+    assert "'2' behind '1+1='" in str(error.value)
+
+
+def test_an_answer_goes_on_from_where_it_is_read() -> None:
+    lm = model()
+    pair = mw.PromptPair("He said Mary and f(", "He said John and f(", answer="Mary", wrong="John")
+
+    def answers(readout: mw.Readout) -> list[str]:
+        read = mw.Study(lm, pair, readout=readout).token_pairs[0].answers
+        return [lm.tokenizer.decode(list(ids)) for ids in read]
+
+    ids = lm.tokenizer(pair.clean)["input_ids"]
+    middle = next(i for i in range(len(ids)) if lm.tokenizer.decode(ids[: i + 1]).endswith("and"))
+    assert answers(mw.Readout(position=middle)) == [" Mary", " John"]
+    assert answers(mw.Readout()) == answers(mw.Readout(position=-1)) == ["Mary", "John"]
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        SUM,
+        mw.PromptPair("1+1=", "2+2=", answer=" 2", wrong=" 4"),
+        mw.PromptPair("1+1=", "2+2=", answer=[" 2", "2"], wrong=["4", " 4"]),
+        mw.PromptPair("He said", "He and", answer=["Mary", " and"], wrong="John"),
+    ],
+)
+def test_the_editor_keeps_a_space_that_counts(pair: mw.PromptPair) -> None:
+    lm = model()
+    read = read_draft(lm, Draft.of(pair), before=pair).pair
+    assert read is not None
+    assert (read.answers, read.wrongs) == (pair.answers, pair.wrongs)
+
+
+def test_a_prediction_is_typed_as_people_write_it() -> None:
+    assert as_typed("He said", " Mary") == as_typed("f(", "Mary") == "Mary"
+    assert as_typed("f(", " Mary") == " Mary"
+    assert as_typed("He said", "\n") == "\n"
+
+
+def test_a_table_keeps_a_space_that_counts(tmp_path: Path) -> None:
+    file = tmp_path / "sums.csv"
+    file.write_text('clean,corrupt,answer,wrong\n1+1=,2+2=,2|two |  2, "  4"\n')
+    (pair,) = mw.tasks.from_csv(file)
+    assert pair.answers == ("2", "two", " 2")
 
 
 def test_sets_and_several_tokens_go_on_too() -> None:

@@ -117,8 +117,8 @@ def _made(small: Engine) -> tuple[list[Check], MediationError | None]:
     # Alone, and first: the engine sends masks and constants in the precision that is asked.
     slow, off, seen = _plainly(small, both_directions(_cells(lm))[2])
     checks = [_precision(lm, *seen)]
-    known = [one for one in seen if one in _FLOATS]
-    if checks[0].ok is False and known:
+    known = {*seen[lm.paths.head is None :]}
+    if checks[0].ok is False and known <= _FLOATS.keys():
         return checks, MediationError(
             "The server has this model in another precision, so none of its numbers is shown.",
             value=checks[0].words,

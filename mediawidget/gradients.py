@@ -117,7 +117,7 @@ def differentiated(
         for where in places:
             _refuse_overwritten(where, seen[where])
         values = {where: seen[where].value for where in places}
-        yield Pass(number(logits), values, (len(ids), n_positions(ids)))
+        yield Pass(number(logits), values, (len(ids), n_positions(lm, ids)))
 
 
 def row_bytes(lm: LM, n_positions: int, n_reads: int, *, eager: bool = False) -> int:

@@ -50,7 +50,7 @@ def refuse_other_passes(lm: LM) -> None:
     own = [i for i in range(min(_N_TOKENS + 1, lm.vocabulary)) if i != filler]
     own = own[: min(_N_TOKENS, limit)]
     ids = torch.tensor([[0, MARK, *own] if lm.encodes else own], device=lm.device)
-    n = n_positions(ids)
+    n = n_positions(lm, ids)
     places = list(_places(lm, n))
     arguments = forward_arguments(lm, ids, 0, n)
     with _watched([place.module for place in places]) as seen:

@@ -81,7 +81,7 @@ def _refuse_other_pattern(lm: LM, place: Tap) -> None:
 
 
 def _refuse_no_pattern(lm: LM, place: Tap, found: Any) -> None:
-    n = n_positions(lm.blank)
+    n = n_positions(lm, lm.blank)
     if not isinstance(found, Tensor):
         raise _wrong(place, "pattern", f"what is there is a {type(found).__name__}")
     if tuple(found.shape) != (1, lm.n_heads, n, n):

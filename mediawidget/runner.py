@@ -145,7 +145,7 @@ def observe(lm: LM, ids: Tensor, places: list[tuple[int, str]]) -> dict[tuple[in
     zero = torch.zeros(len(ids), 2, 1, dtype=torch.int64, device=lm.device)
     member = torch.ones_like(zero, dtype=torch.bool)
     reading = Reading(zero, member, mean=False, tokens=zero.flatten()[:0], columns=BASE_COLUMNS)
-    call = Call(ids, (n_positions(ids) - 1,), reading, [], captures=dict.fromkeys(places, rows))
+    call = Call(ids, (n_positions(lm, ids) - 1,), reading, [], captures=dict.fromkeys(places, rows))
     return dict(run_program(lm, program, call).captured)
 
 

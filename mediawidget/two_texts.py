@@ -47,17 +47,19 @@ def blank(*, encodes: bool) -> list[list[int]]:
     return [[0, MARK, 0]] if encodes else [[0]]
 
 
-def halves(ids: Tensor) -> tuple[Tensor | None, Tensor]:
+def halves(lm: LM, ids: Tensor) -> tuple[Tensor | None, Tensor]:
     """The sources (None: there are none), and the tokens whose positions sites name."""
+    if not lm.encodes:
+        return None, ids  # a look at the ids would wait for the device
     found = (ids[:1] == MARK).flatten().nonzero().flatten().tolist()
     if not found:
         return None, ids
     return ids[:, : found[0]], ids[:, found[0] + 1 :]
 
 
-def n_positions(ids: Tensor) -> int:
+def n_positions(lm: LM, ids: Tensor) -> int:
     """How many positions sites may name in rows of ids."""
-    return halves(ids)[1].shape[1]
+    return halves(lm, ids)[1].shape[1]
 
 
 def encoded(lm: LM, sources: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .chunks import half_of, in_halves, max_rows
-from .constants import Bank, noise_spread, places_of
+from .chunks import half_of, in_halves, rows_captured
+from .constants import Bank, Place, noise_spread, places_of
 from .edits.base import Base, MeanOf, NoiseOf
 from .groups import Group
 from .lm import LM
@@ -24,60 +24,76 @@ from .runner import Batch, observe
 from .runs import Run
 from .sites import Site
 
+Asked = Sequence[tuple[int, Any, Place]]
+Seen = Mapping[Place, Tensor]
+Made = TypeVar("Made")
+
 
 def fill_bank(
     lm: LM, template: Template, group: Group, outcomes: Outcomes, budget: int | None
 ) -> Bank:
     """The constants that a template's edits ask for, over all pairs of the group."""
     bank = Bank(lm, template, group.members, {}, {})
-    wanted = [(kind, found) for kind in (MeanOf, NoiseOf) if (found := places_of(template, kind))]
-    if not wanted:
-        return bank
-    at_once = max_rows(lm, template, budget)
-    for kind, constants in wanted:
+    filling = _Filling(bank, group, outcomes, budget)
+    for kind, fill in ((MeanOf, filling.means), (NoiseOf, filling.spreads)):
+        constants = places_of(template, kind)
         for base in dict.fromkeys(constant.base for _, constant, _ in constants):
-            places = list(dict.fromkeys(p for _, constant, p in constants if constant.base == base))
-            own = kind is not MeanOf
-            prompts = group.ids[group.frame.bases.index(base)] if own else group.pools[base].ids
-            for part, seen in _seen(lm, prompts, places, at_once):
-                if kind is MeanOf:
-                    _add_means(bank, base, seen, len(prompts))
-                else:
-                    _add_spreads(bank, base, seen)
-                outcomes.passes += 1
-                outcomes.rows += len(part)
+            fill(base, [one for one in constants if one[1].base == base])
     return bank
 
 
-def _seen(
-    lm: LM, prompts: Tensor, places: list[tuple[int, str]], at_once: int
-) -> Iterator[tuple[Ints, dict[tuple[int, str], Tensor]]]:
-    """Which prompts, and what they are at some places: in parts that fit, one after another."""
+@dataclass(frozen=True)
+class _Filling:
+    """Puts into a bank what is asked: (index, constant, place) of one kind and base at a time."""
 
-    def see(part: Ints) -> dict[tuple[int, str], Tensor]:
-        return observe(lm, prompts[torch.from_numpy(part)], places)
+    bank: Bank
+    group: Group
+    outcomes: Outcomes
+    budget: int | None
 
-    parts = np.array_split(np.arange(len(prompts)), -(-len(prompts) // at_once))
-    return in_halves(parts, see, half_of, prompts.shape[1])
+    def means(self, base: Base, asked: Asked) -> None:
+        """Of all prompts of a length, the same for every group of pairs."""
+        prompts, dtype = self.group.pools[base].ids, self.bank.lm.dtype
+        wide = torch.promote_types(dtype, torch.float32)
 
+        def shares(seen: Seen) -> dict[Place, Tensor]:
+            return {place: value.sum(0, dtype=wide) / len(prompts) for place, value in seen.items()}
 
-def _add_means(bank: Bank, base: Base, seen: dict[tuple[int, str], Tensor], n: int) -> None:
-    """Put a part of the ``n`` prompts into the means."""
-    wide = torch.promote_types(bank.lm.dtype, torch.float32)
-    for place, value in seen.items():
-        part = (value.sum(0, dtype=wide) / n).to(bank.lm.dtype)
-        key = (*place, base)
-        bank.means[key] = bank.means[key] + part if key in bank.means else part
+        means: dict[Place, Tensor] = {}
+        for part in self._passes(prompts, asked, shares):
+            for place, share in part.items():
+                means[place] = means[place] + share if place in means else share
+        # Rounded at the end: in half precision many shares would add up to another mean.
+        self.bank.means.update({(*at, base): mean.to(dtype) for at, mean in means.items()})
 
+    def spreads(self, base: Base, asked: Asked) -> None:
+        """Of each pair's own prompt."""
+        prompts = self.group.ids[self.group.frame.bases.index(base)]
+        frame, dtype = self.bank.template.frame, self.bank.lm.dtype
 
-def _add_spreads(bank: Bank, base: Base, seen: dict[tuple[int, str], Tensor]) -> None:
-    """Append a part of the prompts' standard deviations."""
-    for index, constant, place in places_of(bank.template, NoiseOf):
-        if constant.base == base:
-            part = noise_spread(seen[place], constant, bank.template.frame)
-            part = part.to(bank.lm.dtype).cpu()
-            before = bank.spreads.get(index)
-            bank.spreads[index] = part if before is None else torch.cat([before, part])
+        def deviations(seen: Seen) -> dict[int, Tensor]:
+            found = {i: noise_spread(seen[place], constant, frame) for i, constant, place in asked}
+            return {i: spread.to(dtype).cpu() for i, spread in found.items()}
+
+        parts = list(self._passes(prompts, asked, deviations))
+        self.bank.spreads.update({i: torch.cat([part[i] for part in parts]) for i in parts[0]})
+
+    def _passes(
+        self, prompts: Tensor, asked: Asked, made: Callable[[Seen], Made]
+    ) -> Iterator[Made]:
+        """What is made of the prompts' values, in parts that fit, one after another."""
+        lm, places = self.bank.lm, list(dict.fromkeys(place for _, _, place in asked))
+        at_once = rows_captured(lm, self.bank.template, places, self.budget)
+
+        # Made inside, so that the values of a part are gone before those of the next one come.
+        def see(part: Ints) -> Made:
+            return made(observe(lm, prompts[torch.from_numpy(part)], places))
+
+        parts = np.array_split(np.arange(len(prompts)), -(-len(prompts) // at_once))
+        for part, found in in_halves(parts, see, half_of, prompts.shape[1]):
+            self.outcomes.passes += 1
+            self.outcomes.rows += len(part)
+            yield found
 
 
 def observed(
@@ -102,6 +118,9 @@ def observed(
         several = torch.stack(units, dim=1)
         return several.float() if several.dtype == torch.bfloat16 else several
 
-    parts = np.array_split(np.arange(n), -(-n // max_rows(lm, template, budget)))
+    # A pair's prompts go with the run.
+    rows = template.n_bases + int((~template.implied).sum())
+    at_once = rows_captured(lm, template, list(dict.fromkeys(wanted)), budget, rows)
+    parts = np.array_split(np.arange(n), -(-n // at_once))
     found = in_halves(parts, see, half_of, group.frame.n_positions)
     return torch.cat([part for _, part in found]).transpose(0, 1).cpu().numpy()

@@ -204,6 +204,33 @@ def max_rows(
     return max(FEWEST_ROWS, int(limit))
 
 
+def rows_captured(
+    lm: LM,
+    template: Template,
+    places: Sequence[tuple[int, str]],
+    budget: int | None = None,
+    rows: int = 1,
+) -> int:
+    """How many prompts fit the budget, whole ones, in a pass that hands out what they are.
+
+    Args:
+        lm: the model.
+        template: of the runs that it is for.
+        places: (stage, point) of what is handed out, whole activations of all positions.
+        budget: bytes; None asks the machine.
+        rows: of the pass for each prompt, where others go beside it.
+    """
+    free = chunk_bytes(lm) if budget is None else budget
+    positions = template.frame.n_positions
+    each = rows * row_bytes(lm, template, places) + _captured_bytes(lm, positions, places)
+    if free < each:
+        _say_too_small(free, each)
+    limit = free // each
+    if lm.device.type == "cpu":
+        limit = min(limit, CPU_TOKENS // positions)
+    return max(1, int(limit))
+
+
 def _say_too_small(free: int, needed: int) -> None:
     mib = 2**20
     warnings.warn(
@@ -214,13 +241,19 @@ def _say_too_small(free: int, needed: int) -> None:
     )
 
 
-def row_bytes(lm: LM, template: Template) -> int:
+def row_bytes(lm: LM, template: Template, places: Sequence[tuple[int, str]] = ()) -> int:
     """Bytes of one row at the widest moment of a pass: in attention, in an MLP, or at the logits.
 
     Fitted to peaks of resident memory (GPT-2, GPT-NeoX, Llama, Gemma 2; 15 to 500 tokens), which
     it hits within a few per cent or exceeds: what was freed a moment ago is still resident.
+
+    Args:
+        lm: the model.
+        template: of the runs.
+        places: (stage, point) of what is captured, of all positions; what that takes is not in it.
     """
-    positions, computed = template.frame.n_positions, _computed(lm, template)
+    positions = template.frame.n_positions
+    computed = positions if places else _computed(lm, template)
     size = torch.empty((), dtype=lm.dtype).element_size()
     heads, keys = lm.n_heads * lm.d_head, lm.n_kv_heads * lm.d_head
     attention = computed * (3 * lm.d_model + 6 * heads + 6 * keys)
@@ -228,7 +261,9 @@ def row_bytes(lm: LM, template: Template) -> int:
     attention += computed * lm.d_mixer * (6 + 4 * lm.d_state)  # a scan keeps a state a position
     if computed < positions:
         attention += 4 * heads * positions  # keys and values of the prefix, and with the new ones
-    if _eager(lm, template) or (attending.fits(lm) and positions * computed <= attending.SHORT):
+    if _eager(lm, template, places) or (
+        attending.fits(lm) and positions * computed <= attending.SHORT
+    ):
         attention += 2 * lm.n_heads * positions * computed
     mlp = computed * (3 * lm.d_mlp + 8 * lm.d_model)
     # Half precision is read as single precision.
@@ -243,10 +278,21 @@ def _lent_bytes(lm: LM, template: Template) -> int:
     return template.n_bases * lm.n_layers * 2 * lm.n_kv_heads * lm.d_head * shared * size
 
 
-def _eager(lm: LM, template: Template) -> bool:
+def _captured_bytes(lm: LM, n_positions: int, places: Sequence[tuple[int, str]]) -> int:
+    """Bytes that a prompt's values take at all places, and what is made of one at a time.
+
+    It is copied as it is captured, and summed up in double precision.
+    """
+    size = torch.empty((), dtype=lm.dtype).element_size()
+    widths = [lm.width_at(point, n_positions) for _, point in places]  # type: ignore[arg-type]
+    return n_positions * (size * sum(widths) + (size + 8) * max(widths))
+
+
+def _eager(lm: LM, template: Template, places: Sequence[tuple[int, str]]) -> bool:
     """Whether attention scores are tensors, and not inside one kernel."""
     config = getattr(lm.hf, "config", None)
     named = getattr(config, "_attn_implementation", None) == "eager"
+    named |= any(point == "pattern" for _, point in places)
     return named or bool((template.entries.point == POINTS.index("pattern")).any())
 
 

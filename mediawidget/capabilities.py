@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from .errors import MediationError
+from .known_paths import CLASSIFIERS
 from .mediators import Mediator, Point, Shape
 from .paths import ModulePaths
 from .taps import module_path, no_module
@@ -75,17 +76,25 @@ class Capabilities:
         the prompt's length.
         """
         rope = getattr(self._config, "rope_parameters", None) or {}
+        # One for all layers, or one for each type of layer.
+        ropes = [rope, *(some for some in rope.values() if isinstance(some, dict))]
         return (
             self.backend is None
             and self.causal
             and self.paths.caches
-            and rope.get("rope_type") not in _LENGTH_DEPENDENT_ROPE
+            and not any(some.get("rope_type") in _LENGTH_DEPENDENT_ROPE for some in ropes)
         )
 
     @property
     def classifies(self) -> bool:
         """Whether the logits are of labels (a sequence classifier), not of tokens."""
         return type(self.hf).__name__.endswith("ForSequenceClassification")
+
+    @property
+    def pools_last(self) -> bool:
+        """Whether it is a classifier that answers at the last token of a prompt but padding."""
+        first = getattr(self._config, "model_type", None) in CLASSIFIERS
+        return self.classifies and self.causal and not first
 
     @property
     def trims_head(self) -> bool:

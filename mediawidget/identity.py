@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from threading import Thread
 from typing import Any
 
@@ -23,6 +23,9 @@ of them the memory has work for."""
 _TENSORS = (torch.Tensor, nn.Parameter)
 
 _PLAIN = (bool, int, float, complex, str)
+
+_OF_PLAIN = (dict, list, tuple)
+"""What may hold plain values, as a config holds the settings of its rotation."""
 
 _KEPT_BY_TORCH = frozenset(vars(nn.Module())) - {"training"}
 """Where every module has its weights, hooks and children, which are looked at elsewhere."""
@@ -45,7 +48,10 @@ class Contents:
         return self._children != self._child_ids()
 
     def version(self) -> tuple[int, ...]:
-        """Changes when a parameter or buffer is replaced, moved or written in place."""
+        """Changes when a parameter or buffer is replaced, moved or written in place.
+
+        Not with a buffer that every pass writes before it reads it.
+        """
         marks = list(self._children)
         for t in self._tensors():
             address = t.data_ptr() if lies_plain(t) else 0
@@ -83,10 +89,13 @@ class Contents:
         return _all_hooked() or any(_hooked(m) or _own_forward(m) for m in self._modules)
 
     def _tensors(self) -> Iterator[torch.Tensor]:
-        """Every parameter and buffer, by each of its names."""
+        """Every parameter and buffer that a pass depends on, by each of its names."""
         for module in self._modules:
+            left_out = _written_in_passes(module)
             for tensors in (module._parameters, module._buffers):  # noqa: SLF001
-                yield from (t for t in tensors.values() if t is not None)
+                for name, tensor in tensors.items():
+                    if tensor is not None and name not in left_out:
+                        yield tensor
 
     def _child_ids(self) -> list[int]:
         return [id(child) for m in self._modules for child in m._modules.values()]  # noqa: SLF001
@@ -127,10 +136,32 @@ def _hooked(module: nn.Module) -> bool:
 
 
 def _settings(owner: Any) -> Iterator[tuple[str, Any]]:
-    """The plain values among an object's attributes."""
+    """The plain values among an object's attributes, and what holds nothing else."""
     for name, value in vars(owner).items():
-        if name not in _KEPT_BY_TORCH and isinstance(value, _PLAIN):
+        if name not in _KEPT_BY_TORCH and value is not None and _is_plain(value):
             yield name, value
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, _OF_PLAIN):
+        return all(map(_is_plain, (*value, *value.values()) if isinstance(value, dict) else value))
+    return value is None or isinstance(value, _PLAIN)
+
+
+def _written_in_passes(module: nn.Module) -> Collection[str]:
+    """The buffers that every pass writes from others, by the length of its prompts.
+
+    Those of transformers' "longrope", which has one kind of rotation, or one for each type of
+    layer. A "dynamic" one stays as it is until a prompt is longer than the model reads.
+    """
+    kinds = vars(module).get("rope_type")
+    if kinds == "longrope":
+        before = [""]
+    elif isinstance(kinds, dict):
+        before = [f"{layer}_" for layer, kind in kinds.items() if kind == "longrope"]
+    else:
+        return ()
+    return {f"{one}inv_freq" for one in before if hasattr(module, f"{one}original_inv_freq")}
 
 
 def _own_forward(module: nn.Module) -> bool:

@@ -103,6 +103,15 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "opt": ("opt", _OPT),
     "opt_post_norm": ("opt", _OPT | {"do_layer_norm_before": False, "word_embed_proj_dim": 18}),
     "bloom": ("bloom", {"hidden_size": 24, "n_layer": 4, "n_head": 3}),
+    "bloom_post_norm": (
+        "bloom",
+        {
+            "hidden_size": 30,
+            "n_layer": 4,
+            "n_head": 3,
+            "apply_residual_connection_post_layernorm": True,
+        },
+    ),
     "mistral": (
         "mistral",
         _LLAMA_LIKE | {"num_attention_heads": 4, "num_key_value_heads": 2, "sliding_window": 4},
@@ -143,3 +152,50 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
         _FALCON | {"alibi": True, "multi_query": False, "parallel_attn": False, "bias": True},
     ),
 }
+
+_THETA: dict[str, Any] = {"rope_theta": 100.0}
+_BY_LENGTH = _THETA | {"rope_type": "longrope", "original_max_position_embeddings": 7}
+
+#: What rotates queries and keys otherwise; the first two of more than seven tokens in another way.
+ROTATED_CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "phi3_longrope": (
+        "phi3",
+        CONFIGS["phi3"][1]
+        | {
+            "hidden_size": 48,
+            "original_max_position_embeddings": 7,
+            "rope_parameters": _BY_LENGTH
+            | {"short_factor": [1.0, 1.1, 1.3, 1.6], "long_factor": [2.0, 3.0, 5.0, 8.0]},
+        },
+    ),
+    "gemma3_longrope": (
+        "gemma3_text",
+        CONFIGS["gemma3"][1]
+        | {
+            "rope_parameters": {
+                "sliding_attention": _THETA | {"rope_type": "default"},
+                "full_attention": _BY_LENGTH
+                | {"short_factor": [1.0, 1.1, 1.2, 1.4, 1.7], "long_factor": [2, 3, 4, 6, 9]},
+            },
+        },
+    ),
+}
+_SCALED: dict[str, dict[str, Any]] = {
+    "dynamic": {"factor": 2.0},
+    "yarn": {
+        "factor": 4.0,
+        "original_max_position_embeddings": 6,
+        "beta_fast": 0.5,
+        "beta_slow": 0.1,
+    },
+    "linear": {"factor": 3.0},
+    "llama3": {
+        "factor": 4.0,
+        "original_max_position_embeddings": 6,
+        "low_freq_factor": 0.2,
+        "high_freq_factor": 2.0,
+    },
+}
+for _name, _more in _SCALED.items():
+    _rope = {"rope_parameters": _THETA | {"rope_type": _name} | _more}
+    ROTATED_CONFIGS[f"llama_{_name}"] = ("llama", _LLAMA_LIKE | _rope)

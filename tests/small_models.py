@@ -19,11 +19,12 @@ from torch import Tensor, nn
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
 
-from tests.small_configs import CONFIGS, OTHER_CONFIGS
+from tests.small_configs import CONFIGS, OTHER_CONFIGS, ROTATED_CONFIGS
 
 _WORDS = """
 ant bee cat dog eel fox gnu hen ibis jay kite lark mole newt owl pig quail rat seal toad
@@ -36,6 +37,7 @@ START = "<s>"
 KINDS = ("gpt2", "llama")
 ALL_KINDS = tuple(CONFIGS)
 OTHER_KINDS = tuple(OTHER_CONFIGS)
+ROTATED_KINDS = tuple(ROTATED_CONFIGS)
 MASK = "[MASK]"
 
 #: These compute attention in single precision, whatever the precision of their weights.
@@ -88,9 +90,27 @@ def random_model(kind: str, dtype: torch.dtype = torch.float64, seed: int = 0) -
     return model
 
 
+def random_classifier(kind: str, pad: int | None = None) -> PreTrainedModel:
+    """The decoder of that kind with three labels in the place of tokens, in double precision.
+
+    ``pad`` is the token that it takes for padding; None where its config names none.
+    """
+    model_type, sizes = CONFIGS[kind]
+    words = {"vocab_size": len(tokenizer_of(kind)), "bos_token_id": 0, "eos_token_id": 0}
+    config = AutoConfig.for_model(model_type, pad_token_id=pad, num_labels=3, **words, **sizes)
+    build: Any = AutoModelForSequenceClassification.from_config
+    made = _filled(model_type, build(config).double(), 0)
+    nn.Module.eval(made)
+    return made
+
+
 @lru_cache
 def _made(kind: str, seed: int) -> PreTrainedModel:
-    model_type, model = _blank(kind)
+    return _filled(*_blank(kind), seed)
+
+
+def _filled(model_type: str, model: Any, seed: int) -> PreTrainedModel:
+    """The model with random weights."""
     noise = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in sorted(model.named_parameters()):
@@ -108,7 +128,7 @@ def _blank(kind: str) -> tuple[str, Any]:
         made_by: Any = getattr(transformers, name)
         config = made_by.config_class(pad_token_id=None, **words, **sizes)
         return config.model_type, made_by(config).double()
-    model_type, sizes = CONFIGS[kind]
+    model_type, sizes = (CONFIGS | ROTATED_CONFIGS)[kind]
     build: Any = AutoModelForCausalLM.from_config
     config = AutoConfig.for_model(model_type, pad_token_id=None, **words, **sizes)
     return model_type, build(config).double()

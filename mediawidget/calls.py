@@ -41,7 +41,7 @@ def forward_arguments(lm: LM, ids: Tensor, start: int, stop: int) -> dict[str, A
     Raises:
         MediationError: the model's attention is not causal, or of a kind that is not known.
     """
-    sources, ids = halves(ids)
+    sources, ids = halves(lm, ids)
     if sources is not None:
         states, mask = encoded(lm, sources)
         return {
@@ -131,6 +131,15 @@ def attention(lm: LM, implementation: str) -> Iterator[None]:
         config._attn_implementation = before  # noqa: SLF001
         for part, value in own:
             part._attn_implementation = value  # noqa: SLF001
+
+
+def adds_alibi_twice(lm: LM) -> bool:
+    """Whether eager attention is another model's: Falcon's adds alibi, which its mask has too.
+
+    An edge is cut there in the mask, which every implementation of its attention adds.
+    """
+    config: Any = getattr(lm.hf, "config", None)
+    return getattr(config, "model_type", None) == "falcon" and bool(config.alibi)
 
 
 class DoubleSoftmax(TorchFunctionMode):

@@ -266,6 +266,13 @@ def _falcon_variant(config: Any, paths: ModulePaths) -> ModulePaths:
     return paths
 
 
+def _bloom_variant(config: Any, paths: ModulePaths) -> ModulePaths:
+    if config.apply_residual_connection_post_layernorm:
+        # The sum of residual and attention goes through a norm, not around it.
+        return replace(paths, norm_before_mlp=None)
+    return paths
+
+
 def _opt_variant(config: Any, paths: ModulePaths) -> ModulePaths:
     projects = config.word_embed_proj_dim != config.hidden_size
     if projects:
@@ -288,6 +295,7 @@ VARIANTS: dict[str, Callable[[Any, ModulePaths], ModulePaths]] = {
     "gpt2": _gpt2_variant,
     "gpt_neox": _gpt_neox_variant,
     "falcon": _falcon_variant,
+    "bloom": _bloom_variant,
     "opt": _opt_variant,
     "bert": _bert_variant,
 }

@@ -17,8 +17,10 @@ from .encoding import Encoder, Reads, TokenPair
 from .errors import MediationError, require
 from .identity import Contents
 from .mediators import Point
+from .own_traces import refuser
 from .path_probe import refuse_other_passes
 from .path_sources import refuse_other_place
+from .pooling import pad_token, refuse_no_score, rows_classified
 from .readouts import Readout
 from .remote_traces import likeliest, only_logits, passed
 from .sparing import leave_optimisers
@@ -78,7 +80,8 @@ class LM(Weights):
         known_places: names inside a module's forward that lead where they should.
 
     Raises:
-        MediationError: no tokenizer, an architecture that is not known, or paths that lead nowhere.
+        MediationError: no tokenizer, an architecture that is not known, or paths that lead nowhere
+            or leave out a classifier's head.
     """
 
     def __init__(
@@ -98,7 +101,7 @@ class LM(Weights):
         self.origin: tuple[str, str | None] | None = None
         self._loaded: int | None = None
         self.paths = module_paths(module, paths)
-        self.lock = Lock()
+        self.lock = Lock(refuser(self))
         self._contents = Contents(module)
         self.traced = traced(module) if remote is None else remote.model
         self.remote = remote
@@ -107,6 +110,7 @@ class LM(Weights):
         self.proven: tuple[tuple[int, ...], list[Check]] | None = None
         config: Any = getattr(module, "config", None)
         self._config = config
+        refuse_no_score(self)
         self._take_sizes(config)
         # Quantised weights are whole numbers; what is computed with is not.
         weight = next(p for p in module.parameters() if p.is_floating_point())
@@ -118,10 +122,18 @@ class LM(Weights):
         self.unembeds_some = told and type(module).__module__.startswith("transformers.")
         limit = getattr(config, "max_position_embeddings", None)
         labels = getattr(config, "label2id", None) if self.classifies else None
-        reads: Reads = "mask" if self.fills_mask else "last" if self.causal else "first"
+        last = self.pools_last if self.classifies else self.causal
+        reads: Reads = "mask" if self.fills_mask else "last" if last else "first"
         start = start_of(config) if self.encodes else None
         self.encoder = Encoder(
-            tokenizer, limit, labels, reads=reads, start=start, vocabulary=self.vocabulary
+            tokenizer,
+            limit,
+            labels,
+            reads=reads,
+            start=start,
+            vocabulary=self.vocabulary,
+            # Asked anew for every prompt: a config may be given its token later on.
+            padding=lambda: pad_token(module),
         )
         self.known_places: set[tuple[Any, ...]] = set()
         if not (is_shipped(module, paths) or weight.is_meta):
@@ -270,7 +282,7 @@ class LM(Weights):
     def logits_at(self, ids: Any, positions: Sequence[int], *, gradients: bool = False) -> Any:
         """Logits (row, read, vocabulary) of prompts (row, position), by a plain forward pass.
 
-        A classifier reads its last token, whatever the positions. ``gradients`` keeps what a
+        A classifier reads where it answers, whatever the positions. ``gradients`` keeps what a
         backward pass needs. On a server this is one request, without gradients.
 
         Args:
@@ -283,8 +295,8 @@ class LM(Weights):
         some = {"logits_to_keep": torch.tensor(positions, device=self.device)}
         call = {"input_ids": ids, "use_cache": False}
         if self.encodes:
-            call = forward_arguments(self, ids, 0, n_positions(ids))
-        with self.lock, torch.set_grad_enabled(gradients):
+            call = forward_arguments(self, ids, 0, n_positions(self, ids))
+        with self.lock, torch.set_grad_enabled(gradients), rows_classified(self):
             out: Any = self.hf(**call, **(some if self.unembeds_some else {}))
         logits = out.logits.to(torch.promote_types(out.logits.dtype, self.dtype))
         if self.classifies:

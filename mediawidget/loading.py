@@ -18,6 +18,7 @@ from .memory import use_cpu_share
 from .model_classes import model_class
 from .networks.network import Network
 from .networks.points import Point
+from .pooling import refuse_no_padding
 from .remote.keeping import Cache
 from .remote.server import Server
 from .remote.where import Serving, refuse_of_here, where
@@ -88,7 +89,8 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
 
     Raises:
         MediationError: no tokenizer, no such model, an architecture whose modules are not
-            known, or paths that lead nowhere or to something else.
+            known, paths that lead nowhere or to something else, or a server's classifier that
+            takes one prompt a pass.
 
     Example:
         >>> mw.load()
@@ -118,6 +120,8 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
         from .remote.meta import written_for_a_server
 
         written_for_a_server(lm)
+    if lm.backend is not None:
+        refuse_no_padding(lm)
     return lm
 
 

@@ -52,7 +52,7 @@ class _Builder:
     def __init__(self, lm: LM, program: Program, call: Call) -> None:
         self.lm, self.program, self.call = lm, program, call
         self.reads = self._index(np.array(call.reads) - program.prefix)
-        self.n_positions = n_positions(call.ids) - program.prefix
+        self.n_positions = n_positions(lm, call.ids) - program.prefix
         self.trims = lm.paths.last_mlp_in is not None and not call.captures
         self.steps: dict[tuple[int, Point], list[int]] = {}
         for index, step in enumerate(program.steps):
@@ -93,7 +93,9 @@ class _Builder:
 
     def _inside(self, stage: int) -> Iterator[Op]:
         last = stage == self.lm.n_layers and self.trims
-        if self._grew(stage) and self.lm.paths.batched:
+        if self.lm.paths.batched:
+            # In every block: rows may be gone by the time the model makes them, so that as many as
+            # it was called with may be more than they are for.
             yield self._op(stage, "mask", fit=FittedTo(self.lm.n_heads, self.lm.paths.batched))
         elif (stage, "mask") in self.steps:
             yield self._op(stage, "mask")
@@ -193,9 +195,6 @@ class _Builder:
 
     def _late(self, stage: int) -> list[tuple[Point, Any]]:
         return self.program.late[stage - self.program.begin]
-
-    def _grew(self, stage: int) -> bool:
-        return self._rows(stage) != len(self.call.ids)
 
     def _grown(self, stage: int) -> Tensor | None:
         grow = self.program.grow[stage - self.program.begin]

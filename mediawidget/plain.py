@@ -116,29 +116,29 @@ class PlainStrand:
         """(read, vocabulary), under the run's edits."""
         lm = self.engine.lm
         with lm.lock, ExitStack() as hooks, torch.no_grad():
-            for (stage, point), sets in self._sets(run, n_positions(ids[None])).items():
-                hooks.enter_context(at_point(lm, stage, point, _setter(sets)))
+            for (stage, point), sets in self._sets(run, n_positions(lm, ids[None])).items():
+                hooks.enter_context(at_point(lm, stage, point, _setter(sets, lm.dtype)))
             logits: Tensor = lm.logits_at(ids[None], reads)[0]
         return logits if logits.dtype == torch.float64 else logits.float()
 
     def _seen(self, run: Run, place: Place, ids: Tensor) -> Tensor:
         """The whole activation (position, columns) at a place, under the run's edits."""
         lm = self.engine.lm
-        sets = self._sets(run, n_positions(ids[None]))
+        sets = self._sets(run, n_positions(lm, ids[None]))
         own = sets.pop((place.stage, place.point), None)
 
         def look(value: Tensor) -> None:
-            changed = _setter(own)(value) if own else value
+            changed = _setter(own, lm.dtype)(value) if own else value
             raise _SeenError(changed.clone())
 
         with lm.lock, ExitStack() as hooks, torch.no_grad():
             for (stage, point), some in sets.items():
-                hooks.enter_context(at_point(lm, stage, point, _setter(some)))
+                hooks.enter_context(at_point(lm, stage, point, _setter(some, lm.dtype)))
             hooks.enter_context(at_point(lm, place.stage, place.point, look))
             try:
                 lm.logits_at(ids[None], [-1])
             except _SeenError as seen:
-                return seen.value
+                return _wide(seen.value, lm.dtype)
         raise AssertionError(f"the pass never came to {place}")
 
     # --- what is set --------------------------------------------------------------------------
@@ -252,14 +252,22 @@ class PlainStrand:
         return place, np.arange(place.unit * width, (place.unit + 1) * width)
 
 
-def _setter(sets: list[_Set]) -> Callable[[Tensor], Tensor]:
-    """All that is set at one point, every new value made from the activation as it came."""
+def _setter(sets: list[_Set], dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+    """All that is set at one point, every new value made from the activation as it came.
+
+    Only what comes out is rounded to what the activation is in.
+    """
 
     def change(value: Tensor) -> Tensor:
         new = value.clone()
         for one in sets:
             grid = np.ix_(np.array(one.positions, dtype=np.int64), one.columns)
-            new[grid] = torch.as_tensor(one.change(value[grid]), dtype=value.dtype)
+            new[grid] = torch.as_tensor(one.change(_wide(value[grid], dtype)), dtype=value.dtype)
         return new
 
     return change
+
+
+def _wide(value: Tensor, dtype: torch.dtype) -> Tensor:
+    """At least in the model's precision: some take patterns in single, whatever they are in."""
+    return value.to(torch.promote_types(value.dtype, dtype))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from .architectures import follow
-from .calls import attention
+from .calls import adds_alibi_twice, attention
 from .lm import LM
 from .mediators import Point
 from .taps import module_path
@@ -53,11 +53,14 @@ def counted(lm: LM) -> Iterator[Passes]:
 def at_point(lm: LM, stage: int, point: Point, act: Act) -> Iterator[None]:
     """Run ``act`` on the activation at a point, whenever a forward pass comes to it."""
     module = module_at(lm, stage, point)
-    if point in ("mask", "pattern"):
+    if point == "mask" and adds_alibi_twice(lm):
+        before = _before_keyword(act, lm.paths.mask, lm.n_heads)
+        handle = module.register_forward_pre_hook(before, with_kwargs=True)
+    elif point in ("mask", "pattern"):
         with attention(lm, "eager"), within_forward(module, lambda: _Softmax(point, act)):
             yield
         return
-    if at_input(lm, stage, point):
+    elif at_input(lm, stage, point):
         handle = module.register_forward_pre_hook(_before(act, point), with_kwargs=True)
     else:
         handle = module.register_forward_hook(lambda _, __, output: _changed(act, output))
@@ -81,6 +84,26 @@ def module_at(lm: LM, stage: int, point: Point) -> nn.Module:
 def at_input(lm: LM, stage: int, point: Point) -> bool:
     """Whether a point is what its module reads, and not what it returns."""
     return point in _INPUTS or stage > lm.n_layers
+
+
+def _before_keyword(act: Act, name: str, n_heads: int) -> Any:
+    """Passes a mask, which is added to the scores, through ``act`` as ``_Softmax`` passes these."""
+
+    def before(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        mask = kwargs[name].expand(-1, n_heads, -1, -1)
+        return args, {**kwargs, name: _by_query(act, mask)}
+
+    return before
+
+
+def _by_query(act: Act, value: Tensor) -> Tensor:
+    """(1, head, query, key) as ``act`` leaves it, which is shown (query, head * key)."""
+    one = value.reshape(-1, *value.shape[-2:])  # (head, query, key)
+    rows = one.transpose(0, 1).reshape(one.shape[1], -1)
+    new = act(rows)
+    if new is None:
+        return value
+    return new.reshape(one.shape[1], one.shape[0], -1).transpose(0, 1).reshape(value.shape)
 
 
 def _changed(act: Act, value: Tensor) -> Tensor:
@@ -115,16 +138,8 @@ class _Softmax(TorchFunctionMode):
             return func(*args, **(kwargs or {}))
         scores = args[0]
         if self.point == "mask":
-            return func(self._through(scores), *args[1:], **(kwargs or {}))
-        return self._through(func(*args, **(kwargs or {})))
-
-    def _through(self, value: Tensor) -> Tensor:
-        one = value.reshape(-1, *value.shape[-2:])  # (head, query, key)
-        rows = one.transpose(0, 1).reshape(one.shape[1], -1)
-        new = self.act(rows)
-        if new is None:
-            return value
-        return new.reshape(one.shape[1], one.shape[0], -1).transpose(0, 1).reshape(value.shape)
+            return func(_by_query(self.act, scores), *args[1:], **(kwargs or {}))
+        return _by_query(self.act, func(*args, **(kwargs or {})))
 
 
 @contextmanager

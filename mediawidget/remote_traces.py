@@ -15,7 +15,7 @@ import torch
 from nnsight import save
 from torch import Tensor
 
-from .calls import attention
+from .calls import adds_alibi_twice, attention
 from .edits.part import Moved
 from .mediators import Point
 from .paths import follow
@@ -71,6 +71,9 @@ class Act:
         settings: those of a row behind those of the rows that it takes from.
         look: rows whose activation is wanted, as it leaves.
         piled: whether all that was looked at so far goes on instead, a row each.
+        dtype: the model's, in which new values are made at least.
+        mask: of "arguments" the keyword that is set.
+        n_heads: of the model.
     """
 
     envoy: Any
@@ -83,11 +86,16 @@ class Act:
     settings: tuple[Setting, ...] = ()
     look: tuple[int, ...] = ()
     piled: bool = False
+    dtype: torch.dtype = torch.float32
+    mask: str = "attention_mask"
+    n_heads: int = 1
 
 
 def act_at(lm: LM, stage: int, point: Point, n_rows: int = 1, **what: Any) -> Act:
-    """An act at a point; a mask is set where a softmax takes its scores."""
-    place = lm.tap(stage, "pattern" if point == "mask" else point)
+    """An act at a point; a mask is set where a softmax takes its scores, if that is the model's."""
+    scored = point == "mask" and not adds_alibi_twice(lm)
+    place = lm.tap(stage, "pattern" if scored else point)
+    what = {"dtype": lm.dtype, "mask": lm.paths.mask, "n_heads": lm.n_heads, **what}
     return Act(place.envoy, place.side, place.source, place.flat, point, n_rows, **what)
 
 
@@ -150,7 +158,7 @@ def _passed(
     if lm.unembeds_some:
         call["logits_to_keep"] = torch.tensor(list(reads))
     outer, inner = lm.trace_arguments(call)
-    eager = any(act.point in ("mask", "pattern") for act in acts)
+    eager = any(act.side == "source" for act in acts)
     # The body runs on the server: it names functions, tensors and envoys, never ``lm``.
     root, own, positions, whole = lm.traced, lm.dtype, list(reads), not lm.unembeds_some
     acts, given = shipped(list(acts)), shipped(list(given))
@@ -239,6 +247,11 @@ def opened(act: Act) -> None:
 
 def done(act: Act, seen: list[Tensor]) -> None:
     """Set and look at what a place has."""
+    if act.side == "arguments":
+        arguments, named = act.envoy.inputs
+        mask = named[act.mask].expand(act.n_rows, act.n_heads, -1, -1)
+        act.envoy.inputs = (arguments, {**named, act.mask: by_query(act, mask, seen)})
+        return
     if act.side != "source":
         inner = act.envoy
         side = act.side
@@ -274,9 +287,11 @@ def changed(act: Act, value: Tensor, seen: list[Tensor]) -> Tensor:
     rows = value.reshape(act.n_rows, -1, value.shape[-1]) if act.flat else value
     if act.settings:
         old, rows = rows, rows.clone()
+        # Some models take patterns in single precision, whatever they are in.
+        wide = torch.promote_types(rows.dtype, act.dtype)
         for one in act.settings:
             here = (one.row, one.positions[:, None], one.columns)
-            rows[here] = set_to(one, old[here], rows).to(rows.dtype)
+            rows[here] = set_to(one, old[here].to(wide), rows.to(wide)).to(rows.dtype)
         value = rows.reshape(value.shape)
     seen.extend(rows[at : at + 1].clone() for at in act.look)
     return torch.cat(near(seen, value)) if act.piled else value

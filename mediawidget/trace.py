@@ -24,6 +24,7 @@ from .lm import LM
 from .mediators import POINTS
 from .ops import make_ops
 from .plan import Program
+from .pooling import rows_classified
 from .prefix import KeysValues, PrefixCache
 from .products import products
 from .reading import Reading, read
@@ -96,7 +97,7 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
 def _run(lm: LM, program: Program, call: Call) -> Kept:
     lm.refuse_training_mode()
     ops = make_ops(lm, program, call)
-    arguments = forward_arguments(lm, call.ids, program.prefix, n_positions(call.ids))
+    arguments = forward_arguments(lm, call.ids, program.prefix, n_positions(lm, call.ids))
     if call.prefix is not None:
         arguments["past_key_values"] = PrefixCache(*call.prefix)
     pair_of_row = torch.from_numpy(program.pair_of_row).to(lm.device)
@@ -107,7 +108,7 @@ def _run(lm: LM, program: Program, call: Call) -> Kept:
     ship = shipped if lm.backend else _as_it_is
     ops, reading, references, top = ship(ops), ship(call.reading), call.references, call.top
     capturing, root, place, own = bool(call.captures), lm.traced, lm.logits_place, lm.dtype
-    reads = [at - program.prefix for at in call.reads]
+    reads, n_first = [at - program.prefix for at in call.reads], len(call.ids)
     outer, inner = lm.trace_arguments(arguments)
     eager = any(step.point == "pattern" for step in program.steps) or any(
         point == "pattern" for _, point in call.captures
@@ -116,9 +117,10 @@ def _run(lm: LM, program: Program, call: Call) -> Kept:
     with (  # noqa: SIM117 - nnsight captures either body by the line of its own `with`
         lm.lock,
         torch.no_grad(),
+        rows_classified(lm),
         attention(lm, implementation) if implementation else nullcontext(),
         by_value() if lm.backend else nullcontext(),
-        products(lm, program.rows * (n_positions(call.ids) - program.prefix)),
+        products(lm, program.rows * (n_positions(lm, call.ids) - program.prefix)),
         root.trace(**outer, backend=lm.backend() if lm.backend else None) as tracer,
     ):
         with tracer.invoke(**inner):
@@ -130,7 +132,7 @@ def _run(lm: LM, program: Program, call: Call) -> Kept:
                 open_source(op)
             for op in ops:
                 apply_op(op, moved, seen, late)
-            logits = _logits(root, place, reads, own)
+            logits = _logits(root, place, reads, own, n_first)
             where = near([reading, pair_of_row, bases, references], logits)
             kept = save(read(logits, *where))
             first = logits[:, 0].float()
@@ -154,7 +156,7 @@ def _run(lm: LM, program: Program, call: Call) -> Kept:
 
 
 def _logits(
-    root: Any, place: tuple[str | None, bool], reads: list[int], own: torch.dtype
+    root: Any, place: tuple[str | None, bool], reads: list[int], own: torch.dtype, n_first: int
 ) -> Tensor:
     """Inside a trace: the logits of the positions that are read, (row, read, logit).
 
@@ -163,6 +165,9 @@ def _logits(
     path, whole = place
     # The model's own output, for softcapping and scaling come after the head module.
     logits: Tensor = root.output.logits if path is None else follow(root, path).output
+    if path is not None and logits.ndim == 3:
+        # What comes after, for nobody, is a choice of a position in each row of its tokens.
+        follow(root, path).output = logits[:n_first]
     logits = logits.to(torch.promote_types(logits.dtype, own))
     if logits.ndim == 2:
         # Of a position that the model chose by itself.
@@ -207,7 +212,7 @@ def inside(lm: LM, envoy: Any, names: Sequence[str]) -> tuple[list[tuple[str, ..
         last one returns.
     """
     ids = lm.blank
-    outer, inner = lm.trace_arguments(forward_arguments(lm, ids, 0, n_positions(ids)))
+    outer, inner = lm.trace_arguments(forward_arguments(lm, ids, 0, n_positions(lm, ids)))
     root = lm.traced
     with (  # noqa: SIM117 - nnsight captures either body by the line of its own `with`
         lm.lock,

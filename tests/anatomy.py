@@ -95,7 +95,8 @@ def _falcon(b: Any) -> Block:
 
 def _bloom(b: Any) -> Block:
     a, down = b.self_attention, b.mlp.dense_4h_to_h
-    return Block(b, a, a.dense, *(a.query_key_value,) * 3, a.dense, down, down)
+    mid = not b.apply_residual_connection_post_layernorm
+    return Block(b, a, a.dense, *(a.query_key_value,) * 3, a.dense, down, down, mid=mid)
 
 
 def _opt(b: Any) -> Block:

@@ -16,7 +16,7 @@ from ..chunks import CPU_TOKENS, half_of, in_halves
 from ..edits import Mean
 from ..edits.base import Base, check_base, other
 from ..engine import Engine
-from ..errors import MediationError, require
+from ..errors import MediationError, is_one_of, require
 from ..filing import weights_changed
 from ..groups import Group, refuse_lonely
 from ..jobs import Job
@@ -167,7 +167,7 @@ def prove(engine: Engine, base: Base) -> None:
 def refuse_no_ablation(engine: Engine, ablation: Ablation) -> None:
     """Raise where the pairs cannot give a cut edge anything to carry."""
     require(
-        ablation in ABLATIONS,
+        is_one_of(ablation, ABLATIONS),
         "A cut edge carries something else.",
         value=ablation,
         expected=" or ".join(map(repr, ABLATIONS)),

@@ -19,6 +19,7 @@ from ..calls import fit_arguments, forward_arguments
 from ..lm import LM
 from ..mediators import Point, mediator_named
 from ..plain_hooks import module_at
+from ..pooling import rows_classified
 from ..sites import Site
 from .inputs import Inputs, change_of
 from .support import matrix, on_scale
@@ -83,13 +84,13 @@ class Pass:
         if lm.classifies:  # it takes its rows from the ids, so the batch cannot grow later
             ids = self._inputs.grown(ids)
         arguments = forward_arguments(lm, ids, 0, ids.shape[1])
-        with lm.lock, ExitStack() as hooks:
+        with lm.lock, rows_classified(lm), ExitStack() as hooks:
             for handle in self._hooks():
                 hooks.callback(handle.remove)
             some = {"logits_to_keep": torch.tensor(list(reads), device=lm.device)}
             told = lm.trims_head and lm.unembeds_some
             out = lm.hf(**arguments, **(some if told else {}))
-        if lm.classifies:  # it reads its last token, whatever the positions
+        if lm.classifies:  # it reads where it answers, whatever the positions
             return out.logits[:, None].expand(-1, len(reads), -1)  # type: ignore[no-any-return]
         logits: Tensor = out.logits if told else out.logits[:, list(reads)]
         return self._inputs.grown(logits)

@@ -103,7 +103,7 @@ class Judge(Oracle):
         (cells,) = self._cells_of(place)(own)
         part = own[cells]
         spread = float(np.std(part.numpy()))
-        positions = range(len(own)) if place.position is None else place.position
+        positions = range(own.shape[-2]) if place.position is None else place.position
         rows = np.array(positions).reshape(-1)
         drawn = noise_draw(NoiseOf(base, site, edit.seed, edit.first), rows, part.shape[1])  # type: ignore[arg-type]
         return edit.sigma * spread * drawn

@@ -215,6 +215,28 @@ def test_resampling_takes_another_pair(kind: str) -> None:
                 np.testing.assert_allclose(outcomes.kept[i, index], expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["bloom", "falcon_alibi"])
+def test_resampling_that_no_run_needs(kind: str) -> None:
+    """The donors leave the batch before the model makes its masks, and others are as many."""
+    case, oracle = made(kind, 3)
+    last = case.lm.n_layers - 1
+    resampled = {mw.Site("attn_out", last, position=3): mw.Resample()}
+    patched = {mw.Site("head", 1, head=1): mw.Patch()}
+    effect = case.study.intervene(resampled)
+    kept = compare(case, oracle, [mw.Run(base, patched) for base in BASES]).kept
+    runs = [mw.Run("clean", resampled), *(mw.Run(base, patched) for base in BASES)]
+    outcomes = case.study.engine.evaluate(runs)
+    np.testing.assert_allclose(outcomes.kept[1:], kept, atol=1e-9, rtol=0)
+    drawn = {base: donors(case, 0, base).tolist() for base in BASES}
+    for index in range(3):
+        for b, base in enumerate(BASES):
+            how = ("patch", (base, drawn[base][index]), 1.0)
+            expected = oracle.run(base, [(site, how) for site in resampled], index)
+            np.testing.assert_allclose(effect.edited[index, b].reshape(3), expected, atol=1e-9)
+        own = oracle.run("clean", index=index)
+        np.testing.assert_allclose(outcomes.kept[0, index], own, atol=1e-9)
+
+
 def test_a_draw_is_seeded_and_the_pairs_own() -> None:
     pairs = [random_pair("gpt2", 80 + i, length=6) for i in range(12)]
     case, _ = judge("gpt2", pairs)

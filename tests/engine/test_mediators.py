@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import mediawidget as mw
 from mediawidget.edits.base import BASES
 from mediawidget.mediators import MEDIATORS
-from tests.engine.cases import Case, lm_of
+from mediawidget.plain import plain_run
+from tests.engine.cases import Case, case, lm_of
 from tests.engine.judging import Judge, judge, pairs_of, tolerance_of
 from tests.small_models import ALL_KINDS, OTHER_KINDS
 
 LENGTH = 6
 READ = [name for name, mediator in MEDIATORS.items() if not mediator.keyed]
-SWEPT = ("gpt2", "llama", "falcon_grouped", "olmo2")
+SWEPT = ("gpt2", "llama", "falcon_grouped", "falcon_alibi", "olmo2")
 
 
 @lru_cache
@@ -170,7 +172,45 @@ def test_units_by_position_are_the_oracles(kind: str, mediator: str) -> None:
 @pytest.mark.parametrize("edit", [mw.Zero(), mw.Knockout()])
 @pytest.mark.parametrize("kind", SWEPT)
 def test_edges_cut_after_and_before_the_softmax(kind: str, edit: mw.Edit) -> None:
+    if not (has(kind, "edge") or isinstance(edit, mw.Knockout)):
+        with pytest.raises(mw.MediationError, match="This model has no"):
+            made(kind)[0].study.sweep("edge", edit=edit)
+        return
     effect = check_sweep(kind, "edge", None, most=12, edit=edit)
     n = lm_of(kind).n_layers * lm_of(kind).n_heads
     alone = isinstance(edit, mw.Knockout)
     assert (effect.status != mw.Status.IMPOSSIBLE).sum() == n * (LENGTH * (LENGTH + 1) / 2 - alone)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_an_edge_cut_where_eager_attention_is_another_models(dtype: torch.dtype) -> None:
+    """Falcon with alibi, whose eager attention adds it twice: by the engine and by a plain pass."""
+    found = case("falcon_alibi", pairs_of("falcon_alibi", 2, LENGTH), dtype)
+    where = mw.Site("edge", 1, head=2, position=LENGTH - 1, key=(2, 3))
+    edit = mw.Knockout()
+    effect = found.study.intervene({where: edit})
+    assert not [check for check in effect.checks[1:] if check.ok is False]
+    for index in range(2):
+        for b, base in enumerate(BASES):
+            expected = found.oracle.run(base, [(where, ("knockout",))], index)
+            assert np.abs(expected - found.oracle.run(base, index=index)).max() > 1e-2
+            plain = plain_run(found.study.engine, mw.Run(base, {where: edit}), index)
+            for kept in (plain, effect.edited[index, b].reshape(3)):
+                np.testing.assert_allclose(kept, expected, atol=found.tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("edit", [mw.Mean(), mw.Noise(), mw.Scale(0.3), mw.Patch(alpha=0.3)])
+@pytest.mark.parametrize("kind", ["gemma2", "bloom"])
+def test_patterns_in_single_precision_in_a_model_in_double(kind: str, edit: mw.Edit) -> None:
+    """Both roads round what they put into one once, so that their logits agree to double."""
+    check_sweep(kind, "pattern", None, most=4, edit=edit)
+    # A mean of three is no number in single precision where a mean of two may be one.
+    study = case(kind, pairs_of(kind, 3, LENGTH)).study
+    where = {mw.Site("pattern", 1, head=1): edit}
+    effect = study.intervene(where)
+    assert not [check for check in effect.checks[1:] if check.ok is False]
+    for index in range(3):
+        for b, base in enumerate(BASES):
+            plain = plain_run(study.engine, mw.Run(base, where), index)
+            kept = effect.edited[index, b].reshape(3)
+            np.testing.assert_allclose(kept, plain, atol=1e-9, rtol=0)

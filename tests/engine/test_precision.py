@@ -284,6 +284,7 @@ class Computed(nn.Module):
         super().__init__()
         self.plain = nn.Linear(3, 4)
         self.twice = 2 * self.plain.weight
+        self.shift: Tensor
         self.register_buffer("shift", torch.ones(4))
 
     def forward(self, value: Tensor) -> Tensor:
@@ -310,7 +311,7 @@ def test_buffers_of_fewer_bits_are_brought_up_to_the_weights() -> None:
 
 
 def test_a_module_that_cannot_be_copied_says_so() -> None:
-    mine = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
+    mine: Any = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
     mine[0].held = [mine[0].weight * 2]
     with pytest.raises(mw.MediationError, match="cannot be copied") as raised:
         mw.load(mine, points={"first": "0"}, dtype=torch.float64)

@@ -159,6 +159,93 @@ def test_positions_without_a_partner() -> None:
     study.engine.evaluate([mw.Run("clean", {mw.Site("mlp_out", 1, position=4): mw.Zero()})])
 
 
+#: By no hand: the third word is the last that both begin with, "eel" the first they share again.
+ROLES: Any = {"cat": 2, "owl": 3, "eel": 4, "both": (4, 5), "broken": (2, 3), "end": 6, "last": -1}
+THERE: Any = {"cat": 2, "eel": 5, "both": (5, 6), "end": 7, "last": -1}
+FOUND = mw.PromptPair(CLEAN, CORRUPT, "jay", "kite", roles=ROLES)
+BACK = tuple((b, a) for a, b in ALIGNED if a != 3)
+BY_HAND = mw.PromptPair(CORRUPT, CLEAN, "kite", "jay", roles=THERE, alignment=BACK)
+
+
+def test_a_study_that_is_swapped_moves_roles_to_their_partners() -> None:
+    study = mw.Study(lm_of("gpt2"), FOUND)
+
+    def tokens() -> dict[str, list[str]]:
+        shown = study.token_pairs[0].clean_tokens
+        some = study.contrast[0].roles
+        return {role: [shown[p] for p in np.atleast_1d(at)] for role, at in some.items()}
+
+    before = tokens()
+    study.swap()
+    assert tokens() == {name: before[name] for name in ("cat", "eel", "both", "end", "last")}
+    assert study.contrast[0].roles == THERE
+    assert study.contrast[0].alignment == BACK, "partners stay partners"
+    study.swap()
+    assert tokens() == {name: before[name] for name in ("cat", "eel", "both", "end", "last")}
+    # Where both are of one length, nothing has to be said.
+    roles: Any = {"end": 1, "both": (0, 1), "last": -1}
+    equal = mw.PromptPair("ant bee", "ant cat", "jay", "kite", roles=roles)
+    study = mw.Study(lm_of("gpt2"), [equal])
+    study.swap()
+    study.swap()
+    assert study.contrast[0] == equal
+    assert study.contrast[0].alignment is None
+
+
+@pytest.mark.parametrize("readout", [mw.Readout(), mw.Readout("eel"), mw.Readout(4)])
+def test_numbers_of_roles_after_a_swap(readout: mw.Readout) -> None:
+    study = mw.Study(lm_of("gpt2"), FOUND, readout=readout)
+    sites = [mw.Site("mlp_out", 1, position="eel"), mw.Site("head", 0, head=1, position="both")]
+    before = study.intervene(sites)
+    study.swap()
+    after = study.intervene(sites)
+    moved = mw.Readout(5) if readout.position == 4 else readout
+    expected = mw.Study(lm_of("gpt2"), BY_HAND, readout=moved).intervene(sites)
+    assert study.readout == moved
+    assert abs(expected["PIE"]) > 1e-3
+    for key in ("TE", "TIE", "PIE", "INT"):
+        np.testing.assert_allclose(after.pairs(key), expected.pairs(key), atol=1e-9)
+    np.testing.assert_allclose(after.pairs("PIE"), before.pairs("TIE"), atol=1e-9)
+    if readout.position is None:
+        judge = Aligned("gpt2", BY_HAND)
+        placed = (mw.Site("mlp_out", 1, position=5), mw.Site("head", 0, head=1, position=(5, 6)))
+        for b, base in enumerate(BASES):
+            numbers = judge.run(base, dict.fromkeys(placed, mw.Patch()))
+            np.testing.assert_allclose(after.edited[0, b], numbers, atol=1e-9)
+
+
+def test_a_readout_by_number_moves_to_one_position_or_the_swap_is_refused() -> None:
+    other = mw.PromptPair(CLEAN, "ant rat rat bee cat owl eel fox gnu", "jay", "kite")
+    study = mw.Study(lm_of("gpt2"), [FOUND, other], readout=mw.Readout(4))
+    contrast = study.contrast
+    with pytest.raises(mw.MediationError, match="partners in the corrupt prompts"):
+        study.swap()
+    assert (study.contrast, study.readout) == (contrast, mw.Readout(4))
+    study = mw.Study(lm_of("gpt2"), [FOUND, other], readout=mw.Readout(-3))
+    study.swap()
+    assert study.readout == mw.Readout(-3)
+
+
+def test_roles_that_a_swap_without_a_model_left_are_refused_where_they_are_others() -> None:
+    lm = lm_of("gpt2")
+    contrast = mw.Contrast([FOUND])
+    for swapped in (contrast.swapped(), mw.Contrast.from_json(contrast.swapped().to_json())):
+        with pytest.raises(mw.MediationError, match="swapped before a model had read it"):
+            mw.Study(lm, swapped)
+        assert mw.Study(lm, swapped.swapped()).contrast == contrast
+        again = swapped.swapped([[(b, a) for a, b in ALIGNED if a != 3]])
+        assert again[0].roles == FOUND.roles, "they were its own all the time"
+    known = contrast.swapped([read.alignment for read in lm.encode(contrast)])
+    assert mw.Study(lm, known).contrast[0].roles == THERE
+    for wrong in ([], [3], [[(1, 0), (0, 1)]], 3):
+        with pytest.raises(mw.MediationError):
+            contrast.swapped(wrong)  # type: ignore[arg-type]
+    pair = mw.PromptPair("ant bee", "ant cat", "jay", "kite", roles={"end": 1})
+    study = mw.Study(lm, pair.swapped())
+    saved = study.contrast.to_json()["pairs"][0]
+    assert (saved["roles"], "roles_of" in saved) == ({"end": 1}, False), "a model has seen them"
+
+
 def test_values_across_prompts_of_unequal_length() -> None:
     """A run on the other prompt is in another batch; its captured values are not."""
     study = mw.Study(lm_of("gpt2"), PAIR)

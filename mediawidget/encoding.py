@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from .answer_ids import AnswerEncoder, Reads
 from .errors import MediationError, require
+from .pooling import pooled_at
 from .prompts import PromptPair
 from .readouts import Readout
 from .strands import Answer, make_strands
@@ -19,7 +20,9 @@ from .unreadable import (
     refuse_alike,
     refuse_end_of_its_own,
     refuse_inputs,
+    refuse_kept_roles,
     refuse_no_embedding,
+    refuse_two_starts,
     refuse_unknown_words,
 )
 
@@ -37,6 +40,7 @@ class Encoder(AnswerEncoder):
             one, or the one in whose place the "mask" stands.
         start: the token that a decoder beside an encoder begins with; None for any other model.
         vocabulary: how many tokens the model has; None where nobody knows.
+        padding: says which token a classifier that reads the last one takes for none, if any.
     """
 
     def __init__(
@@ -48,18 +52,21 @@ class Encoder(AnswerEncoder):
         reads: Reads = "last",
         start: int | None = None,
         vocabulary: int | None = None,
+        padding: Callable[[], int | None] = lambda: None,
     ) -> None:
         super().__init__(tokenizer, labels, reads=reads)
         self.max_positions = max_positions
         self.start = start
         self.vocabulary = vocabulary
+        self.padding = padding
 
     def ids(self, text: str) -> list[int]:
         """Token ids, with the beginning-of-sequence token wherever the tokenizer puts one.
 
         Raises:
             MediationError: the prompt is longer than the model reads, or holds an unknown word, or
-                the tokenizer ends it by a token of its own, or has tokens that the model has not.
+                begins with the token that the tokenizer puts before it, or the tokenizer ends it by
+                a token of its own, or has tokens that the model has not.
         """
         given: object = text
         require(
@@ -77,6 +84,8 @@ class Encoder(AnswerEncoder):
             expected="a text of at least one token",
             fix="lm.tokens(text) shows how a text is read",
         )
+        if ids[:1] == ids[1:2]:
+            refuse_two_starts(self.tokenizer, ids, self._plain(text), text)
         refuse_unknown_words(self.tokenizer, ids, text)
         self._refuse_unembedded(ids)
         follows = self.reads == "last" and self.labels is None and self.start is None
@@ -107,7 +116,8 @@ class Encoder(AnswerEncoder):
 
         Raises:
             MediationError: what is refused, no pair of prompts, equal prompts, answers that are
-                read alike, a position that is not there, and what ``ids`` and ``answer`` raise.
+                read alike, a position that is not there or at which a classifier does not answer,
+                roles of the other prompt, and what ``ids`` and ``answer`` raise.
         """
         refuse_inputs(pair)
         clean, corrupt = self.ids(pair.clean), self.ids(pair.corrupt)
@@ -121,6 +131,7 @@ class Encoder(AnswerEncoder):
         clean_tokens, corrupt_tokens = self._shown(clean), self._shown(corrupt)
         if equal:
             refuse_unequal(clean_tokens, corrupt_tokens)
+        refuse_kept_roles(pair, clean, corrupt)
         before = self._read_after(pair, clean, before, readout)
         answers = self._both_answers(pair, before, single=single)
         alignment = align(clean, corrupt, pair.alignment)
@@ -137,18 +148,23 @@ class Encoder(AnswerEncoder):
             alignment,
             sources,
         )
-        strands = make_strands(encoded, answers, self._reading(encoded, readout), pair.roles)
+        reading = self._reading(encoded, readout or Readout(), pair.roles)
+        strands = make_strands(encoded, answers, reading, pair.roles)
         self._refuse_long(max(max(len(s.clean), len(s.corrupt)) for s in strands))
         return replace(encoded, strands=strands)
 
     def pairs(self, pairs: Sequence[PromptPair], readout: Readout | None = None) -> list[TokenPair]:
         """Every pair, of any lengths and answers; the first mistake names its pair."""
+        try:
+            several = list(pairs)
+        except TypeError:
+            raise _no_pairs(pairs) from None
         encoded = []
-        for index, pair in enumerate(pairs):
+        for index, pair in enumerate(several):
             try:
                 encoded.append(self.pair(pair, readout, equal=False, single=False))
             except MediationError as error:
-                if len(pairs) == 1:
+                if len(several) == 1:
                     raise
                 raise MediationError(
                     f"Pair {index}: {error.message}",
@@ -210,9 +226,10 @@ class Encoder(AnswerEncoder):
         if self.vocabulary is not None:
             refuse_no_embedding(self.tokenizer, ids, self.vocabulary)
 
-    def _reading(self, pair: TokenPair, readout: Readout | None) -> Readout:
+    def _reading(self, pair: TokenPair, readout: Readout, roles: Mapping[str, int]) -> Readout:
         """Where a pair is read: where the readout says, else where this model answers."""
-        readout = readout or Readout()
+        if self.labels is not None:
+            return self._classified(pair, readout, roles)
         if readout.position is not None or self.reads == "last":
             return readout
         if self.reads == "first":
@@ -224,6 +241,31 @@ class Encoder(AnswerEncoder):
                 value=f"position {clean} of the clean prompt, {corrupt} of the corrupt one",
                 expected="prompts that are aligned at their masks",
                 fix=f"PromptPair(..., alignment=[({clean}, {corrupt}), ...])",
+            )
+        return replace(readout, position=clean)
+
+    def _classified(self, pair: TokenPair, readout: Readout, roles: Mapping[str, int]) -> Readout:
+        """The position at which a classifier answers, which is its own choice."""
+        clean = corrupt = 0
+        if self.reads == "last":
+            pad = self.padding()
+            clean, corrupt = (pooled_at(ids.tolist(), pad) for ids in (pair.clean, pair.corrupt))
+        if readout.position is not None and readout.at(len(pair), roles) != clean:
+            raise MediationError(
+                "A classifier answers at a position of its own.",
+                value=f"position {readout.position!r}",
+                expected=f"no position, for it answers at {clean} {pair.clean_tokens[clean]!r}",
+                fix="mw.Study(..., readout=mw.Readout())",
+            )
+        if self.reads == "last" and (clean, corrupt) not in pair.alignment:
+            by_hand = f"PromptPair(..., alignment=[({clean}, {corrupt}), ...])"
+            alike = "end both prompts, or neither, with the token that stands for padding"
+            raise MediationError(
+                "The positions at which the classifier answers are no partners.",
+                value=f"position {clean} of the clean prompt, {corrupt} of the corrupt one: the "
+                f"last token of each but padding (id {self.padding()})",
+                expected="prompts that are aligned where they are read",
+                fix=alike if len(pair.clean) == len(pair.corrupt) else by_hand,
             )
         return replace(readout, position=clean)
 
@@ -245,3 +287,12 @@ def _refuse_one_prompt(pair: PromptPair, clean: Sequence[int], corrupt: Sequence
             expected="prompts that differ in a token",
             fix="change the word whose influence you study in `corrupt`",
         )
+
+
+def _no_pairs(given: object) -> MediationError:
+    return MediationError(
+        "Pairs of prompts are several.",
+        value=repr(given)[:200],
+        expected="a list of PromptPair, or a contrast",
+        fix="lm.encode([pair])",
+    )

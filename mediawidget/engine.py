@@ -18,14 +18,14 @@ from .constants import Bank
 from .edits import Edit, Knockout, Values, Zero
 from .encoding import TokenPair
 from .engine_inputs import refuse_no_activation, refuse_no_question, refuse_other_than_runs
-from .errors import MediationError
+from .errors import MediationError, require
 from .filing import Filing, weights_changed
 from .groups import Group, make_groups, refuse_lonely, spans
 from .heap import fit_allocator
 from .jobs import Job
 from .lm import LM
 from .mediators import mediator_named
-from .mediators.base import positions_of
+from .mediators.base import no_role, positions_of
 from .memory import budget_bytes, out_of_memory
 from .outcomes import Outcomes
 from .plan import Template, make_template, with_lenders
@@ -211,6 +211,14 @@ class Engine:
         Raises:
             MediationError: what ``values`` raises.
         """
+        given: object = sites
+        require(
+            isinstance(given, Sequence) and len(given) > 0,
+            "Activations are those of some sites.",
+            value=given,
+            expected="a list of Site, at least one",
+            fix="engine.values_of([Site('head', layer=3, head=1)], Run('clean'))",
+        )
         for site in sites:
             refuse_no_activation(site, run)
         site = sites[0]
@@ -335,8 +343,15 @@ class Engine:
         return chunks.max_rows(self.lm, template, self.budget)
 
     def groups_of(self, roles: frozenset[str]) -> list[Group]:
-        """The pairs in groups of one length, in which these roles lie alike."""
+        """The pairs in groups of one length, in which these roles lie alike.
+
+        Raises:
+            MediationError: a role that not every pair has.
+        """
         if roles not in self._groups:
+            shared = [n for n in self.roles[0] if all(n in named for named in self.roles)]
+            for name in sorted(roles - {*shared}):
+                raise no_role(name, shared)
             some = [{n: at for n, at in named.items() if n in roles} for named in self.roles]
             self._groups[roles] = make_groups(self.lm, self.pairs, some, self.columns)
         return self._groups[roles]

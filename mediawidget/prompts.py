@@ -11,6 +11,17 @@ from .errors import MediationError, reading, require
 from .inputs import InputPair, refuse_no_roles
 from .spacing import as_read
 
+Partners = Sequence[tuple[int, int]]
+"""(clean position, corrupt position) of tokens that are partners, both going up."""
+
+
+class KeptRoles(dict[str, Any]):
+    """Roles that a swap left where they were, for no model said how long the prompts are.
+
+    Their positions are those of what is now the corrupt prompt. They are the clean prompt's too
+    where both are of one length, which is seen as soon as a model reads them.
+    """
+
 
 @dataclass(frozen=True)
 class PromptPair:
@@ -59,7 +70,7 @@ class PromptPair:
     answer: str | Sequence[str]
     wrong: str | Sequence[str]
     roles: Mapping[str, int] = field(default_factory=dict, hash=False)
-    alignment: Sequence[tuple[int, int]] | None = None
+    alignment: Partners | None = None
     template: str = ""
     group: str = ""
     decoder: str = ""
@@ -121,17 +132,35 @@ class PromptPair:
         """The wrong answer as one plain text, for labels."""
         return shown(self.wrongs)
 
-    def swapped(self) -> PromptPair:
+    def swapped(self, partners: Partners | None = None) -> PromptPair:
         """The same pair asked from the other side: prompts and answers exchanged.
 
-        Roles follow a given alignment; one whose position has no partner is dropped. Without one
-        they stay, as is right for prompts of equal length.
+        Roles move to the partners of their positions; one with a position that has none is
+        dropped. Where nobody says what the partners are, roles stay, as is right for prompts of
+        equal length; a model that reads others refuses them then.
+
+        Args:
+            partners: all of them, as a model reads the prompts
+                (``lm.encode([pair])[0].alignment``); they stay partners, so that the other side's
+                numbers are of the same question. Default, the pair's own ``alignment``.
+
+        Raises:
+            MediationError: partners that do not go up.
         """
         roles, alignment = self.roles, self.alignment
+        if partners is not None:
+            alignment = _as_alignment(partners)
+        if isinstance(roles, KeptRoles):
+            roles = dict(roles)
+        elif alignment is not None:
+            lengths = None if partners is None else (alignment[-1][0] + 1, alignment[-1][1] + 1)
+            roles = _moved(roles, alignment, lengths)
+        elif roles:
+            roles = KeptRoles(roles)
         if alignment is not None:
-            partner = dict(alignment)
-            roles = {role: partner[at] for role, at in roles.items() if at in partner}
             alignment = [(corrupt, clean) for clean, corrupt in alignment]
+            if partners is not None and all(one == other for one, other in alignment):
+                alignment = None  # what any model finds of prompts of one length
         return replace(
             self,
             clean=self.corrupt,
@@ -153,6 +182,8 @@ class PromptPair:
         }
         if self.alignment is not None:
             data["alignment"] = [list(partners) for partners in self.alignment]
+        if isinstance(self.roles, KeptRoles):
+            data["roles_of"] = "corrupt"
         named = {"template": self.template, "group": self.group, "decoder": self.decoder}
         return data | {name: text for name, text in named.items() if text}
 
@@ -164,7 +195,33 @@ class PromptPair:
             MediationError: no saved pair of prompts, or one that could not be made anew.
         """
         with reading("prompt pair", data):
-            return cls(**data)
+            fields = dict(data)
+            if "roles_of" in fields:
+                kinds: dict[str, type[dict[str, Any]]] = {"clean": dict, "corrupt": KeptRoles}
+                fields["roles"] = kinds[fields.pop("roles_of")](fields["roles"])
+            return cls(**fields)
+
+
+def _moved(
+    roles: Mapping[str, Any], partners: Partners, lengths: tuple[int, int] | None
+) -> dict[str, Any]:
+    """Roles in the other prompt; a span moves whole, or not at all.
+
+    Args:
+        roles: positions of the clean prompt.
+        partners: in the corrupt one.
+        lengths: of both prompts, None where nobody knows: then -1 alone counts from the end.
+    """
+    there = {-1: -1, **dict(partners)}  # the last tokens are always partners
+    if lengths is not None:
+        there |= {i - lengths[0]: other - lengths[1] for i, other in partners}
+    found: dict[str, Any] = {}
+    for role, at in roles.items():
+        several = [at] if isinstance(at, int) else at
+        if all(one in there for one in several):
+            moved = tuple(there[one] for one in several)
+            found[role] = moved[0] if isinstance(at, int) else moved
+    return found
 
 
 def _as_alignment(given: Any) -> tuple[tuple[int, int], ...]:
@@ -243,9 +300,28 @@ class Contrast(Sequence[PromptPair]):
             return Contrast(self.pairs[index], self.name, self.dropped)
         return self.pairs[index]
 
-    def swapped(self) -> Contrast:
-        """Every pair asked from the other side."""
-        return Contrast([pair.swapped() for pair in self.pairs], self.name, self.dropped)
+    def swapped(self, partners: Sequence[Partners] | None = None) -> Contrast:
+        """Every pair asked from the other side.
+
+        Args:
+            partners: of each pair, as ``PromptPair.swapped`` takes them; not for inputs.
+
+        Raises:
+            MediationError: partners of another number of pairs or of inputs, or that do not go up.
+        """
+        if partners is None:
+            return Contrast([pair.swapped() for pair in self.pairs], self.name, self.dropped)
+        given: tuple[object, object] = (partners, self.pairs[0])
+        listed = isinstance(given[0], Sequence) and len(given[0]) == len(self.pairs)
+        require(
+            listed and isinstance(given[1], PromptPair),
+            "Partners are tokens of pairs of prompts, named of every pair or of none.",
+            value=partners,
+            expected=f"an alignment of each of the {len(self.pairs)} pairs",
+            fix="contrast.swapped([read.alignment for read in lm.encode(contrast)])",
+        )
+        both = zip(self.pairs, partners, strict=True)
+        return Contrast([pair.swapped(found) for pair, found in both], self.name, self.dropped)
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that ``Contrast.from_json`` reads back."""
@@ -265,6 +341,14 @@ class Contrast(Sequence[PromptPair]):
                 for pair in data["pairs"]
             ]
             return cls(pairs, data.get("name", ""), data.get("dropped", 0))
+
+
+def settled(contrast: Contrast) -> Contrast:
+    """The same where a model has read it: roles that a swap kept have proven to be the clean's."""
+    if not any(isinstance(pair.roles, KeptRoles) for pair in contrast):
+        return contrast
+    pairs = [replace(pair, roles=dict(pair.roles)) for pair in contrast]
+    return Contrast(pairs, contrast.name, contrast.dropped)
 
 
 def as_contrast(

@@ -21,9 +21,10 @@ from .metrics import LogitDiff, Metric, as_metric
 from .naming import common_roles, position_names
 from .networks import Network, NetworkEngine, as_network
 from .pictures import study_picture
-from .prompts import Contrast, PromptPair, as_contrast
+from .prompts import Contrast, PromptPair, as_contrast, settled
 from .readouts import Readout, joined
 from .sites import Site
+from .token_pairs import TokenPair
 from .validity import Check
 from .watchers import Watchers
 
@@ -141,8 +142,26 @@ class Study(BaseRuns, Experiments, Logbook, Estimates):
         self._watchers.tell("prompts")
 
     def swap(self) -> None:
-        """Exchange the prompts and the answers: what was corrupt becomes clean."""
-        self.contrast = self.contrast.swapped()
+        """Exchange the prompts and the answers: what was corrupt becomes clean.
+
+        Partners stay partners. Roles and the readout move with them; a role with a position that
+        has no partner is dropped.
+
+        Raises:
+            MediationError: the readout is at a number, which is another one in each pair's other
+                prompt.
+        """
+        if as_network(self.lm):
+            self.contrast = self.contrast.swapped()
+            return
+        swapped = self.contrast.swapped([read.alignment for read in self.token_pairs])
+        before, self.readout = self.readout, _moved(self.readout, self.token_pairs)
+        try:
+            self._set_contrast(swapped)
+        except BaseException:
+            self.readout = before
+            raise
+        self._watchers.tell("prompts")
 
     # --- results ------------------------------------------------------------------------------
 
@@ -188,7 +207,7 @@ class Study(BaseRuns, Experiments, Logbook, Estimates):
             columns=joined(columns, self._metric.columns),
         )
         engine.refuse_edit(self._edit)
-        self._contrast, self.token_pairs, self.engine = contrast, token_pairs, engine
+        self._contrast, self.token_pairs, self.engine = settled(contrast), token_pairs, engine
         self._names = None  # found when they are asked for
         self._forget()
 
@@ -231,6 +250,25 @@ def _refuse_no_readout(readout: object) -> None:
         expected="None for after the last token, or Readout(...)",
         fix="Study(lm, pair, readout=Readout(9))",
     )
+
+
+def _moved(readout: Readout, pairs: Sequence[TokenPair]) -> Readout:
+    """The readout of the same tokens where the prompts are exchanged; a role moves by itself."""
+    at = readout.position
+    if not isinstance(at, int):
+        return readout
+    there = [(read.partner(readout.at(len(read)), "clean"), len(read.corrupt)) for read in pairs]
+    if all(place == at % length for place, length in there):
+        return readout
+    places = {place for place, _ in there}
+    require(
+        len(places) == 1,
+        "The readout is at a number, and its partners in the corrupt prompts have several.",
+        value=f"Readout({at}); partners at {', '.join(map(str, sorted(places)))}",
+        expected="a readout that is at one position of all corrupt prompts too",
+        fix="roles={'read': 9} on every pair, and Study(lm, pairs, readout=Readout('read'))",
+    )
+    return replace(readout, position=places.pop())
 
 
 def refuse_no_study(study: object) -> None:

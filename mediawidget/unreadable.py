@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .errors import MediationError, require
-from .prompts import PromptPair
+from .prompts import KeptRoles, PromptPair
 from .strands import Answer
 
 
@@ -38,6 +38,40 @@ def refuse_inputs(pair: object) -> None:
         value=pair,
         expected="mw.PromptPair(clean='...', corrupt='...', answer='...', wrong='...')",
         fix="an input of numbers is for a network: mw.load(module, points={'first': 'conv1'})",
+    )
+
+
+def refuse_kept_roles(pair: PromptPair, clean: Sequence[int], corrupt: Sequence[int]) -> None:
+    """Raise where a swap without a model left roles that are the other prompt's positions."""
+    require(
+        not isinstance(pair.roles, KeptRoles) or len(clean) == len(corrupt),
+        "The pair was swapped before a model had read it, and its roles are positions of the other "
+        "prompt.",
+        value=f"{pair.roles!r}; clean {len(clean)} tokens, corrupt {len(corrupt)}",
+        expected="roles of the clean prompt, where the prompts are of different token length",
+        fix="pair.swapped(lm.encode([pair])[0].alignment) of the pair as it was, or study.swap(), "
+        "which moves roles; or dataclasses.replace(pair, roles={'END': 14})",
+    )
+
+
+def refuse_two_starts(tokenizer: Any, ids: Sequence[int], plain: Sequence[int], text: str) -> None:
+    """Raise where a prompt begins with the token that the tokenizer puts before it anyway.
+
+    Args:
+        tokenizer: of transformers.
+        ids: of the prompt, as it reads it.
+        plain: of the prompt, without special tokens.
+        text: the prompt.
+    """
+    added = len(ids) > len(plain) and list(ids[1 : 1 + len(plain)]) == list(plain)
+    twice = added and ids[0] == plain[0] and ids[0] in tokenizer.all_special_ids
+    name = shown_token(tokenizer, ids[0]) if twice else ""
+    require(
+        not twice,
+        f"The tokenizer puts {name!r} before every prompt, and this one begins with it too.",
+        value=repr(text),
+        expected=f"the text alone: the model would read {name!r} twice",
+        fix=f"leave {name!r} out of the prompt; lm.tokens(text) shows it in its place",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,22 @@ def test_one_place_set_twice_in_a_run() -> None:
     raised(lambda: study().engine.evaluate([mw.Run("clean", twice)]))
 
 
+@pytest.mark.parametrize("call", ["intervene", "sweep", "activations", "estimate"])
+def test_a_role_that_the_pairs_do_not_have(call: str) -> None:
+    some = study(pair(roles={"S2": 1, "END": 4}), pair(clean="ant hen", corrupt="ant gnu"))
+    one = study(pair(roles={"S2": 1, "END": 4}))
+    site = mw.Site("mlp_out", 1, position="end")
+    calls: dict[str, Callable[[mw.Study], object]] = {
+        "intervene": lambda study: study.intervene([site]),
+        "sweep": lambda study: study.sweep("mlp_out", by={"here": "end"}),
+        "activations": lambda study: study.activations(site, "clean"),
+        "estimate": lambda study: study.estimate("mlp_out", by={"here": "end"}),
+    }
+    error = raised(lambda: calls[call](one))
+    assert (str(error.value), error.expected) == ("'end'", "one of 'S2', 'END'")
+    assert "no role is in every pair" in raised(lambda: calls[call](some)).expected
+
+
 def test_an_empty_intervention() -> None:
     raised(lambda: study().intervene([]))
 
@@ -102,3 +118,18 @@ def test_by_position_needs_one_length() -> None:
     assert "5" in str(error.value)
     assert "6" in str(error.value)
     assert two.sweep("residual").n_pairs == 2
+
+
+@pytest.mark.parametrize("layers", [[2, 2], (0, 1, 0)])
+def test_a_layer_is_swept_once(layers: Sequence[int]) -> None:
+    error = raised(lambda: study().sweep("head", layers=layers, progress=False))
+    assert error.message == "A layer is asked for twice."
+    assert f"layers={list(dict.fromkeys(layers))}" in error.fix
+
+
+def test_an_option_that_a_sweep_has_not_is_refused_with_those_it_has() -> None:
+    asked = study()
+    for name in ("sweep", "start", "job"):
+        error = raised(lambda name=name: getattr(asked, name)("head", layer=2))  # type: ignore[misc]
+        assert error.value == "'layer'"
+        assert error.expected == "one of by, edit, window, layers, freeze"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -221,13 +221,23 @@ def positions_of(
 
 def _role(name: str, roles: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
     if name not in roles:
-        raise MediationError(
-            "A pair has no such role.",
-            value=repr(name),
-            expected="one of " + (", ".join(map(repr, roles)) or "none: the pairs name no roles"),
-            fix="PromptPair(..., roles={'subject': (1, 2), 'END': 7}), on every pair",
-        )
+        raise no_role(name, roles)
     return roles[name]
+
+
+def no_role(name: str, roles: Iterable[str]) -> MediationError:
+    """What to say of a role that a pair does not have.
+
+    Args:
+        name: the role.
+        roles: those that every pair has.
+    """
+    return MediationError(
+        "A pair has no such role.",
+        value=repr(name),
+        expected="one of " + (", ".join(map(repr, roles)) or "none: no role is in every pair"),
+        fix="PromptPair(..., roles={'subject': (1, 2), 'END': 7}), on every pair",
+    )
 
 
 def _unwanted(site: Site, mediator: str, name: str, instead: str) -> MediationError:

@@ -123,4 +123,6 @@ def contrast(path: Path, rows: Iterable[Row], name: str) -> Contrast:
             expected="a line for every pair",
             fix="add lines with " + ", ".join(REQUIRED),
         )
-    return Contrast([pair for _, pair in pairs.values()], name or path.stem)
+    given: object = name
+    called = path.stem if isinstance(given, str | None) and not given else name
+    return Contrast([pair for _, pair in pairs.values()], called)

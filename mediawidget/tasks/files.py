@@ -12,11 +12,11 @@ from typing import Any
 
 from ..answers import parted
 from ..errors import MediationError, require
-from ..prompts import Contrast
+from ..prompts import Contrast, KeptRoles
 from ._rows import NAMES, REQUIRED, Row, Where, contrast, refuse_columns, text
 
 _PROMPTS, _ANSWERS = REQUIRED[:2], REQUIRED[2:]
-_OPTIONAL = (*NAMES, "roles", "alignment")
+_OPTIONAL = (*NAMES, "roles", "roles_of", "alignment")
 _ROLE = "role:"
 _POSITIONS = re.compile(r"\d{1,9}(\s+\d{1,9})*", re.ASCII)
 _OBJECT = '{"clean": "...", "corrupt": "...", "answer": "...", "wrong": "..."}'
@@ -47,7 +47,8 @@ def from_jsonl(path: str | Path, name: str = "") -> Contrast:
 
     Keys are clean, corrupt, answer and wrong (a text, or a list of texts: any of them is right);
     further ones may be roles (an object of names and positions, or lists of positions),
-    alignment, template and group. Empty lines are skipped.
+    ``roles_of`` ("corrupt" after a swap that no model had a part in), alignment, template and
+    group. Empty lines are skipped.
 
     Args:
         path: a file in UTF-8.
@@ -217,6 +218,16 @@ def _object(where: Where, line: str) -> dict[str, Any]:
             text(where.of(name), one)
     if "roles" in fields:
         fields["roles"] = _roles(where.of("roles"), fields["roles"])
+    of = fields.pop("roles_of", "clean")
+    if of not in ("clean", "corrupt"):
+        raise where.of("roles_of").error(
+            "Roles are of one of the two prompts.",
+            of,
+            expected="'clean', or 'corrupt' after a swap that no model had a part in",
+            fix="leave it out: roles are positions of the clean prompt",
+        )
+    if of == "corrupt":
+        fields["roles"] = KeptRoles(fields.get("roles", {}))
     return fields
 
 

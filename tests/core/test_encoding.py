@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -259,6 +260,20 @@ def test_partners_named_by_hand() -> None:
     back = given_.swapped()
     assert back.alignment == ((0, 0), (2, 1))
     assert back.roles == {"B": 2}, "a role whose position has no partner is gone"
+    spans: Any = {"both": [0, 1], "broken": (1, 2), "last": -1}
+    moved = pair(corrupt=LONGER, alignment=[[0, 0], [1, 2]], roles=spans).swapped()
+    assert moved.roles == {"both": (0, 2), "last": -1}, "a span moves whole"
+
+
+def test_a_prompt_that_begins_with_what_the_tokenizer_puts_before_it() -> None:
+    assert Encoder(tokenizer(bos=True)).tokens("ant bee") == ["<s>", " ant", " bee"]
+    for text in ("<s> ant bee", "<s>ant bee", "<s>"):
+        error = raised(partial(Encoder(tokenizer(bos=True)).ids, text))
+        assert "'<s>' before every prompt" in error.message
+    # What puts none there reads it once, and twice where it is written twice.
+    assert Encoder(tokenizer()).tokens("<s> ant") == ["<s>", " ant"]
+    assert Encoder(tokenizer()).tokens("<s><s> ant") == ["<s>", "<s>", " ant"]
+    assert Encoder(tokenizer(bos=True)).tokens("ant ant") == ["<s>", " ant", " ant"]
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,16 @@ def test_what_is_written_as_json_is_read_again(some: list[mw.PromptPair]) -> Non
         assert list(from_jsonl(file(Path(folder), lines))) == some
 
 
+def test_roles_that_a_swap_left_are_still_those_of_the_other_prompt(tmp_path: Path) -> None:
+    pair = mw.PromptPair("the cat", "the old dog", "purrs", "barks", {"END": 1})
+    line = json.dumps(pair.swapped().to_json())
+    read = from_jsonl(file(tmp_path, line))[0]
+    assert read.to_json() == pair.swapped().to_json() != pair.to_json()
+    assert read.swapped().to_json() == pair.to_json()
+    wrong = file(tmp_path, line_of(roles={"END": 1}, roles_of="both"), "pairs.jsonl")
+    refused(from_jsonl, wrong, "roles_of", "both")
+
+
 plain = st.text(st.characters(categories=["L", "P", "N"], exclude_characters="|"), min_size=1)
 
 

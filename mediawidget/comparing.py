@@ -97,5 +97,4 @@ def shared(one: Effect, two: Effect) -> tuple[str, ...]:
 
 def _label(history: History, index: int) -> str:
     entry = history[index]
-    labels = entry.effect.labels if entry else ()
-    return history.names[index] or (labels[0] if labels else str(index))
+    return history.names[index] or (entry.label if entry else "") or str(index)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .edits import Edit, Mixed, Patch
+from .edits import Edit, Mixed, Patch, Within
 from .edits.base import BASES
 from .effect_parts import Parts
 from .errors import MediationError, require
-from .estimands import CONSTANT_EFFECTS, ESTIMANDS, constant_effect, estimand
+from .estimands import A_CONSTANT, CONSTANT_EFFECTS, ESTIMANDS, constant_effect, estimand
 from .estimated import Estimated
 from .inference import Diagnostics, Samples, Scales, cell_columns, count
 from .metrics import BASE_COLUMNS, LogitDiff, Metric, SavedFunction, refuse_no_metric
@@ -172,7 +172,8 @@ class Effect(Parts, Samples, Scales, Diagnostics):
         """
         if self.edit.corners:
             return estimand(key, corners)
-        return constant_effect(key, corners, self.edit.kind, one_value=_sets_one_value(self.edit))
+        one, why = _sets_one_value(self.edit), _why_no_corners(self.edit)
+        return constant_effect(key, corners, self.edit.kind, one_value=one, why=why)
 
     def corners(self) -> dict[str, Array]:
         """The metric of the four runs, for every pair: Y11, Y10, Y01, Y00.
@@ -193,7 +194,10 @@ class Effect(Parts, Samples, Scales, Diagnostics):
     # --- tables ------------------------------------------------------------------------------
 
     def to_dataframe(self) -> pd.DataFrame:
-        """A row per cell: its coordinates, label, status and every quantity's mean over pairs."""
+        """A row per cell: its coordinates, label, status and every quantity's mean over pairs.
+
+        Where something was held frozen, the column ``downstream`` says what.
+        """
         import pandas as pd
 
         columns = cell_columns(self)
@@ -255,7 +259,8 @@ class Effect(Parts, Samples, Scales, Diagnostics):
 
     def __repr__(self) -> str:
         axes = " x ".join(f"{name} {len(labels)}" for name, labels in self.axes.items())
-        named = f"{axes or 'one number'}; {self.edit.kind}; {self.metric.name}; n={self.n_pairs}"
+        edit = f"{self.edit.kind}, {self.held}" if self.held else self.edit.kind
+        named = f"{axes or 'one number'}; {edit}; {self.metric.name}; n={self.n_pairs}"
         if isinstance(self.metric, SavedFunction):
             return f"Effect({named}; give the function again: effect.rescore(Function(...)))"
         y11, y00 = self._base_values().mean(axis=0)
@@ -272,6 +277,17 @@ class Effect(Parts, Samples, Scales, Diagnostics):
     def _base_values(self) -> Array:
         """(pair, 2): the metric on the clean and on the corrupt prompt."""
         return self.scores(self.bases)
+
+
+def _why_no_corners(edit: Edit) -> str:
+    """Why an edit does not give a run the value on the other prompt."""
+    inner = edit.edit if isinstance(edit, Within) else edit
+    if not isinstance(inner, Patch):
+        return A_CONSTANT
+    if inner.source is not None:
+        return "a source that is the same on both prompts is not the value on the other prompt"
+    share = f"alpha={inner.alpha:g} is {inner.alpha:g} of the way to the value on the other prompt"
+    return f"{share}, not all of it (mw.dose_curve asks every share)"
 
 
 def _sets_one_value(edit: Edit) -> bool:

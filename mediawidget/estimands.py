@@ -32,6 +32,9 @@ ESTIMANDS = tuple(_ESTIMANDS)
 CONSTANT_EFFECTS = ("clean", "corrupt", "difference")
 """What exists under an edit that does not give a run the other prompt's value."""
 
+A_CONSTANT = "a constant is not the value on the other prompt"
+"""Why an edit has no corners."""
+
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -81,7 +84,9 @@ def estimand(key: str, corners: Mapping[str, Array]) -> Array:
     return np.broadcast_to(_ESTIMANDS[key](corners), shape)
 
 
-def constant_effect(key: str, corners: Mapping[str, Array], kind: str, *, one_value: bool) -> Array:
+def constant_effect(
+    key: str, corners: Mapping[str, Array], kind: str, *, one_value: bool, why: str = A_CONSTANT
+) -> Array:
     """A quantity of an edit whose runs have no corners, in the corners' broadcast shape.
 
     Args:
@@ -89,6 +94,7 @@ def constant_effect(key: str, corners: Mapping[str, Array], kind: str, *, one_va
         corners: Y11, Y00; Y10 and Y01 are Y(clean, do) and Y(corrupt, do).
         kind: of the edit, for messages.
         one_value: whether it sets both prompts to the same value, so that CDE exists.
+        why: it has no corners, for messages.
 
     Raises:
         MediationError: for another key.
@@ -113,8 +119,7 @@ def constant_effect(key: str, corners: Mapping[str, Array], kind: str, *, one_va
             expected=f"{named}: Y(base) {_MINUS} Y(base, do){cde}",
             fix="CDE needs one value for both prompts: mw.Zero(), mw.Mean('corrupt')"
             if key == "CDE"
-            else "a constant is not the value on the other prompt; "
-            "use Patch() for TIE, PIE and INT",
+            else f"{why}; use Patch() for TIE, PIE and INT",
         )
     shape = np.broadcast_shapes(*(np.shape(value) for value in y.values()))
     return np.broadcast_to(effects[key](), shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -15,6 +15,7 @@ from .edits import Edit, Values
 from .edits.base import Base
 from .effects import Effect, Status
 from .engine import Engine
+from .errors import require
 from .grids import Grids
 from .history import History, Intervention
 from .jobs import Job
@@ -32,6 +33,9 @@ from .watchers import Watchers
 
 TOP = 5
 """How many of the likeliest next tokens an intervention keeps."""
+
+OPTIONS = ("window", "layers", "freeze")
+"""What a sweep is given by name beside its edit and how it goes by position."""
 
 
 class Experiments(ABC):
@@ -88,7 +92,7 @@ class Experiments(ABC):
 
         Raises:
             MediationError: no such kind of component in this model, a ``by`` or an edit that it
-                cannot have, and what ``Sweep`` raises.
+                cannot have, an option that there is not, and what ``Sweep`` raises.
         """
         progress = more.pop("progress", True)
         return self.job(mediator, by, edit, **more).result(progress=progress)
@@ -109,6 +113,7 @@ class Experiments(ABC):
 
         Arguments and errors as for ``sweep``, but for ``progress``.
         """
+        _refuse_no_option(mediator, more)
         self.engine.refuse_unknown(mediator, *_kinds(more.get("freeze", ())))
         sweep = Sweep(mediator, self._edit if edit is None else edit, by, **more)
         question, revision = Question(sweep, self.engine, self.roles), self.revision
@@ -158,7 +163,7 @@ class Experiments(ABC):
 
         Raises:
             MediationError: no sites, a site that the model does not have or an edit that it cannot
-                have there, and pairs that cannot give the edit its value.
+                have there, an edit of several draws, and pairs that cannot give the edit its value.
         """
         self.engine.refuse_unknown(*_kinds(freeze))
         edits, held = as_edits(sites, self._edit), as_freeze(freeze)
@@ -211,6 +216,17 @@ class Experiments(ABC):
         """
         run = base if isinstance(base, Run) else Run(base)
         return self.engine.values(site, run)
+
+
+def _refuse_no_option(mediator: str, more: Mapping[str, Any]) -> None:
+    unknown = [name for name in more if name not in OPTIONS]
+    require(
+        not unknown,
+        "There is no such option.",
+        value=", ".join(unknown),
+        expected="one of by, edit, " + ", ".join(OPTIONS),
+        fix=f"study.sweep({mediator!r}, layers=[2, 3])",
+    )
 
 
 def _kinds(freeze: object) -> list[str]:

@@ -39,6 +39,12 @@ class Intervention:
         """The edited sites in the order in which they were chosen."""
         return tuple(self.edits)
 
+    @property
+    def label(self) -> str:
+        """The sites' label, and what was frozen: frozen and recomputed are two quantities."""
+        names = self.effect.labels or (" + ".join(site.label() for site in self.sites),)
+        return f"{names[0]} ({self.effect.held})" if self.effect.held else names[0]
+
     def repeats(self, other: Intervention | None) -> bool:
         """Whether the same was done to the same sites."""
         return other is not None and (self.edits, self.freeze) == (other.edits, other.freeze)
@@ -151,9 +157,7 @@ class History:
         return int(index)  # type: ignore[call-overload, no-any-return]
 
     def __repr__(self) -> str:
-        said = (
-            " + ".join(site.label() for site in self.current.sites) if self.current else "nothing"
-        )
+        said = self.current.label if self.current else "nothing"
         return f"History({len(self)} entries; at {self.cursor}: {said})"
 
     def __len__(self) -> int:

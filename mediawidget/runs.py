@@ -33,7 +33,8 @@ class Run:
 
     Raises:
         MediationError: a base that is neither prompt, what is no mapping of sites to edits, an edit
-            that its site cannot have, or a ``freeze`` that names no kind of mediator.
+            that its site cannot have or of several draws, or a ``freeze`` that names no kind of
+            mediator.
 
     Example:
         >>> site = mw.Site("head", 3, head=1)
@@ -68,6 +69,7 @@ class Run:
                     fix="Run('corrupt', {Site('head', layer=3, head=1): Patch()})",
                 )
             edit.check(site)
+            _refuse_several_draws(site, edit)
         object.__setattr__(self, "base", base)
         object.__setattr__(self, "edits", items)
         object.__setattr__(self, "freeze", as_freeze(freeze))
@@ -134,6 +136,17 @@ def _check_freezable(name: str) -> None:
         )
 
 
+def _refuse_several_draws(site: Site, edit: Edit) -> None:
+    if edit.samples > 1:
+        raise MediationError(
+            "A run has one draw of what is random.",
+            value=f"{edit.samples} draws at {site.label()}",
+            expected="an edit of one draw",
+            fix="mw.Noise(samples=1, first=k) is draw k; study.sweep('head', edit=mw.Noise("
+            "samples=10)) has an axis for draws, and mw.causal_tracing(study) their mean",
+        )
+
+
 def both_directions(edits: Sequence[Mapping[Site, Edit]], freeze: Freeze = ()) -> list[Run]:
     """Each set of edits on the corrupt base and then on the clean base, neighbours."""
     return [Run(base, edit, freeze) for edit in edits for base in reversed(BASES)]
@@ -143,7 +156,7 @@ def as_edits(sites: Sites, edit: Edit) -> dict[Site, Edit]:
     """Sites as ``{site: edit}``; ``edit`` is for those that come without one.
 
     Raises:
-        MediationError: no sites.
+        MediationError: no sites, or an edit that they cannot have or of several draws.
     """
     if isinstance(sites, Mapping):
         edits = dict(Run("clean", sites).edits)
@@ -156,7 +169,7 @@ def as_edits(sites: Sites, edit: Edit) -> dict[Site, Edit]:
                 expected="a Site, a list of them, or {Site: edit}",
                 fix="study.intervene(Site('head', layer=3, head=1))",
             )
-        edits = dict.fromkeys(several, edit)
+        edits = dict(Run("clean", dict.fromkeys(several, edit)).edits)
     if not edits:
         raise MediationError(
             "An intervention needs a site.",

@@ -178,6 +178,14 @@ class Sweep:
                     expected=f"whole numbers from 0 to {n_layers - 1}",
                     fix=f"study.sweep({self.mediator!r}, layers=[0])",
                 )
+        twice = [layer for layer in asked if asked.count(layer) > 1]
+        if twice:
+            raise MediationError(
+                "A layer is asked for twice.",
+                value=f"layers={self.layers}",
+                expected="every layer once",
+                fix=f"study.sweep({self.mediator!r}, layers={list(dict.fromkeys(asked))})",
+            )
         return tuple(range(n_layers)) if self.layers is None else self.layers
 
     def _window(self, layer: int, stop: int) -> range:

@@ -181,16 +181,22 @@ class Turn:
 
 
 class Lock:
-    """One trace of a model at a time. Who waits in it beside the kernel gives it its turn back."""
+    """One trace of a model at a time. Who waits in it beside the kernel gives it its turn back.
 
-    def __init__(self) -> None:
+    Args:
+        refuse: asked by whoever has it; raises where the model cannot be run all the same.
+    """
+
+    def __init__(self, refuse: Callable[[], None] = lambda: None) -> None:
         self._lock = threading.RLock()
+        self._refuse = refuse
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """As of a lock of Python. False where it was not to be had.
 
         Raises:
             Hurried: what must be there at once cannot wait.
+            MediationError: what ``refuse`` raises.
         """
         if _here.hurried:
             raise Hurried
@@ -203,6 +209,12 @@ class Lock:
         finally:
             if turn is not None and not got:
                 turn.back()
+        if got:
+            try:
+                self._refuse()
+            except BaseException:
+                self.release()
+                raise
         return got
 
     def release(self) -> None:

@@ -35,7 +35,7 @@ LAYERS = (
         *("answer_ids", "encoding"),
         *("lm", "weights", "identity", "memory", "heap", "sparing", "processor"),
         *("loading", "model_classes", "models"),
-        *("two_texts", "capabilities", "unreadable"),
+        *("two_texts", "capabilities", "unreadable", "own_traces", "pooling"),
         *("precision", "prefix", "trace", "plain", "turns", "workers", "jobs", "engine", "reading"),
         *(
             *("taps", "applying", "ops", "constants", "banks", "groups", "outcomes", "chunks"),

@@ -58,8 +58,9 @@ def layers(title: str, *charts: alt.Chart) -> Layers:
 
 
 def quantity_title(effect: Effect, key: str) -> str:
-    """What an axis says of a quantity: its name, what it is counted in."""
-    return f"{key} ({metric_words(effect.metric)})"
+    """What an axis says of a quantity: its name, what it is counted in, what was held frozen."""
+    held = f"; {effect.held}" if effect.held else ""
+    return f"{key} ({metric_words(effect.metric)}{held})"
 
 
 def metric_words(metric: Metric) -> str:

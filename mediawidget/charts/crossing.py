@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..errors import require
 from ..inference import count
+from ..statistics.resampling import refuse_no_share
 from .base import COLOURS, WIDTH, Layers, layers, numbers, zero_line
 
 COLUMNS = {"label", "donor", "value", "prompt", "share", "low", "high", "n"}
@@ -35,7 +36,9 @@ def crossing(result: Crossed, n: int = 6, level: float = 0.95) -> Layers:
     Raises:
         MediationError: no such result, a number that is none.
     """
-    tell = getattr(result, "to_dataframe", None)
+    refuse_no_share("level", level)
+    # An effect has a table too, without a donor.
+    tell = getattr(result, "to_dataframe", None) if hasattr(result, "donors") else None
     table = tell(level) if callable(tell) else None
     require(
         isinstance(table, pd.DataFrame) and set(table.columns) >= COLUMNS,
@@ -46,7 +49,15 @@ def crossing(result: Crossed, n: int = 6, level: float = 0.95) -> Layers:
     )
     shares = pd.DataFrame(table)
     own = shares[shares["donor"] == result.donors[0]].sort_values("share", ascending=False)
-    order = own.dropna(subset=["share"]).head(count(n, "sites", "charts.crossing(result, n=6)"))
+    most = count(n, "sites", "charts.crossing(result, n=6)")
+    order = own.dropna(subset=["share"]).head(most)
+    require(
+        len(order) > 0,
+        "There is no site to draw.",
+        value=f"n={n}, {int(own['share'].notna().sum())} sites with a share",
+        expected="at least one of each",
+        fix="charts.crossing(result, n=6)",
+    )
     kept = shares[shares["label"].isin(order["label"])].reset_index(drop=True)
     title = f"{result.names[0]} into {result.names[1]}, n={int(kept['n'].iloc[0])} pairs"
     return _drawn(kept, list(order["label"]), list(result.donors), title, level)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..effects import Effect
 from ..errors import require
+from ..statistics.resampling import whole
 from .base import (
     GREY,
     WIDTH,
@@ -23,6 +24,7 @@ from .base import (
 )
 
 KEYS = ("PIE", "TIE")
+_MOST_BINS = 1000
 _WHOLE = "whole site"
 _SHARE = "share of TE"
 
@@ -92,15 +94,26 @@ def placebos(held: Held, key: str = "PIE", bins: int = 20) -> Layers:
         bins: at most so many.
 
     Raises:
-        MediationError: no placebos, another quantity.
+        MediationError: no placebos, another quantity, no number of bins.
     """
     effect: object = getattr(held, "effect", None)
+    given: object = key
     require(
-        isinstance(effect, Effect) and "subspace" in effect.axes and key in KEYS,
+        isinstance(effect, Effect)
+        and "subspace" in effect.axes
+        and isinstance(given, str)
+        and key in KEYS,
         "This histogram is one of placebos.",
         value=(held, key),
         expected="Placebos, and 'PIE' or 'TIE'",
         fix="charts.placebos(mw.directions.placebo(study, site, found))",
+    )
+    require(
+        whole(bins, 1) and bins <= _MOST_BINS,
+        "Bins are counted.",
+        value=bins,
+        expected=f"an int from 1 to {_MOST_BINS}",
+        fix="charts.placebos(held, bins=20)",
     )
     means = np.asarray(held.effect[key])
     # Counted here, so that the axis is one of numbers and not of bins.
@@ -154,8 +167,9 @@ def _compared(comparison: Compared | pd.DataFrame, key: str) -> pd.DataFrame:
     share = f"{key} share"
     wanted = ["direction", "made", "k", "n", share, f"{share} low", f"{share} high"]
     columns = list(table.columns) if isinstance(table, pd.DataFrame) else []
+    given: object = key
     require(
-        key in KEYS and set(wanted) <= set(columns),
+        isinstance(given, str) and key in KEYS and set(wanted) <= set(columns),
         "This chart is one of directions that were compared.",
         value=(columns or comparison, key),
         expected="a Comparison, and 'PIE' or 'TIE'",

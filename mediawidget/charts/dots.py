@@ -12,6 +12,7 @@ from ..effects import Effect
 from ..errors import require
 from ..inference import count
 from ..statistics import FEWEST
+from ..statistics.resampling import refuse_no_share
 from .base import (
     WIDTH,
     Layers,
@@ -42,6 +43,7 @@ def effects(
         MediationError: the quantity does not exist; a number that is none.
     """
     key = default_key(effect, key)
+    refuse_no_share("level", level)
     table = _intervals(effect, key, level, seed)
     table = _strongest(table, n)
     title = f"{_cells(len(table), effect)} by {key}, n={effect.n_pairs} pairs"
@@ -64,6 +66,7 @@ def groups(
         MediationError: the pairs have no groups; the quantity does not exist.
     """
     key = default_key(effect, key)
+    refuse_no_share("level", level)
     table = effect.by_group(key, level, seed=seed)
     names = list(dict.fromkeys(table["group"]))
     table["cell"] = np.repeat(cell_names(effect), len(names))

@@ -39,8 +39,9 @@ def amnesic(result: Probing, quantity: str = "difference") -> Layers:
         MediationError: no such result, no such quantity.
     """
     table = _table(result, LOSSES, "charts.amnesic(mw.erasure.amnesic(study, eraser))")
+    given: object = quantity
     require(
-        quantity in set(table["quantity"]),
+        isinstance(given, str) and quantity in set(table["quantity"]),
         "There is no such quantity.",
         value=quantity,
         expected="one of " + ", ".join(dict.fromkeys(table["quantity"])),

@@ -12,6 +12,7 @@ from ..effects import Effect
 from ..errors import require
 from ..inference.samples import NO_GROUP
 from ..statistics import FEWEST
+from ..statistics.resampling import refuse_no_share
 from .base import (
     WIDTH,
     Layers,
@@ -51,6 +52,7 @@ def strip(
         MediationError: no such cell, or one that was not run; the quantity does not exist.
     """
     key = default_key(effect, key)
+    refuse_no_share("level", level)
     at: object = cell
     require(
         isinstance(at, tuple | list | str),

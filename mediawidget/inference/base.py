@@ -40,6 +40,16 @@ class OnPairs(ABC):
     columns: tuple[str, ...]
     clusters: tuple[str, ...]
     groups: tuple[str, ...]
+    facts: Mapping[str, Any]
+
+    @property
+    def held(self) -> str:
+        """What the runs held at the base, ``frozen: head``; empty where all was recomputed.
+
+        Frozen and recomputed are two quantities.
+        """
+        downstream = str(self.facts.get("downstream", ""))
+        return downstream if downstream.startswith("frozen") else ""
 
     @property
     @abstractmethod
@@ -136,9 +146,14 @@ def count(n: object, of: str, example: str) -> int:
 
 
 def cell_columns(effect: OnPairs) -> dict[str, Any]:
-    """Per cell, in row-major order, its coordinates and, where it has one, its label."""
+    """Per cell, in row-major order, its coordinates, its label and what its runs held frozen.
+
+    The latter two where there is one.
+    """
     coordinates = zip(*product(*effect.axes.values()), strict=True)
     columns: dict[str, Any] = dict(zip(effect.axes, coordinates, strict=True))
     if effect.labels:
         columns["site"] = list(effect.labels)
+    if effect.held:
+        columns["downstream"] = [effect.held] * effect.status.size
     return columns

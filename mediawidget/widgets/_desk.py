@@ -192,7 +192,9 @@ class Desk:
         text = request.get("text")
         if not isinstance(text, str):
             raise _malformed("text", text, "names of sites")
-        self._study.intervene(sites_of(self._study, text))
+        # As in a panel: of what is random the first draw.
+        edit = self._study.edit.sample(0)
+        self._study.intervene(dict.fromkeys(sites_of(self._study, text), edit))
 
     def _without(self, request: Request) -> Any:
         """The present selection without one of its sites: a run of its own, not in history."""

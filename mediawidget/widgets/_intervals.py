@@ -17,7 +17,7 @@ from ..errors import MediationError
 from ..statistics import FEWEST, bootstrap_ratio, cluster_codes, cluster_sums, mean_interval
 from ._alone import alone
 from ._goals import edit_payload
-from .payload import held_in, intervals, label_of
+from .payload import intervals
 
 if TYPE_CHECKING:
     from ._base import View
@@ -85,9 +85,9 @@ def _effect_of(view: View, reading: Mapping[str, Any]) -> Effect | None:
     study, label, goal = view.study, reading.get("label"), reading.get("goal")
     if "panel" not in reading:
         for entry in reversed(list(study.history)):
-            if entry is None or label_of(entry) != label or int(entry.effect.status) not in SHOWN:
+            if entry is None or entry.label != label or int(entry.effect.status) not in SHOWN:
                 continue
-            if edit_payload(entry.edits.values(), held_in(entry))["goal"] == goal:
+            if edit_payload(entry.edits.values(), entry.effect.held)["goal"] == goal:
                 return entry.effect
         return None
     cells = next((cells for cells in view.cells if cells.key == reading["panel"]), None)

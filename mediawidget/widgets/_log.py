@@ -15,7 +15,6 @@ from ..naming import spanned
 from ..sites import Site
 from ._goals import edit_payload
 from ._parts import Action, Part, Request
-from .payload import held_in, label_of
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -86,8 +85,8 @@ def entry_payload(study: Study, entry: Intervention, pair: int | None) -> dict[s
     edited = effect.scores(effect.edited)[index].mean(axis=0)
     corners = dict(zip(("y11", "y00", "y10", "y01"), (*base, *edited), strict=True))
     return {
-        "label": label_of(entry)[:LONGEST_LABEL],
-        "edit": edit_payload(entry.edits.values(), held_in(entry)),
+        "label": entry.label[:LONGEST_LABEL],
+        "edit": edit_payload(entry.edits.values(), entry.effect.held),
         "word": _word(set(entry.edits.values())),
         "status": int(effect.status),
         "n": effect.n_pairs if pair is None else 1,

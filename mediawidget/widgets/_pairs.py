@@ -9,7 +9,7 @@ import numpy as np
 from ..effects import Effect
 from ._goals import edit_payload
 from ._parts import Part
-from .payload import held_in, intervals, label_of
+from .payload import intervals
 
 if TYPE_CHECKING:
     from ..history import Intervention
@@ -41,8 +41,8 @@ class Pairs(Part):
         effect = entry.effect
         corners = effect.corners()
         return payload | {
-            "label": label_of(entry),
-            "edit": edit_payload(entry.edits.values(), held_in(entry)),
+            "label": entry.label,
+            "edit": edit_payload(entry.edits.values(), entry.effect.held),
             "corners": {
                 name.lower(): corners[name].astype("<f4").tobytes()
                 for name in ("Y11", "Y00", "Y10", "Y01")

@@ -11,7 +11,6 @@ import numpy as np
 from ..pictures import KEY, grid_html, numbers, signed
 from ._goals import edit_payload
 from .panels import Panel, panel_payload
-from .payload import held_in
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -43,7 +42,7 @@ def _result(study: Study, pair: int | None) -> str:
     entry = study.history.current
     if entry is None:
         return ""
-    goal = escape(edit_payload(entry.edits.values(), held_in(entry))["goal"])
+    goal = escape(edit_payload(entry.edits.values(), entry.effect.held)["goal"])
     effect = entry.effect if pair is None else entry.effect.pair(pair)
     return f"<p>selected, set {goal}: {numbers(effect)}</p>"
 

@@ -36,10 +36,9 @@ class MediationDiagram(View):
     PANELS: ClassVar[tuple[str, ...]] = ()
 
     def told_beside(self, entry: Intervention) -> dict[str, Any]:
-        held = str(entry.effect.facts.get("downstream", ""))
         return {
             "constant": same_on_both(entry.edits),
-            "held": held.removeprefix("frozen: ") if held.startswith("frozen") else "",
+            "held": entry.effect.held.removeprefix("frozen: "),
         }
 
 

@@ -118,8 +118,8 @@ def entry_payload(
     return {
         "revision": study.revision,
         "cells": _cells(study, entry, panels, pair),
-        "label": label_of(entry),
-        "edit": edit_payload(entry.edits.values(), held_in(entry)),
+        "label": entry.label,
+        "edit": edit_payload(entry.edits.values(), entry.effect.held),
         "y11": _number(base[0]),
         "y00": _number(base[1]),
         "y10": _number(edited[0]),
@@ -188,18 +188,6 @@ def _answers(study: Study, effect: Effect, pair: int, name: str) -> list[dict[st
     pairs = ((shown.answer_token, "answer"), (shown.wrong_token, "wrong"))
     found = [(text, float(np.exp(kept[key] - kept["logsumexp"]))) for text, key in pairs]
     return top_tokens([one for one in found if np.isfinite(one[1])])
-
-
-def held_in(entry: Intervention) -> str:
-    """What was frozen in an intervention, in words; empty where all was recomputed."""
-    downstream = str(entry.effect.facts.get("downstream", ""))
-    return downstream if downstream.startswith("frozen") else ""
-
-
-def label_of(entry: Intervention) -> str:
-    """The sites' label, and what was frozen: recomputed and frozen are two quantities."""
-    label, held = entry.effect.labels[0] if entry.effect.labels else "", held_in(entry)
-    return f"{label} ({held})" if held else label
 
 
 def cell_of(study: Study, panels: Sequence[Cells], site: Site, place: int) -> dict[str, Any]:

@@ -85,6 +85,25 @@ def test_a_constant_edit_has_two_effects_and_no_corners() -> None:
             effect[key]
 
 
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        (mw.Patch(alpha=0.5), "alpha=0.5 is 0.5 of the way"),
+        (mw.Within(mw.Subspace([[1.0, 0.0]]), mw.Patch(alpha=0.5)), "alpha=0.5 is 0.5 of the way"),
+        (mw.Patch("clean"), "a source that is the same on both prompts"),
+        (mw.Zero(), "a constant is not the value on the other prompt"),
+    ],
+)
+def test_an_edit_without_corners_says_why_it_has_none(edit: mw.Edit, why: str) -> None:
+    effect = grid(edit)
+    for key in ("TIE", "PIE", "INT"):
+        with pytest.raises(mw.MediationError, match="does not exist under a") as caught:
+            effect[key]
+        assert caught.value.fix.startswith(why)
+        assert "use Patch()" in caught.value.fix
+        assert ("constant" in caught.value.fix) is (edit == mw.Zero())
+
+
 def test_nie_names_both_conventions() -> None:
     with pytest.raises(mw.MediationError, match=r"PIE.*TIE") as caught:
         grid()["NIE"]

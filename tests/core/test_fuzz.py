@@ -164,7 +164,9 @@ ASKED: dict[str, Callable[[Any], Any]] = {
         lm_of("gpt2").hf, tokenizer=tokenizer_of("gpt2"), revision=v
     ),
     "ModulePaths": lambda v: of_model(paths=mw.ModulePaths(v, v, v, v, v)),
+    "load.points": lambda v: mw.load(torch.nn.Sequential(torch.nn.Linear(2, 2)), points=v),
     "lm.tokens": lambda v: lm_of("gpt2").tokens(v),
+    "lm.encode": lambda v: lm_of("gpt2").encode(v),
     # Prompts
     **{
         f"PromptPair.{name}": partial(paired, name)
@@ -244,6 +246,7 @@ ASKED: dict[str, Callable[[Any], Any]] = {
     "Engine.columns": lambda v: mw.Engine(lm_of("gpt2"), study_of().token_pairs, columns=v),
     "evaluate": study_of().engine.evaluate,
     "evaluate.run": evaluated,
+    "values_of": lambda v: study_of().engine.values_of(v, mw.Run("clean")),
     "evaluate.top": lambda v: study_of().engine.evaluate([], top=v),
     "recall": study_of().engine.recall,
     "recall.top": lambda v: study_of().engine.recall([mw.Run("clean")], top=v),

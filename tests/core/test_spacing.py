@@ -167,8 +167,8 @@ def test_answers_that_a_space_tells_apart_are_two() -> None:
     pair = mw.PromptPair("1+1=", "2+2=", answer="2", wrong=" 2")
     assert mw.Study(model(), pair).total["Y11"] != 0
     assert mw.PromptPair("1+1=", "2+2=", answer=["2", " 2"], wrong="4").answers == ("2", " 2")
-    for texts in ({"answer": "2", "wrong": " 2"}, {"answer": ["2", " 2"], "wrong": "4"}):
-        raised(lambda texts=texts: mw.PromptPair("1 + 1 =", "2 + 2 =", **texts))
+    raised(lambda: mw.PromptPair("1 + 1 =", "2 + 2 =", answer="2", wrong=" 2"))
+    raised(lambda: mw.PromptPair("1 + 1 =", "2 + 2 =", answer=["2", " 2"], wrong="4"))
 
 
 def test_tokens_of_a_metric_are_those_of_the_answers() -> None:

@@ -235,6 +235,11 @@ def test_the_selection_of_other_views_is_added(
     assert mw.Site("head", 4, head=0) in board.circuit
     assert page.ask("show", node="mlp2")["ok"]
     assert board.study.selection == (MLP,)
+    board.study.edit = mw.Noise(samples=3)
+    assert page.ask("show", node="mlp2")["ok"]
+    assert board.study.last is not None
+    assert board.study.last.edit == mw.Noise(first=0)
+    board.study.edit = mw.Patch()
     board.study.intervene(mw.Site("residual", 2))
     assert "heads and MLPs" in page.ask("add_selection")["error"]["message"]
     assert page.ask("add", text="L0H0 @ END")["ok"]

@@ -47,7 +47,7 @@ def test_a_draft_is_read_and_changes_nothing(page: Page, study: mw.Study) -> Non
 
 def test_predictions_are_of_both_prompts(page: Page) -> None:
     found = page.ask("predict", **DRAFT | {"corrupt": "Zork"})["data"]
-    assert found["clean"][0]["token"] == " Mary"
+    assert found["clean"][0]["token"] == "Mary", "as people type it"
     assert found["corrupt"] == []
 
 

@@ -280,6 +280,19 @@ def test_a_click_on_a_cell_of_a_draw_shows_in_its_panel(
     assert data["edit"] == view.result["edit"]  # by it the page puts a click into its panel
 
 
+def test_a_typed_site_takes_the_draw_that_panels_show(
+    several: mw.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several.edit = mw.Noise(1.0, samples=3)
+    view = mw.HeadGrid(several)
+    assert Page(view, monkeypatch).ask("select", text="L1H1")["ok"]
+    data = panel(view, "head")
+    assert values(data, "status")[1, 1] == Status.EXACT
+    assert data["edit"] == view.result["edit"]
+    assert several.last is not None
+    assert several.last.edit == mw.Noise(1.0, first=0)
+
+
 def test_a_shares_interval_is_that_of_the_ratio() -> None:
     """Numerator and denominator vary together: where one follows the other there is no doubt."""
     lm = mw.load()

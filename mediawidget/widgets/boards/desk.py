@@ -35,7 +35,7 @@ class BoardDesk(Desk):
             "set": self._set,
             "add": lambda request: void(board.toggle(*self._new(request.get("text")))),
             "add_selection": lambda _: void(board.add_selection()),
-            "show": lambda request: void(board.study.intervene(self._node(request.get("node")))),
+            "show": self._show,
             "absent": self._absent,
             "mode": self._mode,
             "size": lambda request: void(board.choose(cast("int", request.get("n")))),
@@ -46,6 +46,11 @@ class BoardDesk(Desk):
             "code": lambda _: {"code": board.to_code()},
             "export": lambda request: export_answer(cast("View", board), request),
         }
+
+    def _show(self, request: Request) -> None:
+        """A node by itself; of an edit that is random its first draw, as in a panel."""
+        study = self._board.study
+        study.intervene({self._node(request.get("node")): study.edit.sample(0)})
 
     def _set(self, request: Request) -> None:
         """Nodes and edges that are to be in the circuit, or not: whatever they were before."""

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .effect_files import as_path
 from .errors import MediationError, reading, require
 from .sites import Site
 from .wiring import Edge
 
 NODES = ("head", "mlp_out")
 """What a node of a circuit may be. The embedding and the logits belong to every circuit."""
+
+_FILE = ("A circuit", "a path", "circuit.save('circuit.json')")
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,14 @@ class Circuit:
         found = {node for node in found if node.mediator != "embedding"}
         for node in found:
             _check_node(node)
-        _check_classes(classes or {}, found)
+        said = {} if classes is None else classes
+        _check_words(name, source)
+        _check_classes(said, found)
         object.__setattr__(self, "nodes", frozenset(found))
         object.__setattr__(self, "edges", wires)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "source", source)
-        object.__setattr__(self, "classes", dict(classes or {}))
+        object.__setattr__(self, "classes", dict(said))
 
     @property
     def size(self) -> int:
@@ -115,19 +120,24 @@ class Circuit:
             )
 
     def save(self, path: str | Path) -> None:
-        """Write it as JSON."""
+        """Write it as JSON.
+
+        Raises:
+            MediationError: a path that is none.
+        """
         text = json.dumps(self.to_json(), indent=1, ensure_ascii=False)
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        as_path(path, *_FILE).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> Circuit:
         """Read what ``save`` wrote.
 
         Raises:
-            MediationError: the file holds no circuit.
+            MediationError: there is no such file, or it holds no circuit.
         """
+        place = as_path(path, *_FILE)
         with reading("circuit", str(path)):
-            return cls.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
+            return cls.from_json(json.loads(_text(place)))
 
     def __repr__(self) -> str:
         labels = ", ".join(node.label() for node in self.ordered[:8])
@@ -135,6 +145,18 @@ class Circuit:
         wires = "" if self.edges is None else f"; {len(self.edges)} edges"
         named = f"{self.name}: " if self.name else ""
         return f"Circuit({named}{len(self.nodes)} nodes: {labels}{more}{wires})"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise MediationError(
+            "No circuit could be read there.",
+            value=f"{path}: {type(error).__name__}: {error}",
+            expected="a file that circuit.save wrote",
+            fix="circuit.save('circuit.json'), then Circuit.load('circuit.json')",
+        ) from error
 
 
 def _reader(edge: Edge) -> Site | None:
@@ -150,7 +172,9 @@ def _reader(edge: Edge) -> Site | None:
 def _checked(given: Iterable[Any], kind: type, what: str) -> list[Any]:
     several: object = given
     require(
-        isinstance(several, Iterable) and not isinstance(several, str),
+        isinstance(several, Iterable)
+        and not isinstance(several, str)
+        and getattr(several, "ndim", 1) > 0,
         f"A circuit's {what} are several.",
         value=several,
         expected=f"a list of {kind.__name__}",
@@ -178,7 +202,25 @@ def _check_node(node: Site) -> None:
         )
 
 
+def _check_words(name: object, source: object) -> None:
+    require(
+        isinstance(name, str) and isinstance(source, str),
+        "A circuit has a name and a source, in words.",
+        value=f"name={name!r}, source={source!r}",
+        expected="two texts",
+        fix="Circuit(nodes, name='movers', source='a search of my own')",
+    )
+
+
 def _check_classes(classes: Mapping[Site, str], nodes: Collection[Site]) -> None:
+    given: object = classes
+    require(
+        isinstance(given, Mapping) and all(isinstance(text, str) for text in given.values()),
+        "What nodes do is said in words.",
+        value=classes,
+        expected="{node: text}",
+        fix="Circuit([node], classes={node: 'name mover'})",
+    )
     strange = [node for node in classes if node not in nodes]
     if strange:
         first: object = strange[0]

@@ -12,15 +12,14 @@ from .runs import Run
 from .sites import Site
 
 
+def refuse_no_lm(lm: object, what: str, fix: str) -> None:
+    """Refuse what is no language model; ``what`` says why one is needed."""
+    require(isinstance(lm, LM), what, value=lm, expected="an LM", fix=fix)
+
+
 def refuse_no_question(lm: object, pairs: object, budget: object, roles: object) -> None:
     """Refuse what is no model, no pairs, no memory or no roles of these pairs."""
-    require(
-        isinstance(lm, LM),
-        "An engine runs a model.",
-        value=lm,
-        expected="an LM",
-        fix="lm = mw.load(); mw.Study(lm, pair)",
-    )
+    refuse_no_lm(lm, "An engine runs a model.", "lm = mw.load(); mw.Study(lm, pair)")
     listed = isinstance(pairs, Sequence) and len(pairs) > 0
     require(
         listed and all(isinstance(pair, TokenPair) for pair in pairs),  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 
@@ -32,6 +32,11 @@ def require(ok: bool, message: str, *, value: object, expected: str, fix: str) -
         shown = repr(value)
         shown = shown if len(shown) <= 200 else shown[:200] + "..."
         raise MediationError(message, value=shown, expected=expected, fix=fix)
+
+
+def is_one_of(value: object, names: Collection[str]) -> bool:
+    """Whether ``value`` is a text among ``names``; ``in`` alone cannot say that of an array."""
+    return isinstance(value, str) and value in names
 
 
 def error_fields(error: BaseException) -> dict[str, str]:

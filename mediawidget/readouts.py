@@ -83,9 +83,9 @@ class Readout:
     Args:
         position: a position of the clean prompt (the beginning-of-sequence token counted, negative
             from the end) or the name of a role; None for the last position of each prompt, the
-            mask of a masked model's, the first of its classifier's. The logits read there are
-            those of the token after it, or of what the mask stands for. In prompts of unequal
-            length the corrupt prompt is read at the partner of this position.
+            mask of a masked model's, the one at which a classifier answers, which has no other.
+            The logits read there are those of the token after it, or of what the mask stands for.
+            In prompts of unequal length the corrupt prompt is read at the partner of this position.
         reduce: what an answer of several tokens is worth: the ``sum`` of its tokens' log
             probabilities (the log probability of the whole), or their ``mean``.
 

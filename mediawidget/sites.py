@@ -169,6 +169,15 @@ def _positions(value: object, name: str) -> Position:
 
 
 def _positions_label(position: Position, tokens: Sequence[str] | None) -> str:
+    given: object = tokens
+    named = isinstance(given, Sequence) and not isinstance(given, str)
+    require(
+        given is None or (named and all(isinstance(token, str) for token in given)),  # type: ignore[attr-defined]
+        "A label shows the tokens of a prompt.",
+        value=tokens,
+        expected="a list of texts, one a token, or None",
+        fix="site.label(lm.tokens(prompt))",
+    )
     several = position if isinstance(position, tuple) else (position,)
     return ", ".join(p if isinstance(p, str) else _position_label(p, tokens) for p in several)  # type: ignore[arg-type]
 

@@ -89,7 +89,7 @@ def asked(options: Options, **own: Any) -> Asked:
     given: dict[str, Any] = {**DEFAULTS, **own, **options}
     _refuse_no_numbers(given)
     require(
-        given["over"] in get_args(Over),
+        isinstance(given["over"], str) and given["over"] in get_args(Over),
         "A label is chosen among all classes, or between the two alternatives.",
         value=given["over"],
         expected=" or ".join(map(repr, get_args(Over))),

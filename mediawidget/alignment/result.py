@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
 from ..edits import Subspace
 from ..errors import require
 from ..sites import Site
-from .names import Ended, Method, Over
+from ..statistics.resampling import whole
+from .names import Ended, Method, Over, Pairs, Part
 
 Numbers = tuple[int, ...]
 
@@ -103,7 +104,20 @@ class Aligned:
         Returns:
             ``iia`` of ``scores``, or ``iia_alternatives`` if it was trained on the two
             alternatives; NaN for what was not run.
+
+        Raises:
+            MediationError: no such part or pairs.
         """
+        given: tuple[object, ...] = (part, pairs)
+        require(
+            all(isinstance(name, str) for name in given)
+            and part in get_args(Part)
+            and pairs in get_args(Pairs),
+            "There is no such score.",
+            value=given,
+            expected=f"one of {', '.join(get_args(Part))}; {' or '.join(get_args(Pairs))}",
+            fix="found.score('whole', 'held-out')",
+        )
         row = self.scores[(self.scores.part == part) & (self.scores.pairs == pairs)]
         name = "iia" if self.over == "vocabulary" else "iia_alternatives"
         return float(row[name].iloc[0]) if len(row) else float("nan")
@@ -149,7 +163,7 @@ class Sizes:
         """
         searched = [one.options["k"] for one in self.found]
         require(
-            k in searched,
+            whole(k, 1) and k in searched,
             "No alignment of so many directions was searched for.",
             value=k,
             expected=f"one of {', '.join(map(str, searched))}",

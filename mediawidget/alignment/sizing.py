@@ -8,6 +8,7 @@ from typing import Unpack
 from ..errors import require
 from ..jobs import Job
 from ..sites import Site
+from ..statistics.resampling import whole
 from ..study import Study
 from .methods import das_search, question_at
 from .options import Options, asked
@@ -51,7 +52,9 @@ def sizes_job(
     """
     given: object = ks
     require(
-        isinstance(given, list | tuple | range) and 0 < len(set(given)) == len(given),
+        isinstance(given, list | tuple | range)
+        and all(whole(k, 1) for k in given)
+        and 0 < len(set(given)) == len(given),
         "Sizes are numbers of directions.",
         value=ks,
         expected="different ints",

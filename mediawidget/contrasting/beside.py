@@ -43,8 +43,9 @@ class BesideTIE:
         Raises:
             MediationError: another quantity.
         """
+        given: object = quantity
         require(
-            quantity in QUANTITIES,
+            isinstance(given, str) and quantity in QUANTITIES,
             "A relevance stands beside two effects.",
             value=quantity,
             expected=" or ".join(QUANTITIES),
@@ -120,8 +121,9 @@ def beside_tie(
         MediationError: what ``relevance`` and ``Study.sweep`` raise.
     """
     refuse_no_study(study)
+    given: object = by
     require(
-        by in ("position", "role"),
+        isinstance(given, str) and given in ("position", "role"),
         "Tokens are told apart by position or by role.",
         value=by,
         expected="'position' or 'role'",

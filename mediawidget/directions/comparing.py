@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,7 @@ from ..effects import Effect
 from ..errors import MediationError, require
 from ..sites import Site
 from ..statistics import mean_interval
+from ..statistics.resampling import whole
 from ..study import Study
 from .found import Array, Direction
 from .makers import components, difference_of_means, principal, random
@@ -30,7 +31,21 @@ SIZES = (1, 2, 4, 8)
 
 
 def standard(sizes: Sequence[int] = SIZES) -> dict[str, Maker]:
-    """What needs nothing but numpy: means, principal components and chance, by size."""
+    """What needs nothing but numpy: means, principal components and chance, by size.
+
+    Raises:
+        MediationError: sizes that are no list of ints from 1.
+    """
+    given: object = sizes
+    require(
+        isinstance(given, Iterable)
+        and getattr(given, "ndim", 1) > 0
+        and all(whole(k, 1) for k in sizes),
+        "The sizes of subspaces are counted.",
+        value=sizes,
+        expected="a list of ints from 1",
+        fix="mw.directions.standard((1, 2, 4))",
+    )
     makers: dict[str, Maker] = {"difference of means": difference_of_means}
     for k in sizes:
         makers[f"principal differences, k={k}"] = partial(principal, k=k)

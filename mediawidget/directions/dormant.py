@@ -138,9 +138,10 @@ def check_dormant(
     Source: Makelov, Lange and Nanda 2023 (is this the subspace you are looking for?).
     """
     given: object = least
+    named: object = key
     number = isinstance(given, int | float) and not isinstance(given, bool)
     require(
-        key in KEYS and number and 0 < least <= 1,
+        isinstance(named, str) and key in KEYS and number and 0 < least <= 1,
         "A dormant direction is judged by a share of an indirect effect.",
         value=(key, least),
         expected="'PIE' or 'TIE', and a share above 0 up to 1",

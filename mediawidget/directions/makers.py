@@ -77,7 +77,7 @@ def principal(
     """
     known: object = of
     require(
-        known in ("differences", "values"),
+        isinstance(known, str) and known in ("differences", "values"),
         "Principal components are those of differences or of values.",
         value=of,
         expected="'differences' or 'values'",

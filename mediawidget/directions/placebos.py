@@ -20,7 +20,7 @@ from ..statistics.resampling import whole
 from ..study import Study
 from .comparing import KEYS
 from .found import Array, Direction
-from .samples import Samples, samples
+from .samples import Samples, refuse_no_subspace, samples
 
 TRUE = "true"
 MOST = 10_000
@@ -122,6 +122,7 @@ def placebo(
         fix="n=20",
     )
     given = subspace.subspace if isinstance(subspace, Direction) else subspace
+    refuse_no_subspace(given)
     here = samples(study, site)
     here.refuse_flat()
     here.direction(given, TRUE, 0)  # of this width

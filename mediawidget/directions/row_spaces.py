@@ -13,6 +13,7 @@ from torch import Tensor
 from ..attribution import Attribution, refuse_no_estimate
 from ..decomposition.linear import map_of
 from ..edits import Subspace
+from ..erasure.labelled import numbers
 from ..errors import MediationError, require
 from ..first_order import Array as Cells
 from ..first_order import Grid
@@ -29,6 +30,7 @@ from ..sweeps import Sweep
 from .found import Array
 from .makers import components
 from .network_slopes import of_network
+from .samples import refuse_no_vector
 
 READ = ("neurons", "head")
 """Sites that one linear map alone reads."""
@@ -66,10 +68,21 @@ class RowSpace:
     words: str
 
     def parts(self, rows: Array) -> tuple[Array, Array]:
-        """(n, width) vectors as the sum of what lies in the row space and of what does not."""
-        basis = self.subspace.basis
-        inside = rows @ basis.T @ basis
-        return inside, rows - inside
+        """(n, width) vectors as the sum of what lies in the row space and of what does not.
+
+        Raises:
+            MediationError: no vectors of numbers, or of another width.
+        """
+        array, basis = numbers(rows), self.subspace.basis
+        require(
+            array.ndim > 0 and array.shape[-1] == self.subspace.width,
+            "What is read of vectors is asked of those of the site.",
+            value=rows,
+            expected=f"(n, {self.subspace.width}) finite numbers",
+            fix="reads.parts(found.subspace.basis)",
+        )
+        inside = array @ basis.T @ basis
+        return inside, array - inside
 
     def __repr__(self) -> str:
         how = "exact" if self.exact else "first order"
@@ -96,10 +109,11 @@ def row_space(study: Study, site: Site) -> RowSpace:
         site: what is read, with a position if it is read by slopes.
 
     Raises:
-        MediationError: a model on a server, weights that are no plain linear map, a metric
-            without slopes.
+        MediationError: no site of a vector, a model on a server, weights that are no plain linear
+            map, a metric without slopes.
     """
     refuse_no_study(study)
+    refuse_no_vector(site)
     if site.mediator in READ:
         return _weights(study, site)
     rows = slopes(study, site)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
@@ -117,11 +118,13 @@ class Samples:
             values, codes = np.concatenate([self.clean, self.corrupt]), np.tile(codes, 2)
             prompts += [pair.corrupt for pair in pairs]
         else:
-            given = list(labels)
+            listed: Any = labels
+            ordered = isinstance(listed, Iterable) and not isinstance(listed, Mapping | AbstractSet)
+            given = list(listed) if ordered and getattr(listed, "ndim", 1) > 0 else []
             require(
-                len(given) == n,
+                len(given) == n and all(isinstance(one, Hashable) for one in given),
                 "Labels are those of the clean prompts, one a pair.",
-                value=given,
+                value=labels,
                 expected=f"{n} labels, 'answers', or None for clean against corrupt",
                 fix="labels=[pair.answer_text for pair in study.contrast]",
             )
@@ -144,15 +147,30 @@ def samples(study: Study, site: Site) -> Samples:
             ``study.activations`` raises.
     """
     refuse_no_study(study)
-    given: object = site
+    refuse_no_vector(site)
+    return Samples(study, site, *_values(study, site))
+
+
+def refuse_no_vector(site: object) -> None:
+    """Raise unless ``site`` is one whose value is a vector."""
     require(
-        isinstance(given, Site) and mediator_named(site.mediator).point != "pattern",
+        isinstance(site, Site) and mediator_named(site.mediator).point != "pattern",
         "Directions are those of a site whose value is a vector.",
         value=site,
         expected="Site('residual', 3, position='END'), or of head, neurons, mlp_out, attn_out",
         fix="mw.Site('residual', 3, position='END')",
     )
-    return Samples(study, site, *_values(study, site))
+
+
+def refuse_no_subspace(given: object) -> None:
+    """Raise where something else stands for a subspace."""
+    require(
+        isinstance(given, Subspace),
+        "This is asked of a subspace.",
+        value=given,
+        expected="an mw.Subspace, or a Direction",
+        fix="mw.directions.placebo(study, site, mw.Subspace.spanned(vectors))",
+    )
 
 
 def in_batches(study: Study, sites: Iterable[Site]) -> Iterator[Site]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..edits import Subspace
 from ..errors import require
+from ..sites import Site
 from ..study import Study
 from .found import Array, Direction
 from .row_spaces import RowSpace, row_space
@@ -64,8 +65,9 @@ def split(study: Study, found: Direction, reads: RowSpace | None = None) -> Spli
     """
     refuse_no_direction(found)
     reads = row_space(study, found.site) if reads is None else reads
+    given: object = reads
     require(
-        reads.subspace.width == found.subspace.width,
+        isinstance(given, RowSpace) and _everywhere(reads.site) == _everywhere(found.site),
         "A direction is split by what reads its own site.",
         value=reads,
         expected=f"the row space of {found.site.label()}",
@@ -93,6 +95,10 @@ def refuse_no_direction(found: object) -> None:
         expected="a Direction",
         fix="found = mw.directions.difference_of_means(study, site)",
     )
+
+
+def _everywhere(site: Site) -> Site:
+    return replace(site, position=None)
 
 
 def _spanned(rows: Array) -> Subspace:

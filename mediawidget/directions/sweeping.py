@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 from ..edits import Edit, Mixed, Subspace
@@ -59,6 +60,7 @@ def sweep(
         >>> mw.directions.sweep(study, "residual", "role")["PIE"]
     """
     progress = more.pop("progress", True)
+    _refuse_no_maker(_takes_two(make), make)
     fit, tested = fit_and_test(study, test, seed)
     inner = tested.edit if edit is None else edit
     question = Question(Sweep(mediator, inner, by, **more), tested.engine, tested.roles)
@@ -88,4 +90,30 @@ def _made(fit: Study, site: Site, make: Maker, inner: Edit) -> Direction:
     here = samples(fit, site)
     if here.flat and inner.corners:
         return here.direction(Subspace.random(1, here.clean.shape[1]), NOTHING_THERE, 0)
-    return make(fit, site)
+    found: object = make(fit, site)
+    _refuse_no_maker(isinstance(found, Direction), found)
+    assert isinstance(found, Direction)
+    return found
+
+
+def _takes_two(make: object) -> bool:
+    """Whether it can be called with a study and a site."""
+    if not callable(make):
+        return False
+    try:
+        signature(make).bind(None, None)
+    except ValueError:  # one that tells nobody what it takes
+        return True
+    except TypeError:
+        return False
+    return True
+
+
+def _refuse_no_maker(ok: bool, given: object) -> None:
+    require(
+        ok,
+        "A direction of each site is made by a function.",
+        value=given,
+        expected="a function of a study and a site that gives a Direction",
+        fix="lambda study, site: mw.directions.given(study, site, vectors)",
+    )

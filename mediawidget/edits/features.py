@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..errors import MediationError, reading, require
 from .base import Edit, as_number
 from .part import Arrays, Part
-from .sparse import SAE, encoded
+from .sparse import SAE, encoded, refuse_no_sae
 from .steer import Steer
 from .within import Within
 
@@ -59,8 +59,16 @@ class Features(Part):
         codes: Sequence[float] | None = None,
         rest: Sequence[float] | None = None,
     ) -> None:
-        _refuse_no_sae(sae)
+        refuse_no_sae(sae)
         chosen = _units(units, sae)
+        given: object = error
+        require(
+            isinstance(given, bool | np.bool_),
+            "The error is set or left.",
+            value=error,
+            expected="True or False",
+            fix="Features(sae, [12], error=True)",
+        )
         require(
             bool(chosen) or bool(error),
             "There is no feature to set.",
@@ -175,7 +183,7 @@ def clamp(sae: SAE, codes: Mapping[int, float], rest: Any = None) -> Edit:
     Example:
         >>> study.intervene({sae.at(14): mw.features.clamp(sae, {12: 0.0})})
     """
-    _refuse_no_sae(sae)
+    refuse_no_sae(sae)
     require(
         isinstance(codes, Mapping),
         "Features are clamped to numbers by their own.",
@@ -207,23 +215,21 @@ def steer(sae: SAE, unit: int, amount: float) -> Steer:
     Example:
         >>> study.intervene({sae.at(14): mw.features.steer(sae, 12, 5.0)})
     """
-    (one,) = Features(sae, unit).units
+    part = Features(sae, unit)
+    require(
+        len(part.units) == 1,
+        "A single feature is steered.",
+        value=unit,
+        expected="its number",
+        fix="mw.features.steer(sae, 12, 5.0)",
+    )
+    (one,) = part.units
     return Steer(sae.w_dec[one], scale=amount)
 
 
-def _refuse_no_sae(sae: object) -> None:
-    require(
-        isinstance(sae, SAE),
-        "Features are those of a sparse autoencoder.",
-        value=sae,
-        expected="an mw.features.SAE",
-        fix="sae = mw.features.teaching()",
-    )
-
-
 def _units(given: object, sae: SAE) -> tuple[int, ...]:
-    several = given if isinstance(given, Iterable) else (given,)
-    chosen = tuple(several)
+    several = isinstance(given, Iterable) and getattr(given, "ndim", 1) > 0
+    chosen: tuple[Any, ...] = tuple(given) if several else (given,)  # type: ignore[arg-type]
     whole = all(
         isinstance(unit, int | np.integer) and not isinstance(unit, bool) for unit in chosen
     )

@@ -73,8 +73,9 @@ class SAE:
 
     def __post_init__(self) -> None:
         for name in ("w_enc", "b_enc", "w_dec", "b_dec", "threshold"):
-            if getattr(self, name) is not None:
+            if name != "threshold" or self.threshold is not None:
                 object.__setattr__(self, name, _numbers(getattr(self, name), name))
+        self._check_words()
         object.__setattr__(self, "centred", bool(self.centred))
         self._check_shapes()
         self._check_kind()
@@ -221,6 +222,17 @@ class SAE:
         """The arrays as tensors, where and as precise as ``x``."""
         return {name: x.new_tensor(array) for name, array in self.shared.items()}
 
+    def _check_words(self) -> None:
+        centred: object = self.centred
+        name: object = self.name
+        require(
+            isinstance(centred, bool | np.bool_) and isinstance(name, str),
+            "An autoencoder is centred or not, and has a name.",
+            value=f"centred={centred!r}, name={name!r}",
+            expected="True or False, and a text",
+            fix="SAE(..., centred=False, name='mine')",
+        )
+
     def _check_shapes(self) -> None:
         width, n = self.w_enc.shape if self.w_enc.ndim == 2 else (0, 0)
         wanted = {"w_enc": (width, n), "b_enc": (n,), "w_dec": (n, width), "b_dec": (width,)}
@@ -243,8 +255,9 @@ class SAE:
             "topk": has_k and self.threshold is None,
             "jumprelu": self.k is None and self.threshold is not None,
         }
+        given: object = self.kind
         require(
-            fits.get(self.kind, False),
+            isinstance(given, str) and fits.get(self.kind, False),
             "This is no kind of sparse autoencoder.",
             value=f"kind={self.kind!r}, k={self.k!r}, threshold "
             f"{'none' if self.threshold is None else 'given'}",
@@ -265,6 +278,17 @@ class SAE:
             expected="a site without a position: residual, attn_out, mlp_out, one head",
             fix="Site('residual', layer=3)",
         )
+
+
+def refuse_no_sae(sae: object) -> None:
+    """Raise where something else stands for an autoencoder."""
+    require(
+        isinstance(sae, SAE),
+        "Features are those of a sparse autoencoder.",
+        value=sae,
+        expected="an mw.features.SAE",
+        fix="sae = mw.features.teaching()",
+    )
 
 
 def encoded(x: Any, arrays: Arrays) -> Any:

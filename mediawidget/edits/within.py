@@ -17,6 +17,8 @@ from .part import Arrays, Part, part_from_json
 ORTHONORMAL = 1e-4
 """How far a basis may be from orthonormal: that of a float32 computation."""
 
+_WIDEST = 10**7
+
 
 @dataclass(frozen=True)
 class Subspace(Part):
@@ -93,12 +95,17 @@ class Subspace(Part):
             MediationError: a k that is none or above the width.
         """
         given: tuple[object, ...] = (k, width)
-        whole = all(isinstance(number, int | np.integer) for number in given)
+        whole = all(
+            isinstance(number, int | np.integer) and not isinstance(number, bool)
+            for number in given
+        )
         require(
-            whole and 0 < k <= width,
+            whole and 0 < k <= width <= _WIDEST,
             "A subspace has at least one direction and no more than its space.",
             value=(k, width),
-            expected=f"k from 1 to {width}",
+            expected=f"k from 1 to {width}"
+            if whole and 0 < width <= _WIDEST
+            else f"two ints, the width up to {_WIDEST}",
             fix="mw.Subspace.random(1, lm.d_model)",
         )
         drawn: Any = seed

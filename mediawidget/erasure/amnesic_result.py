@@ -79,7 +79,9 @@ class Amnesic:
         """
         runs = self._runs()
         require(
-            what in runs and quantity in QUANTITIES,
+            all(isinstance(name, str) for name in (what, quantity))
+            and what in runs
+            and quantity in QUANTITIES,
             "There is no such effect.",
             value=(what, quantity),
             expected=f"one of {tuple(runs)}, and of {QUANTITIES}",
@@ -133,7 +135,9 @@ class Amnesic:
         """
         runs = {RANDOM: self.random, MOVED: self.moves}
         require(
-            control in runs and quantity in QUANTITIES,
+            all(isinstance(name, str) for name in (control, quantity))
+            and control in runs
+            and quantity in QUANTITIES,
             "There are no such draws.",
             value=(quantity, control),
             expected=f"one of {QUANTITIES}, and of {tuple(runs)}",

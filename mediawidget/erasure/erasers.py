@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -84,7 +85,20 @@ class Eraser:
         return f"{self.method} of {self.k} direction" + "s" * (self.k != 1)
 
     def seen(self, prompts: Any) -> int:
-        """How many of these prompts it was fitted on."""
+        """How many of these prompts it was fitted on.
+
+        Raises:
+            MediationError: no list of prompts.
+        """
+        require(
+            isinstance(prompts, Iterable)
+            and not isinstance(prompts, str)
+            and getattr(prompts, "ndim", 1) > 0,
+            "An eraser was fitted on prompts.",
+            value=prompts,
+            expected="a list of texts, or of a network's inputs",
+            fix="eraser.seen([pair.clean for pair in study.contrast])",
+        )
         known = set(map(mark, self.prompts))
         return sum(mark(prompt) in known for prompt in prompts)
 

@@ -56,6 +56,14 @@ def leace(values: Any, site: Any = None, labels: Any = None, *, shrinkage: bool 
         >>> eraser = mw.erasure.leace(fit, site, labels="answers")
         >>> fit.intervene({site: eraser.edit})
     """
+    given: object = shrinkage
+    require(
+        isinstance(given, bool | np.bool_),
+        "Covariances are shrunk or not.",
+        value=shrinkage,
+        expected="True or False",
+        fix="mw.erasure.leace(study, site, shrinkage=True)",
+    )
     found = labelled(values, site, labels)
     writers, readers = _projection(found, shrinkage=shrinkage)
     return Leace(Projection(writers, readers), **fitted_on(found, labels))

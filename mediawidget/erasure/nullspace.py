@@ -10,12 +10,11 @@ import pandas as pd
 
 from ..edits import Subspace
 from ..errors import require
-from ..statistics import refuse_no_seed
 from ..statistics.resampling import refuse_no_share, whole
 from .erasers import Eraser, fitted_on
 from .labelled import Array, Labelled, labelled
 from .libraries import library
-from .readers import fresh, refuse_no_strength, scale_of
+from .readers import fresh, refuse_no_split, refuse_no_strength, scale_of
 
 MOST = 32
 """Rounds after which there is no end in sight."""
@@ -199,4 +198,4 @@ def _refuse(rounds: object, held_out: object, strength: object, seed: object) ->
     )
     refuse_no_share("held_out", held_out)
     refuse_no_strength(strength)
-    refuse_no_seed(seed)
+    refuse_no_split(seed)

@@ -12,9 +12,14 @@ from ..sites import Site
 from ..study import Study, refuse_no_study
 from .erasers import Eraser
 from .labelled import Labelled, labelled, of_run
-from .readers import READERS, Score, cross_validated
-
-FOLDS = 5
+from .readers import (
+    FOLDS,
+    READERS,
+    Score,
+    cross_validated,
+    refuse_no_folds,
+    refuse_no_split,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +121,8 @@ def probed(
         expected="what mw.erasure.leace(study, site) or mw.erasure.inlp(study, site) gave",
         fix="mw.erasure.probed(others, mw.erasure.leace(study, site))",
     )
+    refuse_no_folds(folds)
+    refuse_no_split(seed)
     where = eraser.site if site is None else site
     rule = eraser.labels if labels is None else labels
     before = labelled(study, where, rule)

@@ -8,8 +8,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..edits.base import as_number
 from ..errors import require
 from ..statistics import FEWEST
+from ..statistics.resampling import whole
 from .labelled import Array, Labelled
 from .libraries import library
 
@@ -21,6 +23,11 @@ DRAWS = 200
 
 STEPS = 2_000
 """Of the solver; it ends long before where the labels can be told."""
+
+FOLDS = 5
+"""Of what probes are tested on, unless told otherwise."""
+
+_MOST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -131,11 +138,33 @@ def auc(votes: Array, names: NDArray[Any]) -> float:
     return float(np.mean(areas))
 
 
+def refuse_no_folds(folds: object) -> None:
+    """Raise unless ``folds`` is a number of parts to test on in turn."""
+    require(
+        whole(folds, 2),
+        "Folds are counted.",
+        value=folds,
+        expected="an int, at least 2",
+        fix=f"folds={FOLDS}",
+    )
+
+
+def refuse_no_split(seed: object) -> None:
+    """Raise unless ``seed`` is one that scikit-learn takes."""
+    require(
+        whole(seed, 0) and int(seed) <= _MOST_SEED,  # type: ignore[call-overload]
+        "A seed is a number.",
+        value=seed,
+        expected=f"an int from 0 to {_MOST_SEED}",
+        fix="seed=0",
+    )
+
+
 def refuse_no_strength(strength: object) -> None:
     """Raise unless ``strength`` is a number above 0."""
     number = isinstance(strength, int | float) and not isinstance(strength, bool)
     require(
-        number and 0 < strength < float("inf"),  # type: ignore[operator]
+        number and 0 < as_number(strength) < float("inf"),
         "The strength of a probe is a number.",
         value=strength,
         expected="a finite number above 0; smaller holds the weights smaller",

@@ -15,7 +15,7 @@ from ..sites import Position, Site
 from ..statistics import refuse_no_seed
 from ..statistics.resampling import refuse_no_number
 from ..wiring import Edge, at
-from .scoring import Element, Rank, Scores, as_scores
+from .scoring import Element, Rank, Scores, as_elements, as_scores, refuse_no_rank
 
 Array = NDArray[np.float64]
 
@@ -92,13 +92,7 @@ def agreement(
     numbers = as_scores(scores, by)
     refuse_no_number("shuffles", shuffles, 1000)
     refuse_no_seed(seed)
-    require(
-        rank in ("absolute", "signed"),
-        "Scores are ranked as they are or by size.",
-        value=rank,
-        expected="'signed' or 'absolute'",
-        fix="rank='absolute'",
-    )
+    refuse_no_rank(rank)
     of_edges = any(isinstance(one, Edge) for one in numbers)
     is_member = _members(numbers, _elements(known, edges=of_edges))
     values = np.array(list(numbers.values()))
@@ -240,7 +234,7 @@ def _elements(
 ) -> tuple[Element, ...]:
     """Its edges or its nodes."""
     if not isinstance(known, Circuit):
-        return tuple(known)
+        return as_elements(known)
     if not edges:
         return known.ordered
     if known.edges is None:

@@ -14,6 +14,7 @@ from ..sites import Site
 from ..statistics import mean_interval, refuse_no_seed
 from ..statistics.resampling import whole
 from ..study import Study
+from .scoring import as_elements, listed
 from .values import (
     Ablation,
     Array,
@@ -163,9 +164,21 @@ def _chosen(
     for name in dict.fromkeys(circuit.classes.values()):
         members = (node for node in circuit.ordered if circuit.classes.get(node) == name)
         chosen.append(("class", name, frozenset(members)))
-    chosen += [("given", "", frozenset(one)) for one in sets]
+    chosen += [("given", "", one) for one in _given(sets)]
     chosen += [("random", "", one) for one in _drawn(circuit.ordered, random, seed)]
     return chosen
+
+
+def _given(sets: object) -> list[NodeSet]:
+    several = listed(sets)
+    require(
+        several is not None,
+        "Sets of nodes are several.",
+        value=sets,
+        expected="a list of lists of Site",
+        fix="sets=[[mw.Site('head', 3, head=1)]]",
+    )
+    return [frozenset(as_elements(one, Site)) for one in several or ()]
 
 
 def _drawn(nodes: Sequence[Site], n: int, seed: int) -> list[NodeSet]:

@@ -14,10 +14,11 @@ from ..circuit import NODES, Circuit
 from ..errors import MediationError, require
 from ..sites import Site
 from ..statistics import refuse_no_seed
-from ..statistics.resampling import whole
+from ..statistics.resampling import refuse_no_flag, refuse_no_share, whole
 from ..study import Study
 from ..wiring import Edge, at
-from .values import Ablation, Array, CircuitValues, Terms
+from .scoring import as_elements
+from .values import Ablation, Array, CircuitValues, Terms, refuse_no_circuit
 from .ways import values_of
 
 T = TypeVar("T")
@@ -61,9 +62,14 @@ class AgainstRandom:
         return float((self.gaps > self.gap).mean())
 
     def less_faithful_ci(self, level: float = 0.95) -> tuple[float, float]:
-        """Its interval over draws of random circuits (Wilson 1927)."""
+        """Its interval over draws of random circuits (Wilson 1927).
+
+        Raises:
+            MediationError: a level that is not between 0 and 1.
+        """
         from scipy.stats import binomtest  # takes a second to import
 
+        refuse_no_share("level", level)
         n = len(self.gaps)
         found = binomtest(int((self.gaps > self.gap).sum()), n).proportion_ci(level, "wilson")
         return float(found.low), float(found.high)
@@ -135,8 +141,12 @@ def random_circuits(
         seed: of the draw.
 
     Raises:
-        MediationError: fewer candidates of a kind than the circuit has, or an n that is no count.
+        MediationError: no circuit, candidates that are none, fewer of a kind than the circuit has,
+            or an n that is no count.
     """
+    refuse_no_circuit(circuit)
+    candidates = as_elements(candidates)
+    refuse_no_flag("per_layer", per_layer)
     refuse_no_seed(seed)
     require(whole(n, 1), "Circuits are counted.", value=n, expected="an int from 1", fix="n=100")
     draw = _random_nodes if circuit.edges is None else _random_edges

@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 
 from ..circuit import NODES, Circuit
+from ..edits.base import as_number
 from ..errors import MediationError, require
 from ..sites import Position
 from ..statistics import cluster_codes, cluster_sums, resample_weights
-from ..statistics.resampling import FEWEST
+from ..statistics.resampling import FEWEST, refuse_no_interval
 from ..study import Study
 from ..validity import NEAR_ZERO
 from ..wiring import Edge
-from .scoring import Element, Rank, Scores, as_scores, circuit_of, ranked
+from .scoring import Element, Rank, Scores, as_floats, as_scores, circuit_of, ranked
 from .shares import ratio_interval, refuse, refused
 from .values import Ablation, Array, CircuitValues, Terms
 from .ways import values_of
@@ -53,12 +54,11 @@ def areas(f: Array, sizes: Sequence[float] = SIZES) -> tuple[Array, Array]:
         >>> round(float(cpr), 3), float(cmd)
         (0.999, 0.0)
     """
-    k = np.asarray(sizes, dtype=np.float64)
-    f = np.asarray(f, dtype=np.float64)
+    k, f = as_floats(sizes), as_floats(f)
     require(
         k.ndim == 1 and len(k) > 1 and bool((np.diff(k) > 0).all()) and f.shape[-1:] == k.shape,
         "A curve has a value at every size, and the sizes go up.",
-        value=(f.shape, tuple(k.tolist())),
+        value=(f.shape, k.tolist()),
         expected="f of shape (..., size), at least two sizes",
         fix="areas(f, sizes=SIZES)",
     )
@@ -144,6 +144,7 @@ class Curve:
         Raises:
             MediationError: m(M) - m(empty) is too near 0 to divide by.
         """
+        refuse_no_interval(level, resamples, seed)
         refuse(self.model, self.empty, self.terms)
         codes = cluster_codes(self.terms.clusters, self.terms.n_pairs)
         tops = cluster_sums((self.kept - self.empty).T, codes)
@@ -160,10 +161,10 @@ class Curve:
         Raises:
             MediationError: a size that the curve was not asked for.
         """
-        if size not in self.sizes:
+        if as_number(size) not in self.sizes:
             raise MediationError(
                 "The curve has no such size.",
-                value=repr(size),
+                value=repr(size)[:200],
                 expected=", ".join(map(str, self.sizes)),
                 fix=f"curve.circuit({self.sizes[-1]})",
             )
@@ -287,7 +288,7 @@ def _anywhere(one: Element) -> object:
 
 
 def _as_sizes(sizes: Sequence[float]) -> tuple[float, ...]:
-    parts = np.ravel(np.asarray(sizes, dtype=np.float64))
+    parts = as_floats(sizes).ravel()
     up = len(parts) > 1 and bool((np.diff(parts) > 0).all())
     require(
         up and bool(parts[0] > 0) and bool(parts[-1] <= 1),

@@ -18,7 +18,7 @@ from ..rewiring import Bench, refuse_no_rewiring
 from ..sites import Position, Site
 from ..study import Study
 from ..wiring import Edge
-from .values import ABLATIONS, Ablation, Array, CircuitValues, Rest
+from .values import ABLATIONS, Ablation, Array, CircuitValues, Rest, as_circuits
 
 Kept = NDArray[np.float32]
 
@@ -79,6 +79,7 @@ class EdgeValues(CircuitValues):
         return Circuit([], [], name="empty")
 
     def job(self, circuits: Sequence[Circuit | Rest]) -> Job[Array]:
+        circuits = as_circuits(circuits)
         if not circuits:
             return self._nothing()
         engine, metric = self._engine(circuits), self.study.metric

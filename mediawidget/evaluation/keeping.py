@@ -21,7 +21,7 @@ from ..runs import Run
 from ..sites import Position, Site
 from ..token_pairs import TokenPair
 from .proving import once_runs, refuse_unproven
-from .values import Array, CircuitValues, Rest
+from .values import Array, CircuitValues, Rest, as_circuits
 
 Places = frozenset[int | str] | None
 """Positions and roles; None: everywhere."""
@@ -66,6 +66,7 @@ class NodeValues(CircuitValues):
         return Circuit([], name="empty")
 
     def job(self, circuits: Sequence[Circuit | Rest]) -> Job[Array]:
+        circuits = as_circuits(circuits)
         if not circuits:
             return self._nothing()
         outside = [self._outside(circuit) for circuit in circuits]
@@ -93,8 +94,6 @@ class NodeValues(CircuitValues):
     def _outside(self, circuit: Circuit | Rest) -> dict[Site, _Part]:
         """Per candidate that is ablated, where."""
         whole = isinstance(circuit, Rest)
-        if not isinstance(circuit, Circuit | Rest):
-            raise _no_circuit(circuit)
         if isinstance(circuit, Circuit) and circuit.edges is not None:
             raise _has_edges(circuit)
         named = self._places(circuit.without if isinstance(circuit, Rest) else circuit.nodes)
@@ -192,15 +191,6 @@ def _distinct(cells: Sequence[Cell]) -> tuple[list[Run], NDArray[np.int64]]:
     index = [known.setdefault(tuple(cell), len(known)) for cell in cells]
     edits = {tuple(cell): cell for cell in cells}
     return [Run("clean", edits[sites]) for sites in known], np.array(index, dtype=np.int64)
-
-
-def _no_circuit(given: object) -> MediationError:
-    return MediationError(
-        "What is evaluated is a circuit.",
-        value=repr(given)[:200],
-        expected="a Circuit, or Rest(nodes) for the whole network without some",
-        fix="values([mw.Circuit([mw.Site('head', 3, head=1)])])",
-    )
 
 
 def _has_edges(circuit: Circuit) -> MediationError:

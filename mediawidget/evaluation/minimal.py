@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 
 from ..circuit import NODES, Circuit
+from ..edits.base import as_number
 from ..errors import require
 from ..sites import Site
 from ..statistics import mean_interval
 from ..statistics.resampling import whole
 from ..study import Study
 from .complete import NodeSet, label
+from .scoring import as_elements
 from .shares import refused
 from .values import (
     Ablation,
@@ -58,7 +60,18 @@ class Minimality:
         return np.asarray(np.abs((self.with_node - self.without_node).mean(axis=1)))
 
     def useless(self, share: float = 0.01) -> tuple[Site, ...]:
-        """Nodes whose score is below a share of |F(M) - F(empty)|."""
+        """Nodes whose score is below a share of |F(M) - F(empty)|.
+
+        Raises:
+            MediationError: a share that is no number from 0.
+        """
+        require(
+            0 <= as_number(share) < float("inf"),
+            "A share is a number.",
+            value=share,
+            expected="a number from 0",
+            fix="minimality.useless(0.01)",
+        )
         most = share * abs(float((self.model - self.empty).mean()))
         return tuple(n for n, s in zip(self.nodes, self.scores, strict=True) if s < most)
 
@@ -135,7 +148,7 @@ def minimality(
         expected="an int from 0",
         fix="size=1",
     )
-    given = {node: frozenset(some) for node, some in (sets or {}).items()}
+    given = _as_sets(sets)
     _refuse_no_sets(circuit, given)
     search = _Search(values, circuit, given)
     for _ in range(min(size, len(circuit.nodes) - 1)):
@@ -213,6 +226,18 @@ def _mates(circuit: Circuit, node: Site) -> NodeSet:
     if name is None:
         return NodeSet()
     return frozenset(n for n in circuit.nodes if n != node and circuit.classes.get(n) == name)
+
+
+def _as_sets(sets: object) -> dict[Site, NodeSet]:
+    require(
+        sets is None or isinstance(sets, Mapping),
+        "K is given node by node.",
+        value=sets,
+        expected="{node: other nodes of the circuit}, or None",
+        fix="minimality(study, circuit, {node: [other]})",
+    )
+    named = sets.items() if isinstance(sets, Mapping) else ()
+    return {node: frozenset(as_elements(some, Site)) for node, some in named}
 
 
 def _refuse_no_sets(circuit: Circuit, given: Mapping[Site, NodeSet]) -> None:

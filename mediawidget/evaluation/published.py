@@ -11,6 +11,7 @@ from typing import Any
 from ..circuit import Circuit
 from ..errors import require
 from ..sites import Site
+from ..statistics.resampling import refuse_no_flag
 
 
 def known(name: str, *, positions: bool = False) -> Circuit:
@@ -35,6 +36,7 @@ def known(name: str, *, positions: bool = False) -> Circuit:
         >>> mw.evaluation.known("ioi").classes[mw.Site("head", 9, head=9)]
         'name mover'
     """
+    refuse_no_flag("positions", positions)
     published, given = _published(), str(name)
     require(
         given in published,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import product
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..circuit import NODES, Circuit
+from ..edits.base import as_number, holds_no_numbers
 from ..effects import Effect
-from ..errors import MediationError, require
+from ..errors import MediationError, is_one_of, require
 from ..sites import Site
 from ..wiring import Edge
 
@@ -41,12 +43,13 @@ def as_scores(scores: Scores, by: str | None = None) -> dict[Element, float]:
     Raises:
         MediationError: no numbers, NaN, or an effect of something else.
     """
+    given: Any = scores
     if isinstance(scores, Effect):
-        key = by or ("PIE" if scores.edit.corners else "clean")
+        key = ("PIE" if scores.edit.corners else "clean") if by is None else by
         numbers = np.reshape(scores[key], -1).tolist()
         found: dict[Element, float] = dict(zip(sites_of(scores), numbers, strict=True))
+        given = found
     else:
-        given: object = scores
         # A search is of a layer above this one: it is told by what it offers.
         if callable(edges := getattr(given, "edges", None)):
             given = dict(edges())
@@ -59,13 +62,12 @@ def as_scores(scores: Scores, by: str | None = None) -> dict[Element, float]:
             expected="{Site: number}, {Edge: number}, the effect of a sweep, or edge scores",
             fix="mw.evaluation.curve(study, study.sweep('head'))",
         )
-        assert isinstance(given, Mapping)
-        found = {one: float(number) for one, number in given.items()}
+        found = {one: _number(number) for one, number in given.items()}
     strange = [one for one, number in found.items() if not np.isfinite(number)]
     if strange:
         raise MediationError(
             "A component that was not scored has no place in an order.",
-            value=f"{strange[0].label()}: {found[strange[0]]}",
+            value=f"{strange[0].label()}: {repr(given[strange[0]])[:200]}",
             expected="a finite score of every candidate",
             fix="run the whole sweep, or give what was left out a score of 0",
         )
@@ -105,17 +107,70 @@ def ranked(scores: Mapping[Element, float], rank: Rank) -> tuple[Element, ...]:
         rank: "signed": by the score; "absolute": by its size.
 
     Raises:
-        MediationError: another rank.
+        MediationError: another rank, or no scores.
     """
+    refuse_no_rank(rank)
+    given: object = scores
+    numbers = {k: _number(v) for k, v in given.items()} if isinstance(given, Mapping) else {}
     require(
-        rank in get_args(Rank),
+        isinstance(given, Mapping) and not any(map(np.isnan, numbers.values())),
+        "What is ranked has scores.",
+        value=given,
+        expected="{Site: number} or {Edge: number}",
+        fix="mw.evaluation.ranked({mw.Site('head', 3, head=1): 0.5}, 'absolute')",
+    )
+    key = abs if rank == "absolute" else float
+    return tuple(sorted(numbers, key=lambda one: -key(numbers[one])))
+
+
+def refuse_no_rank(rank: object) -> None:
+    """Raise unless scores are ranked as they are, or by size."""
+    require(
+        is_one_of(rank, get_args(Rank)),
         "Scores are ranked as they are or by size.",
         value=rank,
         expected="'signed' or 'absolute'",
         fix="rank='absolute'",
     )
-    key = abs if rank == "absolute" else float
-    return tuple(sorted(scores, key=lambda one: -key(scores[one])))
+
+
+def as_elements(given: object, kind: Any = Element) -> tuple[Any, ...]:
+    """Some sites or edges, or those of one ``kind``.
+
+    Raises:
+        MediationError: something else, or not several.
+    """
+    several = listed(given)
+    require(
+        several is not None and all(isinstance(one, kind) for one in several),
+        "Components are named one by one.",
+        value=given,
+        expected="a list of Site" + (" or of Edge" if kind is Element else ""),
+        fix="[mw.Site('head', 3, head=1)]",
+    )
+    return several or ()
+
+
+def listed(given: Any) -> tuple[Any, ...] | None:
+    """What comes of it one by one; None where nothing does."""
+    try:
+        return tuple(given)
+    except TypeError:
+        return None
+
+
+def as_floats(given: object) -> NDArray[np.float64]:
+    """Numbers as an array, of the shape that they have; a NaN for what are none."""
+    try:
+        array = np.asarray(given)
+        return np.array(np.nan) if holds_no_numbers(array) else array.astype(np.float64)
+    except (OverflowError, RuntimeError, TypeError, ValueError):
+        return np.array(np.nan)
+
+
+def _number(given: Any) -> float:
+    """NaN for what is no number; of a member True is 1."""
+    return float(given) if isinstance(given, bool | np.bool_) else as_number(given)
 
 
 def circuit_of(elements: tuple[Element, ...], *, edges: bool, name: str = "") -> Circuit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,10 @@ from ..circuit import Circuit
 from ..effects import Effect
 from ..errors import MediationError, require
 from ..sites import Site
-from ..statistics import cluster_codes, cluster_sums, resample_weights
+from ..statistics import cluster_codes, cluster_sums, refuse_no_names, resample_weights
 from ..statistics.resampling import whole
 from ..wiring import Edge
-from .scoring import Element, Rank, ranked, sites_of
+from .scoring import Element, Rank, as_elements, as_floats, ranked, sites_of
 
 Array = NDArray[np.float64]
 Search = Callable[[dict[Element, float]], Collection[Element] | Circuit]
@@ -103,10 +104,10 @@ def stability(  # noqa: PLR0913 - all but the first two are named
         MediationError: fewer than three pairs or clusters, scores that are not finite.
     """
     if isinstance(scores, Effect):
-        key = by or ("PIE" if scores.edit.corners else "clean")
+        key = ("PIE" if scores.edit.corners else "clean") if by is None else by
         elements, clusters = sites_of(scores), scores.clusters
         scores = scores.pairs(key).reshape(scores.n_pairs, -1)
-    values = np.asarray(scores, dtype=np.float64)
+    values, elements = as_floats(scores), as_elements(elements)
     if values.ndim != 2 or values.shape[1] != len(elements) or not np.isfinite(values).all():
         raise MediationError(
             "Scores are those of every candidate on every pair.",
@@ -114,7 +115,7 @@ def stability(  # noqa: PLR0913 - all but the first two are named
             expected="finite numbers of shape (pair, candidate), and elements=[...] to name them",
             fix="stability(study.sweep('head'), 10)",
         )
-    codes = cluster_codes(clusters, len(values))
+    codes = cluster_codes(_names(clusters, len(values)), len(values))
     sums, sizes = cluster_sums(values, codes), cluster_sums(np.ones((len(values), 1)), codes)
     weights = resample_weights(len(sums), resamples, seed)
     means = (weights @ sums) / (weights @ sizes)
@@ -129,9 +130,18 @@ def jaccard(first: Collection[Element], second: Collection[Element]) -> float:
     Args:
         first: nodes, or edges.
         second: of the same kind.
+
+    Raises:
+        MediationError: something else.
     """
-    either = set(first) | set(second)
-    return len(set(first) & set(second)) / len(either) if either else 1.0
+    one, other = set(as_elements(first)), set(as_elements(second))
+    return len(one & other) / len(one | other) if one or other else 1.0
+
+
+def _names(clusters: object, n_pairs: int) -> tuple[str, ...]:
+    names: Any = tuple(clusters) if isinstance(clusters, Sequence) else clusters
+    refuse_no_names("clusters", names, n_pairs)
+    return tuple(names)
 
 
 def _searching(search: Search | int, rank: Rank) -> Search:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,20 @@ from ..errors import require
 from ..prompts import Contrast
 from ..sites import Site
 from ..statistics import mean_interval
-from ..study import Study
+from ..statistics.resampling import refuse_no_flag
+from ..study import Study, refuse_no_study
 from .faithful import Faithfulness
 from .shares import ratio_interval, refused
 from .stable import jaccard
-from .values import Ablation, Array, CircuitValues, Rest, Terms, refuse_no_candidates
+from .values import (
+    Ablation,
+    Array,
+    CircuitValues,
+    Rest,
+    Terms,
+    refuse_no_candidates,
+    refuse_no_circuit,
+)
 from .ways import values_of
 
 Finder = Callable[[Study], Circuit]
@@ -102,11 +112,20 @@ def transfer(
         MediationError: no studies, or what the search or ``values`` raises.
     """
     _refuse_no_studies(studies)
+    _refuse_no_way(values)
+    given: Any = find
+    require(
+        callable(given) or (isinstance(given, Mapping) and len(given) > 0),
+        "Circuits are found by a function, or given by name.",
+        value=given,
+        expected="a function of a study, or {name: Circuit}",
+        fix="lambda study: mw.search.eap(study).circuit(40)",
+    )
     made = find if isinstance(find, Mapping) else {name: find(s) for name, s in studies.items()}
     circuits = tuple(made.values())
     columns = []
     for study in studies.values():
-        way = values(study) if values else None
+        way = None if values is None else values(study)
         way = values_of(study, ablation, over, way, circuits)
         *kept, model, empty = way([*circuits, way.full, way.empty])
         both = zip(circuits, kept, strict=True)
@@ -118,8 +137,9 @@ def by_template(study: Study) -> dict[str, Study]:
     """A study of the same question for the pairs of each template, by template.
 
     Raises:
-        MediationError: pairs without templates.
+        MediationError: no study, or pairs without templates.
     """
+    refuse_no_study(study)
     pairs = list(study.contrast)
     require(
         all(pair.template for pair in pairs),
@@ -221,15 +241,18 @@ def side_effects(
 
     Raises:
         MediationError: no studies, roles that the pairs of a task do not have, nodes that are no
-            candidates.
+            candidates; no circuit.
     """
     _refuse_no_studies(studies)
+    _refuse_no_way(values)
+    refuse_no_circuit(circuit)
+    refuse_no_flag("everywhere", everywhere)
     nodes = circuit.nodes
     if everywhere:
         nodes = frozenset(replace(node, position=None) for node in nodes)
     parts = []
     for study in studies.values():
-        way = values(study) if values else None
+        way = None if values is None else values(study)
         way = values_of(study, ablation, over, way, [Circuit(circuit.nodes)])
         refuse_no_candidates(nodes, way)
         broken, model = way([Rest(nodes), way.full])
@@ -241,6 +264,16 @@ def side_effects(
 def _share(one: Faithfulness) -> float:
     """Normalised faithfulness, NaN where it is refused."""
     return float("nan") if refused(one.model, one.empty, one.terms) else one.normalized
+
+
+def _refuse_no_way(values: object) -> None:
+    require(
+        values is None or callable(values),
+        "Another way to evaluate circuits is made for each study.",
+        value=values,
+        expected="a function from a study to CircuitValues, or None",
+        fix="values=lambda study: mw.evaluation.NodeValues(study, 'zero')",
+    )
 
 
 def _refuse_no_studies(studies: object) -> None:

@@ -19,6 +19,7 @@ from ..sites import Site
 from ..statistics import clusters_of
 from ..study import Study, refuse_no_study
 from ..wiring import Edge
+from .scoring import as_elements, listed
 
 Array = NDArray[np.float64]
 Ablation = Literal["resample", "zero", "mean"] | Edit
@@ -39,6 +40,9 @@ class Rest:
     """
 
     without: frozenset[Site] = frozenset()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "without", frozenset(as_elements(self.without, Site)))
 
 
 @dataclass(frozen=True)
@@ -160,6 +164,35 @@ class CircuitValues(ABC):
         return Job(iter(()), 0, lambda: np.zeros((0, len(self.study.contrast))))
 
 
+def refuse_no_circuit(circuit: object) -> None:
+    """Raise where something else stands for a circuit."""
+    require(
+        isinstance(circuit, Circuit),
+        "What is evaluated is a circuit.",
+        value=circuit,
+        expected="a Circuit",
+        fix="mw.Circuit([mw.Site('head', 3, head=1)])",
+    )
+
+
+def as_circuits(circuits: object) -> tuple[Circuit | Rest, ...]:
+    """What is to be evaluated, one by one.
+
+    Raises:
+        MediationError: something else, or not several.
+    """
+    several = listed(circuits)
+    strange = [one for one in several or () if not isinstance(one, Circuit | Rest)]
+    require(
+        several is not None and not strange,
+        "What is evaluated is a circuit.",
+        value=strange[0] if strange else circuits,
+        expected="a list of Circuit, or of Rest(nodes) for the whole network without some",
+        fix="values([mw.Circuit([mw.Site('head', 3, head=1)])])",
+    )
+    return several or ()
+
+
 def refuse_placed_among_edges(circuit: Circuit) -> None:
     """Raise where nodes at positions are to be taken out of a circuit of edges.
 
@@ -200,8 +233,10 @@ def without(circuit: Circuit, nodes: Collection[Site]) -> Circuit:
         nodes: K, as the circuit has them, with their positions.
 
     Raises:
-        MediationError: a node that is not in the circuit.
+        MediationError: no circuit, no nodes, or a node that is not in the circuit.
     """
+    refuse_no_circuit(circuit)
+    nodes = as_elements(nodes, Site)
     strange = [node for node in nodes if node not in circuit.nodes]
     if strange:
         raise MediationError(

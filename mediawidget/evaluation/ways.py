@@ -9,7 +9,7 @@ from ..errors import require
 from ..study import Study
 from .edges import EdgeValues
 from .keeping import NodeValues
-from .values import Ablation, CircuitValues
+from .values import Ablation, CircuitValues, refuse_no_circuit
 
 
 def values_of(
@@ -25,13 +25,7 @@ def values_of(
         MediationError: no circuit, or kinds of candidates for a circuit of edges.
     """
     for circuit in circuits:
-        require(
-            isinstance(circuit, Circuit),
-            "What is evaluated is a circuit.",
-            value=circuit,
-            expected="a Circuit",
-            fix="mw.Circuit([mw.Site('head', 3, head=1)])",
-        )
+        refuse_no_circuit(circuit)
     if values is not None:
         require(
             isinstance(values, CircuitValues),

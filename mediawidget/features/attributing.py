@@ -21,7 +21,7 @@ from ..asking import Asked
 from ..attribution import refuse_no_estimate
 from ..checks import broken
 from ..edits import Patch
-from ..edits.sparse import SAE
+from ..edits.sparse import SAE, refuse_no_sae
 from ..effects import Effect, Status
 from ..errors import require
 from ..estimated import ESTIMATE_COLUMNS, Estimated
@@ -33,7 +33,8 @@ from ..readouts import ANSWER, WRONG
 from ..results import facts
 from ..search.judged import Judged, chosen, judged, refuse_no_check
 from ..statistics import clusters_of, groups_of
-from ..study import Study
+from ..statistics.resampling import whole
+from ..study import Study, refuse_no_study
 from ..sweeps import Sweep
 from ..validity import premises
 from .cells import ERROR, Cells, Unit
@@ -44,6 +45,7 @@ from .wholes import whole_of
 Array = NDArray[np.float64]
 TOLERANCE, MOST = 0.01, 2000
 """How far off integrated gradients may be, of what the site does; and gradients a pair, prompt."""
+_MOST_COUNTED = 10**6
 
 
 def attribute(
@@ -151,6 +153,8 @@ def check(
 
     Source: Kramar et al. 2024, for a sample of what an estimate ranks low.
     """
+    refuse_no_study(study)
+    refuse_no_sae(sae)
     refuse_no_check(k, sample, seed)
     require(
         isinstance(effect, Effect) and effect.facts.get("digest") == sae.digest,
@@ -234,7 +238,10 @@ def _refuse_options(method: object, given: Mapping[str, Any]) -> None:
     options = {name: value for name, value in given.items() if value is not None}
     alone = "steps" in options and len(options) > 1
     require(
-        method in ("gradient", "ig") and (method == "ig" or not options) and not alone,
+        isinstance(method, str)
+        and method in ("gradient", "ig")
+        and (method == "ig" or not options)
+        and not alone,
         "Unknown method of attribution.",
         value=", ".join(
             f"{name}={value!r}" for name, value in {"method": method, **options}.items()
@@ -245,10 +252,10 @@ def _refuse_options(method: object, given: Mapping[str, Any]) -> None:
     for name in ("steps", "most"):
         count = options.get(name, 1)
         require(
-            isinstance(count, int) and not isinstance(count, bool) and count >= 1,
+            whole(count, 1) and count <= _MOST_COUNTED,
             f"{name.capitalize()} are counted.",
             value=count,
-            expected="an int, at least 1",
+            expected=f"an int from 1 to {_MOST_COUNTED}",
             fix=f"mw.features.attribute(study, sae, method='ig', {name}=50)",
         )
     share = options.get("tolerance", TOLERANCE)

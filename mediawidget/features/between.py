@@ -27,7 +27,7 @@ from ..mediators import POINTS, mediator_named
 from ..mediators.base import positions_of
 from ..pieces import wide
 from ..runs import Run, roles_named
-from ..study import Study
+from ..study import Study, refuse_no_study
 from .cells import Cells, refuse_other_width
 from .nodes import Node, refuse_no_nodes
 
@@ -107,11 +107,13 @@ def edges(
         >>> Node = mw.features.Node
         >>> mw.features.edges(study, [Node(low, 343, "END")], [Node(high, 88, "END")])
     """
+    refuse_no_study(study)
     refuse_no_nodes(upstream)
     refuse_no_nodes(downstream)
     _refuse_backward(study, upstream, downstream)
+    given: object = direction
     require(
-        direction in ("restore", "break"),
+        isinstance(given, str) and given in ("restore", "break"),
         "Features are restored or broken.",
         value=direction,
         expected="'restore' or 'break'",

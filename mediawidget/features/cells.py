@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from ..edits import Edit, Mean, Patch, Within, Zero
 from ..edits.base import BASES, Base
 from ..edits.features import Features, clamp
-from ..edits.sparse import SAE
+from ..edits.sparse import SAE, refuse_no_sae
 from ..errors import MediationError, require
+from ..lm import LM
 from ..looking import look
 from ..mediators.base import positions_of
 from ..runs import Run
@@ -60,15 +61,17 @@ def refuse_other_width(study: Study, sae: object) -> None:
     Raises:
         MediationError: no autoencoder, a layer or a width that the model does not have.
     """
-    require(
-        isinstance(sae, SAE),
-        "Features are those of a sparse autoencoder.",
-        value=sae,
-        expected="an mw.features.SAE",
-        fix="sae = mw.features.teaching()",
-    )
+    refuse_no_sae(sae)
     assert isinstance(sae, SAE)
-    lm = study.lm
+    refuse_other_model(study.lm, sae)
+
+
+def refuse_other_model(lm: LM, sae: SAE) -> None:
+    """Raise unless the model has a site of that width at that layer.
+
+    Raises:
+        MediationError: a layer or a width that it does not have.
+    """
     width = lm.d_head if sae.site.mediator == "head" else lm.d_model
     n_layers = lm.n_layers + (sae.site.mediator == "residual")
     require(
@@ -104,7 +107,8 @@ class Cells:
             fix="another contrast",
         )
         named = isinstance(self.by, Mapping) and len(self.by) > 0
-        if not (named or self.by in (None, "position", "role")):
+        known = self.by is None or (isinstance(self.by, str) and self.by in ("position", "role"))
+        if not (named or known):
             raise MediationError(
                 "Features are set by position, by role, or everywhere.",
                 value=f"by={self.by!r}",

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..checks import Edits
+from ..edits.base import as_number
 from ..edits.features import clamp
 from ..edits.sparse import SAE
 from ..effects import SHOWN, Effect
@@ -24,7 +25,7 @@ from ..errors import MediationError, require
 from ..evaluation.shares import ratio_interval, refused
 from ..runs import Run
 from ..statistics import clusters_of
-from ..study import Study
+from ..study import Study, refuse_no_study
 from .cells import ERROR, Cells
 from .nodes import Node, refuse_no_nodes
 
@@ -52,25 +53,30 @@ def nodes_of(
         >>> sae = mw.features.teaching(3)
         >>> mw.features.nodes_of([sae], [mw.features.attribute(study, sae)], 0.1)
     """
+    size = as_number(threshold)
     require(
-        isinstance(threshold, int | float) and not isinstance(threshold, bool) and threshold >= 0,
+        0 <= size < float("inf"),
         "A threshold is a size.",
         value=threshold,
         expected="a number of the metric's unit, 0 or more",
         fix="mw.features.nodes_of([sae], [effect], 0.1)",
     )
-    known = [effect.facts.get("digest") for effect in effects]
+    given: tuple[object, object] = (saes, effects)
     require(
-        [sae.digest for sae in saes] == known,
+        all(isinstance(some, list | tuple) for some in given)
+        and all(isinstance(sae, SAE) for sae in saes)
+        and all(isinstance(effect, Effect) for effect in effects)
+        and [sae.digest for sae in saes] == [effect.facts.get("digest") for effect in effects],
         "Each effect is of the features of its autoencoder.",
-        value=list(effects),
-        expected=f"{len(saes)} effects of mw.features.sweep or attribute, in this order",
+        value=given,
+        expected="a list of autoencoders, and as many effects of mw.features.sweep or attribute, "
+        "in this order",
         fix="mw.features.nodes_of([sae], [mw.features.attribute(study, sae)], 0.1)",
     )
     found = []
     for sae, effect in zip(saes, effects, strict=True):
         mean = np.where(np.isin(effect.status, SHOWN), np.abs(effect[quantity]), 0.0)
-        for place in np.argwhere(mean > threshold):
+        for place in np.argwhere(mean > size):
             unit = effect.axes["feature"][place[0]]
             at = effect.axes["position"][place[1]] if len(place) > 1 else None
             found.append(Node(sae, None if unit == ERROR else int(unit), at))
@@ -127,8 +133,9 @@ class FeatureCircuit:
             MediationError: another share than these two.
         """
         kept = {"faithfulness": self.circuit, "completeness": self.complement}
+        given: object = which
         require(
-            which in kept,
+            isinstance(given, str) and which in kept,
             "A circuit of features has two shares.",
             value=which,
             expected="'faithfulness' or 'completeness'",
@@ -191,6 +198,7 @@ def circuit(study: Study, nodes: Sequence[Node]) -> FeatureCircuit:
 
     Source: Marks et al. 2024.
     """
+    refuse_no_study(study)
     refuse_no_nodes(nodes)
     require(
         len(nodes) > 0 and len(study.contrast) > 1,

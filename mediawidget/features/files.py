@@ -17,7 +17,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from ..edits.sparse import SAE
+from ..edits.sparse import SAE, refuse_no_sae
+from ..effect_files import as_path
 from ..errors import MediationError, reading, require
 from ..sites import Site
 
@@ -55,7 +56,15 @@ def load(path: str | Path, site: Site | None = None, name: str = "") -> SAE:
     Example:
         >>> sae = mw.features.load("gpt2-small-res-jb/blocks.8.hook_resid_pre")  # doctest: +SKIP
     """
-    folder = Path(path)
+    folder = _folder(path)
+    given: object = name
+    require(
+        isinstance(given, str),
+        "An autoencoder is called by a name.",
+        value=name,
+        expected="a text",
+        fix="mw.features.load(path, name='mine')",
+    )
     config = _config(folder)
     with reading("sparse autoencoder", str(folder)):
         kind, k = _kind(config)
@@ -81,7 +90,8 @@ def save(sae: SAE, path: str | Path, half: bool = False) -> Path:
     """Write it as ``load`` and SAELens read it; ``half`` in float16."""
     import torch
 
-    folder = Path(path)
+    refuse_no_sae(sae)
+    folder = _folder(path)
     folder.mkdir(parents=True, exist_ok=True)
     names = {"w_enc": "W_enc", "w_dec": "W_dec"}
     arrays = {names.get(name, name): array for name, array in sae.arrays.items()}
@@ -92,6 +102,16 @@ def save(sae: SAE, path: str | Path, half: bool = False) -> Path:
     text = json.dumps(_config_of(sae, tensors["W_enc"].dtype), indent=2)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
     return folder
+
+
+def _folder(path: object) -> Path:
+    """The place of an autoencoder, refused if it is none."""
+    return as_path(
+        path,
+        "An autoencoder",
+        "a path of a folder",
+        "mw.features.save(sae, 'my-sae'), mw.features.load('my-sae')",
+    )
 
 
 # --- reading ------------------------------------------------------------------------------------

@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..edits.sparse import SAE
+from ..edits.sparse import SAE, refuse_no_sae
 from ..errors import require
 from ..lm import LM
 from ..mediators import mediator_named
+from ..networks.network import refuse_network
 from ..plain_hooks import at_point
 from ..remote_traces import act_at, only_seen, passed
+from .cells import refuse_other_model
 
 BEFORE, AFTER = 5, 2
 """Tokens of a context on either side."""
@@ -55,6 +57,9 @@ def contexts(lm: LM, sae: SAE, texts: Any, k: Any = 5) -> tuple[tuple[Context, .
         >>> mw.features.contexts(lm, sae, prompts)[343][0].token
         ' to'
     """
+    _refuse_no_model(lm)
+    refuse_no_sae(sae)
+    refuse_other_model(lm, sae)
     require(
         isinstance(texts, Sequence)
         and not isinstance(texts, str)
@@ -88,6 +93,17 @@ def contexts(lm: LM, sae: SAE, texts: Any, k: Any = 5) -> tuple[tuple[Context, .
             if largest[i, unit] > 0
         )
         for unit in range(sae.n_features)
+    )
+
+
+def _refuse_no_model(lm: object) -> None:
+    refuse_network(lm, "The text in which features fire")
+    require(
+        isinstance(lm, LM),
+        "Contexts are those of a model.",
+        value=lm,
+        expected="an LM",
+        fix="mw.features.contexts(study.lm, sae, texts)",
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..edits.sparse import SAE
 from ..errors import require
+from ..statistics.resampling import whole
 from .files import load
 
 FOLDER = Path(__file__).parent / "teaching"
@@ -30,7 +31,7 @@ def teaching(layer: int = 3) -> SAE:
         SAE(teaching L4: 384 features of L4, topk, k=16)
     """
     require(
-        not isinstance(layer, bool) and layer in LAYERS,
+        whole(layer, 0) and layer in LAYERS,
         "There is no autoencoder of that layer.",
         value=layer,
         expected=" or ".join(map(str, LAYERS)),

@@ -15,6 +15,7 @@ from ..effects import Effect, Status
 from ..errors import require
 from ..jobs import Job
 from ..sites import Position
+from ..statistics.resampling import whole
 from ..study import Study
 from .cells import ERROR, Cells, Unit
 
@@ -79,13 +80,16 @@ def job(
 
 def _chosen(cells: Cells, features: Iterable[int] | None, edit: Edit) -> list[int]:
     if features is not None:
-        chosen: list[Any] = list(features)
+        given: object = features
+        several = isinstance(given, Iterable) and getattr(given, "ndim", 1) > 0
+        chosen: list[Any] = list(features) if several else []
         n = cells.sae.n_features
         require(
-            all(isinstance(one, int | np.integer) and 0 <= one < n for one in chosen)
+            several
+            and all(whole(one, 0) and one < n for one in chosen)
             and len(set(chosen)) == len(chosen),
             "Features are named by their numbers, each once.",
-            value=chosen,
+            value=features,
             expected=f"ints from 0 to {n - 1}",
             fix="mw.features.sweep(study, sae, features=[3, 12])",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..edits.base import Base
-from ..errors import MediationError, require
+from ..errors import MediationError, is_one_of, require
 from ..lens import AT_ONCE, logits_of, refuse_no_way_out
 from ..lens_remote import kept_there
 from ..reading import make_reading, read
@@ -20,8 +21,9 @@ from ..readouts import KL_CLEAN, KL_CORRUPT
 from ..runs import Run
 from ..sites import Site
 from ..statistics import clusters_of, mean_interval
+from ..statistics.resampling import whole
 from ..study import Study, refuse_no_study
-from .tuned import TunedLens
+from .tuned import TunedLens, refuse_no_lens
 
 Array = NDArray[np.float64]
 
@@ -108,22 +110,28 @@ def logit_lens(
     refuse_no_way_out(lm)
     _refuse_forced(study)
     if lens is not None:
+        refuse_no_lens(lens)
         lens.refuse_other(lm)
-    some = tuple(range(lm.n_layers + 1)) if layers is None else tuple(layers)
-    given = [Run(run) if isinstance(run, str) else run for run in runs]
+    asked: Any = runs
+    named: list[Any] = []
+    if isinstance(asked, Sequence) and not isinstance(asked, str):
+        named = list(asked)
+    given: list[Any] = [Run(one) if isinstance(one, str) else one for one in named]  # type: ignore[arg-type]
+    some = tuple(range(lm.n_layers + 1)) if layers is None else _as_layers(layers)
     require(
-        bool(some) and bool(given),
+        bool(some) and bool(given) and all(isinstance(run, Run) for run in given),
         "A lens reads layers of runs.",
         value=(runs, layers),
-        expected="at least one of each",
+        expected="a list of 'clean', 'corrupt' or Runs, and of ints; at least one of each",
         fix="mw.lenses.logit_lens(study)",
     )
     at = _read_position(study) if position is None else position
-    reader = _Reader(study, None if at == "all" else at, lens)
+    everywhere = is_one_of(at, ("all",))
+    reader = _Reader(study, None if everywhere else at, lens)
     values = np.stack([reader.of(run, some) for run in given], axis=1)
     n = values.shape[-1]
-    places = tuple(range(n)) if at == "all" else (at,) * n
-    names = tuple(run if isinstance(run, str) else f"run {i}" for i, run in enumerate(runs))
+    places = tuple(range(n)) if everywhere else (at,) * n
+    names = tuple(run if isinstance(run, str) else f"run {i}" for i, run in enumerate(named))
     metric, kind = study.metric, "logit lens" if lens is None else "tuned lens"
     facts = (metric.name, metric.unit, kind, clusters_of(study.contrast))
     return LensReading(values, names, some, places, *facts)
@@ -174,6 +182,15 @@ class _Reader:
         lm = self.study.lm
         parts = torch.split(stream, max(1, AT_ONCE // lm.vocabulary))
         return torch.cat([logits_of(lm, part) for part in parts])
+
+
+def _as_layers(layers: Any) -> tuple[int, ...]:
+    """Layers as ints; none where there are none."""
+    try:
+        several = tuple(layers)
+    except TypeError:
+        return ()
+    return tuple(map(int, several)) if all(whole(one, 0) for one in several) else ()
 
 
 def _read_position(study: Study) -> int:

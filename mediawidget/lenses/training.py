@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import require
+from ..edits.base import as_number
+from ..engine_inputs import refuse_no_lm
+from ..errors import MediationError, require
 from ..gradients import only_activations, refuse_no_gradients
 from ..lens import logits_of, refuse_no_way_out
 from ..lm import LM
 from ..prompts import PromptPair
 from ..runner import observe
-from .tuned import TunedLens
+from ..statistics import refuse_no_seed
+from ..statistics.resampling import whole
+from .tuned import TunedLens, refuse_no_lens
 
 Array = NDArray[np.float64]
 Prompts = Iterable[str | PromptPair | Sequence[PromptPair]]
@@ -47,7 +53,8 @@ def tuned_lens(
         told: called with the step and its mean KL in nats.
 
     Raises:
-        MediationError: no prompts, a model whose layers cannot be read or differentiated.
+        MediationError: no prompts, a model whose layers cannot be read or differentiated, numbers
+            that are none.
 
     Source: Belrose et al. 2023, "Eliciting latent predictions from transformers with the tuned
     lens".
@@ -57,15 +64,18 @@ def tuned_lens(
         >>> lens
         TunedLens(6 layers, width 128)
     """
+    refuse_no_lm(lm, "A lens is of a model.", "mw.lenses.tuned_lens(mw.load(), prompts)")
+    _refuse_no_training(steps, rate, told)
+    refuse_no_seed(seed, torch=True)
     refuse_no_gradients(lm, "mw.lenses.logit_lens(study)")
     refuse_no_way_out(lm)
     stream = _streams(lm, prompts)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(int(seed))
     n, _, width = stream.shape
     like = {"device": lm.device, "dtype": torch.float32}
     weight = torch.zeros(n - 1, width, width, requires_grad=True, **like)  # type: ignore[call-overload]
     bias = torch.zeros(n - 1, width, requires_grad=True, **like)  # type: ignore[call-overload]
-    optimiser = torch.optim.Adam([weight, bias], lr=rate)
+    optimiser = torch.optim.Adam([weight, bias], lr=float(rate))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps))
     with lm.lock, only_activations(lm):
         for step in range(steps):
@@ -96,6 +106,7 @@ def kl_to_final(lm: LM, prompts: Prompts, lens: TunedLens | None = None) -> Arra
     Raises:
         MediationError: no prompts, a lens of another model, a model on a server.
     """
+    refuse_no_lm(lm, "A lens is of a model.", "mw.lenses.kl_to_final(mw.load(), prompts)")
     refuse_no_way_out(lm)
     require(
         lm.backend is None,
@@ -105,6 +116,7 @@ def kl_to_final(lm: LM, prompts: Prompts, lens: TunedLens | None = None) -> Arra
         fix="study.metric = mw.KL('clean'); mw.lenses.logit_lens(study)",
     )
     if lens is not None:
+        refuse_no_lens(lens)
         lens.refuse_other(lm)
     stream = _streams(lm, prompts)
     total = np.zeros(len(stream))
@@ -132,13 +144,8 @@ def _streams(lm: LM, prompts: Prompts) -> Tensor:
     for text in dict.fromkeys(_texts(prompts)):
         ids = np.asarray(lm.encoder.ids(text), dtype=np.int64)
         by_length.setdefault(len(ids), []).append(ids)
-    require(
-        bool(by_length),
-        "A lens is read on prompts.",
-        value=prompts,
-        expected="texts, PromptPairs or contrasts",
-        fix="[mw.tasks.ioi(lm), mw.tasks.facts(lm)]",
-    )
+    if not by_length:
+        raise _no_prompts(prompts)
     places = [(stage, "block_in") for stage in range(1, lm.n_layers + 2)]
     found = []
     for alike in by_length.values():
@@ -147,13 +154,37 @@ def _streams(lm: LM, prompts: Prompts) -> Tensor:
     return torch.cat(found, dim=1)
 
 
-def _texts(prompts: Prompts) -> list[str]:
-    texts: list[str] = []
-    for one in [prompts] if isinstance(prompts, str | PromptPair) else prompts:
-        if isinstance(one, str):
-            texts.append(one)
-        elif isinstance(one, PromptPair):
-            texts += [one.clean, one.corrupt]
-        else:
-            texts += _texts(one)
-    return texts
+def _refuse_no_training(steps: object, rate: object, told: object) -> None:
+    for ok, name, value, expected, fix in (
+        (whole(steps, 0), "steps", steps, "an int from 0", "steps=200"),
+        (0 <= as_number(rate) < math.inf, "rate", rate, "a number from 0", "rate=0.003"),
+        (told is None or callable(told), "told", told, "a function of step and KL", "told=print"),
+    ):
+        require(
+            ok,
+            "Training a lens goes step by step.",
+            value=f"{name}={value!r}",
+            expected=expected,
+            fix=f"mw.lenses.tuned_lens(lm, prompts, {fix})",
+        )
+
+
+def _texts(prompts: Any) -> list[str]:
+    if isinstance(prompts, str):
+        return [prompts]
+    if isinstance(prompts, PromptPair):
+        return [prompts.clean, prompts.corrupt]
+    try:
+        several = list(prompts)
+    except TypeError:
+        raise _no_prompts(prompts) from None
+    return [text for one in several for text in _texts(one)]
+
+
+def _no_prompts(given: object) -> MediationError:
+    return MediationError(
+        "A lens is read on prompts.",
+        value=repr(given)[:200],
+        expected="texts, PromptPairs or contrasts",
+        fix="[mw.tasks.ioi(lm), mw.tasks.facts(lm)]",
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,8 +14,10 @@ from ..errors import MediationError, require
 from ..identity import Contents
 from ..inputs import InputPair
 from ..mediators import PointShape
+from ..own_traces import refuser
 from ..readouts import Readout
 from ..sites import Position, Site
+from ..turns import Lock
 from .anatomy import Anatomy, Spot
 from .classes import Classes
 from .points import RECURRENT, as_points
@@ -83,7 +84,7 @@ class Network:
         self.hf = unrolled(module, recurrent) if recurrent else module
         self.name = name
         self.encoder = Classes(classes)
-        self.lock = threading.RLock()
+        self.lock = Lock(refuser(self))
         self.origin = self.backend = self.worker = self.remote = None
         tensors = [*module.parameters(), *module.buffers()]
         weight = next((t for t in tensors if t.is_floating_point()), torch.empty(0))

@@ -79,7 +79,8 @@ def as_points(points: Any, module: nn.Module) -> dict[str, Point]:
     Raises:
         MediationError: no points, no such module, two points at one place.
     """
-    given = {path: path for path in points} if isinstance(points, list | tuple) else points
+    texts = isinstance(points, list | tuple) and all(isinstance(one, str) for one in points)
+    given = {path: path for path in points} if texts else points
     require(
         isinstance(given, Mapping)
         and len(given) > 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
@@ -21,7 +22,8 @@ from ..decomposition.forward import Opposites, Rules
 from ..decomposition.grid import Baseline, Contributions, Decomposition
 from ..decomposition.relevance import Side
 from ..decomposition.sources import KINDS
-from ..errors import MediationError, require
+from ..edits.base import as_number
+from ..errors import MediationError, is_one_of, require
 from ..mediators import POINTS, mediator_named
 from ..questions import Question
 from ..sites import Site
@@ -96,8 +98,8 @@ def cdt(  # noqa: PLR0913 - all but the first three are named
         (6, 4)
     """
     refuse_no_study(study)
-    several = (kinds,) if isinstance(kinds, str) else tuple(kinds)
-    _refuse(kinds=(several, KINDS), sides=(tuple(sides), HEAD_SIDES))
+    several, targets = _several(kinds), _several(sides)
+    _refuse(kinds=(several, KINDS), sides=(targets, HEAD_SIDES))
     _refuse(baseline=((baseline,), get_args(Baseline)), pattern=((pattern,), get_args(Pattern)))
     _refuse(opposites=((opposites,), get_args(Opposites)))
     _refuse_numbers(percentile, rounds, prune)
@@ -107,13 +109,13 @@ def cdt(  # noqa: PLR0913 - all but the first three are named
     over = [kind for kind in several if kind in NODES]
     if prune is not None and over:
         refuse_no_pruning(study, baseline)
-    search = _Search(study, grids, tuple(sides), baseline, Rules(pattern, opposites), percentile)
+    search = _Search(study, grids, targets, baseline, Rules(pattern, opposites), percentile)
     search.run(rounds)
     nodes = _ordered(study, search.found, search.sources)
     less: Pruning | None = None
     if prune is not None and over:
         nodes, less = pruned(
-            study, [n for n in nodes if n.mediator in NODES], over, baseline, prune
+            study, [n for n in nodes if n.mediator in NODES], over, baseline, float(prune)
         )
     facts = {
         "baseline": baseline,
@@ -245,12 +247,18 @@ def _ordered(study: Study, found: Sequence[Site], sources: Sequence[Site]) -> tu
     return tuple(sorted(found, key=key))
 
 
+def _several(given: Any) -> tuple[Any, ...]:
+    """One or several; what is neither is one, and refused as such."""
+    listed = isinstance(given, Sequence | AbstractSet) and not isinstance(given, str)
+    return tuple(given) if listed else (given,)
+
+
 def _refuse(**given: tuple[tuple[object, ...], tuple[str, ...]]) -> None:
     """Raise where a setting is none of those that there are."""
     for name, (values, known) in given.items():
         ok = bool(values) and len(set(map(repr, values))) == len(values)
         require(
-            ok and all(isinstance(value, str) and value in known for value in values),
+            ok and all(is_one_of(value, known) for value in values),
             f"This search knows no such {name}.",
             value=values[0] if len(values) == 1 else values,
             expected=" or ".join(map(repr, known)),
@@ -261,7 +269,7 @@ def _refuse(**given: tuple[tuple[object, ...], tuple[str, ...]]) -> None:
 def _refuse_numbers(percentile: object, rounds: object, prune: object) -> None:
     fine = isinstance(percentile, int | float) and 0 <= percentile < 100
     counted = isinstance(rounds, int) and not isinstance(rounds, bool) and rounds >= 1
-    share = prune is None or (isinstance(prune, int | float) and prune >= 0)
+    share = prune is None or as_number(prune) >= 0
     for ok, name, value, expected, fix in (
         (fine, "percentile", percentile, "a number from 0 to below 100", "percentile=90"),
         (counted, "rounds", rounds, "an int, at least 1", "rounds=3"),

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..circuit import NODES, Circuit
-from ..errors import require
+from ..errors import is_one_of, require
+from ..inference.base import count
 from ..sites import Site
 
 Array = NDArray[np.float64]
@@ -125,7 +126,7 @@ class CDTResult:
         kind = self.kinds[0] if kind is None else kind
         for name, known in ((kind, self.kinds), (target, self.targets)):
             require(
-                name in known,
+                is_one_of(name, known),
                 "This was not searched.",
                 value=name,
                 expected=" or ".join(map(repr, known)),
@@ -181,8 +182,9 @@ class CDTResult:
             Rows of ``to_dataframe``.
 
         Raises:
-            MediationError: no such target.
+            MediationError: no such target, or an n that is no count.
         """
+        n = count(n, "sources", "found.top(10)")
         self.score(target=target)
         table = self.to_dataframe()
         table = table[table["target"] == target]

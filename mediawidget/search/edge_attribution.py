@@ -21,7 +21,7 @@ from torch import Tensor
 from ..chunks import half_of, in_halves
 from ..edits.base import Base, check_base
 from ..engine import Engine
-from ..errors import MediationError, require
+from ..errors import MediationError, is_one_of, require
 from ..groups import Group
 from ..memory import budget_bytes
 from ..metrics import KL, Metric
@@ -214,7 +214,7 @@ def _check(steps: Any, by: str | None, study: Study) -> None:
         fix="mw.search.eap(study, steps=10)",
     )
     require(
-        by is None or by == "position",
+        by is None or is_one_of(by, ("position",)),
         "Edges are told apart by position, or not.",
         value=by,
         expected="None or 'position'",

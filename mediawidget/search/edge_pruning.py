@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine import Engine
-from ..errors import MediationError, require
+from ..errors import MediationError, is_one_of, require
 from ..jobs import Job
 from ..metrics import KL
 from ..rewiring import Ablation, Bench, masks_of
+from ..statistics.resampling import refuse_no_flag
 from ..study import Study, refuse_no_study
 from ..validity import too_near_zero
 from .pruned import Loss, Pruned
@@ -86,12 +87,13 @@ def acdc(
     refuse_no_study(study)
     levels = _levels(thresholds)
     require(
-        loss in ("kl", "metric"),
+        is_one_of(loss, ("kl", "metric")),
         "What a cut costs is read off the next token or by the metric.",
         value=loss,
         expected="'kl' or 'metric'",
         fix="mw.search.acdc(study, 0.05, loss='kl')",
     )
+    refuse_no_flag("start", start)
     search = _Search(_bench(study, loss, ablation), study, levels, loss)
     job = Job(search.steps(), search.n_edges * len(levels), search.found)
     return job if start else job.result(progress=progress)
@@ -101,7 +103,7 @@ def _levels(thresholds: float | Sequence[float]) -> tuple[float, ...]:
     given: Any = thresholds
     try:
         several = np.atleast_1d(np.asarray(given, dtype=float)).ravel()
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         several = np.zeros(0)
     if not len(several) or not (np.isfinite(several) & (several >= 0)).all():
         raise MediationError(

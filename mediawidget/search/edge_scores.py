@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ..circuit import Circuit
 from ..edits.base import Base
-from ..errors import MediationError, require
+from ..errors import MediationError, is_one_of, require
+from ..inference.base import count
 from ..sites import Position, Site
 from ..wiring import Edge, Wiring, at
 
@@ -153,9 +154,9 @@ class EdgeScores:
         Raises:
             MediationError: an n that is no count, or another ``by``.
         """
-        count: Any = n
+        given: Any = n
         require(
-            isinstance(count, int) and not isinstance(count, bool) and count >= 0,
+            isinstance(given, int) and not isinstance(given, bool) and given >= 0,
             "A circuit has a number of edges.",
             value=n,
             expected=f"a whole number; there are {self.wiring.n_edges} edges",
@@ -195,10 +196,11 @@ class EdgeScores:
             A row per edge: ``edge``, its name, and ``score``, the mean over pairs.
 
         Raises:
-            MediationError: another ``by``.
+            MediationError: an n that is no count, or another ``by``.
         """
         import pandas as pd
 
+        n = count(n, "edges", "scores.top(10)")
         rows = [(edge.label(), value) for edge, value in self.edges(by)[:n]]
         return pd.DataFrame(rows, columns=["edge", "score"])
 
@@ -234,7 +236,7 @@ def joined(edges: list[Edge], wiring: Wiring) -> list[Edge]:
 
 
 def _ranked(by: str) -> bool:
-    if by not in ("absolute", "signed"):
+    if not is_one_of(by, ("absolute", "signed")):
         raise MediationError(
             "Edges are ranked by size or by value.",
             value=repr(by),

@@ -148,8 +148,16 @@ class Masked:
             threshold: the share that counts as kept, in both.
 
         Raises:
-            MediationError: what ``kept`` raises.
+            MediationError: no mask, and what ``kept`` raises.
         """
+        given: object = other
+        require(
+            isinstance(given, Masked),
+            "A mask is held against another mask.",
+            value=given,
+            expected="what mw.search.masks found",
+            fix="masked.overlap(mw.search.masks(study, seed=1))",
+        )
         return jaccard(self.kept(threshold), other.kept(threshold))
 
     def to_dataframe(self) -> pd.DataFrame:

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from ..circuit import NODES, Circuit
-from ..edits.base import BASES, Base
-from ..errors import require
+from ..edits.base import BASES, Base, as_number
+from ..errors import is_one_of, require
 from ..evaluation.faithful import Faithfulness
 from ..evaluation.values import Terms
 from ..filing import weights_changed
@@ -26,7 +26,7 @@ from ..jobs import Job
 from ..lm import LM
 from ..mediators import mediator_named
 from ..rewiring import Ablation
-from ..statistics import cluster_codes, clusters_of
+from ..statistics import cluster_codes, clusters_of, refuse_no_seed
 from ..study import Study, refuse_no_study
 from .mask_gates import expected_open, settled
 from .mask_goals import Goal, Keep
@@ -131,9 +131,10 @@ def masks_job(  # noqa: PLR0913 - all but the first are named
     """
     refuse_no_study(study)
     _refuse_no_numbers(sparsity, steps, rate)
+    refuse_no_seed(seed, torch=True)
     for name, value, kinds in (("base", base, BASES), ("keep", keep, get_args(Keep))):
         require(
-            value in kinds,
+            is_one_of(value, kinds),
             "There is no such way to train a mask.",
             value=f"{name}={value!r}",
             expected=" or ".join(map(repr, kinds)),
@@ -191,7 +192,7 @@ class _Training:
     def steps(self, n: int) -> Iterator[int]:
         """One step of Adam at a time; yields how many pairs it read."""
         lm, version = self.study.lm, self.study.lm.version()
-        source = torch.Generator().manual_seed(self.seed)
+        source = torch.Generator().manual_seed(int(self.seed))
         adam = torch.optim.Adam([self.gates], lr=self.rate)
         for _ in range(n):
             began = time.perf_counter()
@@ -272,7 +273,7 @@ def _refuse_no_numbers(sparsity: object, steps: object, rate: object) -> None:
     for name, value, least in (("sparsity", sparsity, 0.0), ("rate", rate, 1e-6)):
         number = isinstance(value, int | float) and not isinstance(value, bool)
         require(
-            number and least <= float(value) < float("inf"),  # type: ignore[arg-type]
+            number and least <= as_number(value) < float("inf"),
             "Training has numbers.",
             value=f"{name}={value!r}",
             expected=f"a number from {least:g}",

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import MediationError, require
 from ..statistics import cluster_codes, clusters_of, halves, refuse_no_seed
-from ..study import Study
+from ..study import Study, refuse_no_study
 
 Numbers = tuple[int, ...]
 Split = Sequence[int] | Literal["half"] | None
@@ -30,16 +30,17 @@ def split(
         seed: of the draw.
 
     Raises:
-        MediationError: no such pairs, or a half of a single pair or cluster.
+        MediationError: no study, no such pairs, or a half of a single pair or cluster.
     """
+    refuse_no_study(study)
     refuse_no_seed(seed)
     n = len(study.contrast)
     if isinstance(choose, str):
         first = _half(study, choose, seed)
     else:
-        first = tuple(range(n)) if choose is None else _numbers(choose, n)
+        first = tuple(range(n)) if choose is None else numbers_of(choose, n)
     if report is not None:
-        return first, _numbers(report, n)
+        return first, numbers_of(report, n)
     rest = tuple(i for i in range(n) if i not in first)
     return first, rest or first
 
@@ -58,7 +59,12 @@ def _half(study: Study, choose: str, seed: int) -> Numbers:
     return tuple(int(i) for i in np.sort(halves(codes, seed)[0]))
 
 
-def _numbers(given: Any, n: int) -> Numbers:
+def numbers_of(given: Any, n: int) -> Numbers:
+    """Different numbers of some of ``n`` pairs.
+
+    Raises:
+        MediationError: none, twice the same, or what is no number of a pair.
+    """
     several = given.tolist() if isinstance(given, np.ndarray) else given
     whole = isinstance(several, list | tuple | range) and all(
         isinstance(i, int | np.integer) and not isinstance(i, bool) for i in several

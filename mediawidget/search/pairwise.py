@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from ..circuit import Circuit
 from ..coalitions import Interactions
-from ..errors import MediationError, require
+from ..errors import MediationError, is_one_of, require
 from ..games import interactions
 from ..sites import Site
 from ..statistics import mean_interval
 from ..study import Study
 from .node_selection import By, candidates
-from .pair_splits import Numbers, Split, split
+from .pair_splits import Numbers, Split, numbers_of, split
 from .selection import Direction, refuse_no_direction
 
 Array = NDArray[np.float64]
@@ -140,14 +140,15 @@ class Pairs:
             some: numbers of pairs of prompts; default those that are reported on.
 
         Raises:
-            MediationError: no such quantity.
+            MediationError: no such quantity, or no such pairs.
         """
-        rows = list(self.report_on if some is None else some)
+        n = self.interactions.effect.n_pairs
+        rows = list(self.report_on if some is None else numbers_of(some, n))
         mean = {name: values[rows].mean(axis=0) for name, values in self.per_pair.items()}
         alone = np.maximum(np.abs(mean["first"]), np.abs(mean["second"]))
         mean["gain"] = np.abs(mean["joint"]) - alone
         require(
-            by in mean,
+            is_one_of(by, mean),
             "Pairs of sites are ranked by what they do together.",
             value=by,
             expected=" or ".join(map(repr, get_args(Rank))),

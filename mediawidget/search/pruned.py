@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..circuit import Circuit
+from ..edits.base import as_number
 from ..errors import require
 from ..wiring import Edge, Wiring
 from .edge_scores import joined
@@ -63,7 +64,7 @@ class Pruned:
         Raises:
             MediationError: a threshold that was not searched.
         """
-        at: object = self.thresholds[0] if threshold is None else threshold
+        at = self.thresholds[0] if threshold is None else as_number(threshold)
         require(
             at in self.thresholds,
             "ACDC was not run with this threshold.",

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..circuit import Circuit
-from ..errors import MediationError, require
+from ..errors import MediationError, is_one_of, require
 from ..sites import Site
 from ..statistics import mean_interval
 from ..validity import too_near_zero
@@ -24,7 +24,7 @@ Direction = Literal["restore", "break"]
 def refuse_no_direction(direction: object, fix: str) -> None:
     """Raise unless sites are to be set in the corrupt run, or in the clean one."""
     require(
-        direction in get_args(Direction),
+        is_one_of(direction, get_args(Direction)),
         "Sites are restored or broken.",
         value=direction,
         expected="'restore' or 'break'",

@@ -20,7 +20,7 @@ from ..checks import Edits
 from ..edits import Patch
 from ..edits.base import BASES, Base
 from ..effects import Effect, Status
-from ..errors import MediationError, require
+from ..errors import MediationError, is_one_of, require
 from ..jobs import Job
 from ..lm import LM
 from ..mediators import mediator_named
@@ -83,7 +83,7 @@ def path_patching(
         >>> mw.search.path_patching(study, queries, progress=False).top(2)["site"].tolist()
         ['L2H1', 'L2H0']
     """
-    if norm == "live":
+    if is_one_of(norm, ("live",)):
         return path_patching_job(study, receivers, senders, mlps=mlps, by=by).result(progress)
     return _behind_frozen_norm(study, receivers, senders, (norm, mlps, by))
 
@@ -130,7 +130,8 @@ def _behind_frozen_norm(
 ) -> Effect:
     """Every sender's own edge to the logits, on the scale of the base."""
     refuse_no_study(study)
-    if asked != ("frozen", "freeze", None) or _as_receivers(receivers, study.lm):
+    texts = all(one is None or isinstance(one, str) for one in asked)
+    if not texts or asked != ("frozen", "freeze", None) or _as_receivers(receivers, study.lm):
         raise MediationError(
             "The final norm is live, or frozen for edges to the logits.",
             value="norm={!r}, mlps={!r}, by={!r}".format(*asked),
@@ -212,12 +213,15 @@ def _as_receivers(receivers: object, lm: LM) -> tuple[Site, ...]:
     """The receivers as sites; none of them stands for the logits."""
     given: Any = [receivers] if isinstance(receivers, Site) else receivers
     last = Site("residual", lm.n_layers)
-    if given in ("logits", [last]):
+    if is_one_of(given, ("logits",)):
+        return ()
+    sites = isinstance(given, list | tuple) and all(isinstance(one, Site) for one in given)
+    if sites and list(given) == [last]:
         return ()
     require(
-        isinstance(given, list | tuple)
+        sites
         and len(given) > 0
-        and all(isinstance(one, Site) and one.mediator in INPUTS for one in given)
+        and all(one.mediator in INPUTS for one in given)
         and len(set(given)) == len(given),
         "A path ends at what reads the residual stream.",
         value=receivers,
@@ -231,7 +235,7 @@ def _as_receivers(receivers: object, lm: LM) -> tuple[Site, ...]:
 
 def _refuse_unknown(senders: object, mlps: object) -> None:
     for name, value, known in (("senders", senders, SENDERS), ("mlps", mlps, get_args(Mlps))):
-        if value not in known:
+        if not is_one_of(value, known):
             raise MediationError(
                 f"There are no such {name}." if name == "senders" else "MLPs run anew or are held.",
                 value=f"{name}={value!r}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ..effects import Effect
-from ..errors import MediationError, require
+from ..errors import MediationError, is_one_of, require
 from ..sites import Site
 from ..study import Study, refuse_no_study
 from ..wiring import Wiring
@@ -105,7 +105,9 @@ def _inputs(wiring: Wiring, sender: Site, receiver: Site) -> dict[str, int]:
 
 
 def _held(norm: str, receiver: Site) -> bool:
-    if norm not in ("live", "frozen") or (norm == "frozen" and receiver.mediator != "residual"):
+    if not is_one_of(norm, ("live", "frozen")) or (
+        norm == "frozen" and receiver.mediator != "residual"
+    ):
         raise MediationError(
             "The final norm stands before the logits alone.",
             value=f"norm={norm!r} on the way to {receiver.label()}",

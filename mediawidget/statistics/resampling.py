@@ -100,14 +100,25 @@ def refuse_few(n_units: int) -> None:
         )
 
 
-def refuse_no_seed(seed: object) -> None:
-    """Raise unless ``seed`` is an int from 0."""
+def refuse_no_seed(seed: object, *, torch: bool = False) -> None:
+    """Raise unless ``seed`` is an int from 0; ``torch`` takes no more than 64 bits."""
     require(
-        whole(seed, 0),
+        whole(seed, 0) and not (torch and seed >= 2**64),  # type: ignore[operator]
         "A seed is a number.",
         value=seed,
-        expected="an int from 0",
+        expected="an int from 0" + (" to 2**64 - 1" if torch else ""),
         fix="seed=0",
+    )
+
+
+def refuse_no_flag(name: str, value: object) -> None:
+    """Raise unless ``value`` is True or False: of an array or a text neither is meant."""
+    require(
+        isinstance(value, bool | np.bool_),
+        f"{name} is so or not.",
+        value=value,
+        expected="True or False",
+        fix=f"{name}=True",
     )
 
 

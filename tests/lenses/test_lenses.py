@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import mediawidget as mw
@@ -124,7 +125,8 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     long = mw.Study(study.lm, mw.PromptPair("ant bee cat", "ant bee dog", "eel fox", "gnu hen"))
     path = tmp_path / "no.safetensors"
     path.write_bytes(b"nothing")
-    wrong = mw.lenses.TunedLens(torch.zeros(1, 4, 3), torch.zeros(1, 4)).save(tmp_path / "w")
+    wrong = tmp_path / "w"
+    save_file({"weight": torch.zeros(1, 4, 3), "bias": torch.zeros(1, 4)}, wrong)
     mixed = [random_pair("gpt2", 0, 6), random_pair("gpt2", 1, 5)]
     asks: dict[str, Callable[[], object]] = {
         "of the model that it was trained on": lambda: mw.lenses.logit_lens(study, lens=other),

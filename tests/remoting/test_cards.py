@@ -29,7 +29,7 @@ ASKS: dict[str, Callable[[mw.Study], Any]] = {
     "by position": lambda s: s.sweep("residual", by="position", **QUIET),
     "edge": lambda s: s.intervene({mw.Site("edge", 2, head=1, position=4, key=1): mw.Knockout()}),
     "mean": lambda s: s.intervene({HEAD: mw.Mean()}),
-    "noise": lambda s: s.intervene({mw.Site("residual", 1): mw.Noise(sigma=1.0, samples=2)}),
+    "noise": lambda s: s.intervene({mw.Site("residual", 1): mw.Noise(sigma=1.0)}),
     "steer": lambda s: s.intervene(
         {mw.Site("residual", 1): mw.Steer(torch.ones(s.lm.d_model).numpy())}
     ),

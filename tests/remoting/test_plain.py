@@ -118,6 +118,18 @@ def test_attention_edges(kind: str) -> None:
         assert_same(kind, mw.Run("corrupt", {edge: mw.Knockout()}))
 
 
+def test_an_edge_where_eager_attention_is_another_models() -> None:
+    """Falcon's with alibi: it is cut in the mask, for a head and for all."""
+    for head in (None, 1):
+        edge = mw.Site("edge", 2, head=head, position=4, key=1)
+        assert_same("falcon_alibi", mw.Run("corrupt", {edge: mw.Knockout()}))
+
+
+@pytest.mark.parametrize("edit", [mw.Mean(), mw.Noise(seed=4), mw.Scale(0.3)])
+def test_patterns_in_single_precision_in_a_model_in_double(edit: mw.Edit) -> None:
+    assert_same("gemma2", mw.Run("corrupt", {mw.Site("pattern", 1, head=1): edit}))
+
+
 def test_several_sites_what_is_held_and_runs_of_runs(kind: str) -> None:
     head, late = mw.Site("head", 1, head=1), mw.Site("mlp_out", 3)
     both: dict[mw.Site, mw.Edit] = {

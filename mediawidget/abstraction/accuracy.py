@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import require
 from ..results import Axes
+from ..statistics.resampling import refuse_no_share, whole
 from .cells import Cell
 from .drawing import Counterfactual
 
@@ -83,7 +84,11 @@ class IIA:
 
         Pairs that share a prompt are taken for independent. It does not know that a cell was
         chosen as the best of many: that is what held-out pairs are for.
+
+        Raises:
+            MediationError: a level that is no share.
         """
+        refuse_no_share("level", level)
         return wilson(self.hits, level)
 
     @property
@@ -108,7 +113,19 @@ class IIA:
         return not bool(np.isnan(self.iia).all())
 
     def at(self, index: int) -> IIA:
-        """One cell alone, under the axis ``site``."""
+        """One cell alone, under the axis ``site``; negative numbers count from the last.
+
+        Raises:
+            MediationError: no number of a cell.
+        """
+        count = len(self.labels)
+        require(
+            whole(index, -count) and index < count,
+            "Cells are numbered, in the order of their labels.",
+            value=index,
+            expected=f"an int from {-count} to {count - 1}",
+            fix="result.at(result.best)",
+        )
         label = self.labels[index]
 
         def column(values: Array) -> Array:

@@ -10,7 +10,9 @@ from graphlib import CycleError, TopologicalSorter
 from math import prod
 from typing import Any
 
-from ..errors import MediationError, require
+from ..errors import MediationError, is_one_of, require
+from ..statistics.resampling import whole
+from .given import listed, refuse_no_function, refuse_no_mapping
 
 Values = Mapping[str, Any]
 """Of some variables, by name."""
@@ -30,8 +32,8 @@ class CausalModel:
         valid: of which inputs there are prompts, a function of some inputs; default, of all.
 
     Raises:
-        MediationError: no inputs or no output, a variable that reads what there is not, or that
-            follows from itself.
+        MediationError: no inputs or no output, a variable that is no function, reads what there is
+            not, or follows from itself.
 
     Source: Geiger et al. 2021 (causal abstraction), 2023 (its theory).
 
@@ -51,15 +53,12 @@ class CausalModel:
     valid: Callable[..., bool] | None = None
 
     def __post_init__(self) -> None:
+        _refuse_no_inputs(self.inputs)
+        _refuse_no_variables(self.variables)
+        if self.valid is not None:
+            refuse_no_function(self.valid, "valid", "inputs -> bool", "valid=lambda x: x > 0")
         require(
-            bool(self.inputs) and all(len(values) > 0 for values in self.inputs.values()),
-            "A causal model has inputs, each with the values that it can have.",
-            value=dict(self.inputs),
-            expected="{'x': (0, 1), ...}",
-            fix=_MODEL,
-        )
-        require(
-            self.output in self.variables and not set(self.inputs) & set(self.variables),
+            is_one_of(self.output, self.variables) and not set(self.inputs) & set(self.variables),
             "The output is a variable, and no input is one.",
             value=f"output {self.output!r}; inputs {[*self.inputs]}; variables {[*self.variables]}",
             expected="names that differ, the output among the variables",
@@ -90,7 +89,8 @@ class CausalModel:
             do: variables, or inputs, that are set instead.
 
         Raises:
-            MediationError: an input is missing, or a name that the model does not have.
+            MediationError: no mappings, an input that is missing, or a name that the model does not
+                have.
         """
         given = {} if do is None else do
         self._refuse(inputs, given)
@@ -112,12 +112,30 @@ class CausalModel:
         Raises:
             MediationError: no such variable, or an input that is missing.
         """
+        refuse_no_mapping(
+            sources,
+            "Each variable comes from a source.",
+            self.variables,
+            f"model.interchange(base, {{{self.output!r}: source}})",
+        )
         self.refuse_unknown(sources)
         do = {name: self.run(source)[name] for name, source in sources.items()}
         return self.run(base, do)[self.output]
 
     def is_valid(self, inputs: Values) -> bool:
-        """Whether there is a prompt of these inputs."""
+        """Whether there is a prompt of these inputs.
+
+        Raises:
+            MediationError: no mapping, or without an input that this is asked of.
+        """
+        given: object = inputs
+        require(
+            isinstance(given, Mapping) and all(name in given for name in self._valid_reads),
+            "Whether inputs are valid is asked of their values.",
+            value=given,
+            expected="{input: value} of " + ", ".join(self.inputs),
+            fix="model.is_valid(model.setting(0))",
+        )
         return self.valid is None or bool(self.valid(*map(inputs.__getitem__, self._valid_reads)))
 
     @property
@@ -126,7 +144,18 @@ class CausalModel:
         return prod(len(values) for values in self.inputs.values())
 
     def setting(self, index: int) -> dict[str, Any]:
-        """One combination of inputs, counted from 0 with the last input the fastest."""
+        """One combination of inputs, counted from 0 with the last input the fastest.
+
+        Raises:
+            MediationError: no whole number, or not so many combinations.
+        """
+        require(
+            whole(index, 0) and index < self.size,
+            "Combinations of inputs are counted from 0.",
+            value=index,
+            expected="an int from 0, below model.size",
+            fix="model.setting(0)",
+        )
         found = {}
         for name, values in reversed(list(self.inputs.items())):
             index, at = divmod(index, len(values))
@@ -157,7 +186,7 @@ class CausalModel:
             MediationError: one of the names is neither; it lists those that are.
         """
         known = (*self.variables, *self.inputs)
-        unknown = [name for name in names if name not in known]
+        unknown = [name for name in names if not is_one_of(name, known)]
         require(
             not unknown,
             "The model has no such variable.",
@@ -189,6 +218,9 @@ class CausalModel:
         return tuple(name for name in order if name in self.variables)
 
     def _refuse(self, inputs: Values, do: Values) -> None:
+        refuse_no_mapping(inputs, "A run sets inputs.", self.inputs, "model.run(model.setting(0))")
+        fix = f"model.run(inputs, {{{self.output!r}: value}})"
+        refuse_no_mapping(do, "What is set has a name and a value.", self.variables, fix)
         require(
             set(inputs) == set(self.inputs),
             "A run sets every input, and no other.",
@@ -205,7 +237,41 @@ class CausalModel:
         )
 
 
+def _refuse_no_inputs(inputs: object) -> None:
+    named = isinstance(inputs, Mapping) and bool(inputs)
+    require(
+        named
+        and all(isinstance(name, str) for name in inputs)  # type: ignore[attr-defined]
+        and all(listed(values) and len(values) > 0 for values in inputs.values()),  # type: ignore[attr-defined]
+        "A causal model has inputs, each with the values that it can have.",
+        value=inputs,
+        expected="{'x': (0, 1), ...}",
+        fix=_MODEL,
+    )
+
+
+def _refuse_no_variables(variables: object) -> None:
+    named = isinstance(variables, Mapping)
+    require(
+        named
+        and all(isinstance(name, str) for name in variables)  # type: ignore[attr-defined]
+        and all(map(callable, variables.values())),  # type: ignore[attr-defined]
+        "Each variable of a causal model is a function of what it reads.",
+        value=variables,
+        expected="{'out': a function, ...}",
+        fix=_MODEL,
+    )
+
+
 def _reads(function: Callable[..., Any]) -> tuple[str, ...]:
     """The names of a function's parameters that have no default."""
-    parameters = inspect.signature(function).parameters.values()
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError) as error:  # some that are built in do not say what they take
+        raise MediationError(
+            "This function does not say what its parameters are called.",
+            value=repr(function)[:200],
+            expected="a function whose parameters are named after what it reads",
+            fix="lambda x: f(x)",
+        ) from error
     return tuple(one.name for one in parameters if one.default is inspect.Parameter.empty)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..edits import Edit, Patch, Within
-from ..errors import require
+from ..errors import MediationError, require
 from ..questions import Question
 from ..results import Axes
 from ..runs import as_edits
@@ -48,16 +48,30 @@ def cells_of(
         joint = {site: _edit(edit, parts.get(name)) for name, site in sites.items()}
         label = " + ".join(study.labels(tuple(joint)))
         return {"site": (label,)}, [joint], [label]
-    several = [sites] if isinstance(sites, Site) else list(sites)
+    several = [sites] if isinstance(sites, Site) else _several(sites)
     cells: list[Cell | None] = [as_edits(one, _edit(edit, within)) for one in several]
     names = [" + ".join(study.labels(tuple(cell or {}))) for cell in cells]
     return {"site": tuple(names)}, cells, names
 
 
+def _several(sites: Sequence[Site | Mapping[Site, Edit]]) -> list[Site | Mapping[Site, Edit]]:
+    try:
+        return list(sites)
+    except TypeError as error:
+        raise MediationError(
+            "An interchange is made at sites.",
+            value=repr(sites)[:200],
+            expected="a kind of mediator, a Site, a list of them, or {variable: Site}",
+            fix="sites='residual'",
+        ) from error
+
+
 def _refuse_overlap(sites: Mapping[str, Site], parts: Mapping[str, Any]) -> None:
     """Raise where one variable's site would take another's place, or a part is of no variable."""
     require(
-        len(set(sites.values())) == len(sites) and set(parts) <= set(sites),
+        all(isinstance(site, Site) for site in sites.values())
+        and len(set(sites.values())) == len(sites)
+        and set(parts) <= set(sites),
         "Each variable has a site of its own, and a part is of one of them.",
         value=(sites, parts),
         expected="{variable: Site}, no site twice, and within={variable: part} of the same names",

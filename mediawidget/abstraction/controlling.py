@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..engine_inputs import refuse_no_lm
 from ..errors import MediationError, require
+from ..statistics.resampling import refuse_no_seed
 from ..study import Study
 from .accuracy import IIA
 from .causal_model import CausalModel
 from .cells import Sites
-from .drawing import Render, counterfactuals
+from .drawing import Render, counterfactuals, refuse_no_rendering
+from .given import refuse_no_count
 from .hypotheses import Hypothesis
-from .interchange import interchange
+from .interchange import interchange, refuse_no_network
 from .measuring import iia, judged, outputs_of
 
 if TYPE_CHECKING:
@@ -120,11 +123,18 @@ def controls(  # noqa: PLR0913 - all but the first five are named
         more: as in ``iia``.
 
     Raises:
-        MediationError: an input in the place of a variable, and what ``iia`` raises.
+        MediationError: an input in the place of a variable, an argument of another kind, and what
+            ``iia`` raises.
 
     Source: Geiger et al. 2021 for the random network; Hewitt and Liang 2019 for arbitrary labels.
     """
-    own = bool(more.pop("own_sources", False))
+    refuse_no_network(lm)
+    refuse_no_rendering(render, answer)
+    refuse_no_count(draws, "draws", "Draws of arbitrary labels", 20)
+    if random_lm is not None:
+        fix = "random_lm=abstraction.random_weights(lm)"
+        refuse_no_lm(random_lm, "The network of random weights is one.", fix)
+    own = more.pop("own_sources", False)
     pairs = counterfactuals(model, variables, n, seed=seed, own_sources=own)
     others = counterfactuals(model, variables, n, seed=seed + 1, own_sources=own, without=pairs)
     rival = Hypothesis(model, variables)
@@ -160,10 +170,10 @@ def arbitrary(model: CausalModel, variables: str | Sequence[str], seed: int = 0)
         seed: of the draw of the functions.
 
     Raises:
-        MediationError: an input, or no variable of the model.
+        MediationError: an input, no variable of the model, or no seed.
     """
-    names = (variables,) if isinstance(variables, str) else tuple(variables)
-    model.refuse_unknown(names)
+    names = Hypothesis(model, variables).variables
+    refuse_no_seed(seed)
     inputs = [name for name in names if name in model.inputs]
     require(
         not inputs,
@@ -172,7 +182,7 @@ def arbitrary(model: CausalModel, variables: str | Sequence[str], seed: int = 0)
         expected="one of " + ", ".join(model.variables),
         fix=f"arbitrary(model, {model.output!r})",
     )
-    changed = {name: _random_function(model, name, seed) for name in names}
+    changed = {name: _random_function(model, name, int(seed)) for name in names}
     return replace(model, variables={**model.variables, **changed})
 
 
@@ -187,8 +197,10 @@ def random_weights(lm: LM, seed: int = 0) -> LM:
         seed: of the order.
 
     Raises:
-        MediationError: a network whose weights are not here.
+        MediationError: no network, one whose weights are not here, or no seed.
     """
+    refuse_no_lm(lm, "Weights are those of a network.", "abstraction.random_weights(mw.load())")
+    refuse_no_seed(seed, torch=True)
     import torch
 
     from ..lm import LM as Model  # noqa: N811
@@ -201,7 +213,7 @@ def random_weights(lm: LM, seed: int = 0) -> LM:
             fix="controls(..., random_lm=mw.load(another)), which may be on a server too",
         )
     module = copy.deepcopy(lm.hf)
-    drawn = torch.Generator().manual_seed(seed)
+    drawn = torch.Generator().manual_seed(int(seed))
     with torch.no_grad():
         for parameter in module.parameters():
             order = torch.randperm(parameter.numel(), generator=drawn).to(parameter.device)

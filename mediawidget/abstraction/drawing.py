@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from ..errors import MediationError, require
+from ..errors import MediationError, is_one_of, require
 from ..prompts import PromptPair
+from ..statistics.resampling import refuse_no_flag, refuse_no_seed
 from .causal_model import CausalModel, Values
+from .given import listed, refuse_no_count, refuse_no_function
 from .hypotheses import NOTHING, Hypotheses, Hypothesis, as_hypotheses
 
 Render = Callable[[Values], str]
@@ -83,8 +85,10 @@ def counterfactuals(  # noqa: PLR0913 - all but the first three are named
         without: pairs that are not drawn again (held-out pairs).
 
     Raises:
-        MediationError: an unknown variable, or not so many pairs.
+        MediationError: an unknown variable, an argument of another kind, or not so many pairs.
     """
+    refuse_no_flag("telling", telling)
+    refuse_no_flag("own_sources", own_sources)
     rival = Hypothesis(model, variables)
     number = len(rival.variables) if own_sources else 1
     wanted = _wanted(where, telling=telling)
@@ -109,7 +113,8 @@ def separating(
         without: pairs that are not drawn again.
 
     Raises:
-        MediationError: hypotheses that no pair, or not so many, tells apart.
+        MediationError: hypotheses that no pair, or not so many, tells apart, or an argument of
+            another kind.
 
     Source: the counterfactual pairs of Prakash et al. 2025 ("Language models use lookbacks to
     track beliefs").
@@ -146,21 +151,51 @@ def counterfactual(hypotheses: Hypotheses, base: Values, *sources: Values) -> Co
         fix="counterfactual(hypotheses, base, source)",
     )
     first = next(iter(rivals.values())).model
+    plain, *others = (first.run(inputs)[first.output] for inputs in (base, *sources))
     return Counterfactual(
         base=dict(base),
         sources=tuple(map(dict, sources)),
         predicted={name: one.predict(base, sources) for name, one in rivals.items()},
-        plain=first.run(base)[first.output],
-        others=tuple(first.run(source)[first.output] for source in sources),
+        plain=plain,
+        others=tuple(others),
     )
+
+
+def refuse_no_pairs(pairs: object, *, empty: bool = True) -> None:
+    """Raise unless these are counterfactuals, and, unless ``empty``, at least one.
+
+    Raises:
+        MediationError: no list of them, or an empty one.
+    """
+    require(
+        listed(pairs)
+        and all(isinstance(one, Counterfactual) for one in pairs)  # type: ignore[attr-defined]
+        and (empty or len(pairs) > 0),  # type: ignore[arg-type]
+        "Pairs of inputs are counterfactuals." if empty else "An interchange needs pairs.",
+        value=pairs,
+        expected="a list of Counterfactual" + ("" if empty else ", at least one"),
+        fix="abstraction.counterfactuals(model, variable, n=64)",
+    )
+
+
+def refuse_no_rendering(render: object, answer: object) -> None:
+    """Raise unless prompts and tokens can be made of inputs and outputs.
+
+    Raises:
+        MediationError: one of the two is no function.
+    """
+    refuse_no_function(render, "render", "inputs -> prompt", "render=mw.models.lookback_prompt")
+    refuse_no_function(answer, "answer", "output -> token", "answer=str")
 
 
 def refuse_alike(pairs: Sequence[Counterfactual]) -> None:
     """Raise unless every pair tells all hypotheses apart.
 
     Raises:
-        MediationError: names the first pair that does not, and which hypotheses it confuses.
+        MediationError: names the first pair that does not, and which hypotheses it confuses; or
+            what are no counterfactuals.
     """
+    refuse_no_pairs(pairs)
     for index, pair in enumerate(pairs):
         if not pair.telling:
             a, b = pair.alike[0]
@@ -195,8 +230,18 @@ def prompt_pair(
         roles: names of positions.
 
     Raises:
-        MediationError: prompts that are equal, and outputs that are all the same.
+        MediationError: prompts that are equal, outputs that are all the same, no hypothesis of this
+            name, or an argument of another kind.
     """
+    refuse_no_pairs([one])
+    refuse_no_rendering(render, answer)
+    require(
+        hypothesis is None or is_one_of(hypothesis, one.predicted),
+        "The answer is what one of the hypotheses predicts.",
+        value=hypothesis,
+        expected="one of " + ", ".join(one.predicted),
+        fix="hypothesis=None takes the first",
+    )
     predicted = one.predicted[hypothesis or next(iter(one.predicted))]
     rest = [said for said in (one.plain, *one.others, *one.predicted.values()) if said != predicted]
     texts = render(one.source), render(one.base)
@@ -219,6 +264,8 @@ def prompt_pair(
 def _wanted(
     where: Callable[[Counterfactual], bool] | None, *, telling: bool
 ) -> Callable[[Counterfactual], bool]:
+    if where is not None:
+        refuse_no_function(where, "where", "Counterfactual -> bool", "where=lambda one: True")
     return lambda one: (one.telling or not telling) and (where is None or where(one))
 
 
@@ -230,7 +277,9 @@ def _drawn(
     wanted: Callable[[Counterfactual], bool],
     without: Sequence[Counterfactual],
 ) -> list[Counterfactual]:
-    require(n > 0, "Pairs are counted.", value=n, expected="an int from 1", fix="n=64")
+    refuse_no_count(n, "n", "Pairs", 64)
+    refuse_no_seed(seed)
+    refuse_no_pairs(without)
     first = next(iter(rivals.values())).model
     used = [(one.base, one.sources) for one in without]
     found: list[Counterfactual] = []
@@ -254,7 +303,7 @@ def _drawn(
 
 def _indices(size: int, number: int, seed: int) -> Iterator[tuple[int, ...]]:
     """Different combinations of ``number`` settings, in random order: all, or very many."""
-    rng = random.Random(seed)
+    rng = random.Random(int(seed))
     total = size**number
     if total <= TRIES:
         codes = rng.sample(range(total), total)

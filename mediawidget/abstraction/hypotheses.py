@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import require
 from .causal_model import CausalModel, Values
+from .given import names_of
 
 NOTHING = "no change"
 """The rival that is always there: that the site carries nothing of what is asked about."""
@@ -29,7 +30,7 @@ class Hypothesis:
     variables: tuple[str, ...]
 
     def __init__(self, model: CausalModel, variables: str | Sequence[str]) -> None:
-        names = (variables,) if isinstance(variables, str) else tuple(variables)
+        names = names_of(variables)
         given: object = model
         require(
             isinstance(given, CausalModel) and bool(names),
@@ -48,7 +49,18 @@ class Hypothesis:
         Args:
             base: a value for every input.
             sources: inputs for each variable, in their order; a single one is for all of them.
+
+        Raises:
+            MediationError: as many sources as neither one nor the variables, or what are no inputs.
         """
+        given: object = sources
+        require(
+            isinstance(given, Sequence) and len(given) in (1, len(self.variables)),
+            "Variables come from one source, or from a source each.",
+            value=given,
+            expected=f"a list of inputs, 1 or {len(self.variables)} of them",
+            fix="hypothesis.predict(base, [source])",
+        )
         each = sources if len(sources) > 1 else [sources[0]] * len(self.variables)
         return self.model.interchange(base, dict(zip(self.variables, each, strict=True)))
 
@@ -66,12 +78,25 @@ def as_hypotheses(hypotheses: Hypotheses) -> dict[str, Hypothesis]:
     """Rivals by name, of the same inputs and the same plain output."""
     given: object = hypotheses
     require(
-        isinstance(given, Mapping) and bool(given) and NOTHING not in given,
+        isinstance(given, Mapping)
+        and bool(given)
+        and NOTHING not in given
+        and all(isinstance(name, str) for name in given),
         "Hypotheses come by name.",
         value=given,
         expected=f"{{name: (model, variable)}}, no name being {NOTHING!r}",
         fix="{'pointer': (model, 'pointer'), 'payload': (model, 'payload')}",
     )
+    for name, one in hypotheses.items():
+        several: object = one
+        require(
+            isinstance(several, Hypothesis)
+            or (isinstance(several, Sequence) and len(several) == 2),
+            "A hypothesis names variables of a causal model.",
+            value={name: one},
+            expected="{name: (model, variable)}",
+            fix="{'pointer': (model, 'pointer'), 'payload': (model, 'payload')}",
+        )
     found = {
         name: one if isinstance(one, Hypothesis) else Hypothesis(*one)
         for name, one in hypotheses.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edits import Edit
-from ..errors import MediationError, require
+from ..engine_inputs import refuse_no_lm
+from ..errors import MediationError, is_one_of, require
 from ..metrics import Function
 from ..outcomes import Outcomes
 from ..readouts import Readout, logit_column
@@ -18,7 +19,13 @@ from ..results import Axes
 from ..runs import Run
 from ..study import Study
 from .cells import Cell, Sites, cells_of, from_own
-from .drawing import Counterfactual, Render, prompt_pair
+from .drawing import (
+    Counterfactual,
+    Render,
+    prompt_pair,
+    refuse_no_pairs,
+    refuse_no_rendering,
+)
 
 if TYPE_CHECKING:
     from ..lm import LM
@@ -113,6 +120,9 @@ def interchange(  # noqa: PLR0913 - what is asked, at which sites, how it is rea
         MediationError: outputs that are no single tokens or the same, no pairs, and what
             ``PromptPair`` and the engine raise.
     """
+    refuse_no_network(lm)
+    refuse_no_pairs(pairs, empty=False)
+    refuse_no_rendering(render, answer)
     words = _words(lm, pairs, render, outputs, among, answer)
     study = _study(lm, pairs, render, words, answer, roles)
     axes, cells, labels = cells_of(study, sites, by=by, layers=layers, edit=edit, within=within)
@@ -129,6 +139,12 @@ def interchange(  # noqa: PLR0913 - what is asked, at which sites, how it is rea
     source = np.stack([_tokens(outcomes, "clean", words), *further], axis=1)
     base = _tokens(outcomes, "corrupt", words)
     return Said(axes, tuple(labels), tuple(cells), after, ran, base, source, study, words)
+
+
+def refuse_no_network(lm: object) -> None:
+    """Raise unless ``lm`` is a language model or a study of one."""
+    network = lm.lm if isinstance(lm, Study) else lm
+    refuse_no_lm(network, "An interchange runs in a network.", "abstraction.iia(mw.load(), ...)")
 
 
 def ids_of(outputs: Sequence[Any], words: Words) -> Ids:
@@ -148,24 +164,20 @@ def _words(
     answer: Callable[[Any], str],
 ) -> Words:
     require(
-        among in ("vocabulary", "outputs"),
+        is_one_of(among, ("vocabulary", "outputs")),
         "What a network says is its likeliest token, of all or of some.",
         value=among,
         expected="'vocabulary' or 'outputs'",
         fix="iia(..., among='outputs')",
     )
-    require(
-        len(pairs) > 0,
-        "An interchange needs pairs.",
-        value=list(pairs),
-        expected="at least one counterfactual",
-        fix="abstraction.counterfactuals(model, variable, n=64)",
-    )
     of_pairs = [said for p in pairs for said in (p.plain, *p.others, *p.predicted.values())]
     known = tuple(dict.fromkeys([*outputs, *of_pairs]))
     model = lm.lm if isinstance(lm, Study) else lm
     texts = {one: answer(one) for one in known}
-    prompts = sorted({render(inputs) for p in pairs for inputs in (p.base, *p.sources)})
+    _refuse_no_texts(texts.values(), "answer", "output", "a token as text")
+    rendered = [render(inputs) for p in pairs for inputs in (p.base, *p.sources)]
+    _refuse_no_texts(rendered, "render", "inputs", "a prompt as text")
+    prompts = sorted(set(rendered))
     ids = {one: model.encoder.answer(text, "output", prompts) for one, text in texts.items()}
     if len(set(ids.values())) < len(ids):
         raise MediationError(
@@ -175,6 +187,17 @@ def _words(
             fix="iia(..., answer=...) gives each output its own",
         )
     return Words(texts, ids, among, model.vocabulary if among == "vocabulary" else len(ids))
+
+
+def _refuse_no_texts(made: Iterable[object], name: str, of: str, expected: str) -> None:
+    others = [one for one in made if not isinstance(one, str)]
+    require(
+        not others,
+        f"{name}({of}) is text.",
+        value=next(iter(others), None),
+        expected=expected,
+        fix=f"{name}=lambda {of}: str(...)",
+    )
 
 
 def _tokens(outcomes: Outcomes, run: int | str, words: Words) -> Ids:

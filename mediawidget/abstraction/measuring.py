@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import is_one_of
 from .accuracy import IIA, Array, Rivals
 from .causal_model import CausalModel
 from .cells import Sites
-from .drawing import Counterfactual, Render, counterfactuals, separating
+from .drawing import (
+    Counterfactual,
+    Render,
+    counterfactuals,
+    refuse_no_pairs,
+    separating,
+)
 from .hypotheses import Hypotheses, Hypothesis, as_hypotheses
 from .interchange import Said, ids_of, interchange
 
@@ -75,6 +82,7 @@ def iia(  # noqa: PLR0913 - all but the first five are named
     rival = Hypothesis(model, variables)
     if pairs is None:
         pairs = counterfactuals(model, variables, n, seed=seed, own_sources=own_sources)
+    refuse_no_pairs(pairs, empty=False)
     outputs = outputs_of([rival], pairs, among)
     said = interchange(
         lm,
@@ -121,6 +129,7 @@ def rivals(
     """
     known = as_hypotheses(hypotheses)
     pairs = separating(known, n, seed=seed) if pairs is None else pairs
+    refuse_no_pairs(pairs, empty=False)
     outputs = outputs_of([*known.values()], pairs, str(more.get("among", "vocabulary")))
     said = interchange(lm, pairs, render, sites, outputs=outputs, **more)
     return Rivals({name: judged(said, name, one, pairs) for name, one in known.items()})
@@ -170,7 +179,7 @@ def outputs_of(
     ``others`` are held against the same runs and add no alternatives but what they predict.
     """
     own = dict.fromkeys(one.model for one in hypotheses)
-    every = own if among == "outputs" else {}
+    every = own if is_one_of(among, ("outputs",)) else {}
     found = [said for model in every for said in model.values_of(model.output)]
     for one in (*hypotheses, *others):
         for pair in pairs:

@@ -8,8 +8,11 @@ with a row for each row of the first batch is fitted to the rows there are.
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +20,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from .errors import MediationError
+from .paths import follow
 from .two_texts import encoded, halves
 
 if TYPE_CHECKING:
@@ -172,7 +176,7 @@ def _masks(lm: LM, start: int, stop: int) -> Tensor | dict[str, Tensor] | None:
     if lm.paths.masks == "own":
         return None
     if lm.paths.masks == "one":
-        return causal_mask(lm, start, stop, _window(config))
+        return causal_mask(lm, start, stop, _window(lm))
     types = dict.fromkeys(config.layer_types)
     if not set(types) <= set(_LAYER_TYPES):
         raise MediationError(
@@ -189,8 +193,24 @@ def _masks(lm: LM, start: int, stop: int) -> Tensor | dict[str, Tensor] | None:
     }
 
 
-def _window(config: Any) -> int | None:
+def _window(lm: LM) -> int | None:
     """The attention window of a model whose blocks share one."""
-    if not getattr(config, "use_sliding_window", True):
+    config = getattr(lm.hf, "config", None)
+    found = getattr(config, "sliding_window", None) or None
+    if found is None or not getattr(config, "use_sliding_window", True):
         return None
-    return getattr(config, "sliding_window", None) or None
+    block: Any = follow(lm.hf, lm.paths.blocks)[0]
+    codes = (type(part).__module__ for part in (lm.hf, block))
+    return found if any(map(reads_windows, codes)) else None
+
+
+@lru_cache
+def reads_windows(code: str) -> bool:
+    """Whether a model's code has windows: Llama's has none, whatever a config converted to it says.
+
+    Code that cannot be read is believed to do what its config says.
+    """
+    try:
+        return "sliding_window" in inspect.getsource(sys.modules[code])
+    except (KeyError, OSError, TypeError):
+        return True

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from ..architectures import follow
+from ..calls import reads_windows
 from ..errors import MediationError
 from ..lm import LM
 from .linear import Map, map_of
@@ -141,7 +142,8 @@ def _llama(lm: LM) -> Anatomy:
 
 
 def _window(attention: Any) -> int | None:
-    found = getattr(attention, "sliding_window", getattr(attention.config, "sliding_window", None))
+    said = attention.config if reads_windows(type(attention).__module__) else None
+    found = getattr(attention, "sliding_window", getattr(said, "sliding_window", None))
     return None if found is None else int(found)
 
 

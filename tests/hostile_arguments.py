@@ -36,6 +36,19 @@ OBJECTS = (study_of, lambda: study_of().lm, lambda: lm_of("llama"), lambda: effe
 """What is right in other places."""
 
 
+def assert_helped(call: Call) -> None:
+    """It answers as it should, and whatever else it is given it answers or refuses in words."""
+    function, known = call
+    assert function(**known) is not None
+    assert unhelped(call) == []
+
+
+def assert_all_asked(module: ModuleType, calls: Calls, made: Collection[str]) -> None:
+    """Every public name of a module is in one of them, and every argument is asked about."""
+    assert left_out(module, calls, made) == []
+    assert unasked(calls) == []
+
+
 def unhelped(call: Call) -> list[str]:
     """Arguments and values that were neither answered nor refused with help, and what came."""
     found = []

@@ -12,7 +12,7 @@ import pytest
 import mediawidget as mw
 from mediawidget import abstraction
 from tests.asking import raised
-from tests.hostile_arguments import Call, few, left_out, unasked, unhelped
+from tests.hostile_arguments import Call, assert_all_asked, assert_helped, few
 
 LM = mw.models.lookback()
 MODEL = abstraction.lookback()
@@ -148,14 +148,11 @@ MADE = {
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", CALLS)
 def test_hostile_arguments(name: str) -> None:
-    function, known = CALLS[name]()
-    assert function(**known) is not None
-    assert unhelped((function, known)) == []
+    assert_helped(CALLS[name]())
 
 
 def test_nothing_public_is_left_out() -> None:
-    assert left_out(abstraction, CALLS, MADE) == []
-    assert unasked(CALLS) == []
+    assert_all_asked(abstraction, CALLS, MADE)
 
 
 # --- what is refused, and what is not -----------------------------------------------------------

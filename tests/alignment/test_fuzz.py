@@ -10,7 +10,7 @@ import pytest
 
 from mediawidget import alignment
 from tests.alignment.known import planted
-from tests.hostile_arguments import Call, left_out, unasked, unhelped
+from tests.hostile_arguments import Call, assert_all_asked, assert_helped
 
 OPTIONS: dict[str, Any] = {"over": "vocabulary", "epochs": 1, "batch": 16, "rate": 0.2}
 OPTIONS |= {"patience": None, "starts": 1, "penalty": 0.0, "seed": 0}
@@ -64,12 +64,9 @@ MADE = {
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", CALLS)
 def test_hostile_arguments(name: str) -> None:
-    function, known = CALLS[name]()
-    assert function(**known) is not None
-    assert unhelped((function, known)) == []
+    assert_helped(CALLS[name]())
 
 
 def test_nothing_public_is_left_out() -> None:
-    assert left_out(alignment, CALLS, MADE) == []
-    assert unasked(CALLS) == []
+    assert_all_asked(alignment, CALLS, MADE)
     assert set(OPTIONS) == set(alignment.Options.__annotations__)

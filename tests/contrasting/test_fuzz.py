@@ -9,7 +9,7 @@ import pytest
 
 from mediawidget import contrasting
 from tests.core.hostile import study_of
-from tests.hostile_arguments import Call, left_out, unasked, unhelped
+from tests.hostile_arguments import Call, assert_all_asked, assert_helped
 
 
 @lru_cache
@@ -34,11 +34,8 @@ MADE = {"BesideTIE": "made by beside_tie", "Relevance": "made by relevance"}
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", CALLS)
 def test_hostile_arguments(name: str) -> None:
-    function, known = CALLS[name]()
-    assert function(**known) is not None
-    assert unhelped((function, known)) == []
+    assert_helped(CALLS[name]())
 
 
 def test_nothing_public_is_left_out() -> None:
-    assert left_out(contrasting, CALLS, MADE) == []
-    assert unasked(CALLS) == []
+    assert_all_asked(contrasting, CALLS, MADE)

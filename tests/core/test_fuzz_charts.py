@@ -15,7 +15,7 @@ from mediawidget import charts
 from tests.alignment.known import planted
 from tests.core.hostile import HEAD, effect_of, study_of
 from tests.directions.known import small
-from tests.hostile_arguments import Call, left_out, unasked, unhelped
+from tests.hostile_arguments import Call, assert_all_asked, assert_helped
 from tests.networks.oracle import asked
 
 SITE = mw.Site("residual", 2, position=5)
@@ -117,11 +117,8 @@ CALLS: dict[str, Callable[[], Call]] = {
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", CALLS)
 def test_hostile_arguments(name: str) -> None:
-    function, known = CALLS[name]()
-    assert function(**known) is not None
-    assert unhelped((function, known)) == []
+    assert_helped(CALLS[name]())
 
 
 def test_nothing_public_is_left_out() -> None:
-    assert left_out(charts, CALLS, ()) == []
-    assert unasked(CALLS) == []
+    assert_all_asked(charts, CALLS, ())

@@ -12,7 +12,7 @@ import pytest
 import mediawidget as mw
 from mediawidget import directions
 from tests.directions.known import small
-from tests.hostile_arguments import Call, left_out, unasked, unhelped
+from tests.hostile_arguments import Call, assert_all_asked, assert_helped
 
 SITE = mw.Site("residual", 2, position=5)
 HIDDEN = mw.Site("neurons", 1, position=5)
@@ -109,14 +109,11 @@ MADE = {
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", CALLS)
 def test_hostile_arguments(name: str) -> None:
-    function, known = CALLS[name]()
-    assert function(**known) is not None
-    assert unhelped((function, known)) == []
+    assert_helped(CALLS[name]())
 
 
 def test_nothing_public_is_left_out() -> None:
-    assert left_out(directions, CALLS, MADE) == []
-    assert unasked(CALLS) == []
+    assert_all_asked(directions, CALLS, MADE)
 
 
 def test_what_reads_another_site_of_the_same_width_splits_nothing() -> None:

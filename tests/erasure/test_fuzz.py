@@ -11,7 +11,7 @@ import pytest
 import mediawidget as mw
 from mediawidget import erasure
 from tests.directions.known import small
-from tests.hostile_arguments import Call, few, left_out, unasked, unhelped
+from tests.hostile_arguments import Call, assert_all_asked, assert_helped, few
 
 SITE = mw.Site("residual", 2, position=5)
 NAMES = [0, 1] * 20
@@ -82,11 +82,8 @@ MADE = {
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", CALLS)
 def test_hostile_arguments(name: str) -> None:
-    function, known = CALLS[name]()
-    assert function(**known) is not None
-    assert unhelped((function, known)) == []
+    assert_helped(CALLS[name]())
 
 
 def test_nothing_public_is_left_out() -> None:
-    assert left_out(erasure, CALLS, MADE) == []
-    assert unasked(CALLS) == []
+    assert_all_asked(erasure, CALLS, MADE)

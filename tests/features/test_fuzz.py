@@ -15,7 +15,7 @@ import mediawidget as mw
 from mediawidget import features
 from tests.core.hostile import study_of
 from tests.features.made import made
-from tests.hostile_arguments import Call, left_out, unasked, unhelped
+from tests.hostile_arguments import Call, assert_all_asked, assert_helped
 
 
 @lru_cache
@@ -147,11 +147,8 @@ MADE = {
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", CALLS)
 def test_hostile_arguments(name: str) -> None:
-    function, known = CALLS[name]()
-    assert function(**known) is not None
-    assert unhelped((function, known)) == []
+    assert_helped(CALLS[name]())
 
 
 def test_nothing_public_is_left_out() -> None:
-    assert left_out(features, CALLS, MADE) == []
-    assert unasked(CALLS) == []
+    assert_all_asked(features, CALLS, MADE)

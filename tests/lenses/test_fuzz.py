@@ -15,7 +15,7 @@ import torch
 import mediawidget as mw
 from mediawidget import lenses
 from tests.core.hostile import HEAD, study_of
-from tests.hostile_arguments import Call, few, left_out, unasked, unhelped
+from tests.hostile_arguments import Call, assert_all_asked, assert_helped, few
 
 TRAINING: dict[str, Any] = {"steps": 1, "rate": 0.003, "seed": 0}
 READING: dict[str, Any] = {"position": None, "runs": ("clean",), "layers": [1], "lens": None}
@@ -95,14 +95,11 @@ MADE = {
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", CALLS)
 def test_hostile_arguments(name: str) -> None:
-    function, known = CALLS[name]()
-    assert function(**known) is not None
-    assert unhelped((function, known)) == []
+    assert_helped(CALLS[name]())
 
 
 def test_nothing_public_is_left_out() -> None:
-    assert left_out(lenses, CALLS, MADE) == []
-    assert unasked(CALLS) == []
+    assert_all_asked(lenses, CALLS, MADE)
 
 
 VALID: dict[str, Callable[[], Any]] = {

@@ -11,7 +11,7 @@ import pytest
 import mediawidget as mw
 from mediawidget import search
 from tests.core.hostile import study_of
-from tests.hostile_arguments import Call, few, left_out, unasked, unhelped
+from tests.hostile_arguments import Call, assert_all_asked, assert_helped, few
 
 CHOSEN: dict[str, Any] = {"mediator": "mlp_out", "direction": "restore", "by": None, "seed": 0}
 CHOSEN |= {"select_on": None, "report_on": None}
@@ -124,11 +124,8 @@ MADE = {
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", CALLS)
 def test_hostile_arguments(name: str) -> None:
-    function, known = CALLS[name]()
-    assert function(**known) is not None
-    assert unhelped((function, known)) == []
+    assert_helped(CALLS[name]())
 
 
 def test_nothing_public_is_left_out() -> None:
-    assert left_out(search, CALLS, MADE) == []
-    assert unasked(CALLS) == []
+    assert_all_asked(search, CALLS, MADE)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import MediationError, is_one_of, require
 from ..statistics.resampling import whole
-from .given import listed, refuse_no_function, refuse_no_mapping
+from .given import is_sequence, refuse_no_function, refuse_no_mapping
 
 Values = Mapping[str, Any]
 """Of some variables, by name."""
@@ -242,7 +242,7 @@ def _refuse_no_inputs(inputs: object) -> None:
     require(
         named
         and all(isinstance(name, str) for name in inputs)  # type: ignore[attr-defined]
-        and all(listed(values) and len(values) > 0 for values in inputs.values()),  # type: ignore[attr-defined]
+        and all(is_sequence(values) and len(values) > 0 for values in inputs.values()),  # type: ignore[attr-defined]
         "A causal model has inputs, each with the values that it can have.",
         value=inputs,
         expected="{'x': (0, 1), ...}",

@@ -12,7 +12,7 @@ from ..errors import MediationError, is_one_of, require
 from ..prompts import PromptPair
 from ..statistics.resampling import refuse_no_flag, refuse_no_seed
 from .causal_model import CausalModel, Values
-from .given import listed, refuse_no_count, refuse_no_function
+from .given import is_sequence, refuse_no_count, refuse_no_function
 from .hypotheses import NOTHING, Hypotheses, Hypothesis, as_hypotheses
 
 Render = Callable[[Values], str]
@@ -168,7 +168,7 @@ def refuse_no_pairs(pairs: object, *, empty: bool = True) -> None:
         MediationError: no list of them, or an empty one.
     """
     require(
-        listed(pairs)
+        is_sequence(pairs)
         and all(isinstance(one, Counterfactual) for one in pairs)  # type: ignore[attr-defined]
         and (empty or len(pairs) > 0),  # type: ignore[arg-type]
         "Pairs of inputs are counterfactuals." if empty else "An interchange needs pairs.",

@@ -8,7 +8,7 @@ from ..errors import require
 from ..statistics.resampling import whole
 
 
-def listed(value: object) -> bool:
+def is_sequence(value: object) -> bool:
     """Whether ``value`` is a sequence, or an array of one axis."""
     axes = None if isinstance(value, type) else getattr(value, "ndim", None)
     return isinstance(value, Sequence) or (whole(axes, 1) and axes == 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,16 +116,25 @@ def _quantity(effect: Effect) -> str:
 
 
 def _table(effect: Effect) -> str:
-    """An effect's first axis down the page, the others across."""
+    """An effect's positions, or else its last axis, across the page, what is before them down."""
     values = np.asarray(effect["PIE" if effect.edit.corners else "clean"])
-    (name, layers), *across = effect.axes.items()
-    values = values.reshape(len(layers), -1)
-    rows = [str(layer) for layer in layers]
-    columns = [str(column) for column in range(values.shape[1])] if across else [""]
-    if list(effect.axes) == [name, "position"] and effect.labels:
-        columns = [label.partition(" @ ")[2] for label in effect.labels[: values.shape[1]]]
+    axes = list(effect.axes)
+    n_down = max(1, axes.index("position") if "position" in axes else len(axes) - 1)
+    down, across = _coordinates(effect, axes[:n_down]), _coordinates(effect, axes[n_down:])
+    values = values.reshape(len(down), len(across))
+    named = [label.partition(" @ ") for label in effect.labels]
+    if named and "sample" not in axes:
+        if n_down > 1:
+            down = [name for name, _, _ in named[:: len(across)]]
+        if n_down < len(axes) and axes[n_down] == "position":
+            across = [place for _, _, place in named[: len(across)]]
     status = effect.status.reshape(values.shape)
-    return grid_html(values, status, rows, columns, float(effect["TE"].flat[0]))
+    return grid_html(values, status, down, across, float(effect["TE"].flat[0]))
+
+
+def _coordinates(effect: Effect, axes: list[str]) -> list[str]:
+    """The names of the cells of some axes in row-major order."""
+    return [", ".join(map(str, at)) for at in product(*(effect.axes[name] for name in axes))]
 
 
 def _cell(value: float, share: float, status: Status) -> str:

@@ -38,8 +38,8 @@ class PromptPair:
             a tuple.
         wrong: what the answer is held against: what the corrupt prompt makes likelier, in a
             symmetric pair its own answer.
-        roles: names of token positions (``{"S2": 9, "END": 14}``) in the clean prompt, the
-            beginning-of-sequence token counted.
+        roles: names of token positions in the clean prompt, each of one or of several
+            (``{"subject": (1, 2), "END": 14}``), the beginning-of-sequence token counted.
         alignment: (clean position, corrupt position) of tokens that are partners, both going up;
             None lets the encoder find them. Only prompts of unequal length need any.
         template: pairs of one template are one cluster: statistics draw and flip them together,
@@ -69,7 +69,7 @@ class PromptPair:
     corrupt: str
     answer: str | Sequence[str]
     wrong: str | Sequence[str]
-    roles: Mapping[str, int] = field(default_factory=dict, hash=False)
+    roles: Mapping[str, Any] = field(default_factory=dict, hash=False)
     alignment: Partners | None = None
     template: str = ""
     group: str = ""

@@ -11,8 +11,10 @@ from .asking import Asked
 from .checks import Edits
 from .engine import Engine
 from .mediators import mediator_named
+from .plan.frame import Frame
 from .results import Axes
-from .sites import Site
+from .runs import Run, roles_named
+from .sites import Position, Site
 from .sweeps import Sweep
 
 
@@ -66,13 +68,37 @@ class Question:
     def _everything(self) -> list[Edits | None]:
         shape = self.engine.lm.shape
         cells = self.sweep.cells(shape, self._n_positions, self.roles)
-        return [None if cell and self.lonely(cell) else cell for cell in cells]
+        return [
+            None if cell and (self.lonely(cell) or self._unseen(cell)) else cell for cell in cells
+        ]
+
+    def _unseen(self, cell: Edits) -> bool:
+        """Whether some prompt has no edge between the groups that a cell names."""
+        site = next(iter(cell))
+        return (site.position, site.key) in self._apart
+
+    @cached_property
+    def _apart(self) -> set[tuple[Position, Position]]:
+        """Which groups, of those that every prompt has, have no edge in some prompt."""
+        if self.sweep.positional or not mediator_named(self.sweep.mediator).keyed:
+            return set()
+        one_each = {(site.position, site.key): site for site in self.sites}
+        return {
+            places
+            for places, site in one_each.items()
+            if not self.lonely({site: self.sweep.edit})
+            and not all(self.sweep.has_edge(site, frame) for frame in self._frames)
+        }
+
+    @cached_property
+    def _frames(self) -> list[Frame]:
+        """Of the prompts, in groups in which all that the sweep names lies alike."""
+        named = roles_named([Run("clean", dict.fromkeys(self.sites, self.sweep.edit))])
+        return [group.frame for group in self.engine.groups_of(named)]
 
     @cached_property
     def _n_positions(self) -> int:
-        mediator = self.sweep.mediator
-        positional = self.sweep.by == "position" or mediator_named(mediator).keyed
-        return self.engine.swept(mediator, positional=positional)
+        return self.engine.swept(self.sweep.mediator, positional=self.sweep.positional)
 
     def lonely(self, cell: Edits) -> bool:
         """Whether there is nothing for a cell to set on some pair."""

@@ -10,6 +10,7 @@ from typing import Any
 from .edits import Edit, Knockout, Patch, as_edit
 from .errors import MediationError, require
 from .mediators import Shape, mediator_named
+from .plan.frame import Frame
 from .runs import Freeze, as_freeze
 from .sites import Position, Site
 
@@ -31,8 +32,10 @@ class Sweep:
         layers: only these; default all.
         freeze: what every run holds at its base.
 
-    An edit of several samples adds the axis "sample". Attention edges come by position and key,
-    and edges to later tokens, or the only one of a token, have no cell to run.
+    An edit of several samples adds the axis "sample". Attention edges come by position and key:
+    ``by`` None tries every token with every token, "role" or a mapping every group with every
+    group, all edges from the one to the other together. Where there is no edge there is no cell to
+    run: to later tokens alone, or where a knockout would leave a token nothing to attend to.
 
     A sweep of n cells is 2n runs: each cell on the corrupt base and on the clean base, in
     row-major order of the axes.
@@ -91,6 +94,11 @@ class Sweep:
         following = "frozen: " + ", ".join(held) if held else "recomputed"
         return {"downstream": following, "window": self.window}
 
+    @property
+    def positional(self) -> bool:
+        """Whether its positions are counted, so that prompts must be of one length."""
+        return self.by == "position" or (self.by is None and mediator_named(self.mediator).keyed)
+
     def axes(
         self, shape: Shape, n_positions: int, roles: Sequence[str] = ()
     ) -> dict[str, tuple[int | str, ...]]:
@@ -108,20 +116,22 @@ class Sweep:
         axes: dict[str, tuple[int | str, ...]] = {"layer": self._layers(shape)}
         if mediator.index:
             axes[mediator.index] = tuple(range(mediator.units(shape)))
-        if mediator.keyed:
-            axes["position"] = axes["key"] = tuple(range(n_positions))
-        elif self.by == "position":
+        if self.positional:
             axes["position"] = tuple(range(n_positions))
         elif self.by == "role":
             axes["position"] = _some_roles(roles)
         elif isinstance(self.by, tuple):
             axes["position"] = tuple(name for name, _ in self.by)
+        if mediator.keyed:
+            axes["key"] = axes["position"]
         if self.edit.samples > 1:
             axes["sample"] = tuple(range(self.edit.samples))
         return axes
 
     def cells(self, shape: Shape, n_positions: int, roles: Sequence[str] = ()) -> list[Cell | None]:
         """What each cell sets, in row-major order of the axes; None where nothing could be.
+
+        Whether there is an edge between roles depends on the pairs: a ``Question`` knows.
 
         Args:
             shape: of the network.
@@ -132,17 +142,17 @@ class Sweep:
             MediationError: a layer that there is not, or by role no role that all pairs have.
         """
         axes = self.axes(shape, n_positions, roles)
-        places = dict(self.by) if isinstance(self.by, tuple) else {}
         edits = [self.edit.sample(index) for index in range(self.edit.samples)]
         stop = mediator_named(self.mediator).n_layers(shape)
+        counted, frame = self.positional and "key" in axes, Frame(shape, n_positions, 0)
         found: list[Cell | None] = []
         for coordinates in product(*axes.values()):
             at: dict[str, Any] = dict(zip(axes, coordinates, strict=True))
             edit = edits[at.pop("sample", 0)]
-            at["position"] = places.get(at.get("position", ""), at.get("position"))
+            at = self._placed(at)
             window = self._window(at.pop("layer"), stop)
             sites = [Site(self.mediator, layer, **at) for layer in window]
-            possible = "key" not in at or self._visible(at["position"], at["key"], shape)
+            possible = not counted or self.has_edge(sites[0], frame)
             found.append(dict.fromkeys(sites, edit) if possible else None)
         return found
 
@@ -158,14 +168,32 @@ class Sweep:
             MediationError: a layer that there is not, or by role no role that all pairs have.
         """
         axes = self.axes(shape, n_positions, roles)
-        places = dict(self.by) if isinstance(self.by, tuple) else {}
         sites = []
         for coordinates in product(*axes.values()):
             at: dict[str, Any] = dict(zip(axes, coordinates, strict=True))
             at.pop("sample", None)
-            at["position"] = places.get(at.get("position", ""), at.get("position"))
-            sites.append(Site(self.mediator, **at))
+            sites.append(Site(self.mediator, **self._placed(at)))
         return sites
+
+    def has_edge(self, site: Site, frame: Frame) -> bool:
+        """Whether tokens attend to others there, and could be cut off from them by this edit.
+
+        Args:
+            site: its ``position`` attends to its ``key``.
+            frame: of the prompts.
+        """
+        queries, keys = frame.positions(site.position), frame.positions(site.key)
+        seen = {q: sum(frame.shape.sees(q, key) for key in keys) for q in queries}
+        if not isinstance(self.edit, Knockout):
+            return any(seen.values())
+        causal, n = frame.shape.causal, frame.n_positions
+        return any(seen.values()) and all(cut < (q + 1 if causal else n) for q, cut in seen.items())
+
+    def _placed(self, at: dict[str, Any]) -> dict[str, Any]:
+        """A cell's coordinates with the positions that the names of groups stand for."""
+        places = dict(self.by) if isinstance(self.by, tuple) else {}
+        named = {name: places.get(at[name], at[name]) for name in ("position", "key") if name in at}
+        return at | named
 
     def _layers(self, shape: Shape) -> tuple[int, ...]:
         n_layers = mediator_named(self.mediator).n_layers(shape)
@@ -192,10 +220,6 @@ class Sweep:
         """The layers that cell edits: Meng et al. centre an even window one to the left."""
         first = layer - self.window // 2
         return range(max(0, first), min(stop, first + self.window))
-
-    def _visible(self, query: int, key: int, shape: Shape) -> bool:
-        alone = isinstance(self.edit, Knockout) and query == 0 and shape.causal
-        return shape.sees(query, key) and not alone
 
 
 def _some_roles(roles: Sequence[str]) -> tuple[str, ...]:
@@ -247,7 +271,7 @@ def _refuse_no_window(mediator: str, window: object) -> None:
 
 
 def _refuse_no_axis(mediator: str, by: Any, groups: Any, layers: Any, chosen: Any) -> None:
-    """Raise where there is nothing on an axis, or a second one where edges have their own."""
+    """Raise where there is nothing on an axis, or where edges are asked by what they are by."""
     if groups == () or (chosen is not None and not len(chosen)):
         raise MediationError(
             "A sweep needs something to sweep over.",
@@ -255,12 +279,12 @@ def _refuse_no_axis(mediator: str, by: Any, groups: Any, layers: Any, chosen: An
             expected="at least one layer, and at least one group of positions",
             fix=f"study.sweep({mediator!r}) sweeps all layers",
         )
-    if groups is not None and mediator_named(mediator).keyed:
+    if by == "position" and mediator_named(mediator).keyed:
         raise MediationError(
             "A sweep over edges is by position and key already.",
             value=f"by={by!r}",
-            expected="None",
-            fix=f"study.sweep({mediator!r}), or study.intervene of edges at roles",
+            expected="None, 'role', or {name: positions}",
+            fix=f"study.sweep({mediator!r})",
         )
 
 

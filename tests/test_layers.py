@@ -33,7 +33,7 @@ LAYERS = (
         *("paths", "path_checks", "path_probe", "path_sources"),
         *("known_paths", "architectures", "calls", "token_pairs", "strands"),
         *("answer_ids", "encoding"),
-        *("lm", "weights", "identity", "memory", "heap", "sparing", "processor"),
+        *("lm", "weights", "identity", "memory", "heap", "sparing", "processor", "control_groups"),
         *("loading", "model_classes", "models"),
         *("two_texts", "capabilities", "unreadable", "own_traces", "pooling"),
         *("precision", "prefix", "trace", "plain", "turns", "workers", "jobs", "engine", "reading"),

@@ -16,8 +16,8 @@ class Patch(Edit):
     """The site's value is the one it takes on ``source``, or moves a part of the way there.
 
     Args:
-        source: a prompt of the pair, another ``Run``, or captured ``Values``; default: the pair's
-            other prompt.
+        source: a prompt of the pair, another ``Run``, or captured ``Values``, which may be of
+            another site with as many numbers; default: the pair's other prompt.
         alpha: 1 replaces the value, 0.5 goes half the way, 0 changes nothing.
 
     Raises:

@@ -39,7 +39,7 @@ def check(kind: str, mediator: str, most: int, **way: Any) -> mw.Effect:
     case, oracle = made(kind)
     effect = case.study.sweep(mediator, progress=False, **way)
     cells = mw.Sweep(mediator, **way).cells(lm_of(kind).shape, LENGTH, case.study.roles)
-    possible = [i for i, cell in enumerate(cells) if cell is not None]
+    possible = np.flatnonzero(effect.status != mw.Status.IMPOSSIBLE)
     rng = np.random.default_rng(len(cells))
     for i in rng.choice(possible, size=min(most, len(possible)), replace=False):
         for b, base in enumerate(BASES):
@@ -74,6 +74,52 @@ def test_sweeps_are_the_oracles(kind: str, mediator: str, way: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_windows_of_edges_are_the_oracles(kind: str, edit: mw.Edit) -> None:
     check(kind, "edge", most=8, window=2, edit=edit)
+
+
+EDGES: dict[str, dict[str, Any]] = {
+    "by role": {"by": "role"},
+    "by group": {"by": {"some": (2, 4, 5), "last": LENGTH - 1}},
+    "by window and role": {"window": 2, "by": "role"},
+}
+
+
+@pytest.mark.parametrize("way", EDGES)
+@pytest.mark.parametrize("edit", [mw.Patch(), mw.Zero(), mw.Knockout()])
+@pytest.mark.parametrize("kind", KINDS)
+def test_edges_between_groups_are_the_oracles(kind: str, edit: mw.Edit, way: str) -> None:
+    effect = check(kind, "edge", most=8, edit=edit, **EDGES[way])
+    assert effect.axes["position"] == effect.axes["key"]
+
+
+def test_no_edge_from_a_role_before_the_other() -> None:
+    """Nor from what is before it in one pair alone, nor one whose cut would leave nothing."""
+    roles: Any = (
+        {"a": 2, "b": 4, "start": (0, 1), "END": LENGTH - 1},
+        {"a": 5, "b": 4, "start": (0, 1), "END": LENGTH - 1},
+    )
+    pairs = zip(pairs_of("gpt2", 2, LENGTH), roles, strict=True)
+    study = judge("gpt2", [replace(pair, roles=some) for pair, some in pairs])[0].study
+    for edit, alone in ((mw.Zero(), False), (mw.Knockout(), True)):
+        effect = study.sweep("edge", by="role", layers=0, edit=edit, progress=False)
+        names = effect.axes["position"]
+        nothing = effect.status[0, 0] == mw.Status.IMPOSSIBLE
+        missing = {(names[q], names[k]) for q, k in np.argwhere(nothing)}
+        later = {("a", "b"), ("b", "a"), ("a", "END"), ("b", "END")}
+        early = {("start", name) for name in ("a", "b", "END")}
+        assert missing == later | early | ({("start", "start")} if alone else set())
+        assert np.isnan(effect["clean"][0, :, nothing]).all()
+        # What has no cell is what a click refuses.
+        for q, query in enumerate(names):
+            for k, key in enumerate(names):
+                site = mw.Site("edge", 0, head=0, position=query, key=key)
+                if nothing[q, k]:
+                    with pytest.raises(mw.MediationError, match="no such attention edge"):
+                        study.intervene({site: edit})
+                else:
+                    one = study.intervene({site: edit})
+                    np.testing.assert_allclose(
+                        one["clean"], effect["clean"][0, 0, q, k], atol=1e-9, rtol=0
+                    )
 
 
 def test_a_window_sets_its_neighbours_too() -> None:

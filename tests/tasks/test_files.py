@@ -64,7 +64,7 @@ def test_a_table_is_read(tmp_path: Path) -> None:
             "The key",
             ["are", "were"],
             ["is", "was"],
-            {"END": 3, "subject": (1, 2)},  # type: ignore[dict-item]
+            {"END": 3, "subject": (1, 2)},
             template="The {s}",
             group="plural",
         ),
@@ -85,7 +85,7 @@ def test_lines_of_json_are_read(tmp_path: Path) -> None:
         "the dog",
         ["purrs", "sleeps"],
         "barks",
-        {"END": 1, "all": (0, 1)},  # type: ignore[dict-item]
+        {"END": 1, "all": (0, 1)},
         group="g",
     )
     second = mw.PromptPair("a cat", "the dog", "purrs", "barks", alignment=[(0, 0), (1, 1)])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from . import subsets
 from .dividing import BYPASS, Direction, Division, Game
 from .effects import Effect
-from .errors import MediationError, require
+from .errors import MediationError, is_one_of, require
 from .metrics import Metric
 from .sites import Site
 from .statistics import mean_interval
@@ -257,7 +257,7 @@ class Interactions(Division):
         return self.effect.scores(self.effect.bases[:, int(corner == "Y01")])
 
     def _index(self, player: int | str) -> int:
-        known = isinstance(player, str) and player in self.labels
+        known = is_one_of(player, self.labels)
         count = isinstance(player, int) and not isinstance(player, bool)
         require(
             known or (count and 0 <= int(player) < len(self.players)),

@@ -11,7 +11,7 @@ from .asking import Asked
 from .attribution import Attribution, estimated, refuse_no_estimate, refuse_no_language_model
 from .edits import Edit
 from .effects import Effect
-from .errors import require
+from .errors import is_one_of, require
 from .first_order import Method
 from .grids import Grids
 from .jobs import Job
@@ -49,7 +49,7 @@ def method_named(name: object, options: Mapping[str, Any]) -> Method:
         MediationError: no such method, an option that it does not have, or one out of range.
     """
     require(
-        isinstance(name, str) and name in METHODS,
+        is_one_of(name, METHODS),
         "Unknown method of estimating.",
         value=name,
         expected="one of " + ", ".join(METHODS),

@@ -14,7 +14,7 @@ from .checks import Edits
 from .coalitions import Direction, Game, Interactions, Player
 from .edits import Edit, as_edit
 from .edits.base import check_seed
-from .errors import MediationError, require
+from .errors import MediationError, is_one_of, require
 from .results import frozen_facts
 from .sites import Site
 from .study import Study, refuse_no_study
@@ -174,7 +174,7 @@ def _refuse_edits(players: Iterable[object]) -> None:
 def _refuse_no_game(game: object, direction: object, edit: Edit) -> None:
     for name, value, kind in (("game", game, Game), ("direction", direction, Direction)):
         require(
-            isinstance(value, str) and value in get_args(kind),
+            is_one_of(value, get_args(kind)),
             f"There is no such {name}.",
             value=value,
             expected=" or ".join(map(repr, get_args(kind))),

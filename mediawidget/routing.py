@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .asking import Asked
 from .effects import Effect
-from .errors import MediationError, require
+from .errors import MediationError, is_one_of, require
 from .estimands import CONSTANT_EFFECTS
 from .mediators import POINTS, Mediator, mediator_named
 from .networks import refuse_network
@@ -63,9 +63,8 @@ class Routes:
             MediationError: a quantity that is not one of ``quantities``.
         """
         known = self.quantities
-        asked: object = key
         require(
-            isinstance(asked, str) and asked in known,
+            is_one_of(key, known),
             "A route carries an indirect effect.",
             value=key,
             expected=" or ".join(known),
@@ -184,7 +183,7 @@ def _unit(mediator: Mediator, unit: int) -> dict[str, int]:
 def _checked(via: Via | Sequence[Via]) -> tuple[Via, ...]:
     given: Any = via
     several = tuple(given) if isinstance(given, list | tuple) else (given,)
-    known = all(isinstance(one, str) and one in VIA for one in several)
+    known = all(is_one_of(one, VIA) for one in several)
     if not known or not several:
         raise MediationError(
             "Routes run through heads and MLPs.",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 from .edits import Noise
-from .errors import MediationError, require
+from .errors import MediationError, is_one_of, require
 from .mediators import mediator_named
 from .sites import Position
 from .study import Study
@@ -45,15 +45,14 @@ def is_state(kind: str) -> bool:
 def refuse_no_trace(corruption: object, by: object) -> None:
     """Raise unless there is such a corruption and such a way to go through the positions."""
     require(
-        isinstance(corruption, Noise)
-        or (isinstance(corruption, str) and corruption in get_args(Corruption)),
+        isinstance(corruption, Noise) or is_one_of(corruption, get_args(Corruption)),
         "There is no such corruption.",
         value=corruption,
         expected="'replacement', 'noise', or mw.Noise(...)",
         fix="mw.causal_tracing(study, corruption='noise')",
     )
     require(
-        isinstance(by, str) and by in ("position", "role"),
+        is_one_of(by, ("position", "role")),
         "A trace goes by position.",
         value=by,
         expected="'position' or 'role'",
@@ -87,7 +86,7 @@ def refuse_not_severed(severed: object, kinds: Sequence[str]) -> None:
     if severed is None:
         return
     require(
-        isinstance(severed, str) and severed in ("mlp_out", "attn_out"),
+        is_one_of(severed, ("mlp_out", "attn_out")),
         "MLPs or attention can be severed.",
         value=severed,
         expected="None, 'mlp_out' or 'attn_out'",

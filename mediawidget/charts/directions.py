@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..effects import Effect
-from ..errors import require
+from ..errors import is_one_of, require
 from ..statistics.resampling import whole
 from .base import (
     GREY,
@@ -97,12 +97,8 @@ def placebos(held: Held, key: str = "PIE", bins: int = 20) -> Layers:
         MediationError: no placebos, another quantity, no number of bins.
     """
     effect: object = getattr(held, "effect", None)
-    given: object = key
     require(
-        isinstance(effect, Effect)
-        and "subspace" in effect.axes
-        and isinstance(given, str)
-        and key in KEYS,
+        isinstance(effect, Effect) and "subspace" in effect.axes and is_one_of(key, KEYS),
         "This histogram is one of placebos.",
         value=(held, key),
         expected="Placebos, and 'PIE' or 'TIE'",
@@ -167,9 +163,8 @@ def _compared(comparison: Compared | pd.DataFrame, key: str) -> pd.DataFrame:
     share = f"{key} share"
     wanted = ["direction", "made", "k", "n", share, f"{share} low", f"{share} high"]
     columns = list(table.columns) if isinstance(table, pd.DataFrame) else []
-    given: object = key
     require(
-        isinstance(given, str) and key in KEYS and set(wanted) <= set(columns),
+        is_one_of(key, KEYS) and set(wanted) <= set(columns),
         "This chart is one of directions that were compared.",
         value=(columns or comparison, key),
         expected="a Comparison, and 'PIE' or 'TIE'",

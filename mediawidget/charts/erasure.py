@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from ..errors import MediationError, require
+from ..errors import MediationError, is_one_of, require
 from .base import COLOURS, GREY, WIDTH, Layers, by_name, layers, numbers, without_shape, zero_line
 
 LOSSES = {"what", "quantity", "mean", "low", "high", "n", "moved", "smallest"}
@@ -39,9 +39,8 @@ def amnesic(result: Probing, quantity: str = "difference") -> Layers:
         MediationError: no such result, no such quantity.
     """
     table = _table(result, LOSSES, "charts.amnesic(mw.erasure.amnesic(study, eraser))")
-    given: object = quantity
     require(
-        isinstance(given, str) and quantity in set(table["quantity"]),
+        is_one_of(quantity, set(table["quantity"])),
         "There is no such quantity.",
         value=quantity,
         expected="one of " + ", ".join(dict.fromkeys(table["quantity"])),

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..effects import Effect
-from ..errors import require
+from ..errors import is_one_of, require
 from ..naming import spanned
 from ..statistics import mean_interval
 from ..study import Study, refuse_no_study
@@ -43,9 +43,8 @@ class BesideTIE:
         Raises:
             MediationError: another quantity.
         """
-        given: object = quantity
         require(
-            isinstance(given, str) and quantity in QUANTITIES,
+            is_one_of(quantity, QUANTITIES),
             "A relevance stands beside two effects.",
             value=quantity,
             expected=" or ".join(QUANTITIES),
@@ -121,9 +120,8 @@ def beside_tie(
         MediationError: what ``relevance`` and ``Study.sweep`` raise.
     """
     refuse_no_study(study)
-    given: object = by
     require(
-        isinstance(given, str) and given in ("position", "role"),
+        is_one_of(by, ("position", "role")),
         "Tokens are told apart by position or by role.",
         value=by,
         expected="'position' or 'role'",

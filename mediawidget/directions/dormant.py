@@ -10,7 +10,7 @@ import pandas as pd
 from ..asking import Asked
 from ..edits import Mixed
 from ..effects import Effect
-from ..errors import require
+from ..errors import is_one_of, require
 from ..evaluation.shares import ratio_interval
 from ..statistics import mean_interval
 from ..study import Study
@@ -138,10 +138,9 @@ def check_dormant(
     Source: Makelov, Lange and Nanda 2023 (is this the subspace you are looking for?).
     """
     given: object = least
-    named: object = key
     number = isinstance(given, int | float) and not isinstance(given, bool)
     require(
-        isinstance(named, str) and key in KEYS and number and 0 < least <= 1,
+        is_one_of(key, KEYS) and number and 0 < least <= 1,
         "A dormant direction is judged by a share of an indirect effect.",
         value=(key, least),
         expected="'PIE' or 'TIE', and a share above 0 up to 1",

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..edits import Subspace
-from ..errors import require
+from ..errors import is_one_of, require
 from ..sites import Site
 from ..statistics import refuse_no_seed
 from ..statistics.resampling import whole
@@ -75,9 +75,8 @@ def principal(
     Raises:
         MediationError: more than the pairs have, a site that is the same on both prompts.
     """
-    known: object = of
     require(
-        isinstance(known, str) and known in ("differences", "values"),
+        is_one_of(of, ("differences", "values")),
         "Principal components are those of differences or of values.",
         value=of,
         expected="'differences' or 'values'",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import MediationError
+from ..errors import MediationError, is_one_of
 from ..sites import Site
 from .base import BASES, Base, Edit, Recipe, RunLike, check_number, other
 from .values import Values
@@ -33,7 +33,7 @@ class Patch(Edit):
 
     def __post_init__(self) -> None:
         given = self.source
-        named = isinstance(given, str) and given in BASES
+        named = is_one_of(given, BASES)
         known = given is None or named or isinstance(given, Values | RunLike)
         if not known:
             raise MediationError(

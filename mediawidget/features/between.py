@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..edits.base import Base, other
 from ..edits.sparse import SAE, encoded
-from ..errors import MediationError, require
+from ..errors import MediationError, is_one_of, require
 from ..gradients import Where, differentiated, refuse_no_gradients
 from ..groups import Group
 from ..mediators import POINTS, mediator_named
@@ -111,9 +111,8 @@ def edges(
     refuse_no_nodes(upstream)
     refuse_no_nodes(downstream)
     _refuse_backward(study, upstream, downstream)
-    given: object = direction
     require(
-        isinstance(given, str) and given in ("restore", "break"),
+        is_one_of(direction, ("restore", "break")),
         "Features are restored or broken.",
         value=direction,
         expected="'restore' or 'break'",

@@ -21,7 +21,7 @@ from ..edits.base import as_number
 from ..edits.features import clamp
 from ..edits.sparse import SAE
 from ..effects import SHOWN, Effect
-from ..errors import MediationError, require
+from ..errors import MediationError, is_one_of, require
 from ..evaluation.shares import ratio_interval, refused
 from ..runs import Run
 from ..statistics import clusters_of
@@ -133,9 +133,8 @@ class FeatureCircuit:
             MediationError: another share than these two.
         """
         kept = {"faithfulness": self.circuit, "completeness": self.complement}
-        given: object = which
         require(
-            isinstance(given, str) and which in kept,
+            is_one_of(which, kept),
             "A circuit of features has two shares.",
             value=which,
             expected="'faithfulness' or 'completeness'",

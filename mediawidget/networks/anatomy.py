@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 
-from ..errors import MediationError
+from ..errors import MediationError, is_one_of
 from ..mediators import MEDIATORS, OF_NETWORKS, PointShape, PointSize
 from ..sites import Site
 from .points import Layout, Side, sizes
@@ -131,7 +131,7 @@ class Anatomy:
 def not_here(mediator: object, anatomy: Anatomy) -> MediationError:
     """What to say of a mediator of language models, or of none."""
     there = [kind for kind in OF_NETWORKS if anatomy.of_kind(kind)]
-    named = isinstance(mediator, str) and mediator in MEDIATORS
+    named = is_one_of(mediator, MEDIATORS)
     near = [] if named else get_close_matches(str(mediator), there, n=1, cutoff=0.75)
     whole = f"study.sweep({there[0]!r}) edits every point of that kind as a whole"
     return MediationError(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import require
+from ..errors import is_one_of, require
 from .resampling import refuse_few, refuse_no_number, refuse_no_seed
 
 Array = NDArray[np.float64]
@@ -64,7 +64,7 @@ def q_values(
 def refuse_no_correction(correction: object) -> None:
     """Raise unless it is the name of a correction."""
     require(
-        isinstance(correction, str) and correction in CORRECTIONS,
+        is_one_of(correction, CORRECTIONS),
         "Many tests are corrected for by one of three rules.",
         value=correction,
         expected=" or ".join(map(repr, CORRECTIONS)),

@@ -59,13 +59,15 @@ class Aligned:
         own = named if base == "clean" else [self.to_corrupt[p] for p in named]
         if not isinstance(edit, mw.Patch):
             everywhere = site.position is None
+            keys = None if site.key is None else np.atleast_1d(site.key).tolist()
             place = mw.Site(
                 site.mediator,
                 site.layer,
                 head=site.head,
                 position=tuple(range(n_own)) if everywhere else tuple(own),
+                key=keys and tuple(k if base == "clean" else self.to_corrupt[k] for k in keys),
             )
-            return [(place, "zero")]
+            return [(place, ("knockout",) if isinstance(edit, mw.Knockout) else "zero")]
         there = [self.to_corrupt[p] for p in named] if base == "clean" else list(named)
         values = self.oracle.values(getattr(self.oracle.pairs[0], other(base)))[key_of(site)]
         edits = []
@@ -140,6 +142,23 @@ def test_sweeps_by_position_and_role(kind: str) -> None:
     roles = study.sweep("attn_out", by="role")
     assert roles.axes["position"] == ("animal", "end")
     np.testing.assert_allclose(roles.edited, effect.edited[:, :, :, [3, 6]], atol=1e-9)
+
+
+@pytest.mark.parametrize("edit", [mw.Zero(), mw.Knockout()])
+@pytest.mark.parametrize("kind", ["gpt2", "gemma2"])
+def test_edges_between_roles(kind: str, edit: mw.Edit) -> None:
+    pair = shifted(kind)
+    judge, study = Aligned(kind, pair), mw.Study(lm_of(kind), pair)
+    effect = study.sweep("edge", by="role", edit=edit, progress=False)
+    assert effect.axes["position"] == effect.axes["key"] == ("animal", "end")
+    assert (effect.status[..., 0, 1] == mw.Status.IMPOSSIBLE).all()
+    for b, base in enumerate(BASES):
+        for query, key in ((0, 0), (1, 0), (1, 1)):
+            site = mw.Site("edge", 1, head=1, position=(3, 6)[query], key=(3, 6)[key])
+            expected = judge.run(base, {site: edit})
+            found = effect.edited[0, b, 1, 1, query, key]
+            np.testing.assert_allclose(found, expected, atol=1e-9)
+    assert not [check for check in effect.checks[1:] if check.ok is False]
 
 
 def test_positions_without_a_partner() -> None:

@@ -89,3 +89,19 @@ def test_a_study_is_drawn_without_views(several: mw.Study) -> None:
     strongest = float(several.grids["head"].top(1)["PIE"].iloc[0])
     assert f"{strongest:+.2f}".replace("-", "\N{MINUS SIGN}") in html
     assert "n=3" in html
+
+
+def test_many_axes_are_rows_and_columns_that_say_what_they_are(study: mw.Study) -> None:
+    effect = study.sweep("edge", edit=mw.Zero(), layers=[1, 2], progress=False)
+    n = len(effect.axes["position"])
+    html = effect_html(effect)
+    assert re.findall(r"<tr><th>(L.*?)</th>", html) == [
+        f"L{i}H{j}" for i in (1, 2) for j in range(3)
+    ]
+    first = effect.labels[n].partition(" @ ")[2]
+    assert f"<th>{first}</th>" in html
+    assert len(cells(html)) == 6 * n * n
+    drawn = study.sweep("head", edit=mw.Noise(samples=2), progress=False)
+    table = effect_html(drawn)
+    assert "<th>0, 0</th><td" in table
+    assert "<tr><th></th><th>0</th><th>1</th></tr>" in table

@@ -23,6 +23,7 @@ from .remote.keeping import Cache
 from .remote.server import Server
 from .remote.where import Serving, refuse_of_here, where
 from .shipping import keep_sources
+from .text_parts import refuse_images, text_part
 
 TEACHING_MODEL = Path(__file__).parent / "models" / "teaching"
 
@@ -66,7 +67,8 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
 
     Args:
         source: None for the embedded teaching model (no network); a folder or a hub name; or an
-            instantiated model, which is left in evaluation mode.
+            instantiated model, which is left in evaluation mode. Of a Gemma 3 that reads images
+            too, the language model is loaded.
         tokenizer: needed with an instantiated model.
         paths: where the modules are, for an architecture that is not in the table. They are tried
             in a pass over three tokens.
@@ -113,7 +115,8 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
     elif isinstance(source, nn.Module):
         module = _moved(source, device, dtype)
         use_cpu_share()
-        lm = LM(module, tokenizer, name=_module_name(module), paths=paths)
+        name = _module_name(module)
+        lm = LM(module if paths else text_part(module), tokenizer, name=name, paths=paths)
     else:
         lm = _here(source, tokenizer, paths, (device, dtype), revision)
     if runs == "local":
@@ -135,6 +138,7 @@ def _here(
         loader: Callable[..., Any] = model_class(place, **options).from_pretrained
         module = loader(place, dtype=dtype, **options)
         read = _tokenizer(place, tokenizer, options)
+    module = module if paths else text_part(module)
     # The teaching model answers sooner on a CPU than a kernel launch takes.
     default = "cuda" if source is not None and torch.cuda.is_available() else "cpu"
     module = _moved(module, default if device is None else device, None)
@@ -174,6 +178,8 @@ def _on_server(
             remote = there(other)
             remote.counter = asked.counter
     module: nn.Module = remote.model._module  # noqa: SLF001 - nnsight has no public name for it
+    if not paths:
+        refuse_images(module)
     lm = LM(module, read, name=served.name or _saved_name(source), paths=paths, remote=remote)
     if tokenizer is None:
         lm.set_origin(served.origin or str(place), revision)

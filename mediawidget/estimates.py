@@ -158,7 +158,7 @@ class Estimates(ABC):
         refuse_no_estimate(question, self._metric, how)
         outcomes = self.engine.evaluate([])
         self.admit(outcomes.bases)
-        labels = self.labels(question.sites)
+        labels = self.labels(question.named_sites)
         effect = estimated(question, self._metric, self.contrast, outcomes, labels, how)
         key = f"{sweep.key} [{how.key}]" if how.key else sweep.key
         self._estimates.add(sweep, effect, key)

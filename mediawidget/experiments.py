@@ -117,7 +117,7 @@ class Experiments(ABC):
         self.engine.refuse_unknown(mediator, *_kinds(more.get("freeze", ())))
         sweep = Sweep(mediator, self._edit if edit is None else edit, by, **more)
         question, revision = Question(sweep, self.engine, self.roles), self.revision
-        asked = question.asked(self.labels(question.sites))
+        asked = question.asked(self.labels(question.named_sites))
 
         def finish(effect: Effect) -> Effect:
             if self.revision == revision and not np.isnan(effect.bases).any():

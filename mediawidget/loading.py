@@ -116,7 +116,7 @@ def load(  # noqa: PLR0913 - what a model is loaded with, and what another netwo
         module = _moved(source, device, dtype)
         use_cpu_share()
         name = _module_name(module)
-        lm = LM(module if paths else text_part(module), tokenizer, name=name, paths=paths)
+        lm = LM(_text_part(module, paths), tokenizer, name=name, paths=paths)
     else:
         lm = _here(source, tokenizer, paths, (device, dtype), revision)
     if runs == "local":
@@ -138,7 +138,7 @@ def _here(
         loader: Callable[..., Any] = model_class(place, **options).from_pretrained
         module = loader(place, dtype=dtype, **options)
         read = _tokenizer(place, tokenizer, options)
-    module = module if paths else text_part(module)
+    module = _text_part(module, paths)
     # The teaching model answers sooner on a CPU than a kernel launch takes.
     default = "cuda" if source is not None and torch.cuda.is_available() else "cpu"
     module = _moved(module, default if device is None else device, None)
@@ -178,12 +178,17 @@ def _on_server(
             remote = there(other)
             remote.counter = asked.counter
     module: nn.Module = remote.model._module  # noqa: SLF001 - nnsight has no public name for it
-    if not paths:
+    if paths is None:
         refuse_images(module)
     lm = LM(module, read, name=served.name or _saved_name(source), paths=paths, remote=remote)
     if tokenizer is None:
         lm.set_origin(served.origin or str(place), revision)
     return lm
+
+
+def _text_part(module: nn.Module, paths: object) -> nn.Module:
+    """What is loaded of a module; of one whose paths are given, all of it."""
+    return text_part(module) if paths is None else module
 
 
 @contextmanager

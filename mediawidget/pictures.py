@@ -5,13 +5,14 @@ They stand where a live view cannot: a bare effect or study in a cell, a reopene
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .edits import Edit
 from .effects import SHOWN, Effect, Status
 
 Array = NDArray[np.float64]
@@ -27,10 +28,14 @@ _WITHOUT_NUMBER = {
     Status.FAILED: ("color:#b85c00", "failed check", "\N{MULTIPLICATION SIGN}"),
     Status.IMPOSSIBLE: ("border-style:dashed", "impossible", ""),
 }
-KEY = (
-    "blue: toward the clean run, red: away; hatched: not run; "
+_PATCHED = "blue: toward the clean run, red: away"
+_SET = "blue: what is set works for the clean answer, red: against it"
+_STATES = (
+    "hatched: not run; dashed: impossible; "
     "\N{MIDDLE DOT}: zero by construction; \N{MULTIPLICATION SIGN}: failed check"
 )
+MOST_CELLS, MOST_COLUMNS = 4000, 64
+"""Of a table; of a larger one the strongest cells are listed."""
 
 
 def study_picture(title: str, total: Effect, grids: Mapping[str, Effect]) -> str:
@@ -55,8 +60,19 @@ def study_picture(title: str, total: Effect, grids: Mapping[str, Effect]) -> str
         f"<div><b>{escape(name)}</b>, {_quantity(grid)} in {unit}</div>{_table(grid)}"
         for name, grid in grids.items()
     ]
-    end = f"<div>{KEY}</div>" if parts else "<div>nothing was run yet: study.sweep('head')</div>"
-    return f"<div>{escape(title)}</div>{bases}{''.join(parts)}{end}"
+    edits = [grid.edit for grid in grids.values()]
+    end = colours(edits) if parts else "nothing was run yet: study.sweep('head')"
+    return f"<div>{escape(title)}</div>{bases}{''.join(parts)}<div>{end}</div>"
+
+
+def colours(edits: Iterable[Edit]) -> str:
+    """What colours and marks mean under these edits.
+
+    A patch moves toward the clean run or away; what an edit without a partner takes away was for
+    the clean prompt's answer or against it.
+    """
+    said = {_PATCHED if edit.corners else _SET: None for edit in edits}
+    return "; ".join([*said, _STATES])
 
 
 def effect_html(effect: Effect) -> str:
@@ -64,7 +80,8 @@ def effect_html(effect: Effect) -> str:
     title = f"<div>{escape(repr(effect))}</div>"
     if effect.axes:
         unit = escape(effect.metric.unit)
-        return f"{title}{_table(effect)}<div>{_quantity(effect)} in {unit}; {KEY}</div>"
+        said = f"{_quantity(effect)} in {unit}; {colours([effect.edit])}"
+        return f"{title}{_table(effect)}<div>{said}</div>"
     return f"{title}<div>{numbers(effect)}</div>"
 
 
@@ -105,10 +122,11 @@ def grid_html(
 
 
 def signed(value: float) -> str:
-    """A number with its sign and a real minus; a dash where there is none."""
+    """A number with its sign and a real minus, without where it rounds to 0; a dash for none."""
     if not np.isfinite(value):
         return "\N{EN DASH}"
-    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+    text = f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+    return text if text.strip("+0.\N{MINUS SIGN}") else "0.00"
 
 
 def _quantity(effect: Effect) -> str:
@@ -121,6 +139,9 @@ def _table(effect: Effect) -> str:
     axes = list(effect.axes)
     n_down = max(1, axes.index("position") if "position" in axes else len(axes) - 1)
     down, across = _coordinates(effect, axes[:n_down]), _coordinates(effect, axes[n_down:])
+    if values.size > MOST_CELLS or len(across) > MOST_COLUMNS:
+        best = effect.top(10).to_html(index=False, float_format="{:+.3f}".format)
+        return f"<div>the strongest 10 of {values.size:,} cells</div>{best}"
     values = values.reshape(len(down), len(across))
     named = [label.partition(" @ ") for label in effect.labels]
     if named and "sample" not in axes:

@@ -45,6 +45,12 @@ class Question:
         """The site that names each cell, in row-major order."""
         return self.sweep.sites(self.engine.lm.shape, self._n_positions, self.roles)
 
+    @property
+    def named_sites(self) -> list[Site]:
+        """The same, with groups of positions under their names: what labels are made of."""
+        shape = self.engine.lm.shape
+        return self.sweep.sites(shape, self._n_positions, self.roles, named=True)
+
     def asked(self, labels: tuple[str, ...]) -> Asked:
         """The cells that there are, under their names.
 

@@ -156,13 +156,16 @@ class Sweep:
             found.append(dict.fromkeys(sites, edit) if possible else None)
         return found
 
-    def sites(self, shape: Shape, n_positions: int, roles: Sequence[str] = ()) -> list[Site]:
+    def sites(
+        self, shape: Shape, n_positions: int, roles: Sequence[str] = (), *, named: bool = False
+    ) -> list[Site]:
         """The site that names each cell: of a window its middle, of samples the same again.
 
         Args:
             shape: of the network.
             n_positions: of the prompts.
             roles: the names that all pairs have.
+            named: of groups by their names, as for labels, instead of by their positions.
 
         Raises:
             MediationError: a layer that there is not, or by role no role that all pairs have.
@@ -172,7 +175,7 @@ class Sweep:
         for coordinates in product(*axes.values()):
             at: dict[str, Any] = dict(zip(axes, coordinates, strict=True))
             at.pop("sample", None)
-            sites.append(Site(self.mediator, **self._placed(at)))
+            sites.append(Site(self.mediator, **(at if named else self._placed(at))))
         return sites
 
     def has_edge(self, site: Site, frame: Frame) -> bool:
@@ -228,7 +231,7 @@ def _some_roles(roles: Sequence[str]) -> tuple[str, ...]:
             "The pairs have no role in common.",
             value="by='role'",
             expected="roles of one name in every pair",
-            fix="PromptPair(..., roles={'subject': 1, 'END': 7}), or by='position'",
+            fix="PromptPair(..., roles={'subject': 1, 'END': 7}), or by={'subject': 1, 'END': 7}",
         )
     return tuple(roles)
 
@@ -242,8 +245,8 @@ def _as_groups(mediator: str, by: Any) -> Any:
         and all(isinstance(name, str) for name, _ in named),
         "A sweep is over whole components or by position.",
         value=by,
-        expected="None, 'position', 'role', or {name: positions}",
-        fix=f"study.sweep({mediator!r}, by='position')",
+        expected=f"{_ways(mediator)}, or {{name: positions}}",
+        fix=f"study.sweep({mediator!r}, by={{'subject': (1, 2)}})",
     )
     for _, place in named:
         Site(mediator, 0, position=place)
@@ -255,9 +258,13 @@ def _refuse_no_way(mediator: str, by: object) -> None:
         raise MediationError(
             "A sweep is over whole components or by position.",
             value=f"by={by!r}",
-            expected="None, 'position', 'role', or {name: positions}",
-            fix=f"study.sweep({mediator!r}, by='position')",
+            expected=f"{_ways(mediator)}, or {{name: positions}}",
+            fix=f"study.sweep({mediator!r}, by='role')",
         )
+
+
+def _ways(mediator: str) -> str:
+    return "None, 'role'" if mediator_named(mediator).keyed else "None, 'position', 'role'"
 
 
 def _refuse_no_window(mediator: str, window: object) -> None:

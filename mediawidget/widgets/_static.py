@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..pictures import KEY, grid_html, numbers, signed
+from ..pictures import colours, grid_html, numbers, signed
 from ._goals import edit_payload
 from .panels import Panel, panel_payload
 
@@ -34,7 +34,7 @@ def study_html(study: Study, panels: Sequence[Panel], pair: int | None) -> str:
         f"edit: set {escape(edit_payload([study.edit])['goal'])}</p>"
     )
     grids = "".join(_panel(study, panel, pair) for panel in panels)
-    return f"{prompts}{bases}{_result(study, pair)}{grids}<p>{KEY}</p>"
+    return f"{prompts}{bases}{_result(study, pair)}{grids}<p>{colours([study.edit])}</p>"
 
 
 def _result(study: Study, pair: int | None) -> str:

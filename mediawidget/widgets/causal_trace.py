@@ -11,7 +11,7 @@ import traitlets as t
 from ..edits import Patch
 from ..effects import Status
 from ..errors import require
-from ..pictures import KEY, grid_html, signed
+from ..pictures import colours, grid_html, signed
 from ..sites import Site
 from ..sweeps import Sweep
 from ..tracing import Tracing
@@ -99,7 +99,7 @@ class CausalTrace(Page):
             f"{tracing.unit}. {TITLES.get(self.kind, self.kind)}, window "
             f"{tracing.windows[self.kind]}; *: the subject."
         )
-        return f"<p>{escape(words)}</p>{grid}<p>{escape(KEY)}</p>"
+        return f"<p>{escape(words)}</p>{grid}<p>{escape(colours([Patch()]))}</p>"
 
 
 def trace_payload(tracing: Tracing) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..features.cells import Cells
 from ..features.shipped import teaching
 from ..features.sweeping import job
 from ..jobs import Job
-from ..pictures import KEY, grid_html
+from ..pictures import colours, grid_html
 from ._base import View
 from ._desk import Desk
 from ._features import AMOUNT, WAYS, Rows
@@ -272,7 +272,7 @@ class FeatureGrid(View):
         effect = y01.astype(float) - base
         grid = grid_html(effect, status, names, list(data["columns"]), float(total["TE"]))
         title = f"{data['name']}: {data['edit']['goal']}, in the corrupt run"
-        return f"<p>{escape(title)}</p>{grid}<p>{escape(KEY)}</p>"
+        return f"<p>{escape(title)}</p>{grid}<p>{escape(colours([Patch()]))}</p>"
 
 
 def _tops(row: Mapping[str, Any]) -> str:

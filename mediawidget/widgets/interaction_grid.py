@@ -11,11 +11,11 @@ import numpy as np
 import traitlets as t
 
 from ..coalitions import Interactions
-from ..edits import Edit
+from ..edits import Edit, Patch
 from ..effects import Status
 from ..errors import MediationError, require
 from ..games import interactions
-from ..pictures import KEY, grid_html
+from ..pictures import colours, grid_html
 from ..sites import Site
 from ._base import View
 from ._desk import Desk
@@ -148,7 +148,7 @@ class InteractionGrid(View):
         labels = list(game.labels)
         total = float(game.effect["TE"].flat[0])
         grid = grid_html(matrix, status, labels, labels, total)
-        return f"<p>{escape(game.title)}</p>{grid}<p>{escape(KEY)}</p>"
+        return f"<p>{escape(game.title)}</p>{grid}<p>{escape(colours([Patch()]))}</p>"
 
 
 def game_payload(game: Interactions) -> dict[str, Any]:

@@ -89,6 +89,8 @@ EDGES: dict[str, dict[str, Any]] = {
 def test_edges_between_groups_are_the_oracles(kind: str, edit: mw.Edit, way: str) -> None:
     effect = check(kind, "edge", most=8, edit=edit, **EDGES[way])
     assert effect.axes["position"] == effect.axes["key"]
+    first = effect.axes["position"][0]
+    assert effect.labels[0] == f"L0H0 @ {first} \N{LEFTWARDS ARROW} {first}"
 
 
 def test_no_edge_from_a_role_before_the_other() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -105,3 +107,10 @@ def test_what_has_no_partner_has_no_cell() -> None:
 def test_a_sweep_over_edges_is_by_position_as_it_is() -> None:
     with pytest.raises(mw.MediationError, match="position and key already"):
         mw.Sweep("edge", mw.Zero(), "position")
+
+
+@pytest.mark.parametrize("by", ["roles", ["a"], {1: 2}])
+def test_no_way_is_offered_that_edges_do_not_have(by: Any) -> None:
+    with pytest.raises(mw.MediationError, match="over whole components") as caught:
+        mw.Sweep("edge", mw.Zero(), by)
+    assert "'position'" not in caught.value.expected + caught.value.fix

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import mediawidget as mw
+from mediawidget import pictures
 from mediawidget.effects import Effect, Status
-from mediawidget.pictures import effect_html, study_picture
+from mediawidget.pictures import effect_html, signed, study_picture
 from mediawidget.widgets._static import study_html
 from tests.widgets.conftest import PAIRS
 
@@ -98,6 +99,8 @@ def test_many_axes_are_rows_and_columns_that_say_what_they_are(study: mw.Study) 
     assert re.findall(r"<tr><th>(L.*?)</th>", html) == [
         f"L{i}H{j}" for i in (1, 2) for j in range(3)
     ]
+    assert "works for the clean answer" in html
+    assert "toward the clean run" not in html
     first = effect.labels[n].partition(" @ ")[2]
     assert f"<th>{first}</th>" in html
     assert len(cells(html)) == 6 * n * n
@@ -105,3 +108,21 @@ def test_many_axes_are_rows_and_columns_that_say_what_they_are(study: mw.Study) 
     table = effect_html(drawn)
     assert "<th>0, 0</th><td" in table
     assert "<tr><th></th><th>0</th><th>1</th></tr>" in table
+
+
+def test_what_is_too_large_for_a_table_is_a_list_of_the_strongest(
+    study: mw.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    effect = study.sweep("neuron", progress=False)
+    assert len(cells(effect_html(effect))) == 200
+    monkeypatch.setattr(pictures, "MOST_COLUMNS", 39)
+    html = effect_html(effect)
+    assert f"the strongest 10 of {effect['PIE'].size:,} cells" in html
+    assert effect.top(1)["site"].iloc[0] in html
+    assert html.count("<tr") == 11
+
+
+def test_what_rounds_to_nothing_has_no_sign() -> None:
+    assert [signed(value) for value in (0.004, -0.004, 0.0, -0.0)] == ["0.00"] * 4
+    assert signed(0.006) == "+0.01"
+    assert signed(-10.0) == "\N{MINUS SIGN}10.00"

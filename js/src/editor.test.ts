@@ -138,6 +138,28 @@ test("what is typed and not applied is lost only to those who say so", () => {
   expect(confirm?.hidden).toBe(true);
 });
 
+test("the question about edits goes when they are applied, or typed back", () => {
+  const { el, model, type, answer } = setUp();
+  answer(READ);
+  const confirm = el.querySelector<HTMLElement>(".mw-confirm");
+  const ask = () => {
+    type("Answer", "z");
+    answer(READ);
+    named(el, "Load task").click();
+    expect(confirm?.hidden).toBe(false);
+  };
+  ask();
+  type("Answer", DRAFT.answer);
+  expect(confirm?.hidden).toBe(true);
+  answer(READ);
+  ask();
+  el.querySelector<HTMLButtonElement>(".mw-apply")?.click();
+  expect([confirm?.hidden, model.last.action]).toEqual([false, "commit"]);
+  const applied = { ...(model.get("editor") as object), draft: { ...DRAFT, answer: "z" } };
+  model.push("editor", { ...applied, revision: 2 });
+  expect(confirm?.hidden).toBe(true);
+});
+
 test("a load can be undone where there is one", () => {
   const { el, model } = setUp();
   const undo = named(el, "Undo load");

@@ -43,6 +43,7 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
     class: "mw-button mw-apply",
   });
   const state = h("span", { class: "mw-hint", role: "status" });
+  const others = loads(store, signal, () => kept !== null && !same());
   const form = h(
     "div",
     { class: "mw-editor", role: "group", "aria-label": "Prompt editor" },
@@ -55,7 +56,7 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
       button("Revert", () => revert()),
       state,
     ),
-    loads(store, signal, () => kept !== null && !same()),
+    others.el,
   );
   const draft = () =>
     Object.fromEntries(FIELDS.map((name) => [name, lines[name].input.value])) as Draft;
@@ -92,6 +93,8 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
   const typed = () => {
     // What the model would say after the older texts is no answer to these.
     for (const name of ["answer", "wrong"] as const) lines[name].read.replaceChildren();
+    // Applied, or typed back: there is nothing to lose any more.
+    if (same()) others.close();
     ask();
     clearTimeout(later);
     later = setTimeout(predict, PAUSE);
@@ -238,11 +241,11 @@ function asking(edited: () => boolean) {
     el.hidden = false;
     keep.focus();
   };
-  return { el, ask };
+  return { el, ask, close };
 }
 
 /** Other prompts: a task, a file, and back. `edited`: what is typed is not in the study. */
-function loads(store: Store, signal: AbortSignal, edited: () => boolean): HTMLElement {
+function loads(store: Store, signal: AbortSignal, edited: () => boolean) {
   const confirm = asking(edited);
   const task = h("select", { class: "mw-select", "aria-label": "Task" });
   const n = h("input", {
@@ -289,7 +292,7 @@ function loads(store: Store, signal: AbortSignal, edited: () => boolean): HTMLEl
   on(n, "keydown", (event) => event.stopPropagation());
   store.on(["part:editor", "status"], draw, signal);
   draw();
-  return h(
+  const el = h(
     "div",
     { class: "mw-editrow" },
     h("span", { class: "mw-hint", text: "Or other prompts:" }),
@@ -301,4 +304,5 @@ function loads(store: Store, signal: AbortSignal, edited: () => boolean): HTMLEl
     confirm.el,
     file,
   );
+  return { el, close: () => confirm.close() };
 }

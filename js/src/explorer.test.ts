@@ -53,12 +53,39 @@ test("the toolbar says which quantity a result has that is none of its own", () 
   model.push("result", answer([1]));
   expect(shown()).toBe("");
   model.push("result", answer([1], { edit: KNOCKOUT }));
-  expect(shown()).toBe("Shown: On corrupt, Y(corrupt) − Y(corrupt, mediator set)");
+  expect(shown()).toBe(
+    "Shown: On corrupt, − against, + for clean; Y(corrupt) − Y(corrupt, mediator set)",
+  );
+  // The legend is that of the cells.
+  expect(texts(".mw-legendword span")).toEqual(["away", "toward clean"]);
   expect(find(".mw-of").textContent).toContain("on corrupt");
   press("2");
-  expect(shown()).toContain("Shown: On clean, Y(clean)");
+  expect(shown()).toContain("Shown: On clean, − against, + for clean; Y(clean)");
+  press("3");
+  expect(shown()).toContain("Shown: Difference, − on corrupt, + on clean; On clean − On corrupt");
+  press("1");
   at(2).focus();
   expect(shown()).toBe("");
+});
+
+test("in a metric that is lower on clean the signs of a reading are the other way round", () => {
+  draw(payload({ edit: ZERO, base: { y11: 0, y00: 10 } }));
+  const shown = () => find(".mw-shownas").textContent;
+  model.push("result", answer([1], { y11: 0, y00: 10 }));
+  expect(shown()).toContain(", − away, + toward clean;");
+  const show = find("select[aria-label=Show]") as HTMLSelectElement;
+  show.value = "raw";
+  show.dispatchEvent(new Event("change"));
+  expect(shown()).toContain(", − toward clean, + away;");
+});
+
+test("what is said aloud of a result goes with the result", () => {
+  draw();
+  model.push("result", answer([1]));
+  const said = () => find(".mw-hidden[aria-live]").textContent;
+  expect(said()).toContain("Patching L0H1");
+  model.push("result", { history: answer([1]).history });
+  expect(said()).toBe("");
 });
 
 test.each([PATCH, ZERO, { ...ZERO, kind: "mean", goal: "to its mean" }, KNOCKOUT])(

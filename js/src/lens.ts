@@ -87,6 +87,7 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
   const choose = (at: Spot, add: boolean) => {
     if (store.panel(KEY)) store.choose(ref(at), add);
   };
+  const key = legend();
   const map = new InkMap({ label: (at) => said(at) ?? "", point, choose }, signal);
   const rings = () => {
     const n = cols();
@@ -96,7 +97,7 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
   const show = () => {
     if (!now) return;
     which.set(now);
-    map.show(picture(now, which.name, which.what));
+    map.show(picture(now, which.name, which.what, key.fit));
     rings();
   };
   const tell = () => {
@@ -113,7 +114,7 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
   const top = h("div", { class: "mw-lookhead" }, ...which.fields, note);
   store.on(["scale", "result"], tell, signal);
   store.on(["pending"], rings, signal);
-  return partView(store, KEY, signal, read, top, line.el, map.scroll, legend());
+  return partView(store, KEY, signal, read, top, line.el, map.scroll, key.el);
 }
 
 /** Which run, and what of it is ink. */
@@ -141,7 +142,8 @@ function whichInk(changed: () => void) {
   return now;
 }
 
-function picture(now: Lens, name: Name, what: What) {
+/** `sized` is told how wide a cell is. */
+function picture(now: Lens, name: Name, what: What, sized: (width: number) => void) {
   const run = now.runs.get(name) as Run;
   return {
     rows: now.layers.length,
@@ -149,25 +151,32 @@ function picture(now: Lens, name: Name, what: What) {
     rowLabels: now.layers.map((layer) => (layer === "out" ? layer : `L${layer}`)),
     colLabels: run.tokens,
     name: `Logit lens, ${NAMES[name].toLowerCase()} run, layer by position`,
-    cell: (room: number): [number, number] => [
-      Math.max(NARROWEST, Math.min(WIDEST, Math.floor(room / run.tokens.length))),
-      HEIGHT,
-    ],
+    cell: (room: number): [number, number] => {
+      const width = Math.max(NARROWEST, Math.min(WIDEST, Math.floor(room / run.tokens.length)));
+      sized(width);
+      return [width, HEIGHT];
+    },
     draw: faces(now, run, what),
   };
 }
 
-function legend(): HTMLElement {
+function legend() {
+  const words = h("span", { text: "; the word is the likeliest token", hidden: true });
   const ramp = h(
     "span",
     { class: "mw-keyitem" },
     "0",
     h("i", { class: "mw-ramp" }),
-    "1 probability of what is chosen above; the word is the likeliest token",
+    h("span", {}, "1 probability of what is chosen above", words),
   );
   const numbers =
-    "Numbers are probabilities of the next token: the residual stream there, read by the model's own last norm and unembedding. What is patched there has its effect named.";
-  return h("div", { class: "mw-key mw-looklegend" }, ramp, h("span", { text: numbers }));
+    "Numbers are probabilities of the next token: the residual stream there, read by the model's own last norm and unembedding. For a cell that was patched, the line above the map also says its effect.";
+  const el = h("div", { class: "mw-key mw-looklegend" }, ramp, h("span", { text: numbers }));
+  // A word has the cell's width but for the gap.
+  const fit = (width: number) => {
+    words.hidden = width <= WORD_FITS;
+  };
+  return { el, fit };
 }
 
 function about(store: Store, fields: Reader): string {

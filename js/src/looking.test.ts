@@ -122,7 +122,7 @@ test("an edge is read with the arrows: label, weights, what cutting it came to",
     "2",
   ]);
   const said =
-    "L1H0 @ b ← a: clean 0.70, corrupt 0.30, difference +0.40. Knocked out, On corrupt: −40%.";
+    "L1H0 @ b ← a: clean 0.70, corrupt 0.30, difference +0.40. Knocked out, on corrupt: −40%.";
   expect(read()).toBe(said);
   expect(cell().getAttribute("aria-label")).toBe(said);
   expect(store.hover).toEqual({ panel: "attention", index: 7 });
@@ -294,6 +294,20 @@ test("the lens says what its numbers are", () => {
   expect(el.querySelector(".mw-looklegend")?.textContent).toContain(
     "Numbers are probabilities of the next token",
   );
+});
+
+test("the lens says that words are shown only where there is room for them", () => {
+  const words = () => {
+    const said = [...el.querySelectorAll<HTMLElement>(".mw-looklegend span")];
+    return said.find((one) => one.textContent?.startsWith("; the word"))?.hidden === false;
+  };
+  draw(lens, lensFields());
+  expect(words()).toBe(true);
+  end.abort();
+  el.remove();
+  vi.spyOn(Element.prototype, "getBoundingClientRect").mockReturnValue({ width: 100 } as DOMRect);
+  draw(lens, lensFields());
+  expect(words()).toBe(false);
 });
 
 test("edited runs can be chosen only while there are some", () => {

@@ -80,12 +80,10 @@ export function announcer(store: Store, signal: AbortSignal): HTMLElement {
   store.on(
     ["result"],
     () => {
-      const reading = store.resultReading;
-      if (store.view && reading)
-        setText(
-          el,
-          `${plain(reading.label, 160)}. ${sentence(store.view, store.direction, reading)}`,
-        );
+      const { view, direction, resultReading: reading } = store;
+      const said = view && reading && sentence(view, direction, reading);
+      // What is said of a result that is gone can still be read here.
+      setText(el, said ? `${plain(reading.label, 160)}. ${said}` : "");
     },
     signal,
   );

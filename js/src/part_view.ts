@@ -85,12 +85,13 @@ export function segments<T extends string>(
 export function effectWords(store: Store, reading: Reading, done?: string): string {
   const { direction, unit, view } = store;
   const value = shownValue(direction, reading.edit, unit, reading.corners);
-  const { full } = quantity(direction, reading.edit.corners);
+  const { full, short } = quantity(direction, reading.edit.corners);
   const told = unit === "percent" ? `${percentText(value)}%` : `${raw(value)} ${view?.metric.unit}`;
   const { corners, goal } = reading.edit;
   if (reading.status === Status.ImpliedZero) return `${full}: 0 by construction.`;
-  if (reading.status === Status.Estimate) return `Estimated, ${full}: ≈${told}.`;
-  return `${done ?? (corners ? "Patched" : `Set ${plain(goal, 80)}`)}, ${full}: ${told}.`;
+  const named = corners ? full : short;
+  if (reading.status === Status.Estimate) return `Estimated, ${named}: ≈${told}.`;
+  return `${done ?? (corners ? "Patched" : `Set ${plain(goal, 80)}`)}, ${named}: ${told}.`;
 }
 
 /** A choice among the numbers from 0 to `n` − 1. */

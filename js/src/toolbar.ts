@@ -45,11 +45,15 @@ export function quantity(direction: Direction, patch: boolean) {
     : { short: verb.toLowerCase(), full: verb, formula };
 }
 
-/** Where what is read was set otherwise than the cells are: which quantity its number is. */
-function shownAs({ reading, view, direction }: Store): string {
-  if (!reading || reading.edit.corners === view?.edit.corners) return "";
-  const { full, formula } = quantity(direction, reading.edit.corners);
-  return `Shown: ${full}, ${formula}`;
+/** Where what is read was set otherwise than the cells are: what its number is, and its signs. */
+function shownAs({ reading, view, direction, unit }: Store): string {
+  const patch = reading?.edit.corners;
+  if (!view || patch === undefined || patch === view.edit.corners) return "";
+  const { full, formula } = quantity(direction, patch);
+  const ends = LEGENDS[legendOf(direction, patch)];
+  const low = Number(blueSign(view, unit, 1) < 0);
+  // The formula is last: it is cut where there is no room.
+  return `Shown: ${full}, − ${ends[low]}, + ${ends[1 - low]}; ${formula}`;
 }
 
 export function directions(store: Store, signal: AbortSignal): HTMLElement {
@@ -144,8 +148,7 @@ const LEGENDS = {
   differs: ["on corrupt", "on clean"],
 } as const;
 
-function legendOf({ direction, view }: Store): keyof typeof LEGENDS {
-  const patch = view?.edit.corners ?? true;
+function legendOf(direction: Direction, patch: boolean): keyof typeof LEGENDS {
   if (direction === "difference") return patch ? "gate" : "differs";
   return patch && direction === "restore" ? "moves" : "works";
 }
@@ -160,7 +163,7 @@ export function legend(store: Store, signal: AbortSignal): HTMLElement {
     const { view } = store;
     if (!view) return;
     // What either colour says of a site depends on what was asked.
-    LEGENDS[legendOf(store)].forEach((word, i) => {
+    LEGENDS[legendOf(store.direction, view.edit.corners)].forEach((word, i) => {
       setText(ends[i] as HTMLElement, word);
     });
     // In the metric's unit blue is of the sign of the total effect, which may be below zero.

@@ -33,7 +33,7 @@ def test_a_knocked_out_edge_is_called_one_thing(explorer: Explorer, dark: bool) 
     notebook, root = explorer.notebook, explorer.root
     notebook.set_dark(dark)
     note = root.locator(".mw-shownas")
-    expect(note).to_contain_text("Shown: On corrupt, Y(corrupt)")
+    expect(note).to_contain_text("Shown: On corrupt, \N{MINUS SIGN} against, + for clean")
     expect(root.locator(".mw-of")).to_contain_text("on corrupt")
     expect(root.locator(".mw-entry[aria-current] .mw-entryedit")).to_have_text("knock-out")
     expect(root.locator(".mw-next .mw-title")).to_have_text("Next token of pair 1 alone")

@@ -41,7 +41,7 @@ def cells_of(
         listed = iter(found.cells)
         possible = np.ones(len(asked.sites)) if found.possible is None else found.possible
         swept = [dict(next(listed)) if one else None for one in possible.reshape(-1)]
-        return asked.axes, swept, list(study.labels(asked.sites))
+        return asked.axes, swept, list(study.labels(asked.named_sites))
     if isinstance(sites, Mapping):
         parts = within if isinstance(within, Mapping) else dict.fromkeys(sites, within)
         _refuse_overlap(sites, parts)

@@ -88,7 +88,7 @@ def cross_patch(
     """
     _refuse_unlike(to, giver)
     question = Question(Sweep(mediator, Patch("clean"), by, layers=layers), to.engine, to.roles)
-    asked = question.asked(to.labels(question.sites))
+    asked = question.asked(to.labels(question.named_sites))
     possible = np.ones(len(asked.labels), bool) if asked.possible is None else asked.possible
     fitting = None if fit is None else _fitting(to, giver, fit)
     sites = [site for cell in asked.cells for site in cell]

@@ -71,7 +71,7 @@ def sweep(
         expected="Patch(), Zero(), Mean(), Scale(...) or Steer(...)",
         fix="mw.directions.sweep(study, 'residual', 'role')",
     )
-    asked = question.asked(tested.labels(question.sites))
+    asked = question.asked(tested.labels(question.named_sites))
     sites = dict.fromkeys(site for cell in asked.cells for site in cell)
     made = {site: _made(fit, site, make, inner) for site in in_batches(fit, sites)}
     cells = [{site: made[site].within(inner) for site in cell} for cell in asked.cells]

@@ -217,7 +217,7 @@ class _Search:
             shape = tuple(len(values) for values in question.axes.values())
             part = table[:, :, start : start + len(own)]
             pairs[kind] = part.reshape(*part.shape[:2], *shape)
-            sites[kind], labels[kind] = own, self.study.labels(own)
+            sites[kind], labels[kind] = own, self.study.labels(question.named_sites)
             start += len(own)
         seconds, passes, forwards = (sum(each) for each in zip(*self.cost, strict=True))
         return CDTResult(

@@ -104,7 +104,7 @@ def path_patching_job(
     _refuse_unknown(senders, mlps)
     lm, ends = study.lm, _as_receivers(receivers, study.lm)
     question = Question(Sweep(senders, Patch(), by), study.engine, study.roles)
-    asked = question.asked(study.labels(question.sites))
+    asked = question.asked(study.labels(question.named_sites))
     assert asked.possible is not None
     known = np.array([bool(_reached(lm, site, ends)) for site in question.sites])
     _refuse_unreached(known, study, senders, ends)
@@ -146,7 +146,7 @@ def _behind_frozen_norm(
         study,
         cells,
         question.axes,
-        study.labels(question.sites),
+        study.labels(question.named_sites),
         {"downstream": told, "norm": "frozen"},
         hold_norm=True,
     )

@@ -49,7 +49,9 @@ _MINUS = "\N{MINUS SIGN}"
 class LogitDiff(Metric):
     """Logit of the answer minus logit of the wrong answer: their log odds. The default.
 
-    The logit of a set of answers is the logsumexp of its members' logits, not their mean.
+    The logit of a set of answers is the logsumexp of its members' logits, not their mean. Answers
+    of several tokens have no logit: of them it is the difference of their log probabilities, on
+    the same scale of natural logarithms.
 
     Unit: logits. Positive: the answer is the likelier of the two.
     """

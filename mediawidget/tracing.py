@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .errors import MediationError, require
 from .metrics import Metric, refuse_no_metric
 from .statistics import mean_interval
-from .validity import PREMISES, Check, premises
+from .validity import PREMISES, Check, answers_preferred, total_effect
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -264,7 +264,6 @@ def premises_of(clean: Array, corrupted: Array, metric: Metric) -> list[Check]:
         corrupted: (sample, pair, K), NaN where not run. The total effect is over all draws.
         metric: whose total effect is looked at.
     """
-    answer, _ = premises(np.stack([clean, clean], axis=1), metric)
     both = np.stack([np.broadcast_to(clean, corrupted.shape), corrupted], axis=2)
-    _, total = premises(both.reshape(-1, *both.shape[2:]), metric)
-    return [answer, total]
+    total = total_effect(both.reshape(-1, *both.shape[2:]), metric)
+    return [answers_preferred(clean[:, None]), total]

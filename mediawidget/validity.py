@@ -21,6 +21,8 @@ NEAR_ZERO = 1e-6
 
 PREMISES = ("clean answer", "total effect")
 
+NOTHING = "Nothing was run."
+
 
 @dataclass(frozen=True)
 class Check:
@@ -56,21 +58,51 @@ def premises(bases: Array, metric: Metric, read: Read = "prompt") -> list[Check]
         metric: whose total effect is looked at.
         read: what the model reads.
     """
-    ran = bases[~np.isnan(bases).any(axis=(1, 2))]
+    return [answers_preferred(bases, read), total_effect(bases, metric)]
+
+
+def answers_preferred(bases: Array, read: Read = "prompt") -> Check:
+    """Whether every clean prompt prefers the answer.
+
+    What the corrupt ones prefer is said and not judged: prompts that hold neither answer are a
+    sound contrast, as are noised ones.
+
+    Args:
+        bases: (pair, 2, 3) as in ``premises``, or (pair, 1, 3) of the clean prompts alone.
+        read: what the model reads.
+    """
+    ran = _ran(bases)
     if not len(ran):
-        return [Check(name, None, "Nothing was run.") for name in PREMISES]
-    prefers = ran[:, 0, ANSWER] > ran[:, 0, WRONG]
-    n, right = len(ran), int(prefers.sum())
-    who = f"{right} of {n} clean {read}s prefer"
-    if len(bases) == 1:
-        who = f"The clean {read} " + ("prefers" if right else "does not prefer")
+        return Check(PREMISES[0], None, NOTHING)
+    answer, wrong = ran[..., ANSWER], ran[..., WRONG]
+    right = answer[:, 0] > wrong[:, 0]
+    words = _prefer(right, len(bases), f"clean {read}") + " the answer over the wrong answer"
+    if bases.shape[1] > 1:
+        other = _prefer(wrong[:, 1] > answer[:, 1], len(bases), f"corrupt {read}")
+        words += f"; {other} the wrong one"
+    return Check(PREMISES[0], bool(right.all()), f"{words[0].upper()}{words[1:]}.")
+
+
+def total_effect(bases: Array, metric: Metric) -> Check:
+    """Whether the two prompts differ in the metric, so that shares of the difference mean much."""
+    ran = _ran(bases)
+    if not len(ran):
+        return Check(PREMISES[1], None, NOTHING)
     y11, y00 = (float(value) for value in metric(ran).mean(axis=0))
     small = too_near_zero(y11, y00)
     words = f"The total effect is {y11 - y00:+.3g} {metric.unit}".replace("-", "\N{MINUS SIGN}")
-    return [
-        Check("clean answer", right == n, f"{who} the answer over the wrong answer."),
-        Check("total effect", not small, words + (", too near 0 for shares." if small else ".")),
-    ]
+    return Check(PREMISES[1], not small, words + (", too near 0 for shares." if small else "."))
+
+
+def _ran(bases: Array) -> Array:
+    return bases[~np.isnan(bases).any(axis=(1, 2))]
+
+
+def _prefer(which: NDArray[np.bool_], n_pairs: int, who: str) -> str:
+    """Who prefers, with the verb: "2 of 4 clean prompts prefer", "the clean prompt prefers"."""
+    if n_pairs > 1:
+        return f"{int(which.sum())} of {len(which)} {who}s prefer"
+    return f"the {who} " + ("prefers" if which[0] else "does not prefer")
 
 
 def fired(moved: Array, implied: NDArray[np.bool_]) -> Check:

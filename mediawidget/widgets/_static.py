@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..pictures import colours, grid_html, numbers, signed
+from ._formula import formula
 from ._goals import edit_payload
 from .panels import Panel, panel_payload
 
@@ -28,7 +29,7 @@ def study_html(study: Study, panels: Sequence[Panel], pair: int | None) -> str:
     n = len(study.contrast)
     which = f"mean of {n} pairs" if pair is None else f"pair {pair + 1} of {n}"
     bases = (
-        f"<p>{escape(study.metric.label('answer', 'wrong'))}: clean {signed(total['Y11'])}, "
+        f"<p>{escape(formula(study, pair))}: clean {signed(total['Y11'])}, "
         f"corrupt {signed(total['Y00'])} {escape(study.metric.unit)}; "
         f"{which}; "
         f"edit: set {escape(edit_payload([study.edit])['goal'])}</p>"

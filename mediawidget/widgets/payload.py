@@ -19,6 +19,7 @@ from ..naming import spanned
 from ..statistics import FEWEST
 from ..validity import Check
 from ._alone import alone
+from ._formula import formula
 from ._goals import EDITS, edit_payload, kind_of
 from ._parts import Cells
 from .panels import LONGEST_TOKEN, Panel, panel_payload
@@ -69,13 +70,7 @@ def view_payload(
 ) -> dict[str, Any]:
     """The `view` trait. ``pair`` is the one that is shown, None for the mean over pairs."""
     total = study.known_total if pair is None else study.known_total.pair(pair)
-    shown = study.token_pairs[pair or 0]
-    answers = shown.answer_token.strip(), shown.wrong_token.strip()
-    several = pair is None and len(study.contrast) > 1
-    label = study.metric.label(*(("answer", "wrong") if several else answers))
-    if shown.strands[0].forced:
-        # Of several tokens it is not one logit that is kept, but what they come to together.
-        label = label.replace("logit(", "log P(")
+    metric = {"name": study.metric.name, "unit": study.metric.unit}
     return {
         "revision": study.revision,
         "model": {
@@ -84,7 +79,7 @@ def view_payload(
             "n_heads": study.lm.n_heads,
             "facts": study.lm.describe(),
         },
-        "metric": {"name": study.metric.name, "unit": study.metric.unit, "label": label},
+        "metric": metric | {"label": formula(study, pair)},
         "edit": edit_payload([study.edit]),
         "edits": [
             _edit_choice(study, edit) for edit in dict.fromkeys([*EDITS.values(), study.edit])

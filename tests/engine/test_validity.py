@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from mediawidget.metrics import LogitDiff
-from mediawidget.validity import Check, fired, premises, read_in, too_near_zero
+from mediawidget.validity import (
+    Check,
+    answers_preferred,
+    fired,
+    premises,
+    read_in,
+    too_near_zero,
+)
 
 NAN = float("nan")
 MINUS = "\N{MINUS SIGN}"
@@ -25,13 +32,36 @@ def said(bases: np.ndarray, **more: str) -> list[tuple[bool | None, str]]:
 
 def test_a_tie_prefers_nothing_and_all_pairs_must_prefer() -> None:
     """Pairs 0 and 3 prefer the answer, pair 1 prefers neither, pair 2 the wrong one."""
-    some = kept((3, 1, 0, 9), (2, 2, 0, 9), (0, 4, 9, 5), (5, 1, 0, 9))
-    over = "the answer over the wrong answer."
-    assert said(some)[0] == (False, f"2 of 4 clean prompts prefer {over}")
-    assert said(some[[0, 0]])[0] == (True, f"2 of 2 clean prompts prefer {over}")
-    assert said(some[:1])[0] == (True, f"The clean prompt prefers {over}")
-    assert said(some[1:2])[0] == (False, f"The clean prompt does not prefer {over}")
-    assert said(some[:1], read="input")[0] == (True, f"The clean input prefers {over}")
+    some = kept((3, 1, 0, 9), (2, 2, 0, 9), (0, 4, 9, 5), (5, 1, 7, 7))
+    over = "the answer over the wrong answer"
+    ends = "corrupt prompts prefer the wrong one."
+    assert said(some)[0] == (False, f"2 of 4 clean prompts prefer {over}; 2 of 4 {ends}")
+    assert said(some[[0, 0]])[0] == (True, f"2 of 2 clean prompts prefer {over}; 2 of 2 {ends}")
+
+
+def test_what_one_pair_prefers_and_only_its_clean_prompt_is_judged() -> None:
+    over = "the answer over the wrong answer"
+    yes, no = "prefers the wrong one.", "does not prefer the wrong one."
+    some = kept((3, 1, 0, 9), (2, 2, 0, 9), (5, 1, 7, 7), (5, 1, 9, 7))
+    assert said(some[:1])[0] == (True, f"The clean prompt prefers {over}; the corrupt prompt {yes}")
+    assert said(some[1:2])[0] == (
+        False,
+        f"The clean prompt does not prefer {over}; the corrupt prompt {yes}",
+    )
+    for at in (2, 3):
+        assert said(some[[at]])[0] == (
+            True,
+            f"The clean prompt prefers {over}; the corrupt prompt {no}",
+        )
+    assert said(some[:1], read="input")[0] == (
+        True,
+        f"The clean input prefers {over}; the corrupt input {yes}",
+    )
+
+
+def test_noise_has_no_corrupt_prompt_that_could_prefer() -> None:
+    check = answers_preferred(kept((3, 1, 0, 9), (0, 4, 9, 5))[:, :1])
+    assert check.words == "1 of 2 clean prompts prefer the answer over the wrong answer."
 
 
 def test_the_total_effect_is_the_mean_of_clean_less_corrupt() -> None:

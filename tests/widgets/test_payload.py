@@ -313,6 +313,8 @@ def test_an_answer_of_several_tokens_has_no_one_logit() -> None:
     label = view.view["metric"]["label"]
     assert label.startswith("log P(Mary and)")
     assert "logit" not in label
+    assert view.snapshot().facts["metric"] == label
+    assert label in view._html()
 
 
 def test_unequal_prompts_stand_by_their_partners() -> None:

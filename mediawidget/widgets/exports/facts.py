@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from .._formula import formula
 from ..drawing.reading import Sheet
 from ..panels import LONGEST_TOKEN
 
@@ -25,7 +26,6 @@ Facts = dict[str, Any]
 def study_facts(study: Study, pair: int | None) -> Facts:
     """What a study's numbers are of. ``pair`` is the one that is shown, None for the mean."""
     shown = study.token_pairs[pair or 0]
-    answers = shown.answer_token.strip(), shown.wrong_token.strip()
     several = pair is None and len(study.contrast) > 1
     n = len(study.contrast)
     which = "1 pair" if n == 1 else f"mean of {n} pairs"
@@ -34,7 +34,7 @@ def study_facts(study: Study, pair: int | None) -> Facts:
     return {
         "model": study.lm.name,
         "name": study.contrast.name,
-        "metric": study.metric.label(*(("answer", "wrong") if several else answers)),
+        "metric": formula(study, pair),
         "unit": study.metric.unit,
         "pairs": which,
         "n": n if several else 1,

@@ -32,7 +32,7 @@ export const WIDGETS = [
 export const STAND_IN = "standalone";
 
 const OWN =
-  /^(labelOf|partner|answered|onBusy|onLost|narrow|cellReading|resultReading|chooseAll|set(Hover|Direction|Unit)|dismissError|secondsLeft|(clean|corrupt)Top|layerOf|focusCell|helpOpen|(row|col)Head|rowClass|repaint|rectangle|transposed|sweeping|hovered|verb|symbol|formula|reading|selection|pending|setAside|mergeResult|adding|choose|paint|hover|channel|busy|aside|wanted|said|fields|colLabels|rowLabels|compare|live|matrix|lacking|short|full|share|together|figure)$/;
+  /^(labelOf|partner|answered|onBusy|onLost|narrow|cellReading|resultReading|chooseAll|set(Hover|Direction|Unit)|dismissError|secondsLeft|(clean|corrupt)Top|layerOf|focusCell|helpOpen|(row|col)Head|rowClass|repaint|rectangle|transposed|sweeping|hovered|verb|symbol|formula|reading|selection|pending|setAside|mergeResult|adding|choose|paint|hover|channel|busy|aside|wanted|said|fields|colLabels|rowLabels|compare|live|matrix|lacking|short|full|share|together|figure|resize|current)$/;
 
 const SHORT = {
   "Math.max": "shortMax",

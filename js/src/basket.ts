@@ -1,16 +1,13 @@
 // Basket: the selection by itself, with what its sites do together, one by one, and without each.
 import "./styles.css";
-import { div, span } from "./dom.ts";
-import { viewKey } from "./keys.ts";
 import { leaveOut } from "./leave_out.ts";
+import { loneBar, loneKeys } from "./lone.ts";
 import { announcer, errorLine } from "./notices.ts";
 import type { Model } from "./protocol.ts";
 import { rail } from "./rail.ts";
 import { shell } from "./shell.ts";
-import { kernel, undoRedo } from "./status_bar.ts";
 import { Store } from "./store.ts";
 import { strip } from "./strip.ts";
-import { directions, unitChoice } from "./toolbar.ts";
 import { typedField } from "./typed.ts";
 
 function draw(store: Store, el: HTMLElement, signal: AbortSignal): void {
@@ -22,24 +19,11 @@ function draw(store: Store, el: HTMLElement, signal: AbortSignal): void {
     signal,
     errorLine(store, signal),
     rail(store, signal),
-    div(
-      "mw-part mw-toolbar",
-      directions(store, signal),
-      unitChoice(store, signal),
-      kernel(store, signal),
-      span("mw-tools", ...undoRedo(store, signal)),
-    ),
+    loneBar(store, signal),
     strip(store, signal, leaveOut(store, signal), field.el),
     announcer(store, signal),
   );
-  root.addEventListener("keydown", (event) => {
-    const nothing = () => false;
-    const none = { focusCell: nothing, draws: nothing, back: nothing, help: nothing };
-    const targets = { ...none, helpOpen: nothing, more: { "/": field.focus } };
-    if (!viewKey(event, store, targets)) return;
-    event.preventDefault();
-    event.stopPropagation();
-  });
+  loneKeys(root, store, { "/": field.focus });
 }
 
 export default () => {

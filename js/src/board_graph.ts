@@ -2,7 +2,7 @@
 import type { BoardEdge, BoardNode } from "./board_data.ts";
 import { type Layout, layout, type Spot, type Wire } from "./board_layout.ts";
 import type { Board } from "./board_state.ts";
-import { h, on, SUPPRESS, setProps } from "./dom.ts";
+import { h, on, SUPPRESS, setProps, taken } from "./dom.ts";
 import { s } from "./svg.ts";
 import { plain } from "./text.ts";
 
@@ -186,8 +186,7 @@ export class Picture {
       if (to === null) return;
       this.focus(to);
     }
-    event.preventDefault();
-    event.stopPropagation();
+    taken(event);
   }
 
   /** Where an arrow leads: along the row, or to the nearest node of the next; edges in their order. */

@@ -3,7 +3,7 @@
 import { type Curve, share } from "./board_data.ts";
 import type { Board } from "./board_state.ts";
 import { two } from "./board_words.ts";
-import { button, div, h, on, setProps, setText, span } from "./dom.ts";
+import { button, div, h, on, setProps, setText, span, taken } from "./dom.ts";
 import { size } from "./numbers.ts";
 import { s } from "./svg.ts";
 import { plain } from "./text.ts";
@@ -79,8 +79,7 @@ export function sizesPanel(board: Board, signal: AbortSignal) {
     const n = Math.min(curve.n, Math.max(0, now + by));
     slider.value = String(stepOf(n, curve.n));
     choose(n);
-    event.preventDefault();
-    event.stopPropagation();
+    taken(event);
   });
   const draw = (n: number | null) => {
     const { curve } = board;

@@ -2,7 +2,7 @@
 import "./styles.css";
 import "./interactions.css";
 import "./trace.css";
-import { button, h, setProps, setText } from "./dom.ts";
+import { button, h, setProps, setText, taken } from "./dom.ts";
 import { cellSize, type Face, type Matrix, matrix, NUMBER_FITS, type Place } from "./matrix.ts";
 import { raw, short } from "./numbers.ts";
 import type { Model } from "./protocol.ts";
@@ -244,8 +244,7 @@ export default {
     followWidth(root, end.signal, (width) => view.resize(width));
     root.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !view.escape()) return;
-      event.preventDefault();
-      event.stopPropagation();
+      taken(event);
     });
     return () => end.abort();
   },

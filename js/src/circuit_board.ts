@@ -8,7 +8,7 @@ import { sizesPanel } from "./board_sizes.ts";
 import { Board } from "./board_state.ts";
 import { factsOf, resultWords } from "./board_words.ts";
 import { code } from "./code.ts";
-import { button, choice, div, h, on, setProps, setText, span } from "./dom.ts";
+import { button, choice, div, h, on, setProps, setText, span, taken } from "./dom.ts";
 import { exportMenu } from "./export.ts";
 import { Line } from "./line.ts";
 import { errorLine } from "./notices.ts";
@@ -283,8 +283,7 @@ function mount(board: Board, model: Model, el: HTMLElement, signal: AbortSignal)
     const typing = (event.target as HTMLElement).closest("input, select");
     if (!run || typing || event.altKey || event.ctrlKey || event.metaKey) return;
     run();
-    event.preventDefault();
-    event.stopPropagation();
+    taken(event);
   });
   followWidth(root, signal, (width) => {
     picture.resize(width - PADDING);

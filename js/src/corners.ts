@@ -145,7 +145,7 @@ function nextTokens(view: View, result: Result | null): HTMLElement[] {
   const whose = index === null ? "of pair 1 alone" : n > 1 ? `of pair ${index + 1} of ${n}` : "";
   const apart = `Those of the pair whose prompts stand above; all other numbers are the mean of ${n}.`;
   return [
-    heading(`Next token ${whose}`.trim()),
+    heading(`Next token ${whose}${result ? `: ${plain(result.label, 60)}` : ""}`.trim()),
     ...(index === null ? [h("p", { class: "mw-hint mw-whose", text: apart })] : []),
     div(
       "mw-nexts",

@@ -51,6 +51,12 @@ export function on<K extends keyof HTMLElementEventMap>(
   element.addEventListener(name, run as EventListener);
 }
 
+/** The view has done what the event asks for: neither the browser nor the notebook does more. */
+export function taken(event: Event): void {
+  event.preventDefault();
+  event.stopPropagation();
+}
+
 /** A `div` and a `span` of a class. */
 export const div = (name: string, ...children: Child[]) => h("div", { class: name }, ...children);
 export const span = (name: string, ...children: Child[]) => h("span", { class: name }, ...children);

@@ -1,6 +1,6 @@
 // Parts of the Explorer behind tabs: one is open at a time, and only that one costs the kernel
 // anything. The tabs are one tab stop; arrows move between them, Enter opens and closes.
-import { button, h, on, setProps } from "./dom.ts";
+import { button, h, on, setProps, taken } from "./dom.ts";
 import type { Store } from "./store.ts";
 
 export interface Drawer {
@@ -49,8 +49,7 @@ export function drawers(store: Store, signal: AbortSignal, all: readonly Drawer[
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     const at = tabs.indexOf(event.target as HTMLButtonElement);
     if (by === undefined || at < 0) return;
-    event.preventDefault();
-    event.stopPropagation();
+    taken(event);
     const next = (at + by + tabs.length) % tabs.length;
     tabs.forEach((tab, i) => {
       setProps(tab, { tabindex: i === next ? 0 : -1 });

@@ -160,12 +160,12 @@ test("the question about edits goes when they are applied, or typed back", () =>
   expect(confirm?.hidden).toBe(true);
 });
 
-test("a load can be undone where there is one", () => {
+test("there is a way back where there were other prompts", () => {
   const { el, model } = setUp();
-  const undo = named(el, "Undo load");
+  const undo = named(el, "Prompts before");
   expect(undo.hidden).toBe(true);
   model.push("editor", { ...(model.get("editor") as object), undo: true });
   expect(undo.hidden).toBe(false);
   undo.click();
-  expect(model.last).toMatchObject({ action: "unload" });
+  expect(model.last).toMatchObject({ action: "back" });
 });

@@ -261,7 +261,7 @@ function loads(store: Store, signal: AbortSignal, edited: () => boolean) {
       store.ask("task", { name: task.value, n: Number.parseInt(n.value, 10) || 0 }),
     ),
   );
-  const undo = button("Undo load", () => confirm.ask(() => store.ask("unload")), {
+  const undo = button("Prompts before", () => confirm.ask(() => store.ask("back")), {
     title: "Back to the prompts before; results are run anew",
   });
   const file = h("input", {

@@ -145,6 +145,9 @@ test("next tokens beside a mean say that they are one pair's", () => {
   model.push("view", payload({ pairs: { n: 8, index: 2, name: "t" } }));
   expect(title()).toBe("Next token of pair 3 of 8");
   expect(el.querySelector(".mw-whose")).toBeNull();
+  // They stay those of the last intervention while the table beside them follows the pointer.
+  model.push("result", answer([1]));
+  expect(title()).toBe("Next token of pair 3 of 8: L0H1");
 });
 
 // --- before ------------------------------------------------------------------------------------

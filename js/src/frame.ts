@@ -1,5 +1,5 @@
 // What the views share: the root element, theme, width, keys, messages and the order of the parts.
-import { h, on } from "./dom.ts";
+import { h, on, taken } from "./dom.ts";
 import { type Commands, viewKey } from "./keys.ts";
 import { NARROW } from "./layout.ts";
 import { announcer, errorLine, progressLine } from "./notices.ts";
@@ -99,8 +99,7 @@ export function mount(store: Store, el: HTMLElement, parts: Parts, signal: Abort
     const helpOpen = () => overlay?.open ?? false;
     const targets = { ...cells, help, helpOpen, more: more?.keys };
     if (!viewKey(event, store, targets)) return;
-    event.preventDefault();
-    event.stopPropagation();
+    taken(event);
   });
   let narrow = false;
   followWidth(root, signal, (width) => {

@@ -2,7 +2,7 @@
 // a time is an element, the one that is pointed at or focused: one tab stop, arrows move, Enter
 // chooses, and its name is heard.
 import "./looking.css";
-import { h, on, SUPPRESS, setProps } from "./dom.ts";
+import { h, on, SUPPRESS, setProps, taken } from "./dom.ts";
 import { gridKey } from "./grid_keys.ts";
 import { word } from "./text.ts";
 
@@ -293,8 +293,7 @@ export class InkMap {
       const from = this.#at.row * sheet.cols + this.#at.col;
       const command = gridKey(event, from, sheet.rows, sheet.cols);
       if (!command || !["move", "run", "add"].includes(command.kind)) return;
-      event.preventDefault();
-      event.stopPropagation();
+      taken(event);
       if (command.kind !== "move") hands.choose(this.#at, command.kind === "add");
       else this.focus({ row: Math.floor(command.at / sheet.cols), col: command.at % sheet.cols });
     });

@@ -3,7 +3,7 @@
 import "./log.css";
 import { APART, amount, effectOf } from "./amount.ts";
 import { editInfo, fields, type Reader } from "./decode.ts";
-import { button, div, h, on, setProps, setText, span } from "./dom.ts";
+import { button, div, h, on, setProps, setText, span, taken } from "./dom.ts";
 import type { Corners } from "./estimands.ts";
 import type { Commands } from "./keys.ts";
 import { fixed } from "./numbers.ts";
@@ -272,8 +272,7 @@ class Log {
     const to = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: last }[key];
     if (to === undefined && key !== "F2" && key !== "Enter") return;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    event.stopPropagation();
+    taken(event);
     if (key === "F2") this.#edit();
     else if (to === undefined) shiftKey ? this.#compare(this.#at) : this.#walk(this.#at);
     else {

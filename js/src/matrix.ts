@@ -2,7 +2,7 @@
 // cell has a name and a sentence. Up to FEW cells are elements. More are painted on a canvas, and
 // only those that are pointed at, focused or marked are elements, over their painted places.
 import { cellCanvas, OVER } from "./canvas.ts";
-import { h, setProps, setText } from "./dom.ts";
+import { h, setProps, setText, taken } from "./dom.ts";
 import { gridKey } from "./grid_keys.ts";
 
 /** How a cell looks and what it is called. */
@@ -216,8 +216,7 @@ export function matrix(options: MatrixOptions) {
     const command = from === null ? null : gridKey(event, from, rows, cols);
     if (from === null || !command) return;
     const { row, col } = place(from);
-    event.preventDefault();
-    event.stopPropagation();
+    taken(event);
     if (command.kind === "move") focus(command.at);
     else if (command.kind === "row") choose([row, row], allCols, event.shiftKey);
     else if (command.kind === "col") choose(allRows, [col, col], event.shiftKey);

@@ -3,7 +3,7 @@
 import "./styles.css";
 import "./mediation.css";
 import { cornerSquare } from "./corner_square.ts";
-import { button, h, setProps, setText } from "./dom.ts";
+import { button, h, setProps, setText, taken } from "./dom.ts";
 import { estimands, normalizable } from "./estimands.ts";
 import {
   isNothing,
@@ -179,8 +179,7 @@ export default () => {
       const root = shell("Mediation diagram", model, el, end.signal, ...diagram.parts);
       root.addEventListener("keydown", (event) => {
         if (event.key !== "Escape" || !diagram.escape()) return;
-        event.preventDefault();
-        event.stopPropagation();
+        taken(event);
       });
       return () => end.abort();
     },

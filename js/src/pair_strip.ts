@@ -2,7 +2,7 @@
 // interval. Percent is of the mean total effect, so that the mean of the marks is the headline.
 import "./looking.css";
 import { editInfo, type Reader } from "./decode.ts";
-import { h, setProps, setText } from "./dom.ts";
+import { h, setProps, setText, taken } from "./dom.ts";
 import type { Drawer } from "./drawers.ts";
 import { type Corners, normalizable, percent } from "./estimands.ts";
 import { percentText, raw } from "./numbers.ts";
@@ -306,8 +306,7 @@ class Picture {
         ? (steps[event.key] ?? ends[event.key])
         : this.#beside(here, rows[event.key] as number);
     if (to === undefined && event.key !== "Enter" && event.key !== " ") return;
-    event.preventDefault();
-    event.stopPropagation();
+    taken(event);
     if (to === undefined) this.#choose(from);
     else this.#focus(Math.max(0, Math.min(last, to)));
   }

@@ -151,6 +151,12 @@ test("not run: what running costs", () => {
   );
 });
 
+test("what cannot be set says why", () => {
+  const status = Status.Impossible;
+  expect(say("restore", { status })).toBe("L3H1 has no partner in the other prompt.");
+  expect(say("restore", { status, edit: ZERO })).toBe("L3H1 cannot be set to this value.");
+});
+
 test("a failed check has no number", () => {
   expect(say("restore", { status: Status.Failed })).not.toMatch(/%|logit/);
 });

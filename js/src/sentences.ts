@@ -35,7 +35,8 @@ export function sentence(
   const label = plain(reading.label, LONG);
   if (reading.status === Status.Failed)
     return `${label} failed a check, so it has no number. Enter runs it again.`;
-  if (reading.status === Status.Impossible) return `${label} cannot be set to this value.`;
+  if (reading.status === Status.Impossible)
+    return `${label} ${reading.edit.corners ? "has no partner in the other prompt" : "cannot be set to this value"}.`;
   if (!shown(reading.status)) return `${label} was not run. Enter runs it: ${oneCost(panel)}.`;
   const unit = unitFor(view, "percent");
   const { corners } = reading;

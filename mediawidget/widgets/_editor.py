@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .. import tasks
 from ..drafts import ANSWERS, PROMPTS, Draft, as_typed, next_tokens, read_draft
 from ..errors import MediationError, error_fields, require
-from ..prompts import Contrast, PromptPair, as_contrast
+from ..prompts import Contrast, PromptPair, as_contrast, settled
 from ..tasks.files import from_text
 from ._parts import Action, Part, Request
 from .panels import LONGEST_TOKEN
@@ -32,8 +32,8 @@ class Editor(Part):
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
-        # What a load replaced, and what it put there: it is undone as long as that is there.
-        self._replaced: tuple[Contrast, Contrast] | None = None
+        # What each change replaced, and what it put there: it is undone while that is there.
+        self._replaced: list[tuple[Contrast, Contrast]] = []
 
     def actions(self) -> Mapping[str, Action]:
         """What the page may ask: read a draft, what comes next, and the ways to other prompts."""
@@ -43,7 +43,7 @@ class Editor(Part):
             "commit": self._commit,
             "task": self._task,
             "file": self._file,
-            "unload": self._unload,
+            "back": self._back,
         }
 
     def payload(self) -> dict[str, Any]:
@@ -62,30 +62,34 @@ class Editor(Part):
 
     @property
     def _before(self) -> Contrast | None:
-        """What the last load replaced; None where other prompts came after it."""
-        before, loaded = self._replaced or (None, None)
-        return before if loaded is self.study.contrast else None
+        """What the last change replaced; None where other prompts came after it."""
+        before, after = self._replaced[-1] if self._replaced else (None, None)
+        return before if after is self.study.contrast else None
 
-    def _load(self, pairs: PromptPair | Sequence[PromptPair]) -> None:
-        loaded, known = as_contrast(pairs), self._replaced
-        # The page hears of the new prompts while they are set.
-        self._replaced = self.study.contrast, loaded
-        try:
-            self.study.contrast = loaded
-        except BaseException:
-            self._replaced = known
-            raise
+    def _change(self, pairs: PromptPair | Sequence[PromptPair]) -> None:
+        after = settled(as_contrast(pairs))
+        known = self._replaced if self._before else []
+        self._set(after, [*known, (self.study.contrast, after)])
 
-    def _unload(self, _request: Request) -> None:
+    def _back(self, _request: Request) -> None:
         before = self._before
         if before is None:
             raise MediationError(
-                "There is no load to undo.",
+                "There are no prompts to go back to.",
                 value=self.study.contrast.name,
-                expected="the prompts of the last load",
-                fix="load a task or a file",
+                expected="prompts that were applied or loaded here",
+                fix="apply an edit, or load a task or a file",
             )
-        self.study.contrast = before
+        self._set(before, self._replaced[:-1])
+
+    def _set(self, contrast: Contrast, replaced: list[tuple[Contrast, Contrast]]) -> None:
+        known, self._replaced = self._replaced, replaced
+        try:
+            # The page hears of the new prompts, and of the way back, while they are set.
+            self.study.contrast = contrast
+        except BaseException:
+            self._replaced = known
+            raise
 
     def _reading(self, request: Request) -> Any:
         texts = {name: request.get(name) for name in (*PROMPTS, *ANSWERS)}
@@ -146,7 +150,7 @@ class Editor(Part):
             return
         pairs[self._shown] = reading.pair
         name = contrast.name if len(pairs) > 1 else ""
-        self.study.contrast = Contrast(pairs, name, contrast.dropped)
+        self._change(Contrast(pairs, name, contrast.dropped))
 
     def _task(self, request: Request) -> None:
         name, n = request.get("name"), request.get("n")
@@ -164,10 +168,10 @@ class Editor(Part):
             expected=f"1 to {MOST_PAIRS}",
             fix="16; mw.tasks makes more of them in Python",
         )
-        self._load(getattr(tasks, str(name))(self.study.lm, n=n))
+        self._change(getattr(tasks, str(name))(self.study.lm, n=n))
 
     def _file(self, request: Request) -> None:
-        self._load(from_text(str(request.get("text", "")), str(request.get("name", ""))))
+        self._change(from_text(str(request.get("text", "")), str(request.get("name", ""))))
 
 
 def _is_text(value: object) -> bool:

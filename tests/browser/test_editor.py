@@ -135,7 +135,7 @@ def test_a_load_asks_before_edits_are_lost_and_is_undone(
     assert notebook.value(TEXTS) == before
     load.click()
     editor.get_by_role("button", name="Load, and lose them").click()
-    undo = editor.get_by_role("button", name="Undo load")
+    undo = editor.get_by_role("button", name="Prompts before")
     expect(undo).to_be_visible()
     assert notebook.value("len(study.contrast)") == 16
     undo.click()
@@ -147,6 +147,7 @@ def test_the_explorers_prompts_fold_out(notebook: Notebook) -> None:
     notebook.open_cells([START.replace("PromptEditor", "Explorer")])
     notebook.run_all()
     root = notebook.page.locator(".mw[aria-label='Explorer']").first
+    before = notebook.value(TEXTS)
     root.get_by_role("button", name="Edit the prompts").click()
     expect(field(root, "Clean prompt")).to_be_focused()
     field(root, "Clean prompt").fill(CLEAN)
@@ -157,6 +158,10 @@ def test_the_explorers_prompts_fold_out(notebook: Notebook) -> None:
     expect(root.locator(".mw-prompts")).to_contain_text("Daniel")
     assert notebook.value(TEXTS) == [CLEAN, CORRUPT, "Daniel"]
     expect(root.locator(".mw-metric")).to_contain_text("logit(Daniel)")
+    root.get_by_role("button", name="Prompts before").click()
+    expect(root.locator(".mw-prompts")).not_to_contain_text("Daniel")
+    expect(field(root, "Clean prompt")).to_have_value(before[0])
+    assert notebook.value(TEXTS) == before
     notebook.page.keyboard.press("Tab")
     root.get_by_role("button", name="Edit the prompts").click()
     expect(root.locator(".mw-editor")).to_have_count(0)

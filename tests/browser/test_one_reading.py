@@ -36,7 +36,9 @@ def test_a_knocked_out_edge_is_called_one_thing(explorer: Explorer, dark: bool) 
     expect(note).to_contain_text("Shown: On corrupt, \N{MINUS SIGN} against, + for clean")
     expect(root.locator(".mw-of")).to_contain_text("on corrupt")
     expect(root.locator(".mw-entry[aria-current] .mw-entryedit")).to_have_text("knock-out")
-    expect(root.locator(".mw-next .mw-title")).to_have_text("Next token of pair 1 alone")
+    label = notebook.value(f"study.labels([{EDGE}])[0]")
+    said = f"Next token of pair 1 alone: {label}"
+    expect(root.locator(".mw-next .mw-title")).to_have_text(said)
     for width in (480, 768):
         notebook.set_width(width, height=1700)
         notebook.page.mouse.move(1, 1)

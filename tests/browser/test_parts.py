@@ -286,6 +286,19 @@ def test_parts_are_views_of_their_own(notebook: Notebook, view: str, name: str) 
     expect(found.root.locator(".mw-readout")).not_to_be_empty()
     label = notebook.value("study.labels(study.selection)[0]")
     expect(found.root.locator(".mw-readline")).to_contain_text(label)
-    assert notebook.accessibility_violations(found.selector) == []
-    assert unnamed(found) == []
-    assert clipped(found) == []
+    directions = found.root.get_by_role("group", name="Direction").get_by_role("button")
+    told = set()
+    for at in range(3):
+        notebook.page.keyboard.press(str(at + 1))
+        expect(directions.nth(at)).to_have_attribute("aria-pressed", "true")
+        told.add(found.root.locator(".mw-of").inner_text())
+    assert len(told) == 3
+    for width in (360, 768):
+        notebook.set_width(width)
+        notebook.picture(f"own-{view.lower()}-{width}", found.root)
+        assert notebook.accessibility_violations(found.selector) == []
+        assert unnamed(found) == []
+        assert clipped(found) == []
+    found.root.get_by_role("button", name="Undo").click()
+    expect(found.root.locator(".mw-readout")).to_be_empty()
+    assert notebook.value("len(study.selection)") == 0

@@ -93,21 +93,54 @@ def test_files_and_tasks_are_loaded(page: Page, study: mw.Study) -> None:
     assert page.view.editor["n"] == 4
 
 
-def test_a_load_is_undone_until_other_prompts_come(page: Page, study: mw.Study) -> None:
+def test_what_was_applied_or_loaded_is_taken_back_step_by_step(page: Page, study: mw.Study) -> None:
     first = study.contrast
 
     def undo() -> bool:
         return bool(page.view.editor["undo"])
 
     assert not undo()
-    assert not page.ask("unload")["ok"]
+    assert not page.ask("back")["ok"]
     assert page.ask("task", name="agreement", n=2)["ok"]
-    assert undo()
+    loaded = study.contrast
     assert not page.ask("task", name="agreement", n=0)["ok"]
-    assert page.ask("unload")["ok"]
-    assert study.contrast is first
-    assert not undo()
     assert page.ask("file", name="a.jsonl", text=json.dumps(DRAFT))["ok"]
+    filed = study.contrast
     assert page.ask("commit", index=0, **DRAFT | {"wrong": "Robert"})["ok"]
+    assert study.contrast[0].wrong == "Robert"
+    for before in (filed, loaded, first):
+        assert undo()
+        assert page.ask("back")["ok"]
+        assert study.contrast is before
     assert not undo()
-    assert not page.ask("unload")["ok"]
+    assert not page.ask("back")["ok"]
+
+
+def test_there_is_no_way_back_past_prompts_that_came_otherwise(page: Page, study: mw.Study) -> None:
+    assert page.ask("task", name="agreement", n=2)["ok"]
+    study.contrast = other = mw.tasks.ioi(study.lm, n=2)
+    assert not page.view.editor["undo"]
+    assert not page.ask("back")["ok"]
+    assert page.ask("task", name="agreement", n=2)["ok"]
+    assert page.ask("back")["ok"]
+    assert study.contrast is other
+    assert not page.view.editor["undo"]
+
+
+def test_a_change_that_fails_leaves_the_way_back(
+    page: Page, study: mw.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = study.contrast
+    assert page.ask("task", name="agreement", n=2)["ok"]
+    loaded = study.contrast
+    with monkeypatch.context() as patched:
+        patched.setattr(study.lm, "encode", _no_memory)
+        assert not page.ask("task", name="ioi", n=2)["ok"]
+        assert not page.ask("back")["ok"]
+    assert study.contrast is loaded
+    assert page.ask("back")["ok"]
+    assert study.contrast is first
+
+
+def _no_memory(*_given: object) -> None:
+    raise MemoryError("out of memory")

@@ -100,6 +100,20 @@ def test_a_constants_interval_goes_the_way_of_its_words(
     assert told.replace("-", MINUS) in sentence(sheet, reading)
 
 
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (mw.Patch(), "L3H1 has no partner in the other prompt."),
+        (mw.Zero(), "L3H1 cannot be set to this value."),
+    ],
+)
+def test_what_cannot_be_set_says_why(study: mw.Study, edit: mw.edits.Edit, told: str) -> None:
+    study.intervene({mw.Site("head", 3, head=1): edit})
+    sheet = sheet_of(mw.HeadGrid(study), Look("percent"))
+    assert sheet.reading is not None
+    assert sentence(sheet, replace(sheet.reading, status=Status.IMPOSSIBLE)) == told
+
+
 def test_the_rails_ends_stand_still_and_what_is_beyond_is_a_number(study: mw.Study) -> None:
     view = mw.Explorer(study)
 

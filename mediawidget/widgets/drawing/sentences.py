@@ -19,7 +19,9 @@ def sentence(sheet: Sheet, reading: Reading) -> str:
     if reading.status == Status.FAILED:
         return f"{label} failed a check, so it has no number."
     if reading.status == Status.IMPOSSIBLE:
-        return f"{label} cannot be set to this value."
+        patched = reading.edit["corners"]
+        why = "has no partner in the other prompt" if patched else "cannot be set to this value"
+        return f"{label} {why}."
     if not reading.shown:
         return f"{label} was not run."
     told = _Told(sheet, reading, label)

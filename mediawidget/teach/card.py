@@ -283,7 +283,7 @@ def _step(lesson: Lesson, name: str) -> dict[str, Any]:
     attempt = lesson.attempts[name]
     return {
         "id": name,
-        "title": lesson.questions[name].title,
+        "title": lesson.title(name),
         "status": status_of(lesson, name),
         "right": attempt.right if answer_shown(lesson, name) else None,
     }
@@ -292,7 +292,7 @@ def _step(lesson: Lesson, name: str) -> dict[str, Any]:
 def _line(lesson: Lesson, name: str) -> str:
     """A question as plain HTML, with what was answered."""
     question, attempt = lesson.questions[name], lesson.attempts[name]
-    asked = lesson.wording(name) if attempt.committed else question.title
+    asked = lesson.wording(name) if attempt.committed else lesson.title(name) or name
     parts = [f"<p>{escape(text)}</p>" for text in paragraphs(asked)]
     if attempt.committed:
         parts.append(f"<p>Answered: {escape(_guess_words(question, attempt.guess))}</p>")

@@ -17,7 +17,7 @@ from .diary import Diary
 from .exercises import Exercises
 from .keeping import Keeper
 from .picking import Do, Pick
-from .questions import Question, Verdict
+from .questions import Question, Verdict, paragraphs
 from .reporting import Reporting
 from .shuffle import refuse_another_order
 
@@ -237,6 +237,16 @@ class Lesson(Asking, Answered, Exercises, Reporting):
             MediationError: no such question.
         """
         return self._found(name, "wording", self._question(name).worded)
+
+    def title(self, name: str) -> str:
+        """What lists call it: its first paragraph; empty where that was not computed yet.
+
+        Raises:
+            MediationError: no such question.
+        """
+        words: object = self._question(name).prompt
+        asked = words if isinstance(words, str) else self._words.get((name, "wording"), "")
+        return next(iter(paragraphs(asked)), "")
 
     def explanation(self, name: str) -> str:
         """What goes with the answer, found once.

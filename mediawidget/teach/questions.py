@@ -114,11 +114,6 @@ class Question:
         """Run what was guessed, where that can be run; what the page shows of it."""
         return None
 
-    @property
-    def title(self) -> str:
-        """What lists call it: the first paragraph, or the id where that is not known yet."""
-        return self.id if callable(self.prompt) else paragraphs(self.prompt)[0]
-
     def worded(self) -> str:
         """The question, as it is asked."""
         return self.prompt() if callable(self.prompt) else self.prompt

@@ -102,7 +102,11 @@ def test_no_step_gives_a_later_one_away() -> None:
     sent = json.dumps(card.state)
     assert "L0H1" not in sent.replace('"L0H1"', "")
     assert "\N{MINUS SIGN}" not in sent
-    assert card.state["steps"][4]["title"] == "both"
+    assert card.state["steps"][4]["title"] == ""
+    lesson = card.lesson
+    asked = lesson.wording("both")
+    assert lesson.title("both") == asked
+    assert "sit in the same layer" in asked
 
 
 def test_a_study_that_the_steps_do_not_fit_is_refused() -> None:

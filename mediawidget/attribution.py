@@ -29,7 +29,7 @@ from .filing import weights_changed
 from .first_order import Grid, Method
 from .gradients import refuse_no_gradients
 from .mediators import mediator_named
-from .metrics import Metric
+from .metrics import KL, Metric
 from .networks import refuse_network
 from .outcomes import Outcomes
 from .pieces import Piece
@@ -147,7 +147,20 @@ def refuse_no_estimate(question: Question, metric: Metric, method: Method) -> No
     lm.refuse_missing(mediator)
     question.engine.refuse_edit(sweep.edit)
     metric.slopes({name: np.zeros(1) - (name != "logsumexp") for name in metric.columns})
+    _refuse_flat(mediator.name, metric, method)
     method.refuse(question, metric)
+
+
+def _refuse_flat(name: str, metric: Metric, method: Method) -> None:
+    """Raise where the metric is at its lowest on a base, and every gradient is taken there."""
+    if isinstance(metric, KL) and method.at_base:
+        raise MediationError(
+            "The divergence from a prompt's own distribution has no slope at that prompt.",
+            value=f"KL({metric.base!r}), method: {method.name}",
+            expected="another metric, or a method whose gradients are taken on the way",
+            fix=f"study.metric = mw.LogitDiff(), study.estimate({name!r}, method='ig'), or "
+            f"study.sweep({name!r})",
+        )
 
 
 def _adds_up(edit: Edit) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from .errors import MediationError
+from .identity import Contents
 from .known_paths import CLASSIFIERS
 from .mediators import Mediator, Point, Shape
 from .paths import ModulePaths
@@ -30,6 +31,7 @@ class Capabilities:
     d_mixer: int
     backend: Callable[[], Any] | None
     _config: Any
+    _contents: Contents
 
     @property
     def shape(self) -> Shape:
@@ -73,7 +75,7 @@ class Capabilities:
         """Whether keys and values of a shared prefix hold for any longer prompt.
 
         Not where attention takes none from a cache, nor where the rotary frequencies depend on
-        the prompt's length.
+        the prompt's length, nor where somebody's own code counts positions from the first one.
         """
         rope = getattr(self._config, "rope_parameters", None) or {}
         # One for all layers, or one for each type of layer.
@@ -82,8 +84,18 @@ class Capabilities:
             self.backend is None
             and self.causal
             and self.paths.caches
+            and not self.runs_own_code
             and not any(some.get("rope_type") in _LENGTH_DEPENDENT_ROPE for some in ropes)
         )
+
+    @property
+    def runs_own_code(self) -> bool:
+        """Whether hooks, functions in place of methods, or parts put into it run in its passes.
+
+        They see what the model computes, so nothing may be computed otherwise: every row is there
+        from the first block on, and every position up to the logits.
+        """
+        return self.backend is None and self._contents.others_code()
 
     @property
     def classifies(self) -> bool:
@@ -100,17 +112,19 @@ class Capabilities:
     def trims_head(self) -> bool:
         """Whether the map to the logits may be given the positions that are read alone.
 
-        A classifier looks for its last token among them by itself, so it gets them all.
+        A classifier looks for its last token among them by itself, so it gets them all; so does
+        somebody's own code.
         """
-        return self.paths.head is not None and not self.classifies
+        return self.paths.head is not None and not (self.classifies or self.runs_own_code)
 
     @property
     def late_stages(self) -> range:
         """The stages within which a run may be born: not the last block, which drops positions.
 
         None on a server: such a run rests on who reads which tensor, and there are copies there.
+        None where somebody's own code runs: what it makes of a block's output such a run never was.
         """
-        inside = self.paths.adds_in_turn and self.backend is None
+        inside = self.paths.adds_in_turn and self.backend is None and not self.runs_own_code
         return range(1, self.n_layers if inside else 1)
 
     @property

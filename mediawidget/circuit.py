@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .effect_files import as_path
+from .effect_files import as_path, writing
 from .errors import MediationError, reading, require
 from .sites import Site
 from .wiring import Edge
@@ -123,10 +123,12 @@ class Circuit:
         """Write it as JSON.
 
         Raises:
-            MediationError: a path that is none.
+            MediationError: a path that is none, or to where nothing can be written.
         """
         text = json.dumps(self.to_json(), indent=1, ensure_ascii=False)
-        as_path(path, *_FILE).write_text(text + "\n", encoding="utf-8")
+        place = as_path(path, *_FILE)
+        with writing(place, "The circuit", "circuit.save('circuit.json')"):
+            place.write_text(text + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> Circuit:

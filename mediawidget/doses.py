@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from .asking import Asked
+from .checks import Edits
 from .edits import Patch
+from .edits.base import Base
 from .effects import Effect
 from .errors import require
-from .runs import as_edits
+from .networks import as_network
+from .networks.recording import checked_spot, positions_at
+from .runs import Run, as_edits
 from .sites import Site
 from .statistics import mean_interval
 from .study import Study, refuse_no_study
@@ -21,6 +26,9 @@ from .study import Study, refuse_no_study
 Array = NDArray[np.float64]
 
 DOSES = tuple(np.linspace(0.125, 1.0, 8).tolist())
+
+_STATES = ("hidden", "hidden_unit", "cell", "cell_unit")
+"""The kinds of component that come one time step after another."""
 
 QUANTITIES = ("TIE", "PIE", "INT")
 
@@ -113,7 +121,9 @@ def dose_curve(
 
     Args:
         study: its pairs and metric.
-        sites: one, or several that are moved jointly.
+        sites: one, or several that are moved jointly. Each is set to the mixture of its values on
+            the two prompts as they are, also where it reads another of them. This takes a further
+            run per dose for each site, and for each time step of a recurrent state.
         alphas: (dose,) parts of the way, above 0 up to 1; 1 is added if it is not among them.
         progress: whether to show a bar.
 
@@ -135,20 +145,65 @@ def dose_curve(
         fix="mw.dose_curve(study, Site('head', 3, head=1))",
     )
     edits = as_edits(sites, Patch())
+    parts = [part for site in edits for part in _steps_of(study, site)]
     # Beside each dose what is left of the way, for the same mediator value on the other base.
     steps = [*doses, *(1 - dose for dose in doses)]
     name = " + ".join(study.labels(tuple(edits)))
     effect = study.ask(
-        Asked(
+        _Moves(
             axes={"alpha": (*map(str, doses), *(f"1-{dose}" for dose in doses))},
             labels=tuple(f"{name} moved by {step:g}" for step in steps),
-            cells=[dict.fromkeys(edits, Patch(alpha=step)) for step in steps],
+            cells=[_moved(parts, "corrupt", step) for step in steps],
+            on_clean=[_moved(parts, "clean", step) for step in steps],
             freezes=[()] * len(steps),
             edit=Patch(alpha=0.5),
             facts={"downstream": "recomputed"},
         )
     ).result(progress=progress)
     return DoseCurve(tuple(edits), doses, effect)
+
+
+@dataclass(frozen=True)
+class _Moves(Asked):
+    """Cells whose runs on the two prompts take values from runs of their own.
+
+    Attributes:
+        on_clean: what each cell sets on the clean prompt; ``cells`` say it of the corrupt one.
+    """
+
+    on_clean: Sequence[Edits] = ()
+
+    @property
+    def runs(self) -> list[Run]:
+        both = zip(self.cells, self.on_clean, strict=True)
+        return [run for cell, own in both for run in (Run("corrupt", cell), Run("clean", own))]
+
+
+def _moved(sites: Sequence[Site], base: Base, step: float) -> Edits:
+    """Sites that go a part of the way from their value on ``base`` to that on the other prompt.
+
+    A patch goes from what the site is in its run, which a site that is set before it has moved
+    already. So where they may read one another each value comes from a run that moves it alone.
+    """
+    patch = Patch(alpha=step)
+    if not 0 < step < 1 or not _read_another(sites):
+        return dict.fromkeys(sites, patch)
+    return {site: Patch(Run(base, {site: patch})) for site in sites}
+
+
+def _read_another(sites: Sequence[Site]) -> bool:
+    """Whether some site may lie behind another one."""
+    places = {(site.mediator, site.layer) for site in sites}
+    return len(places) > 1 or (len(sites) > 1 and sites[0].mediator in _STATES)
+
+
+def _steps_of(study: Study, site: Site) -> list[Site]:
+    """The site, or of a recurrent state its time steps, each of which reads those before it."""
+    if as_network(study.lm) is None or site.mediator not in _STATES:
+        return [site]
+    engine: Any = study.engine
+    spot = checked_spot(site, engine.anatomy, engine.common_roles)
+    return [replace(site, position=p) for p in positions_at(site, spot, engine.common_roles)]
 
 
 def _as_doses(alphas: object) -> tuple[float, ...]:

@@ -6,7 +6,8 @@ import json
 import math
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ BROKEN = (
 )
 """What numpy, json and zipfile raise on a file that is not what they expect."""
 
+_FIX = "effect.save('effect.npz')"
+
 ARRAYS = {"bases": np.float64, "edited": np.float64, "status": np.uint8}
 
 
@@ -38,18 +41,23 @@ def save(effect: Effect, path: Path) -> Path:
     """Write ``effect`` to ``path``, by its ending.
 
     A function of the user's is written by its name; the numbers it reads are all there.
+
+    Raises:
+        MediationError: another ending, or a place that cannot be written to.
     """
     header: dict[str, Any] = {"format": FORMAT, **header_of(effect)}
     arrays = arrays_of(effect)
     if path.suffix == ".npz":
         written: Any = {"header": np.array(json.dumps(header))}
-        with path.open("wb") as file:
+        with writing(path, "The effect", _FIX), path.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **written, **arrays)
     elif path.suffix == ".json":
         for name, array in arrays.items():
             values = [_as_json(value) for value in array.reshape(-1).tolist()]
             header[name] = {"shape": array.shape, "values": values}
-        path.write_text(json.dumps(header, allow_nan=False), encoding="utf-8")
+        text = json.dumps(header, allow_nan=False)
+        with writing(path, "The effect", _FIX):
+            path.write_text(text, encoding="utf-8")
     else:
         raise _unreadable(path, "the ending is neither .json nor .npz")
     return path
@@ -86,7 +94,7 @@ def as_path(
     path: object,
     thing: str = "An effect",
     expected: str = "a path that ends in .json or .npz",
-    fix: str = "effect.save('effect.npz')",
+    fix: str = _FIX,
 ) -> Path:
     """The place of a file, refused if it is none.
 
@@ -104,6 +112,39 @@ def as_path(
         fix=fix,
     )
     return Path(str(path))
+
+
+@contextmanager
+def writing(
+    path: Path,
+    thing: str,
+    fix: str,
+    *,
+    place: str = "a file in a folder that can be written to",
+    also: tuple[type[Exception], ...] = (),
+) -> Iterator[None]:
+    """What keeps a file from being written inside is said in words.
+
+    Args:
+        path: of the file.
+        thing: what is saved: "The study".
+        fix: a call that goes.
+        place: where it could be written.
+        also: what a library raises beside ``OSError`` where it cannot write.
+
+    Raises:
+        MediationError: no such folder, a folder in its place, no right to write there.
+    """
+    raised: tuple[type[Exception], ...] = (OSError, *also)
+    try:
+        yield
+    except raised as error:
+        raise MediationError(
+            f"{thing} cannot be written there.",
+            value=f"{path}: {getattr(error, 'strerror', None) or error}",
+            expected=place,
+            fix=fix,
+        ) from error
 
 
 def load(path: Path) -> Effect:

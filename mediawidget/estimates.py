@@ -143,9 +143,9 @@ class Estimates(ABC):
             name, of other methods than "attribution" with the method: ``head [ig 20]``.
 
         Raises:
-            MediationError: what has no gradient of this kind (patterns, noise, ``Rank``, a remote
-                model, a network that is no language model), what the method is not defined for, and
-                what ``sweep`` raises.
+            MediationError: what has no gradient of this kind (patterns, noise, ``Rank``, ``KL``
+                unless by "ig" or "ig-inputs", a remote model, a network that is no language model),
+                what the method is not defined for, and what ``sweep`` raises.
 
         Example:
             >>> study.estimate("head")["PIE"].shape

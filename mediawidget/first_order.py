@@ -59,6 +59,11 @@ class Method(ABC):
         """What a reader must know of it beside its name."""
         return {}
 
+    @property
+    def at_base(self) -> bool:
+        """Whether all of its gradients are taken at the unedited runs."""
+        return True
+
     def refuse(self, question: Question, metric: Metric) -> None:  # noqa: B027 - most take all
         """Raise where it is not defined, beyond what no gradient method takes.
 
@@ -102,6 +107,11 @@ class Grid:
         ]
         return [None if self.question.lonely({site: sweep.edit}) else site for site in sites]
 
+    @property
+    def possible(self) -> NDArray[np.bool_]:
+        """Which of the spots there is something to run at."""
+        return np.array([site is not None for site in self.spots])
+
     def site(self, cell: int) -> Site:
         """The site of a cell, by its flat index."""
         n_at = len(self.spots) // len(self.question.axes["layer"])
@@ -136,15 +146,16 @@ class Grid:
         n_layers, n_pairs = len(self.question.axes["layer"]), len(self.outcomes.bases)
         n_at = len(self.spots) // n_layers
         moved = np.zeros((n_pairs, 2, n_layers, len(self.units), n_at))
-        for part in self.parts:
+        # Where nothing can be run there is nothing to differentiate.
+        for part in self.parts if self.possible.any() else ():
             part.add(moved)
         return moved
 
     def status(self) -> NDArray[np.uint8]:
         """Per (layer, 1, position), as the engine lays the sweep out."""
-        possible = np.array([site is not None for site in self.spots])
+        possible = self.possible
         implied = np.ones(2 * int(possible.sum()), dtype=bool)
-        for part in self.parts:
+        for part in self.parts if possible.any() else ():
             implied[part.index] &= part.template.implied
         status = np.full(len(possible), Status.IMPOSSIBLE, dtype=np.uint8)
         zero = implied.reshape(-1, 2).all(axis=1)

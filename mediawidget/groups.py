@@ -66,6 +66,8 @@ class Group:
         return np.array([BASES.index(base) for base in self.frame.bases])
 
 
+# Gradients go through what is read, and inference mode marks all that is made in it.
+@torch.inference_mode(mode=False)
 def make_groups(
     lm: LM, pairs: Sequence[TokenPair], roles: Sequence[Roles], columns: Sequence[str]
 ) -> list[Group]:

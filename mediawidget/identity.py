@@ -31,6 +31,10 @@ _KEPT_BY_TORCH = frozenset(vars(nn.Module())) - {"training"}
 """Where every module has its weights, hooks and children, which are looked at elsewhere."""
 
 
+_LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "torchao", "accelerate")
+"""Whose modules compute every position alike, and take keys and values from a cache."""
+
+
 class Contents:
     """The modules of a model, and what can be said of their state.
 
@@ -79,14 +83,28 @@ class Contents:
             return None
         return hash(_read(tensors))
 
+    def others_code(self) -> bool:
+        """Whether code of somebody else's than the model's and ours runs in a pass.
+
+        Hooks, functions in place of methods, and in a library's model parts of other classes: what
+        they make of a position may depend on which it is.
+        """
+        hooks = [*_everywhere(), *(hook for m in self._modules for hook in _hooks(m))]
+        if not all(map(_is_ours, hooks)) or any(map(_own_forward, self._modules)):
+            return True
+        kinds = {type(module) for module in self._modules}
+        # A model that is somebody's own throughout is as its paths say.
+        known = not _of_library(type(self._modules[0])) or all(map(_of_library, kinds))
+        return not (known and all(map(_as_written, kinds)))
+
+    def _rewritten(self) -> bool:
+        """Whether anybody's code runs in a pass: hooks, or functions in place of methods."""
+        return bool(_everywhere()) or any(_hooked(m) or _own_forward(m) for m in self._modules)
+
     def _owners(self) -> Iterator[Any]:
         yield from self._modules
         if self._config is not None:
             yield self._config
-
-    def _rewritten(self) -> bool:
-        """Whether somebody's own code runs in a pass: hooks, or functions in place of methods."""
-        return _all_hooked() or any(_hooked(m) or _own_forward(m) for m in self._modules)
 
     def _tensors(self) -> Iterator[torch.Tensor]:
         """Every parameter and buffer that a pass depends on, by each of its names."""
@@ -122,17 +140,36 @@ def untouched(module: nn.Module, kind: type[nn.Module]) -> bool:
 
     No subclass, no hooks, nor accelerate's, no other forward on the module or put into the class.
     """
-    own = _all_hooked() or _hooked(module) or _own_forward(module) or "_hf_hook" in vars(module)
-    return type(module) is kind and not own and kind.forward.__module__ == kind.__module__
+    hooked = bool(_everywhere()) or _hooked(module) or "_hf_hook" in vars(module)
+    own = type(module) is kind and _as_written(kind) and not _own_forward(module)
+    return own and not hooked
 
 
-def _all_hooked() -> bool:
-    everywhere = module_hooks._global_forward_hooks, module_hooks._global_forward_pre_hooks  # noqa: SLF001
-    return any(everywhere)
+def _as_written(kind: type[nn.Module]) -> bool:
+    """Whether the ``forward`` of a class, or of the one that it is from, was written with it."""
+    home = next(one for one in kind.__mro__ if "forward" in vars(one))
+    return getattr(vars(home)["forward"], "__module__", None) in (home.__module__, None)
+
+
+def _everywhere() -> list[Any]:
+    """The hooks of every module there is."""
+    kinds = module_hooks._global_forward_hooks, module_hooks._global_forward_pre_hooks  # noqa: SLF001
+    return [hook for some in kinds for hook in some.values()]
+
+
+def _hooks(module: nn.Module) -> Iterator[Any]:
+    for some in (module._forward_hooks, module._forward_pre_hooks):  # noqa: SLF001 - no public way
+        if some:
+            yield from some.values()
+
+
+def _is_ours(hook: Any) -> bool:
+    """Whether this package put a hook there, to look or to set what it was asked to."""
+    return getattr(hook, "__module__", "").partition(".")[0] == __package__
 
 
 def _hooked(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks)  # noqa: SLF001 - no public way
+    return next(_hooks(module), None) is not None
 
 
 def _settings(owner: Any) -> Iterator[tuple[str, Any]]:
@@ -174,6 +211,10 @@ def _own_forward(module: nn.Module) -> bool:
         return False
     taken = vars(module).get(STATE) if isinstance(forward, Controller) else None
     return taken is None or taken.original is not type(module).forward
+
+
+def _of_library(kind: type[nn.Module]) -> bool:
+    return kind.__module__.partition(".")[0] in _LIBRARIES
 
 
 def lies_plain(tensor: torch.Tensor) -> bool:

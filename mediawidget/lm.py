@@ -296,12 +296,13 @@ class LM(Weights):
         call = {"input_ids": ids, "use_cache": False}
         if self.encodes:
             call = forward_arguments(self, ids, 0, n_positions(self, ids))
+        fewer = self.unembeds_some and not self.runs_own_code
         with self.lock, torch.set_grad_enabled(gradients), rows_classified(self):
-            out: Any = self.hf(**call, **(some if self.unembeds_some else {}))
+            out: Any = self.hf(**call, **(some if fewer else {}))
         logits = out.logits.to(torch.promote_types(out.logits.dtype, self.dtype))
         if self.classifies:
             return logits[:, None].expand(-1, len(positions), -1)
-        return logits if self.unembeds_some else logits[:, list(positions)]
+        return logits if fewer else logits[:, list(positions)]
 
     def tap(self, stage: int, point: Point) -> Tap:
         """The traced place behind a point.

@@ -53,7 +53,8 @@ class _Builder:
         self.lm, self.program, self.call = lm, program, call
         self.reads = self._index(np.array(call.reads) - program.prefix)
         self.n_positions = n_positions(lm, call.ids) - program.prefix
-        self.trims = lm.paths.last_mlp_in is not None and not call.captures
+        whole = bool(call.captures) or lm.runs_own_code
+        self.trims = lm.paths.last_mlp_in is not None and not whole
         self.steps: dict[tuple[int, Point], list[int]] = {}
         for index, step in enumerate(program.steps):
             self.steps.setdefault((step.stage, step.point), []).append(index)

@@ -59,8 +59,10 @@ def refuse_other_passes(lm: LM) -> None:
     for place in places:
         _refuse_other_shape(lm.paths, place, seen)
     _refuse_other_head(lm, seen, logits)
-    if lm.paths.plain and lm.paths.norm_before_mlp and lm.paths.mlp and not lm.paths.flat_mlp:
-        for index, block in enumerate(follow(lm.hf, lm.paths.blocks)):
+    sums = lm.paths.plain and lm.paths.norm_before_mlp and lm.paths.mlp and not lm.paths.flat_mlp
+    for index, block in enumerate(follow(lm.hf, lm.paths.blocks)):
+        _refuse_whole_stream(lm.paths, index, block, seen)
+        if sums:
             _refuse_other_sums(lm, index, block, seen)
     if not lm.encodes:
         _refuse_other_masks(lm, logits, _logits(lm, {"input_ids": ids, "use_cache": False}))
@@ -185,6 +187,13 @@ def _refuse_other_shape(paths: ModulePaths, place: Place, seen: Mapping[int, See
             expected=f"tuple_output={met.several}",
             fix=f"ModulePaths(tuple_output={met.several}, ...)",
         )
+    if place.field == "mlp" and met.several:
+        raise MediationError(
+            "An MLP makes one tensor.",
+            value=f"{said}, which returns a tuple",
+            expected="a module that returns what is added to the residual stream, and that alone",
+            fix="ModulePaths(mlp=...): a module within it, or mlp=None",
+        )
     value = getattr(met, place.side)
     shape = tuple(value.shape) if isinstance(value, Tensor) else None
     if place.shape not in (None, shape):
@@ -209,6 +218,23 @@ def _refuse_other_head(lm: LM, seen: Mapping[int, Seen], logits: Tensor) -> None
             f"{getattr(made, 'shape', [type(made).__name__])[-1]} of a position",
             expected=f"{logits.shape[-1]}, one for each logit",
             fix="ModulePaths(head='lm_head', ...), or head=None",
+        )
+
+
+def _refuse_whole_stream(
+    paths: ModulePaths, index: int, block: nn.Module, seen: Mapping[int, Seen]
+) -> None:
+    """Raise where what is said to be added to the residual stream is the stream itself."""
+    if paths.mlp is None:
+        return
+    whole, made = seen[id(block)].output, seen[id(follow(block, paths.mlp))].output
+    if isinstance(whole, Tensor) and whole.shape == made.shape and torch.equal(whole, made):
+        raise MediationError(
+            "This module is not what it is said to be.",
+            value=f"mlp={paths.mlp!r} in block {index} makes what the block makes: the residual "
+            "stream with the MLP's output in it",
+            expected="a module that makes what is added to the residual stream",
+            fix="ModulePaths(mlp=...): the last map within it, as 'ffn.down_proj'",
         )
 
 

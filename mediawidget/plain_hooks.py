@@ -97,13 +97,19 @@ def _before_keyword(act: Act, name: str, n_heads: int) -> Any:
 
 
 def _by_query(act: Act, value: Tensor) -> Tensor:
-    """(1, head, query, key) as ``act`` leaves it, which is shown (query, head * key)."""
+    """(1, head, query, key) as ``act`` leaves it, which is shown (query, head * key).
+
+    A sink, which is no key and comes after them all, is not shown.
+    """
+    n = value.shape[-2]
+    if value.shape[-1] == n + 1:
+        return torch.cat([_by_query(act, value[..., :n]), value[..., n:]], -1)
     one = value.reshape(-1, *value.shape[-2:])  # (head, query, key)
-    rows = one.transpose(0, 1).reshape(one.shape[1], -1)
+    rows = one.transpose(0, 1).reshape(n, -1)
     new = act(rows)
     if new is None:
         return value
-    return new.reshape(one.shape[1], one.shape[0], -1).transpose(0, 1).reshape(value.shape)
+    return new.reshape(n, one.shape[0], -1).transpose(0, 1).reshape(value.shape)
 
 
 def _changed(act: Act, value: Tensor) -> Tensor:

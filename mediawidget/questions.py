@@ -26,6 +26,8 @@ class Question:
         sweep: what is asked.
         engine: of the pairs.
         roles: the names of positions that every pair has.
+        alone: whether runs are of the clean prompt and take nothing from the other one, so that a
+            position needs no partner there.
 
     Raises:
         MediationError: a sweep by position over pairs of several lengths.
@@ -34,6 +36,7 @@ class Question:
     sweep: Sweep
     engine: Engine
     roles: tuple[str, ...]
+    alone: bool = False
 
     @cached_property
     def axes(self) -> Axes:
@@ -108,4 +111,4 @@ class Question:
 
     def lonely(self, cell: Edits) -> bool:
         """Whether there is nothing for a cell to set on some pair."""
-        return self.engine.absent(cell)
+        return not self.alone and self.engine.absent(cell)

@@ -17,7 +17,7 @@ import numpy as np
 import xxhash
 
 from .edits import Edit, edit_from_json
-from .effect_files import BROKEN
+from .effect_files import BROKEN, writing
 from .errors import MediationError, require
 from .lm import LM
 from .metrics import Metric, SavedFunction, metric_from_json
@@ -41,15 +41,9 @@ def save(study: Study, path: Path) -> Path:
     if remote is not None and remote.jobs:
         body["jobs"] = remote.ledger.to_json()
     data = {"format": FORMAT, "checksum": checksum(body), "study": body}
-    try:
-        put_in_place(path, json.dumps(data, allow_nan=False))
-    except OSError as error:
-        raise MediationError(
-            "The study cannot be written there.",
-            value=f"{path}: {error}",
-            expected="a file in a folder that can be written to",
-            fix="study.save('study.json')",
-        ) from error
+    text = json.dumps(data, allow_nan=False)
+    with writing(path, "The study", "study.save('study.json')"):
+        put_in_place(path, text)
     return path
 
 

@@ -119,9 +119,14 @@ class _Asked:
         refuse_no_kinds(kinds)
         refuse_not_severed(severed, kinds)
         sizes = windows(study.lm.n_layers, kinds, window)
+        # Under noise every run is of the clean prompt, whatever the other one is.
+        alone = corruption != "replacement"
         questions = {
             kind: Question(
-                Sweep(kind, Patch("clean"), by, window=sizes[kind]), study.engine, study.roles
+                Sweep(kind, Patch("clean"), by, window=sizes[kind]),
+                study.engine,
+                study.roles,
+                alone=alone,
             )
             for kind in kinds
         }

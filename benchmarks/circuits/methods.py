@@ -126,7 +126,7 @@ def masks(over: Literal["head", "edge"], steps: int) -> Method:
     def found(study: mw.Study) -> Scores:
         everyone = range(len(study.contrast))
         trained = mw.search.masks(study, over, steps=steps, train_on=everyone, progress=False)
-        gates = {one: float(expit(logit)) for one, logit in trained.scores.items()}
+        gates = {one: float(expit(logit)) for one, logit in trained.logits.items()}
         note = f"{len(trained.history)} steps ({trained.ended}), {len(trained.kept())} kept"
         of_edges = {one: gate for one, gate in gates.items() if isinstance(one, Edge)}
         return Scores(_only_heads(gates), of_edges, note)

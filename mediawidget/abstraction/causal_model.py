@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,10 +13,12 @@ from typing import Any
 
 from ..errors import MediationError, is_one_of, require
 from ..statistics.resampling import whole
-from .given import is_sequence, refuse_no_function, refuse_no_mapping
+from .given import is_sequence, refuse_no_function, refuse_no_mapping, refuse_no_value
 
 Values = Mapping[str, Any]
 """Of some variables, by name."""
+
+_BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 _MODEL = "CausalModel({'x': (0, 1)}, {'out': lambda x: 1 - x}, 'out')"
 
@@ -25,15 +28,17 @@ class CausalModel:
     """What a network might compute, as variables and how each follows from others.
 
     Args:
-        inputs: what a prompt is made of: each with the values that it can have.
+        inputs: what a prompt is made of: each with the values that it can have, no two equal.
         variables: name to function; the names of a function's parameters are the variables that it
-            reads, inputs or others. A parameter with a default is no variable.
+            reads, inputs or others. A parameter with a default is no variable. What is
+            interchanged, drawn or said is a number, a text or a tuple.
         output: which variable is what the model says.
         valid: of which inputs there are prompts, a function of some inputs; default, of all.
 
     Raises:
-        MediationError: no inputs or no output, a variable that is no function, reads what there is
-            not, or follows from itself.
+        MediationError: no inputs or no output, an input that has a value twice, a variable that is
+            no function, takes what it reads by name alone, reads what there is not, or follows
+            from itself.
 
     Source: Geiger et al. 2021 (causal abstraction), 2023 (its theory).
 
@@ -54,6 +59,7 @@ class CausalModel:
 
     def __post_init__(self) -> None:
         _refuse_no_inputs(self.inputs)
+        _refuse_repeats(self.inputs)
         _refuse_no_variables(self.variables)
         if self.valid is not None:
             refuse_no_function(self.valid, "valid", "inputs -> bool", "valid=lambda x: x > 0")
@@ -79,7 +85,7 @@ class CausalModel:
     @cached_property
     def parents(self) -> dict[str, tuple[str, ...]]:
         """What each variable reads."""
-        return {name: _reads(function) for name, function in self.variables.items()}
+        return {name: _reads(name, function) for name, function in self.variables.items()}
 
     def run(self, inputs: Values, do: Values | None = None) -> dict[str, Any]:
         """Every variable's value, inputs included.
@@ -120,7 +126,7 @@ class CausalModel:
         )
         self.refuse_unknown(sources)
         do = {name: self.run(source)[name] for name, source in sources.items()}
-        return self.run(base, do)[self.output]
+        return said_by(self, base, do)
 
     def is_valid(self, inputs: Values) -> bool:
         """Whether there is a prompt of these inputs.
@@ -171,12 +177,17 @@ class CausalModel:
         """The values that a variable takes over all valid inputs, in the order they come up.
 
         Raises:
-            MediationError: no variable or input has this name.
+            MediationError: no variable or input has this name, or a value cannot be told from
+                others.
         """
         self.refuse_unknown((name,))
         if name not in self._taken:
-            every = (self.run(inputs)[name] for inputs in self.settings())
-            self._taken[name] = tuple(dict.fromkeys(every))
+            found: dict[Any, None] = {}
+            for inputs in self.settings():
+                value = self.run(inputs)[name]
+                refuse_no_value(name, value)
+                found[value] = None
+            self._taken[name] = tuple(found)
         return self._taken[name]
 
     def refuse_unknown(self, names: Any) -> None:
@@ -201,7 +212,7 @@ class CausalModel:
 
     @cached_property
     def _valid_reads(self) -> tuple[str, ...]:
-        return () if self.valid is None else _reads(self.valid)
+        return () if self.valid is None else _reads("valid", self.valid)
 
     @cached_property
     def _order(self) -> tuple[str, ...]:
@@ -237,6 +248,17 @@ class CausalModel:
         )
 
 
+def said_by(model: CausalModel, inputs: Values, do: Values | None = None) -> Any:
+    """The output of a run.
+
+    Raises:
+        MediationError: what ``run`` raises, and an output that cannot be told from others.
+    """
+    said = model.run(inputs, do)[model.output]
+    refuse_no_value(model.output, said)
+    return said
+
+
 def _refuse_no_inputs(inputs: object) -> None:
     named = isinstance(inputs, Mapping) and bool(inputs)
     require(
@@ -248,6 +270,21 @@ def _refuse_no_inputs(inputs: object) -> None:
         expected="{'x': (0, 1), ...}",
         fix=_MODEL,
     )
+
+
+def _refuse_repeats(inputs: Mapping[str, Sequence[Any]]) -> None:
+    """Raise where an input has a value twice: pairs of inputs would be drawn twice as well."""
+    for name, values in inputs.items():
+        for value in values:
+            refuse_no_value(name, value)
+        twice = [value for value, n in Counter(values).items() if n > 1]
+        require(
+            not twice,
+            "An input has each of its values once.",
+            value={name: twice},
+            expected="values that differ; 0, 0.0 and False do not",
+            fix=f"{name!r}: tuple(dict.fromkeys(values))",
+        )
 
 
 def _refuse_no_variables(variables: object) -> None:
@@ -263,10 +300,10 @@ def _refuse_no_variables(variables: object) -> None:
     )
 
 
-def _reads(function: Callable[..., Any]) -> tuple[str, ...]:
-    """The names of a function's parameters that have no default."""
+def _reads(name: str, function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of the parameters of a variable's function that have no default."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        signature = inspect.signature(function)
     except (TypeError, ValueError) as error:  # some that are built in do not say what they take
         raise MediationError(
             "This function does not say what its parameters are called.",
@@ -274,4 +311,13 @@ def _reads(function: Callable[..., Any]) -> tuple[str, ...]:
             expected="a function whose parameters are named after what it reads",
             fix="lambda x: f(x)",
         ) from error
-    return tuple(one.name for one in parameters if one.default is inspect.Parameter.empty)
+    every = signature.parameters.values()
+    read = [one for one in every if one.default is inspect.Parameter.empty]
+    require(
+        all(one.kind in _BY_POSITION for one in read),
+        "A function of a causal model is given what it reads by position, one by one.",
+        value=f"{name}{signature}",
+        expected="parameters that have no star, and none before them",
+        fix="lambda x, y: f(x, y=y)",
+    )
+    return tuple(one.name for one in read)

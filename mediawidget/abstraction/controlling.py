@@ -19,7 +19,7 @@ from .accuracy import IIA
 from .causal_model import CausalModel
 from .cells import Sites
 from .drawing import Render, counterfactuals, refuse_no_rendering
-from .given import refuse_no_count
+from .given import refuse_no_count, refuse_no_value
 from .hypotheses import Hypothesis
 from .interchange import interchange, refuse_no_network
 from .measuring import iia, judged, outputs_of
@@ -170,7 +170,8 @@ def arbitrary(model: CausalModel, variables: str | Sequence[str], seed: int = 0)
         seed: of the draw of the functions.
 
     Raises:
-        MediationError: an input, no variable of the model, or no seed.
+        MediationError: an input, no variable of the model, no seed, or values that cannot be told
+            apart.
     """
     names = Hypothesis(model, variables).variables
     refuse_no_seed(seed)
@@ -226,6 +227,8 @@ def _random_function(model: CausalModel, name: str, seed: int) -> Callable[..., 
     drawn: dict[tuple[Any, ...], Any] = {}
 
     def function(*parents: Any) -> Any:
+        for parent, value in zip(model.parents[name], parents, strict=True):
+            refuse_no_value(parent, value)
         # By the values themselves, so that the order in which they come up does not matter.
         if parents not in drawn:
             drawn[parents] = random.Random(repr((name, seed, parents))).choice(values)

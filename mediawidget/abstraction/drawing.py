@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import MediationError, is_one_of, require
 from ..prompts import PromptPair
 from ..statistics.resampling import refuse_no_flag, refuse_no_seed
-from .causal_model import CausalModel, Values
+from .causal_model import CausalModel, Values, said_by
 from .given import is_sequence, refuse_no_count, refuse_no_function
 from .hypotheses import NOTHING, Hypotheses, Hypothesis, as_hypotheses
 
@@ -140,7 +140,8 @@ def counterfactual(hypotheses: Hypotheses, base: Values, *sources: Values) -> Co
             variables, or one for each.
 
     Raises:
-        MediationError: hypotheses of different inputs, or inputs that are not the models'.
+        MediationError: hypotheses of different inputs, inputs that are not the models', or an
+            output that cannot be told from others.
     """
     rivals = as_hypotheses(hypotheses)
     require(
@@ -151,7 +152,7 @@ def counterfactual(hypotheses: Hypotheses, base: Values, *sources: Values) -> Co
         fix="counterfactual(hypotheses, base, source)",
     )
     first = next(iter(rivals.values())).model
-    plain, *others = (first.run(inputs)[first.output] for inputs in (base, *sources))
+    plain, *others = (said_by(first, inputs) for inputs in (base, *sources))
     return Counterfactual(
         base=dict(base),
         sources=tuple(map(dict, sources)),

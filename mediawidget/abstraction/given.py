@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+import numpy as np
+
 from ..errors import require
 from ..statistics.resampling import whole
 
@@ -12,6 +14,27 @@ def is_sequence(value: object) -> bool:
     """Whether ``value`` is a sequence, or an array of one axis."""
     axes = None if isinstance(value, type) else getattr(value, "ndim", None)
     return isinstance(value, Sequence) or (whole(axes, 1) and axes == 1)
+
+
+def is_value(value: object) -> bool:
+    """Whether ``value`` can be told from others: it has a hash, and equals another or does not."""
+    try:
+        hash(value)
+        # A tensor has the hash of an object, and is compared number by number.
+        return isinstance(value == value, bool | np.bool_)  # noqa: PLR0124
+    except (RuntimeError, TypeError, ValueError):
+        return False
+
+
+def refuse_no_value(name: str, value: object) -> None:
+    """Raise unless the value of a variable can be told from others."""
+    require(
+        is_value(value),
+        "A variable's values are told apart, and this one cannot be.",
+        value={name: value},
+        expected="a number, a text or a tuple",
+        fix=f"make what {name!r} is a tuple: tuple(value)",
+    )
 
 
 def names_of(variables: object) -> tuple[object, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import is_one_of
 from .accuracy import IIA, Array, Rivals
-from .causal_model import CausalModel
+from .causal_model import CausalModel, said_by
 from .cells import Sites
 from .drawing import (
     Counterfactual,
@@ -185,5 +185,5 @@ def outputs_of(
         for pair in pairs:
             found.append(one.predict(pair.base, pair.sources))
             inputs = (pair.base, *pair.sources)
-            found += [one.model.run(known)[one.model.output] for known in inputs]
+            found += [said_by(one.model, known) for known in inputs]
     return found

@@ -28,9 +28,10 @@ def das(
     """Distributed alignment search: the k directions of a site whose interchange gives the answers.
 
     An orthonormal basis is trained by Adam to make the answer likely when the site is
-    h_base + P (h_source - h_base), P the projection onto the basis. A quarter of the pairs that
-    train is held aside to end the training, and what is reported is of other pairs yet: real runs
-    with ``Within(subspace, Patch("clean"))``.
+    h + P (h_source - h), P the projection onto the basis and h what the site is on the base (a
+    state: by then, earlier steps being edited). A quarter of the pairs that train is held aside to
+    end the training, and what is reported is of other pairs yet: real runs with
+    ``Within(subspace, Patch("clean"))``.
 
     Args:
         study: pairs of which the corrupt prompt is the base and the clean one the source; the
@@ -169,18 +170,21 @@ def question_at(study: Study, site: Site, how: Asked) -> Question:
     """What is asked of the study at that site.
 
     Raises:
-        MediationError: no study or site, and what ``question_of`` raises.
+        MediationError: no study, no site whose value is a vector, and what ``question_of`` raises.
     """
     refuse_no_study(study)
-    given: object = site
+    _refuse_no_vector(site)
+    return question_of(study, site, how.over)
+
+
+def _refuse_no_vector(site: object) -> None:
     require(
-        isinstance(given, Site),
-        "An alignment is of a site.",
+        isinstance(site, Site) and site.mediator not in ("pattern", "edge"),
+        "An alignment is of a site whose value is a vector.",
         value=site,
-        expected="mw.Site(...)",
+        expected="mw.Site('residual', 3, position='END'), or of head, neurons, mlp_out, attn_out",
         fix="mw.alignment.das(study, mw.Site('residual', 3, position='END'))",
     )
-    return question_of(study, site, how.over)
 
 
 def _pairs(study: Study, how: Asked) -> tuple[Numbers, Numbers, Numbers]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import networks
@@ -16,8 +18,9 @@ from ..edits import Zero
 from ..edits.base import BASES
 from ..errors import MediationError
 from ..filing import weights_changed
-from ..gradients import differentiated, refuse_no_gradients
+from ..gradients import differentiated, only_activations, refuse_no_gradients
 from ..groups import Group
+from ..lm import LM
 from ..mediators import mediator_named
 from ..networks.anatomy import Spot
 from ..networks.network import Network
@@ -28,6 +31,9 @@ from ..sites import Site
 from ..study import Study
 from .measuring import classes_of
 from .names import Over
+
+Moved = Callable[[Tensor], Tensor]
+"""What of a change of a site's value is written, (..., width) each: a linear map of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,23 +62,24 @@ class Question(ABC):
         """The pairs in sets that can share a pass."""
 
     @abstractmethod
-    def logits(self, pairs: Ints, shift: Tensor) -> Tensor:
-        """(pair, class) on the bases of some pairs of one set, ``shift`` added at the site.
+    def logits(self, pairs: Ints, moved: Moved) -> Tensor:
+        """(pair, class) on the bases of some pairs of one set, the site moved to the sources.
 
-        Differentiable in ``shift`` (pair, entry, width).
+        The site is h + moved(h_source - h), h what it is in that very run; differentiable in the
+        parameters of ``moved``.
         """
 
     def refuse_changed(self) -> None:  # noqa: B027 - a plain module has no version
         """Raise if the network is not what it was when the values were captured."""
 
-    def loss(self, pairs: Ints, shift: Tensor) -> tuple[Tensor, int]:
+    def loss(self, pairs: Ints, moved: Moved) -> tuple[Tensor, int]:
         """The mean cross-entropy of the labels, and how many are right.
 
         The logit of a set is the logsumexp of its members', as in the metrics of a study, so that
         its probability is theirs together. Among all classes a set is right where the likeliest
         is one of its members, between the two where its logit is the larger.
         """
-        logits, member = self.logits(pairs, shift), self.member[pairs]
+        logits, member = self.logits(pairs, moved), self.member[pairs]
         logits = logits.float() if logits.dtype in (torch.bfloat16, torch.half) else logits
         each = logits.gather(1, self.labels[pairs].flatten(1)).view(member.shape)
         sets = each.masked_fill(~member, -torch.inf).logsumexp(-1)
@@ -112,7 +119,10 @@ class Tokens(Question):
         groups = {id(group): group for group in self._groups.values()}
         return [group.members for group in groups.values()]
 
-    def logits(self, pairs: Ints, shift: Tensor) -> Tensor:
+    def logits(self, pairs: Ints, moved: Moved) -> Tensor:
+        # A site's positions are computed side by side: no edit of one moves another, so that the
+        # values of the unedited runs are those of the edited one.
+        shift = moved(self.change[pairs])
         lm, group = self.study.lm, self._groups[int(pairs[0])]
         frame = group.frame
         rows = [int(np.flatnonzero(group.members == pair)[0]) for pair in pairs]
@@ -139,8 +149,13 @@ class Tokens(Question):
 
 @dataclass(frozen=True, eq=False)
 class Classes(Question):
-    """Of a network that is no language model: the base is the corrupt input."""
+    """Of a network that is no language model: the base is the corrupt input.
 
+    Attributes:
+        source: (pair, entry, width): the site's value on the source.
+    """
+
+    source: Tensor
     network: Network
     inputs: Tensor
     spot: Spot
@@ -151,26 +166,53 @@ class Classes(Question):
     def together(self) -> Sequence[Ints]:
         return [np.arange(len(self.labels))]
 
-    def logits(self, pairs: Ints, shift: Tensor) -> Tensor:
-        size = (len(pairs), self.spot.n_positions, self.spot.width)
-        whole = torch.zeros(size, dtype=shift.dtype, device=shift.device)
-        columns = slice(None) if self.unit is None else slice(self.unit, self.unit + 1)
-        whole[:, list(self.positions), columns] = shift
-        rows, shifts = self.inputs[torch.from_numpy(pairs)], {self.spot.name: whole}
-        with networks.differentiated(self.network, rows, (), Tensor.sum, shifts=shifts) as done:
-            return done.output
+    def logits(self, pairs: Ints, moved: Moved) -> Tensor:
+        rows, own = self.inputs[torch.from_numpy(pairs)], _Moving(self, self.source[pairs], moved)
+        model: Any = self.network
+        with self.network.lock, only_activations(model):
+            return networks.forward(self.network, rows, {self.spot.name: own}, gradients=True)[0]
 
     def refuse_changed(self) -> None:
         if self.network.version() != self.version:
             raise weights_changed(self.network)  # type: ignore[arg-type]
 
 
+@dataclass
+class _Moving:
+    """Moves a point to the sources in one pass, at a state a time step after another.
+
+    From what it is in that pass: an edited step has changed the steps behind it.
+
+    Attributes:
+        source: (row, entry, width).
+        begun: how many positions of the point came before.
+    """
+
+    question: Classes
+    source: Tensor
+    moved: Moved
+    begun: int = 0
+
+    def __call__(self, value: Tensor) -> Tensor:
+        first, self.begun = self.begun, self.begun + value.shape[1]
+        named = enumerate(self.question.positions)
+        here = [(entry, at - first) for entry, at in named if first <= at < self.begun]
+        if not here:
+            return value
+        entries, places = map(list, zip(*here, strict=True))
+        unit = self.question.unit
+        columns = slice(None) if unit is None else slice(unit, unit + 1)
+        old, new = value[:, places, columns].to(self.source), value.clone()
+        new[:, places, columns] = (old + self.moved(self.source[:, entries] - old)).to(value)
+        return new
+
+
 def question_of(study: Study, site: Site, over: Over) -> Question:
     """What a study asks at a site: its pair's answer, the clean prompt being the source.
 
     Raises:
-        MediationError: no gradients; answers of several tokens; a site that is not there, or of
-            several widths.
+        MediationError: no gradients; answers of several tokens; a site that is not there, whose
+            value is no vector, or that has more positions on one prompt than on the other.
     """
     lm, engine = study.lm, study.engine
     refuse_no_gradients(lm, "mw.directions.compare(study, site)")
@@ -179,8 +221,8 @@ def question_of(study: Study, site: Site, over: Over) -> Question:
         _refuse_no_token(study)
     version = lm.version()
     base, source = (study.activations(site, at).array for at in ("corrupt", "clean"))
-    change = torch.from_numpy(np.asarray(source, dtype=np.float64) - base).to(lm.device)
-    change = change.to(torch.float64 if lm.dtype == torch.float64 else torch.float32)
+    _refuse_unequal(site, source.shape[1], base.shape[1])
+    change = _trained(np.asarray(source, dtype=np.float64) - base, lm)
     labels, member = (one.to(lm.device) for one in _labels(study))
     if network is None:
         return Tokens(change, labels, member, over, study, site, version)
@@ -188,7 +230,14 @@ def question_of(study: Study, site: Site, over: Over) -> Question:
     spot = engine.anatomy.spot(site)
     at = positions_at(site, spot, engine.common_roles)
     inputs = engine.inputs[BASES.index("corrupt")]
-    return Classes(change, labels, member, over, network, inputs, spot, at, site.unit, version)
+    known = (_trained(source, lm), network, inputs, spot, at, site.unit, version)
+    return Classes(change, labels, member, over, *known)
+
+
+def _trained(values: NDArray[Any], lm: LM) -> Tensor:
+    """Values in the precision that maps are trained in."""
+    dtype = torch.float64 if lm.dtype == torch.float64 else torch.float32
+    return torch.from_numpy(values).to(lm.device, dtype)
 
 
 def _labels(study: Study) -> tuple[Tensor, Tensor]:
@@ -202,6 +251,17 @@ def _labels(study: Study) -> tuple[Tensor, Tensor]:
             labels[row, which, : len(ids)] = torch.tensor(ids)
             member[row, which, : len(ids)] = True
     return labels, member
+
+
+def _refuse_unequal(site: Site, source: int, base: int) -> None:
+    if source != base:
+        raise MediationError(
+            "An alignment moves a site's value from one prompt to the other, position by position.",
+            value=f"{site!r}: {source} positions on the clean prompt, {base} on the corrupt one",
+            expected="a position that both prompts have, or a role of both",
+            fix=f"Site({site.mediator!r}, {site.layer}, position='END'), the pairs naming a role "
+            "'END'; or pairs of prompts of one length",
+        )
 
 
 def _refuse_no_token(study: Study) -> None:

@@ -39,7 +39,9 @@ class Learner(ABC):
 
     def __init__(self, width: int, *parameters: Tensor) -> None:
         self.width = width
-        self.parameters = [parameter.requires_grad_() for parameter in parameters]
+        # A tensor that was made in inference mode cannot be differentiated, not even outside it.
+        with torch.inference_mode(mode=False):
+            self.parameters = [one.detach().clone().requires_grad_() for one in parameters]
 
     @abstractmethod
     def rows(self) -> tuple[Tensor, Tensor]:

@@ -106,13 +106,13 @@ class Training:
     def _step(self, pairs: Ints, adam: torch.optim.Adam) -> tuple[float, float, int]:
         learner = self.learner
         with torch.inference_mode(mode=False), torch.enable_grad():
-            loss, right = self.question.loss(pairs, learner.moved(self.question.change[pairs]))
+            loss, right = self.question.loss(pairs, learner.moved)
             cost = loss + self.schedule.penalty * learner.penalty()
             for parameter, slope in zip(
                 learner.parameters, torch.autograd.grad(cost, learner.parameters), strict=True
             ):
                 parameter.grad = slope
-        adam.step()
+            adam.step()
         return float(loss.detach()) * len(pairs), right, len(pairs)
 
     def _note(self, epoch: int, total: np.ndarray) -> None:
@@ -129,8 +129,7 @@ class Training:
         total = np.zeros(3)
         for pairs in self._together(some):
             with torch.inference_mode(mode=False), torch.no_grad():
-                shift = self.learner.moved(self.question.change[pairs])
-                loss, right = self.question.loss(pairs, shift)
+                loss, right = self.question.loss(pairs, self.learner.moved)
             total += (float(loss.detach()) * len(pairs), right, len(pairs))
         return float(total[0] / total[2]), float(total[1] / total[2])
 

@@ -35,6 +35,11 @@ class Spot:
     order: tuple[int, int, bool]
 
     @property
+    def inside(self) -> bool:
+        """Whether it stands inside a module's forward, between its parts."""
+        return ".source." in self.place
+
+    @property
     def text(self) -> str:
         """The tensor's part."""
         return self.place + self.index

@@ -64,6 +64,7 @@ def looking(spots: Sequence[Spot], how: Readings, source: str, lm: LM) -> list[l
         f"def look(prompt{', fed' if how.forced else ''}):",
         '    """What the sites are on a prompt."""',
         _trace(how, lm),
+        *(f"        {line}" for line in _looks_inside(spots)),
         "        values = [",
         *(f"            {spot.text}.clone(),  # {spot.label}" for spot in spots if _takes(spot)),
         "        ].save()",
@@ -99,6 +100,7 @@ def running(spots: Sequence[Spot], how: Readings, source: str, lm: LM) -> list[s
     if spots:
         lines += [
             "        if new is not None:" if source else "        if edited:",
+            *(f"            {line}" for line in _looks_inside(spots)),
             *_writes(spots),
         ]
     part = f"[0, {where}]" if where else "[0]"
@@ -115,6 +117,20 @@ def _trace(how: Readings, lm: LM) -> str:
         ids = "torch.tensor([tokenizer(prompt).input_ids + fed])"
     ids += "" if lm.device.type == "cpu" else ".to(hf.device)"
     return f"    with model.trace(input_ids={ids}):"
+
+
+def _looks_inside(spots: Sequence[Spot]) -> list[str]:
+    """A line for each attention that is looked into after a map of its own, as its queries are.
+
+    A trace takes the first look inside a module only before that begins.
+    """
+    inside = dict.fromkeys(spot.place.partition(".source.")[0] for spot in spots if spot.inside)
+    maps = [spot.place for spot in spots if not spot.inside]
+    return [
+        f"{module}.source  # what is inside is looked for before it runs"
+        for module in inside
+        if any(place.startswith(f"{module}.") for place in maps)
+    ]
 
 
 def _writes(spots: Sequence[Spot]) -> list[str]:

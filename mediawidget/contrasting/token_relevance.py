@@ -107,9 +107,12 @@ def relevance(study: Study, start_layer: int = 0) -> Relevance:
     values: list[Array] = [np.empty(0)] * len(study.contrast)
     totals = np.empty((len(values), lm.n_layers + 1))
     for group, pairs in _parts(groups):
-        way = directions(engine, model, group, pairs, slopes)
-        index = torch.from_numpy(pairs).to(group.ids.device)
-        found, sums = _of(model, study, group.ids[0, index], way, group.frame.read_at, start_layer)
+        # What is made in inference mode is of no use to gradients, so that none of it is.
+        with torch.inference_mode(mode=False), torch.no_grad():
+            way = directions(engine, model, group, pairs, slopes)
+            index = torch.from_numpy(pairs).to(group.ids.device)
+            ids = group.ids[0, index]
+            found, sums = _of(model, study, ids, way, group.frame.read_at, start_layer)
         for at, member in enumerate(group.members[pairs].tolist()):
             values[member], totals[member] = found[at], sums[at]
     tokens = tuple(pair.clean_tokens for pair in study.token_pairs)

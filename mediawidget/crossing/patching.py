@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from ..edits import Patch, Values
 from ..edits.base import BASES, Base
 from ..errors import require
+from ..inputs import InputPair
 from ..prompts import Contrast, PromptPair, as_contrast
 from ..questions import Question
 from ..runs import Run
@@ -50,7 +51,7 @@ def cross_patch(
     mediator: str,
     by: Any = None,
     *,
-    fit: Contrast | Sequence[PromptPair] | PromptPair | None = None,
+    fit: Contrast | Sequence[PromptPair | InputPair] | PromptPair | InputPair | None = None,
     layers: Sequence[int] | int | None = None,
     progress: bool = True,
 ) -> CrossPatch:
@@ -74,7 +75,7 @@ def cross_patch(
         progress: whether to show a bar.
 
     Raises:
-        MediationError: other prompts or other tokens, sites that the two do not share, pairs of
+        MediationError: other prompts, tokens or inputs, sites that the two do not share, pairs of
             several lengths.
 
     Source: Prakash et al. 2024 (cross-model activation patching, of a model and its fine-tuned
@@ -178,20 +179,25 @@ def _fits(places: Any) -> pd.DataFrame:
 
 def _shared(to: Study, fitting: Study) -> int:
     """How many of the tested prompts the maps were fitted on."""
-    known = {getattr(pair, base) for pair in fitting.contrast for base in BASES}
-    return sum(getattr(pair, base) in known for pair in to.contrast for base in BASES)
+    known = {_key(getattr(pair, base)) for pair in fitting.contrast for base in BASES}
+    return sum(_key(getattr(pair, base)) in known for pair in to.contrast for base in BASES)
+
+
+def _key(read: Any) -> Hashable:
+    """A prompt, tokens or an input as a value: arrays have no equality of their own."""
+    return (read.shape, *read.ravel().tolist()) if isinstance(read, np.ndarray) else read
 
 
 def _refuse_unlike(to: Study, giver: Study) -> None:
     refuse_no_study(to)
     refuse_no_study(giver)
     prompts = [
-        [(tuple(pair.clean), tuple(pair.corrupt)) for pair in study.token_pairs]
+        [[_key(getattr(pair, base)) for base in BASES] for pair in study.token_pairs]
         for study in (to, giver)
     ]
     require(
         prompts[0] == prompts[1],
-        "Both networks read the same tokens.",
+        "Both networks read the same tokens, or the same inputs.",
         value=f"{to!r} and {giver!r}",
         expected="studies of the same pairs, by tokenizers that agree on them",
         fix="mw.Study(other_lm, study.contrast)",

@@ -95,9 +95,15 @@ class Direction:
         on = f" on {self.n_pairs} pairs" if self.n_pairs else ""
         told = ""
         if self.accuracy is not None:
-            told = f"; tells {self.accuracy:.0%} of held-out prompts, chance {self.chance:.0%}"
+            told = f"; {_told(self.accuracy)}, chance {self.chance:.0%}"
         return (
             f"Direction({self.label}: {self.k} of {self.subspace.width} dimensions by "
             f"{self.made}{on}; the mean of clean - corrupt is {self.gap:.3g} long in it, "
             f"activations {self.norm:.3g}{told})"
         )
+
+
+def _told(accuracy: float) -> str:
+    if np.isnan(accuracy):
+        return "no prompts could be held out to test it"
+    return f"tells {accuracy:.0%} of held-out prompts"

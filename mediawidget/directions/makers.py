@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..edits import Subspace
+from ..erasure.naming import numbered
 from ..errors import is_one_of, require
 from ..sites import Site
 from ..statistics import refuse_no_seed
@@ -50,7 +51,8 @@ def difference_of_means(
     values, names, _ = here.labelled(labels)
     if labels is None:
         here.refuse_flat()
-    means = np.stack([values[names == name].mean(0) for name in dict.fromkeys(names.tolist())])
+    codes = numbered(names)
+    means = np.stack([values[codes == i].mean(0) for i in dict.fromkeys(codes.tolist())])
     basis = Subspace.spanned(means - means.mean(0)).basis
     made = "difference of means" + ("" if labels is None else f" of {len(means)} labels")
     return here.direction(Subspace(first(basis, k, site)), made, here.n_pairs)
@@ -139,6 +141,13 @@ def components(rows: Array) -> Array:
 
 def first(basis: Array, k: int | None, site: Site) -> Array:
     """The first ``k`` rows, or all; raise where there are not so many."""
+    require(
+        len(basis) > 0,
+        "Nothing tells these prompts apart there, so there is no direction.",
+        value=site.label(),
+        expected="a site after the first difference of the prompts",
+        fix="mw.Site('residual', 3, position='END')",
+    )
     count: Any = len(basis) if k is None else k
     require(
         whole(count, 1) and count <= len(basis),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edits import Subspace
+from ..erasure.naming import numbered
 from ..erasure.readers import refuse_no_strength
 from ..errors import MediationError
 from ..sites import Site
@@ -43,7 +44,8 @@ def probe(
         where they do not share too many prompts, over five folds; NaN for a single one.
 
     Raises:
-        MediationError: scikit-learn is not installed; labels that are none.
+        MediationError: scikit-learn is not installed; labels that are none; a site that is the same
+            on both prompts.
 
     Source: Alain and Bengio 2016; Belinkov 2022 for what a probe does not say.
     """
@@ -51,35 +53,40 @@ def probe(
     models = _sklearn("linear_model")
     here = samples(study, site)
     values, names, clusters = here.labelled(labels)
+    if labels is None:
+        here.refuse_flat()
+    codes = numbered(names)
     scaled = values / max(float(np.sqrt((values**2).mean())), np.finfo(np.float64).tiny)
 
     def fitted(some: Any) -> Any:
-        return models.LogisticRegression(C=strength, max_iter=STEPS).fit(scaled[some], names[some])
+        return models.LogisticRegression(C=strength, max_iter=STEPS).fit(scaled[some], codes[some])
 
     weights = np.asarray(fitted(slice(None)).coef_, dtype=np.float64)
     rows = weights if len(weights) == 1 else weights - weights.mean(0)
     basis = components(rows)
-    _, counts = np.unique(names, return_counts=True)
+    counts = np.bincount(codes)
     return here.direction(
         Subspace(first(basis, k, site)),
         "probe" if labels is None else f"probe of {len(counts)} labels",
         here.n_pairs,
-        accuracy=_accuracy(scaled, names, clusters, fitted),
+        accuracy=_accuracy(scaled, codes, clusters, fitted),
         chance=float(counts.max() / counts.sum()),
     )
 
 
-def _accuracy(values: Array, names: NDArray[Any], clusters: NDArray[np.intp], fitted: Any) -> float:
+def _accuracy(
+    values: Array, codes: NDArray[np.intp], clusters: NDArray[np.intp], fitted: Any
+) -> float:
     """The share of values that a fit without their cluster tells right."""
     n = len(np.unique(clusters))
     if n < 2:
         return float("nan")
-    told = np.empty_like(names)
+    told = np.empty_like(codes)
     folds = _sklearn("model_selection").GroupKFold(min(FOLDS, n))
     for train, rest in folds.split(values, groups=clusters):
-        known = set(names[train].tolist())
+        known = set(codes[train].tolist())
         told[rest] = fitted(train).predict(values[rest]) if len(known) > 1 else known.pop()
-    return float((told == names).mean())
+    return float((told == codes).mean())
 
 
 def _sklearn(name: str) -> Any:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ..edits import Subspace
 from ..edits.base import BASES
 from ..engine import Engine
-from ..erasure.labelled import joined, mark
+from ..erasure.labelled import joined, mark, refuse_unequal
+from ..erasure.naming import one_each, refuse_no_labels
 from ..errors import require
 from ..mediators import mediator_named
 from ..networks import as_network
@@ -95,6 +96,17 @@ class Samples:
             fix="study.sweep('residual', by='position') shows where there is an effect",
         )
 
+    def _refuse_same(self, values: Array) -> None:
+        """Raise where all prompts give the same value, whatever they are called."""
+        spread = np.abs(values - values[0]).max()
+        require(
+            spread > NOTHING * np.abs(values).max(),
+            "The site is the same on all of these prompts, so nothing tells labels apart there.",
+            value=self.label,
+            expected="a site after the first difference of the prompts",
+            fix="mw.Site('residual', 3, position='END')",
+        )
+
     def labelled(self, labels: Labels) -> tuple[Array, NDArray[Any], NDArray[np.intp]]:
         """Values, their labels, and what each must stay together with where a probe is tested.
 
@@ -106,7 +118,8 @@ class Samples:
                 the corrupt ones the wrong answer; else a label per pair, of the clean prompts.
 
         Raises:
-            MediationError: not as many labels as pairs, or all the same.
+            MediationError: not as many labels as pairs, missing ones, or all the same; values
+                that are all the same.
         """
         n = self.n_pairs
         positions = len(self.clean) // n
@@ -114,7 +127,7 @@ class Samples:
         codes, prompts = cluster_codes(clusters_of(pairs), n), [pair.clean for pair in pairs]
         if labels is None or isinstance(labels, str):
             first, second = _names(pairs, labels)
-            named = np.repeat([*first, *second], positions)
+            names = one_each([*first, *second])
             values, codes = np.concatenate([self.clean, self.corrupt]), np.tile(codes, 2)
             prompts += [pair.corrupt for pair in pairs]
         else:
@@ -128,15 +141,14 @@ class Samples:
                 expected=f"{n} labels, 'answers', or None for clean against corrupt",
                 fix="labels=[pair.answer_text for pair in study.contrast]",
             )
-            named, values = np.repeat(np.asarray(given), positions), self.clean
-        require(
-            len(set(named.tolist())) > 1,
-            "Labels tell prompts apart.",
-            value=sorted(set(named.tolist())),
-            expected="at least two different ones",
-            fix="labels=None tells the clean prompts from the corrupt ones",
+            names, values = one_each(given), self.clean
+        refuse_no_labels(names)
+        self._refuse_same(values)
+        return (
+            values,
+            np.repeat(names, positions),
+            np.repeat(joined(codes, _numbered(prompts)), positions),
         )
-        return values, named, np.repeat(joined(codes, _numbered(prompts)), positions)
 
 
 def samples(study: Study, site: Site) -> Samples:
@@ -214,6 +226,7 @@ def _read(study: Study, sites: Sequence[Site], mark: Any) -> dict[Site, _Both]:
     several = [study.engine.values_of(sites, Run(base)) for base in BASES]
     found: dict[Site, _Both] = {}
     for site, *both in zip(sites, *several, strict=True):
+        refuse_unequal(site, *(one.array for one in both))
         clean, corrupt = (one.array.reshape(-1, one.array.shape[-1]) for one in both)
         found[site] = clean.astype(np.float64), corrupt.astype(np.float64)
     _LAST[study.engine] = mark, found

@@ -113,10 +113,11 @@ class Eraser:
 
 def fitted_on(found: Labelled, labels: Any) -> dict[str, Any]:
     """What every eraser keeps of what it was fitted on."""
+    codes = found.codes
     return {
         "mean": found.array.mean(0),
-        "classes": tuple(map(str, found.classes.tolist())),
-        "means": np.stack([found.array[found.names == name].mean(0) for name in found.classes]),
+        "classes": tuple(map(str, found.classes)),
+        "means": np.stack([found.array[codes == i].mean(0) for i in range(len(found.classes))]),
         "n": len(found.array),
         "site": found.site,
         "prompts": found.prompts,

@@ -18,6 +18,7 @@ from ..runs import Run
 from ..sites import Site
 from ..statistics import cluster_codes, clusters_of
 from ..study import Study
+from .naming import kinds, numbered, one_each, refuse_no_labels
 
 Array = NDArray[np.float64]
 
@@ -46,14 +47,19 @@ class Labelled:
     prompts: tuple[Any, ...] = ()
 
     @property
-    def classes(self) -> NDArray[Any]:
+    def classes(self) -> list[Any]:
         """The labels, each once, sorted."""
-        return np.unique(self.names)
+        return kinds(self.names)
+
+    @property
+    def codes(self) -> NDArray[np.intp]:
+        """(n,) which of the classes each is: what probes are fitted on, whatever labels are."""
+        return numbered(self.names)
 
     @property
     def chance(self) -> float:
         """The share of the commonest label."""
-        return float(np.unique(self.names, return_counts=True)[1].max() / len(self.names))
+        return float(np.bincount(self.codes).max() / len(self.names))
 
     def some(self, index: NDArray[Any]) -> Labelled:
         """Some of them."""
@@ -73,7 +79,7 @@ def labelled(values: Any, site: Any = None, labels: Any = None) -> Labelled:
             function of the pair.
 
     Raises:
-        MediationError: labels that are not as many as the values, or all the same.
+        MediationError: labels that are not as many as the values, missing, or all the same.
     """
     if isinstance(values, Study):
         return _of_study(values, site, labels)
@@ -94,6 +100,7 @@ def of_run(study: Study, site: Site, labels: Any, edits: Any) -> Labelled:
     """The values of a site in runs with these edits, on both prompts of every pair."""
     pairs = list(study.contrast)
     parts = [study.activations(site, Run(base, edits)).array for base in BASES]
+    refuse_unequal(site, *parts)
     positions, width = parts[0].shape[1:]
     named = [np.repeat(names, positions) for names in of_pairs(pairs, labels)]
     codes = np.repeat(cluster_codes(clusters_of(pairs), len(pairs)), positions)
@@ -113,6 +120,18 @@ def _of_study(study: Study, site: object, labels: Any) -> Labelled:
     return _checked(of_run(study, site, labels, {}))  # type: ignore[arg-type]
 
 
+def refuse_unequal(site: Site, clean: Array, corrupt: Array) -> None:
+    """Raise unless the site has as many positions, (pair, position, width), on both prompts."""
+    require(
+        clean.shape == corrupt.shape,
+        "The prompts of a pair have different numbers of positions there.",
+        value=f"{site.label()}: {clean.shape[1]} on the clean and {corrupt.shape[1]} on the "
+        "corrupt prompts",
+        expected="a site at positions that both prompts have",
+        fix="a position or a role that both have: mw.Site('residual', 3, position=2)",
+    )
+
+
 def of_pairs(pairs: Sequence[PromptPair], labels: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     """What the clean and what the corrupt prompt of every pair is called.
 
@@ -127,11 +146,8 @@ def of_pairs(pairs: Sequence[PromptPair], labels: Any) -> tuple[NDArray[Any], ND
         both = [labels(pair) for pair in pairs]
     else:
         both = None if isinstance(labels, str) else labels
-    try:
-        array = np.asarray(both)
-    except ValueError:
-        array = np.empty(0)
-    if array.shape != (len(pairs), 2):
+    halves = _halves(both)
+    if any(names.shape != (len(pairs),) for names in halves):
         raise MediationError(
             "Both prompts of a pair have a label.",
             value=repr(labels)[:200],
@@ -139,17 +155,26 @@ def of_pairs(pairs: Sequence[PromptPair], labels: Any) -> tuple[NDArray[Any], ND
             "a list of them or a function of the pair",
             fix="labels=lambda pair: (pair.answer_text, pair.wrong_text)",
         )
-    return array[:, 0], array[:, 1]
+    return halves
+
+
+def _halves(both: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The first and the second of every pair of labels; of no entries if they are none."""
+    if isinstance(both, list | tuple) and all(map(_two, both)):
+        flat = one_each([one[i] for i in range(2) for one in both])
+        return flat[: len(both)], flat[len(both) :]
+    array = one_each(both)
+    if array.ndim == 2 and array.shape[1] == 2:
+        return array[:, 0], array[:, 1]
+    return np.empty((0, 0)), np.empty((0, 0))
+
+
+def _two(labels: object) -> bool:
+    return isinstance(labels, list | tuple) and len(labels) == 2
 
 
 def _checked(found: Labelled) -> Labelled:
-    require(
-        len(found.classes) > 1,
-        "Labels tell values apart.",
-        value=found.classes.tolist(),
-        expected="at least two different ones",
-        fix="labels=None tells the clean prompts from the corrupt ones",
-    )
+    refuse_no_labels(found.names)
     rounded = np.round(found.array / max(float(np.abs(found.array).max()), 1e-300), 6)
     _, same = np.unique(rounded, axis=0, return_inverse=True)
     groups = joined(found.groups, same.reshape(-1))
@@ -212,7 +237,7 @@ def _matrix(values: Any) -> Array:
 
 def _flat(labels: Any, n: int) -> NDArray[Any]:
     listed = labels.detach().cpu() if hasattr(labels, "detach") else labels
-    names = np.asarray(listed)
+    names = one_each(listed)
     require(
         names.shape == (n,),
         "Every value has a label.",

@@ -80,7 +80,7 @@ def _projection(found: Labelled, *, shrinkage: bool) -> tuple[Any, Any]:
         fix="labels that are kinds, not measurements",
     )
     # The last class is what none of the others is.
-    one_hot = found.names[:, None] == found.classes[None, :-1]
+    one_hot = found.codes[:, None] == np.arange(len(found.classes) - 1)
     eraser = fitter.fit(
         torch.from_numpy(np.ascontiguousarray(found.array)),
         torch.from_numpy(one_hot.astype(np.float64)),

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..edits import Subspace
 from ..errors import require
@@ -14,7 +15,8 @@ from ..statistics.resampling import refuse_no_share, whole
 from .erasers import Eraser, fitted_on
 from .labelled import Array, Labelled, labelled
 from .libraries import library
-from .readers import fresh, refuse_no_split, refuse_no_strength, scale_of
+from .naming import kinds
+from .readers import fresh, refuse_no_split, refuse_no_strength, rounding_of, scale_of
 
 MOST = 32
 """Rounds after which there is no end in sight."""
@@ -120,15 +122,21 @@ def inlp(
     train, rest = _split(found, held_out, seed)
     told, basis = [], np.empty((0, found.array.shape[1]))
     centred = found.array - found.array.mean(0)
+    rounding, codes = rounding_of(found.array), found.codes
     for _ in range(rounds + 1):
         left = centred - centred @ basis.T @ basis
-        # What is left is smaller each time; the penalty is to weigh the same.
-        left = left / scale_of(left)
-        probe = fresh("linear", strength).fit(left[train], found.names[train])
-        told.append(_round(probe, left, found, train, rest, len(basis)))
-        if told[-1].at_chance or len(told) > rounds or len(basis) == basis.shape[1] - 1:
+        size = scale_of(left)
+        # What is left is smaller each time; the penalty is to weigh the same. Of rounding nothing
+        # is left: a probe would read it as it would read anything of full size.
+        scaled = left / size if size > rounding else np.zeros_like(left)
+        probe = fresh("linear", strength).fit(scaled[train], codes[train])
+        told.append(_round(probe, scaled, codes, train, rest, len(basis)))
+        if told[-1].at_chance or len(told) > rounds:
             break
-        basis = _extended(basis, probe.coef_)
+        grown = _extended(basis, probe.coef_, left, rounding)
+        if len(grown) == len(basis):
+            break
+        basis = grown
     require(
         len(basis) > 0,
         "A linear probe is at chance from the start, so there is nothing to remove.",
@@ -140,25 +148,26 @@ def inlp(
 
 
 def _round(
-    probe: Any, values: Array, found: Labelled, train: Any, rest: Any, removed: int
+    probe: Any, values: Array, codes: NDArray[np.intp], train: Any, rest: Any, removed: int
 ) -> Round:
-    right = probe.predict(values) == found.names
-    names = found.names[rest]
-    chance = float(np.unique(names, return_counts=True)[1].max() / len(names))
+    right = probe.predict(values) == codes
+    n = len(codes[rest])
+    chance = float(np.bincount(codes[rest]).max() / n)
     binomial = library("scipy.stats").binom
-    luck = float(binomial.sf(int(right[rest].sum()) - 1, len(names), chance))
+    luck = float(binomial.sf(int(right[rest].sum()) - 1, n, chance))
     shares = (float(right[train].mean()), float(right[rest].mean()))
     return Round(removed, *shares, chance, luck > LUCK)
 
 
-def _extended(basis: Array, weights: Array) -> Array:
-    """The basis with what the probe reads beyond it."""
+def _extended(basis: Array, weights: Array, left: Array, rounding: float) -> Array:
+    """The basis with what the probe reads beyond it, of what is left more than rounding."""
     rows = weights if len(weights) == 1 else weights - weights.mean(0)
     rows = rows - rows @ basis.T @ basis
     _, sizes, right = np.linalg.svd(rows, full_matrices=False)
     new = right[sizes > 1e-8 * sizes.max()]
     # Rounding is taken out again: hundreds of rounds would let it grow.
     new = new - new @ basis.T @ basis
+    new = new[np.sqrt(((left @ new.T) ** 2).mean(0)) > rounding]
     joined = np.concatenate([basis, np.linalg.qr(new.T)[0].T])
     return joined[: basis.shape[1]]
 
@@ -179,9 +188,9 @@ def _split(found: Labelled, held_out: float, seed: int) -> tuple[Any, Any]:
     )
     train, rest = next(splitter.split(found.array, groups=found.groups))
     require(
-        len(np.unique(found.names[train])) > 1,
+        len(kinds(found.names[train])) > 1,
         "The values that are fitted on are all of one label.",
-        value=np.unique(found.names[train]).tolist(),
+        value=kinds(found.names[train]),
         expected="several labels on both sides of the split",
         fix=fix,
     )

@@ -27,6 +27,12 @@ STEPS = 2_000
 FOLDS = 5
 """Of what probes are tested on, unless told otherwise."""
 
+_ROUNDED = 1e-10
+"""Of the spread of values: no sum in double precision is as far off as this."""
+
+_STEPS_OFF = 4
+"""In steps between neighbouring numbers: how far off values are that were computed, at most."""
+
 _MOST_SEED = 2**32 - 1
 
 
@@ -57,13 +63,26 @@ def fresh(reader: Reader, strength: float = 1.0) -> Any:
     """A probe that is not fitted: logistic regression, or a support vector machine (RBF kernel)."""
     if reader == "linear":
         return library("sklearn.linear_model").LogisticRegression(C=strength, max_iter=STEPS)
-    return library("sklearn.svm").SVC(C=10.0 * strength)
+    # The seed has no part in the fit, but without one it is drawn from numpy's global generator.
+    return library("sklearn.svm").SVC(C=10.0 * strength, random_state=0)
 
 
 def scale_of(values: Array) -> float:
     """One number for all columns, so that no axis is special: the root mean square."""
     centred = values - values.mean(0)
     return float(max(np.sqrt((centred**2).mean()), np.finfo(np.float64).tiny))
+
+
+def rounding_of(values: Array) -> float:
+    """Beside these values a root mean square up to this is rounding.
+
+    Of this arithmetic, which is as coarse as they are spread, or of how they were kept, which is
+    as coarse as they are large. Whoever made doubles of single precision has its rounding still.
+    """
+    with np.errstate(over="ignore"):
+        kept = np.float32 if np.array_equal(values, values.astype(np.float32)) else np.float64
+    size = float(np.sqrt((values**2).mean()))
+    return max(_ROUNDED * scale_of(values), _STEPS_OFF * float(np.finfo(kept).eps) * size)
 
 
 def cross_validated(found: Labelled, reader: Reader, folds: int, seed: int) -> Score:
@@ -81,34 +100,34 @@ def cross_validated(found: Labelled, reader: Reader, folds: int, seed: int) -> S
         fix="more pairs, or fewer folds",
     )
     values = found.array / scale_of(found.array)
-    votes = np.zeros((len(values), len(found.classes)))
+    codes, n_classes = found.codes, len(found.classes)
+    votes = np.zeros((len(values), n_classes))
     kinds = library("sklearn.model_selection")
     split = kinds.GroupKFold(folds, shuffle=True, random_state=seed)
     for train, rest in split.split(values, groups=found.groups):
-        votes[rest] = _votes(reader, values[train], found.names[train], values[rest], found.classes)
+        votes[rest] = _votes(reader, values[train], codes[train], values[rest], n_classes)
     return scored(votes, found)
 
 
 def _votes(
-    reader: Reader, values: Array, names: NDArray[Any], others: Array, classes: NDArray[Any]
+    reader: Reader, values: Array, codes: NDArray[np.intp], others: Array, n_classes: int
 ) -> Array:
     """(n, class) how much speaks for each class, of values that had no part in the fit."""
-    votes = np.full((len(others), len(classes)), -np.inf)
-    known = np.unique(names)
-    at = np.searchsorted(classes, known)
+    votes = np.full((len(others), n_classes), -np.inf)
+    known = np.unique(codes)
     if len(known) == 1:
-        votes[:, at] = 0.0
+        votes[:, known] = 0.0
         return votes
-    decided = fresh(reader).fit(values, names).decision_function(others)
-    votes[:, at] = np.stack([-decided, decided], 1) if len(known) == 2 else decided
+    decided = fresh(reader).fit(values, codes).decision_function(others)
+    votes[:, known] = np.stack([-decided, decided], 1) if len(known) == 2 else decided
     return votes
 
 
 def scored(votes: Array, found: Labelled) -> Score:
     """What votes (n, class) come to."""
-    told = found.classes[votes.argmax(1)]
-    accuracy = float((told == found.names).mean())
-    return Score(accuracy, found.chance, auc(votes, found.names), *_ends(votes, found), len(told))
+    codes = found.codes
+    accuracy = float((votes.argmax(1) == codes).mean())
+    return Score(accuracy, found.chance, auc(votes, codes), *_ends(votes, found), len(codes))
 
 
 def _ends(votes: Array, found: Labelled) -> tuple[float, float]:
@@ -117,11 +136,11 @@ def _ends(votes: Array, found: Labelled) -> tuple[float, float]:
     if len(numbers) < FEWEST:
         return float("nan"), float("nan")
     members = [np.flatnonzero(found.groups == number) for number in numbers]
-    rng, drawn = np.random.default_rng(0), []
+    rng, drawn, codes, n_classes = np.random.default_rng(0), [], found.codes, len(found.classes)
     for _ in range(DRAWS):
         some = np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))])
-        if len(np.unique(found.names[some])) == len(found.classes):
-            drawn.append(auc(votes[some], found.names[some]))
+        if len(np.unique(codes[some])) == n_classes:
+            drawn.append(auc(votes[some], codes[some]))
     low, high = np.percentile(drawn, [2.5, 97.5]) if drawn else (float("nan"), float("nan"))
     return float(low), float(high)
 

@@ -15,7 +15,7 @@ from ..sites import Position, Site
 from ..statistics import refuse_no_seed
 from ..statistics.resampling import refuse_no_number
 from ..wiring import Edge, at
-from .scoring import Element, Rank, Scores, as_elements, as_scores, refuse_no_rank
+from .scoring import Element, Rank, Scores, as_elements, oriented, refuse_no_rank
 
 Array = NDArray[np.float64]
 
@@ -82,14 +82,16 @@ def agreement(
         scores: of every candidate, as ``curve`` takes them.
         known: the circuit: its edges where edges are scored, else its nodes.
         by: which quantity of an effect.
-        rank: whether a large negative score counts as high ("absolute") or as low ("signed").
+        rank: whether a large score against the clean behaviour counts as high ("absolute") or as
+            low ("signed"). Effects and a search's edges are turned by the sign of their TE, as for
+            ``curve``; plain numbers know none, and the negative ones are low.
         shuffles: how many orders drawn at random make the control.
         seed: of that draw.
 
     Raises:
         MediationError: a member that was not scored, no member or no other candidate.
     """
-    numbers = as_scores(scores, by)
+    numbers = oriented(scores, by)
     refuse_no_number("shuffles", shuffles, 1000)
     refuse_no_seed(seed)
     refuse_no_rank(rank)

@@ -12,12 +12,18 @@ from ..circuit import NODES, Circuit
 from ..edits.base import as_number
 from ..errors import MediationError, require
 from ..sites import Position
-from ..statistics import cluster_codes, cluster_sums, resample_weights
+from ..statistics import (
+    cluster_codes,
+    cluster_sums,
+    resample_weights,
+    resampled_ratio,
+    unbounded_ends,
+)
 from ..statistics.resampling import FEWEST, refuse_no_interval
 from ..study import Study
 from ..validity import NEAR_ZERO
 from ..wiring import Edge
-from .scoring import Element, Rank, Scores, as_floats, as_scores, circuit_of, ranked
+from .scoring import Element, Rank, Scores, as_floats, circuit_of, oriented, ranked
 from .shares import ratio_interval, refuse, refused
 from .values import Ablation, Array, CircuitValues, Terms
 from .ways import values_of
@@ -134,7 +140,9 @@ class Curve:
     def areas_ci(self, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Array:
         """(2, 2) percentile intervals of CPR and CMD (columns), lower and upper end (rows).
 
-        Pairs are drawn whole, clusters whole; NaN for fewer than three of them.
+        Pairs are drawn whole, clusters whole; NaN for fewer than three of them, and where
+        m(M) - m(empty) is 0, or of the other sign, in so many resamples that an end lies among
+        them.
 
         Args:
             level: of the interval, between 0 and 1.
@@ -151,9 +159,8 @@ class Curve:
         if len(tops) < FEWEST:
             return np.full((2, 2), np.nan)
         weights = resample_weights(len(tops), resamples, seed)
-        f = (weights @ tops) / (weights @ cluster_sums(self.model - self.empty, codes))[:, None]
-        ends = [(1 - level) / 2, (1 + level) / 2]
-        return np.stack([np.quantile(area, ends) for area in areas(f, self.sizes)], axis=1)
+        f = resampled_ratio(weights, tops, cluster_sums(self.model - self.empty, codes))
+        return np.stack([unbounded_ends(area, level) for area in areas(f, self.sizes)], axis=1)
 
     def circuit(self, size: float) -> Circuit:
         """The circuit at one of the sizes.
@@ -211,7 +218,9 @@ def curve(
             ``{Edge: number}``, or what a search scored edges as (``mw.search.eap(study)``). Where
             they are at positions, at all positions of every prompt.
         by: which quantity of an effect, PIE where it has one.
-        rank: by "signed" scores, or by their "absolute" size.
+        rank: by their "absolute" size, or "signed": what supports the clean behaviour first. Of
+            effects and of a search's edges that is what has the sign of their TE (below 0 under
+            metrics that fall, such as KL); ``{Site: number}`` knows no TE, and is ranked as it is.
         sizes: parts of all scored candidates, going up, above 0 up to 1.
         ablation: what is set outside; the candidates are the kinds that are scored.
         values: another way to evaluate circuits.
@@ -227,7 +236,7 @@ def curve(
         >>> float(curve.f[-1])
         1.0
     """
-    numbers = as_scores(scores, by)
+    numbers = oriented(scores, by)
     edges = any(isinstance(one, Edge) for one in numbers)
     kinds = {one.mediator for one in numbers if not isinstance(one, Edge)}
     over = tuple(kind for kind in NODES if kind in kinds) or NODES

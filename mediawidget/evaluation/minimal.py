@@ -29,6 +29,9 @@ from .values import (
 )
 from .ways import values_of
 
+_ROUNDING = 1e-9
+"""Of the larger of two values: a smaller difference of them is none."""
+
 
 @dataclass(frozen=True, eq=False)
 class Minimality:
@@ -60,7 +63,7 @@ class Minimality:
         return np.asarray(np.abs((self.with_node - self.without_node).mean(axis=1)))
 
     def useless(self, share: float = 0.01) -> tuple[Site, ...]:
-        """Nodes whose score is below a share of |F(M) - F(empty)|.
+        """Nodes whose score is at most a share of |F(M) - F(empty)|, or no more than rounding.
 
         Raises:
             MediationError: a share that is no number from 0.
@@ -73,7 +76,10 @@ class Minimality:
             fix="minimality.useless(0.01)",
         )
         most = share * abs(float((self.model - self.empty).mean()))
-        return tuple(n for n, s in zip(self.nodes, self.scores, strict=True) if s < most)
+        # What the whole does may be nothing, and then every score of 0 is as large.
+        sizes = np.abs([self.with_node, self.without_node]).max(axis=(0, 2), initial=0.0)
+        idle = self.scores <= np.maximum(most, _ROUNDING * sizes)
+        return tuple(node for node, one in zip(self.nodes, idle, strict=True) if one)
 
     def to_dataframe(self, level: float = 0.95) -> pd.DataFrame:
         """A row per node: K, score, its share, what the node adds and the interval of that.
@@ -103,7 +109,7 @@ class Minimality:
         at = int(np.argmin(self.scores))
         least = f"{self.nodes[at].label()} {self.scores[at]:.3g} {self.terms.unit}"
         named = ", ".join(node.label() for node in self.useless()) or "none"
-        said = f"least {least}; below 1% of the whole: {named}"
+        said = f"least {least}; at most 1% of the whole: {named}"
         return f"Minimality({len(self.nodes)} nodes; {said}; {self.terms.words})"
 
 

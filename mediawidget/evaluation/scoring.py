@@ -74,6 +74,32 @@ def as_scores(scores: Scores, by: str | None = None) -> dict[Element, float]:
     return found
 
 
+def oriented(scores: Scores, by: str | None = None) -> dict[Element, float]:
+    """``as_scores``, turned so that what supports the clean behaviour is positive.
+
+    Under metrics that fall (KL, rank) that is what has the sign of the total effect, which effects
+    and edge scores know of themselves. Plain numbers have none, and stay as they are.
+
+    Args:
+        scores: as for ``as_scores``.
+        by: which quantity of an effect.
+
+    Raises:
+        MediationError: as ``as_scores``.
+    """
+    toward = toward_clean(scores)
+    return {one: toward * number for one, number in as_scores(scores, by).items()}
+
+
+def toward_clean(scores: object) -> int:
+    """-1 where scores know of a total effect below 0, else 1."""
+    total = getattr(scores, "total", 1.0)
+    if isinstance(scores, Effect):
+        y11, y00 = scores.scores(scores.bases).mean(axis=0)
+        total = y11 - y00
+    return -1 if as_number(total) < 0 else 1
+
+
 def sites_of(effect: Effect) -> list[Site]:
     """The sites of a sweep over heads or MLPs, in row-major order.
 
@@ -104,7 +130,8 @@ def ranked(scores: Mapping[Element, float], rank: Rank) -> tuple[Element, ...]:
 
     Args:
         scores: component -> score.
-        rank: "signed": by the score; "absolute": by its size.
+        rank: "signed": by the score as it is, for numbers know no total effect to be turned by;
+            "absolute": by its size.
 
     Raises:
         MediationError: another rank, or no scores.

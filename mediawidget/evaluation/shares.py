@@ -24,11 +24,20 @@ class Measured(Protocol):
 
 def refused(model: Array, empty: Array, terms: Measured) -> str:
     """Why m(M) - m(empty), each (pair,), is nothing to divide by; empty where it is."""
-    high, low = float(model.mean()), float(empty.mean())
-    words = f"m(M) - m(empty) = {high - low:.3g} {terms.unit}"
-    if too_near_zero(high, low):
+    return no_divisor(model, empty, terms.clusters, "m(M) - m(empty)", terms.unit)
+
+
+def no_divisor(high: Array, low: Array, clusters: Sequence[str], name: str, unit: str) -> str:
+    """Why the mean of high - low, each (pair,), is nothing to divide by; empty where it is.
+
+    It is near 0, or, with three clusters or more, its 95% interval holds 0: the rule of
+    ``Effect.normalized``.
+    """
+    most, least = float(high.mean()), float(low.mean())
+    words = f"{name} = {most - least:.3g} {unit}"
+    if too_near_zero(most, least):
         return words
-    ends = mean_interval(model - empty, terms.clusters, 0.95)
+    ends = mean_interval(high - low, clusters, 0.95)
     if np.isfinite(ends).all() and ends[0] <= 0 <= ends[1]:
         return f"{words}, 95% interval {ends[0]:.3g} to {ends[1]:.3g}"
     return ""

@@ -18,7 +18,7 @@ from ..sites import Site
 from ..statistics import cluster_codes, cluster_sums, refuse_no_names, resample_weights
 from ..statistics.resampling import whole
 from ..wiring import Edge
-from .scoring import Element, Rank, as_elements, as_floats, ranked, sites_of
+from .scoring import Element, Rank, as_elements, as_floats, ranked, sites_of, toward_clean
 
 Array = NDArray[np.float64]
 Search = Callable[[dict[Element, float]], Collection[Element] | Circuit]
@@ -96,13 +96,15 @@ def stability(  # noqa: PLR0913 - all but the first two are named
         elements: of an array the candidates.
         clusters: of an array per pair the name of its cluster; clusters are drawn whole.
         by: which quantity of an effect.
-        rank: the order in which a number of the highest is taken.
+        rank: the order in which a number of the highest is taken; "signed" takes first what has
+            the sign of an effect's TE over all pairs, and an array as it is.
         resamples: how many; a hundred tell 0.8 from 0.9.
         seed: of the draw.
 
     Raises:
         MediationError: fewer than three pairs or clusters, scores that are not finite.
     """
+    toward = toward_clean(scores)
     if isinstance(scores, Effect):
         key = ("PIE" if scores.edit.corners else "clean") if by is None else by
         elements, clusters = sites_of(scores), scores.clusters
@@ -119,7 +121,7 @@ def stability(  # noqa: PLR0913 - all but the first two are named
     sums, sizes = cluster_sums(values, codes), cluster_sums(np.ones((len(values), 1)), codes)
     weights = resample_weights(len(sums), resamples, seed)
     means = (weights @ sums) / (weights @ sizes)
-    find = _searching(search, rank)
+    find = _searching(search, rank, toward)
     sets = [_found(find, elements, mean) for mean in [values.mean(axis=0), *means]]
     return Stability(tuple(elements), sets[0], tuple(sets[1:]), len(values), len(sums))
 
@@ -144,7 +146,7 @@ def _names(clusters: object, n_pairs: int) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _searching(search: Search | int, rank: Rank) -> Search:
+def _searching(search: Search | int, rank: Rank, toward: int) -> Search:
     if callable(search):
         return search
     count = search
@@ -155,7 +157,7 @@ def _searching(search: Search | int, rank: Rank) -> Search:
         expected="a function of {site: score}, or how many of the highest to take",
         fix="stability(effect, 10)",
     )
-    return lambda scores: ranked(scores, rank)[:count]
+    return lambda scores: ranked({k: toward * v for k, v in scores.items()}, rank)[:count]
 
 
 def _found(find: Search, elements: Sequence[Element], means: Array) -> frozenset[Element]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
 
 
-def save(sae: SAE, path: str | Path) -> Path:
+def save(sae: SAE, path: str | Path, half: bool = False) -> Path:
     """Write an autoencoder as SAELens does: a folder with cfg.json and sae_weights.safetensors.
 
     A function of this module itself: nnsight gives every object a ``save`` of its own, modules too,
@@ -25,10 +25,14 @@ def save(sae: SAE, path: str | Path) -> Path:
     Args:
         sae: the autoencoder.
         path: of the folder, which is made if there is none.
+        half: in float16, which takes half the room and keeps three digits.
 
     Returns:
         The folder.
+
+    Raises:
+        MediationError: no autoencoder, no path, or a place that cannot be written to.
     """
     from .files import save as written
 
-    return written(sae, path)
+    return written(sae, path, half)

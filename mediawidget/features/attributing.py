@@ -31,7 +31,7 @@ from ..outcomes import Outcomes
 from ..questions import Question
 from ..readouts import ANSWER, WRONG
 from ..results import facts
-from ..search.judged import Judged, chosen, judged, refuse_no_check
+from ..search.judged import Judged, chosen, judged, refuse_another_study, refuse_no_check
 from ..statistics import clusters_of, groups_of
 from ..statistics.resampling import whole
 from ..study import Study, refuse_no_study
@@ -46,6 +46,7 @@ Array = NDArray[np.float64]
 TOLERANCE, MOST = 0.01, 2000
 """How far off integrated gradients may be, of what the site does; and gradients a pair, prompt."""
 _MOST_COUNTED = 10**6
+_ANEW = "mw.features.check(study, sae, mw.features.attribute(study, sae))"
 
 
 def attribute(
@@ -149,7 +150,8 @@ def check(
         progress: whether to show a bar.
 
     Raises:
-        MediationError: an effect that is no estimate of this autoencoder's features.
+        MediationError: an effect that is no estimate of this autoencoder's features, or one of
+            another metric, other pairs or other weights than the study's.
 
     Source: Kramar et al. 2024, for a sample of what an estimate ranks low.
     """
@@ -157,12 +159,15 @@ def check(
     refuse_no_sae(sae)
     refuse_no_check(k, sample, seed)
     require(
-        isinstance(effect, Effect) and effect.facts.get("digest") == sae.digest,
+        isinstance(effect, Effect)
+        and isinstance(effect.metric, Estimated)
+        and effect.facts.get("digest") == sae.digest,
         "This is no attribution to the features of this autoencoder.",
         value=effect,
         expected="what mw.features.attribute(study, sae) gave",
-        fix="mw.features.check(study, sae, mw.features.attribute(study, sae))",
+        fix=_ANEW,
     )
+    refuse_another_study(study, effect, Patch(), _ANEW)
     kept = chosen(effect, k, sample, seed, None)
     cells = Cells(study, sae, _by(effect))
     at = [np.unravel_index(int(cell), effect.shape) for cell in kept.cells]

@@ -21,10 +21,12 @@ from ..edits.sparse import SAE, refuse_no_sae
 from ..errors import MediationError, require
 from ..lm import LM
 from ..looking import look
+from ..mediators import mediator_named
 from ..mediators.base import positions_of
 from ..runs import Run
 from ..sites import Position, Site
 from ..study import Study, refuse_no_study
+from ..sweeps import Sweep
 
 Array = NDArray[np.float64]
 Unit = int | None
@@ -106,21 +108,24 @@ class Cells:
             expected="pairs whose prompts are as long as each other",
             fix="another contrast",
         )
-        named = isinstance(self.by, Mapping) and len(self.by) > 0
-        known = self.by is None or (isinstance(self.by, str) and self.by in ("position", "role"))
-        if not (named or known):
-            raise MediationError(
-                "Features are set by position, by role, or everywhere.",
-                value=f"by={self.by!r}",
-                expected="None, 'position', 'role', or {name: positions}",
-                fix="mw.features.sweep(study, sae, by='position')",
-            )
+        object.__setattr__(self, "by", _groups(self.sae.site, self.by))
+        if isinstance(self.by, Mapping):
+            self._refuse_out_of_range()
+
+    def _refuse_out_of_range(self) -> None:
+        """Raise where a prompt has not the positions of a group, as its runs would."""
+        mediator, shape = mediator_named(self.sae.site.mediator), self.study.lm.shape
+        engine = self.study.engine
+        for tokens, roles in zip(engine.pairs, engine.roles, strict=True):
+            for spot in self.spots:
+                mediator.check(self.site(spot), shape, len(tokens), roles)
 
     @cached_property
     def places(self) -> dict[int | str, Position]:
         """Coordinates of the axis of positions to positions; empty where there is no such axis."""
         if isinstance(self.by, Mapping):
-            return {str(name): at for name, at in self.by.items()}
+            groups: Mapping[Any, Position] = self.by
+            return dict(groups)
         if self.by == "role":
             require(
                 len(self.study.roles) > 0,
@@ -248,6 +253,34 @@ class Cells:
         it gets the other 0, and the mean of zeros is 0. The error is never implied here.
         """
         return ~self.active if _keeps_zero(edit) else np.zeros_like(self.active)
+
+
+def _groups(site: Site, by: Any) -> str | Mapping[str, Position] | None:
+    """How cells go by position: groups as a sweep of the study takes them.
+
+    Raises:
+        MediationError: what goes by no positions, or by what are none.
+    """
+    pairs = isinstance(by, tuple) and all(isinstance(one, tuple) and len(one) == 2 for one in by)
+    if by is None or (isinstance(by, str) and by in ("position", "role")):
+        return by
+    if not (isinstance(by, Mapping) or pairs) or not by:
+        raise MediationError(
+            "Features are set by position, by role, or everywhere.",
+            value=f"by={by!r}",
+            expected="None, 'position', 'role', or {name: positions}",
+            fix="mw.features.sweep(study, sae, by='position')",
+        )
+    groups: Any = Sweep(site.mediator, by=by).by
+    named = {name: Site(site.mediator, site.layer, position=at).position for name, at in groups}
+    require(
+        len(named) == len(groups),
+        "Groups of positions are told apart by their names.",
+        value=by,
+        expected="every name once",
+        fix="mw.features.sweep(study, sae, by={'subject': (1, 2), 'END': 'END'})",
+    )
+    return named
 
 
 def _keeps_zero(edit: Edit) -> bool:

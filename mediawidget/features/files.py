@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ..edits.sparse import SAE, refuse_no_sae
-from ..effect_files import as_path
+from ..effect_files import as_path, writing
 from ..errors import MediationError, reading, require
 from ..sites import Site
 
@@ -87,20 +87,35 @@ def load(path: str | Path, site: Site | None = None, name: str = "") -> SAE:
 
 
 def save(sae: SAE, path: str | Path, half: bool = False) -> Path:
-    """Write it as ``load`` and SAELens read it; ``half`` in float16."""
+    """Write it as ``load`` and SAELens read it; ``half`` in float16.
+
+    Raises:
+        MediationError: no autoencoder, no path, ``half`` that is neither, or a place that cannot
+            be written to.
+    """
     import torch
 
     refuse_no_sae(sae)
+    require(
+        isinstance(half, bool),
+        "An autoencoder is written in its own precision, or in half of it.",
+        value=half,
+        expected="half=True or half=False",
+        fix="mw.features.save(sae, 'my-sae', half=True)",
+    )
     folder = _folder(path)
-    folder.mkdir(parents=True, exist_ok=True)
     names = {"w_enc": "W_enc", "w_dec": "W_dec"}
     arrays = {names.get(name, name): array for name, array in sae.arrays.items()}
     tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
     tensors = {name: tensor.half() if half else tensor for name, tensor in tensors.items()}
-    save_file(tensors, folder / WEIGHTS)
-    (folder / WEIGHTS).chmod(0o644)
     text = json.dumps(_config_of(sae, tensors["W_enc"].dtype), indent=2)
-    (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
+    where = "a folder that can be written to, or made"
+    fix = "mw.features.save(sae, 'my-sae')"
+    with writing(folder, "The autoencoder", fix, place=where, also=(SafetensorError,)):
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, folder / WEIGHTS)
+        (folder / WEIGHTS).chmod(0o644)
+        (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
     return folder
 
 

@@ -155,6 +155,8 @@ class Intervals(OnPairs):
         """A bootstrap interval of ``normalized(key)``: (2, *axes), lower then upper end.
 
         A resample draws a pair's quantity and its total effect together, clusters whole (BCa).
+        NaN where there is no finite interval: where the total effect is 0, or of the other sign,
+        without some one pair or in so many resamples that an end lies among them.
 
         Args:
             key: a quantity, as in ``pairs``.

@@ -73,11 +73,12 @@ def tuned_lens(
     generator = torch.Generator().manual_seed(int(seed))
     n, _, width = stream.shape
     like = {"device": lm.device, "dtype": torch.float32}
-    weight = torch.zeros(n - 1, width, width, requires_grad=True, **like)  # type: ignore[call-overload]
-    bias = torch.zeros(n - 1, width, requires_grad=True, **like)  # type: ignore[call-overload]
-    optimiser = torch.optim.Adam([weight, bias], lr=float(rate))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps))
+    # Which leaves inference mode: what is made there cannot be differentiated, here or later.
     with lm.lock, only_activations(lm):
+        weight = torch.zeros(n - 1, width, width, requires_grad=True, **like)  # type: ignore[call-overload]
+        bias = torch.zeros(n - 1, width, requires_grad=True, **like)  # type: ignore[call-overload]
+        optimiser = torch.optim.Adam([weight, bias], lr=float(rate))
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps))
         for step in range(steps):
             some = torch.randint(stream.shape[1], (ROWS,), generator=generator).to(lm.device)
             x = stream[:, some]

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, is_tensor
 
-from ..effect_files import as_path
+from ..effect_files import as_path, writing
 from ..errors import MediationError, require
 from ..lm import LM
 from ..statistics.resampling import whole
@@ -100,10 +100,11 @@ class TunedLens:
         """Write it as safetensors; returns the path.
 
         Raises:
-            MediationError: what is no path.
+            MediationError: what is no path, or a place that cannot be written to.
         """
-        place = _as_path(path)
-        save_file({"weight": self.weight.contiguous(), "bias": self.bias.contiguous()}, place)
+        place, arrays = _as_path(path), {"weight": self.weight, "bias": self.bias}
+        with writing(place, "The lens", "lens.save('lens.safetensors')", also=(SafetensorError,)):
+            save_file({name: array.contiguous() for name, array in arrays.items()}, place)
         return place
 
     @classmethod

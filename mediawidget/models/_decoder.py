@@ -24,6 +24,7 @@ from transformers import (
 from transformers.modeling_outputs import CausalLMOutput
 
 from ..architectures import ModulePaths
+from ._drawing import drawing_nothing
 
 PATHS = ModulePaths(
     blocks="model.layers",
@@ -193,8 +194,9 @@ class Circuit(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call
 
     def __init__(self, config: PretrainedConfig) -> None:
         super().__init__(config)
-        self.model = Decoder(config, self.block)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        with drawing_nothing():
+            self.model = Decoder(config, self.block)
+            self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.all_tied_weights_keys: dict[str, str] = {}
         with torch.no_grad():
             for parameter in self.parameters():

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from ..errors import require
 from ..inputs import InputPair
 from ..prompts import Contrast
+from ._drawing import drawing_nothing
 
 WEIGHTS = Path(__file__).parent / "equality.safetensors"
 VARIABLES = ("a == b", "c == d")
@@ -87,7 +88,8 @@ def build(rotated: bool, seed: int) -> HierarchicalEquality:
     """The trained network, in double precision."""
     from safetensors.torch import load_file
 
-    network = HierarchicalEquality()
+    with drawing_nothing():
+        network = HierarchicalEquality()
     network.load_state_dict(load_file(WEIGHTS))
     network = network.double()
     if rotated:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ..errors import require
 from ..inputs import InputPair
 from ..prompts import Contrast
+from ._drawing import drawing_nothing
 
 Gate = Literal["XOR", "AND", "OR", "ADD"]
 
@@ -79,7 +80,8 @@ def build(gate: object, rotated: bool, seed: int) -> Planted:
         random = torch.randn((WIDTH, WIDTH), generator=draw, dtype=torch.float64)
         turn, upper = torch.linalg.qr(random)
         turn = turn * upper.diagonal().sign()  # without it not uniform (Mezzadri 2007)
-    return Planted(gate, turn).eval()  # type: ignore[arg-type]
+    with drawing_nothing():
+        return Planted(gate, turn).eval()  # type: ignore[arg-type]
 
 
 def inputs(n: int, seed: int) -> Tensor:

@@ -20,6 +20,7 @@ from ..sites import Position, Site
 from ..turns import Lock
 from .anatomy import Anatomy, Spot
 from .classes import Classes
+from .failing import reading_inputs, refuse_lazy
 from .points import RECURRENT, as_points
 from .probing import anatomy_of
 from .unrolled import unrolled
@@ -68,12 +69,13 @@ class Network:
 
     Raises:
         MediationError: points that the module does not have or that cannot be points, or weights
-            that are not in single or double precision.
+            that are not in single or double precision, or that have no numbers yet.
     """
 
     def __init__(
         self, module: nn.Module, points: Any, *, name: str, classes: Sequence[str] = ()
     ) -> None:
+        refuse_lazy(module)
         self.points = as_points(points, module)
         recurrent = [
             point.path
@@ -104,16 +106,32 @@ class Network:
     # --- what it is -------------------------------------------------------------------------
 
     def tensor(self, inputs: Any) -> Tensor:
-        """Inputs (row, ...) as the network reads them: floats in its precision, on its device."""
-        given = inputs if isinstance(inputs, Tensor) else torch.from_numpy(np.array(inputs))
-        dtype = self.dtype if given.is_floating_point() else given.dtype
-        return given.to(self.device, dtype)
+        """Inputs (row, ...) as the network reads them: floats in its precision, on its device.
+
+        Raises:
+            MediationError: no numbers.
+        """
+        with reading_inputs(inputs):
+            given = inputs if isinstance(inputs, Tensor) else torch.from_numpy(np.array(inputs))
+            dtype = self.dtype if given.is_floating_point() else given.dtype
+            return given.to(self.device, dtype)
+
+    def output_of(self, rows: Tensor) -> Tensor:
+        """What the module itself makes of inputs; it may write over them, for they are a copy.
+
+        Raises:
+            MediationError: whatever its forward raises, but for want of memory.
+        """
+        with reading_inputs(rows):
+            output: Tensor = self.hf(rows.clone())
+            return output
 
     def anatomy(self, inputs: Tensor) -> Anatomy:
         """The points on inputs (row, ...) of this shape, found once.
 
         Raises:
-            MediationError: what ``anatomy_of`` raises, and a network in training mode.
+            MediationError: what ``anatomy_of`` raises, a network in training mode, and inputs
+                that its forward does not take.
         """
         self.refuse_training_mode()
         self.version()  # which forgets what the points were of modules that are no more
@@ -121,8 +139,8 @@ class Network:
         sizes = tuple(parameter.shape for parameter in self.hf.parameters())
         key = (tuple(inputs.shape[1:]), inputs.dtype, sizes)
         if key not in self._known:
-            rows = inputs[:1].expand(3, *inputs.shape[1:]).clone()
-            with self.lock:
+            with reading_inputs(inputs), self.lock:
+                rows = inputs[:1].expand(3, *inputs.shape[1:])
                 self._known[key] = self._probed(rows)
         self._last = self._known[key]
         return self._last
@@ -294,16 +312,12 @@ class Network:
 
     def _n_classes(self, pairs: Sequence[InputPair]) -> int:
         """Numbers in a row of the output, after every input that may be refused was read."""
-        one = pairs[0]
-        try:
-            n = self.anatomy(self.tensor(one.clean[None])).n_classes
-            # Whole numbers are looked up in a table, which may not have all of them.
-            whole = pairs if one.clean.dtype.kind in "iu" else ()
-            for one in whole:
-                with self.lock, torch.no_grad():
-                    self.hf(self.tensor(np.stack([one.clean, one.corrupt])))
-        except (RuntimeError, IndexError, TypeError) as error:
-            raise _unreadable(one, error) from error
+        first = pairs[0].clean
+        n = self.anatomy(self.tensor(first[None])).n_classes
+        # Whole numbers are looked up in a table, which may not have all of them.
+        for pair in pairs if first.dtype.kind in "iu" else ():
+            with reading_inputs(pair), self.lock, torch.no_grad():
+                self.hf(self.tensor(np.stack([pair.clean, pair.corrupt])))
         return n
 
     def _probed(self, rows: Tensor) -> Anatomy:
@@ -320,12 +334,3 @@ def _described(anatomy: Anatomy, spot: Spot) -> str:
     counted = ", ".join(f"{kind} {anatomy.of_kind(kind).index(spot)}" for kind in spot.kinds)
     plural = "" if spot.n_positions == 1 else "s"
     return f"{spot.name}: {counted}; {places} position{plural} of {spot.width}"
-
-
-def _unreadable(pair: InputPair, error: Exception) -> MediationError:
-    return MediationError(
-        "The network cannot read these inputs.",
-        value=f"{pair!r}: {(str(error).splitlines() or [''])[0]}",
-        expected="what its forward takes, without the axis of rows",
-        fix="InputPair(clean=batch[0], corrupt=batch[1], ...): one row of a batch each",
-    )

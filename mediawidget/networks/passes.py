@@ -12,7 +12,9 @@ from torch import Tensor
 
 from ..errors import MediationError
 from ..gradients import Slope, only_activations
+from ..memory import out_of_memory
 from .anatomy import Spot, Tap
+from .failing import own_words
 from .hooks import looking
 from .network import Network
 from .points import from_columns, to_columns
@@ -43,7 +45,8 @@ def forward(
         (row, class), and by name (row, position, column).
 
     Raises:
-        MediationError: no such point, values of another shape, a network in training mode.
+        MediationError: no such point, values of another shape, a network in training mode, inputs
+            that its forward does not take.
 
     Example:
         >>> _, seen = mw.networks.forward(network, x1[None], see=["conv1"])
@@ -64,7 +67,7 @@ def forward(
                 change = _Change(spot, tap, places.get(name), kept)
                 part = network.hf.get_submodule(tap.path)
                 hooks.enter_context(looking(part, tap.side, change))
-        out: Tensor = network.hf(rows)
+        out = network.output_of(rows)
     return out, {name: torch.cat(pieces, dim=1) for name, pieces in seen.items()}
 
 
@@ -152,7 +155,7 @@ def differentiated(
                     change = _Change(spot, tap, _shifted(added.get(name), tap), pieces.get(name))
                     part = network.hf.get_submodule(tap.path)
                     hooks.enter_context(looking(part, tap.side, change))
-            out: Tensor = network.hf(rows)
+            out = network.output_of(rows)
         yield Pass(number(out), out, pieces)
 
 
@@ -176,22 +179,42 @@ class _Change:
         return from_columns(columns, self.tap.layout, self.tap.tail).clone()
 
     def _set(self, columns: Tensor, given: Given) -> Tensor:
+        new: Any
         if callable(given):
-            new = given(columns)
+            new = _computed(self.spot.name, given, columns)
             wanted = tuple(columns.shape)
         else:
             wanted = (len(columns), self.spot.n_positions, self.tap.width)
             new = given
-        if tuple(new.shape) != wanted:
+        shape = tuple(new.shape) if isinstance(new, Tensor) else type(new).__name__
+        if shape != wanted:
             raise MediationError(
                 "What a point is set to is as large as the point.",
-                value=f"{self.spot.name!r}: {tuple(new.shape)}",
+                value=f"{self.spot.name!r}: {shape}",
                 expected=f"(row, position, column) of {wanted}",
                 fix="networks.forward(network, inputs, see=[name]) shows what a point is",
             )
         if new.shape[1] != columns.shape[1]:
             new = new[:, self.tap.first : self.tap.first + columns.shape[1]]
-        return new.to(columns)
+        value: Tensor = new.to(columns)
+        return value
+
+
+def _computed(name: str, make: Callable[[Tensor], Tensor], columns: Tensor) -> Any:
+    """What a caller's function makes of a point; its errors are none of the network's."""
+    try:
+        return make(columns)
+    except MediationError:
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        raise MediationError(
+            "What a point is set to could not be computed.",
+            value=f"{name!r}, of shape {tuple(columns.shape)}: {own_words(error)}",
+            expected="a function of the point's value (row, position, column) that gives another",
+            fix="networks.forward(network, inputs, see=[name]) shows what a point is",
+        ) from error
 
 
 def _shifted(shift: Tensor | None, tap: Tap) -> Given | None:

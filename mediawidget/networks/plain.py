@@ -71,8 +71,7 @@ class _Plain:
         network = self.engine.network
         with network.lock, ExitStack() as hooks, torch.no_grad():
             self._enter(hooks, run)
-            found: Tensor = network.hf(row)
-        return found
+            return network.output_of(row)
 
     def seen(self, run: Run, row: Tensor, spot: Spot) -> Tensor:
         """A whole point (position, column), under the run's edits."""
@@ -93,7 +92,7 @@ class _Plain:
                 tap = self.engine.anatomy.taps[number]
                 part = network.hf.get_submodule(tap.path)
                 hooks.enter_context(looking(part, tap.side, look(number)))
-            network.hf(row)
+            network.output_of(row)
         return torch.cat(found)
 
     # --- what is set --------------------------------------------------------------------------

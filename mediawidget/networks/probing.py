@@ -31,14 +31,14 @@ def anatomy_of(module: nn.Module, points: Mapping[str, Point], inputs: Tensor) -
     Args:
         module: with its recurrent layers unrolled.
         points: by name.
-        inputs: (row, ...), at least two rows.
+        inputs: (row, ...), at least two rows; the module gets copies, which it may write over.
 
     Raises:
         MediationError: an output of another shape than (row, class); a point that is never
             called, or called several times, or gives no tensor with an axis of rows.
     """
     with torch.no_grad():
-        module(inputs)  # which makes the steps of recurrent layers
+        module(inputs.clone())  # which makes the steps of recurrent layers
     places = dict(_places(module, points))
     seen: dict[Any, list[Any]] = {place: [] for place in places}
     order: list[Any] = []
@@ -55,7 +55,7 @@ def anatomy_of(module: nn.Module, points: Mapping[str, Point], inputs: Tensor) -
         size = hooks.enter_context(_weighed(module))
         for place in places:
             hooks.enter_context(looking(module.get_submodule(place[0]), place[1], look(place)))
-        out = module(inputs)
+        out = module(inputs.clone())
     _refuse_no_classes(out, inputs)
     # A longer input's steps are there, and are not called.
     seen = {place: values for place, values in seen.items() if values or not places[place][2]}

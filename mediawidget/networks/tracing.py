@@ -13,6 +13,7 @@ from torch import Tensor
 from ..applying import Write, written
 from ..architectures import follow
 from .anatomy import Tap
+from .failing import reading_inputs
 from .network import Network
 from .points import from_columns, to_columns
 
@@ -54,9 +55,12 @@ def run_batch(
     Args:
         network: in evaluation mode.
         taps: in forward order.
-        inputs: of all rows.
+        inputs: of all rows; the module gets a copy, which it may write over.
         writes: by the tap's number.
         captures: by the tap's number, which rows are wanted.
+
+    Raises:
+        MediationError: whatever the module's forward raises, but for want of memory.
     """
     network.refuse_training_mode()
     wanted = captures or {}
@@ -65,7 +69,7 @@ def run_batch(
     ops = [
         Op(follow(root, taps[i].path), taps[i], writes.get(i, ()), wanted.get(i)) for i in touched
     ]
-    with network.lock, torch.no_grad(), root.trace(inputs):
+    with reading_inputs(inputs), network.lock, torch.no_grad(), root.trace(inputs.clone()):
         moved: list[Tensor] = []
         seen: list[Tensor] = []
         for op in ops:

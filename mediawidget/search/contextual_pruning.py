@@ -11,9 +11,11 @@ from ..decomposition.grid import Baseline
 from ..edits import Edit, Mean, Patch
 from ..errors import MediationError
 from ..evaluation import NodeValues
+from ..evaluation.shares import refused
 from ..groups import refuse_lonely
 from ..sites import Site
 from ..study import Study
+from ..validity import too_near_zero
 from .contextual_result import Pruning
 
 NOTHING = 1e-6
@@ -45,11 +47,12 @@ def pruned(
         MediationError: the metric is the same without all of them.
     """
     values = NodeValues(study, _edit(study, baseline), over=kinds)
-    whole, empty, before = values([values.full, values.empty, Circuit(found)]).mean(axis=1)
-    if whole == empty:
+    runs = values([values.full, values.empty, Circuit(found)])
+    whole, empty, before = runs.mean(axis=1)
+    if too_near_zero(whole, empty):
         raise MediationError(
             "The metric is the same with and without what was searched.",
-            value=f"{whole:+.4g} in both",
+            value=f"{whole:+.4g} with, {empty:+.4g} without",
             expected="a contrast on which it matters",
             fix="mw.search.cdt(study, prune=None)",
         )
@@ -66,7 +69,14 @@ def pruned(
         dropped.append(left.pop(best))
         value = less[best]
     numbers = (float(whole), float(empty), float(before), float(value))
-    return tuple(left), Pruning(*numbers, tuple(dropped), values.seconds, values.passes)
+    return tuple(left), Pruning(
+        *numbers,
+        tuple(dropped),
+        values.seconds,
+        values.passes,
+        study.metric.unit,
+        refused(runs[0], runs[1], values.terms),
+    )
 
 
 def refuse_no_pruning(study: Study, baseline: Baseline) -> None:

@@ -46,6 +46,8 @@ class Pruning:
         dropped: in the order in which they went.
         seconds: wall time of the runs.
         passes: forward passes of the runs.
+        unit: of the four values.
+        refused: why there are no shares of the way, where its length may be 0; else empty.
     """
 
     whole: float
@@ -55,10 +57,22 @@ class Pruning:
     dropped: tuple[Site, ...]
     seconds: float
     passes: int
+    unit: str = ""
+    refused: str = ""
 
     def faithfulness(self, value: float) -> float:
-        """A metric value as a share of the way from ``empty`` to ``whole``."""
-        return (value - self.empty) / (self.whole - self.empty)
+        """A metric value as a share of the way from ``empty`` to ``whole``.
+
+        NaN where the way is near 0 or the 95% interval of its length holds 0 (``refused``).
+        """
+        return float("nan") if self.refused else (value - self.empty) / (self.whole - self.empty)
+
+    @property
+    def words(self) -> str:
+        """What is left does so much, as a share or, where there is none, in the unit."""
+        if not self.refused:
+            return f"faithfulness {self.faithfulness(self.after):.2f}"
+        return f"{self.after:+.3f} {self.unit} (whole {self.whole:+.3f}, empty {self.empty:+.3f})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,8 +210,7 @@ class CDTResult:
         n = sum(map(len, self.sites.values()))
         kept = ""
         if self.pruned is not None:
-            share = self.pruned.faithfulness(self.pruned.after)
-            kept = f"; faithfulness {share:.2f}, {len(self.pruned.dropped)} pruned"
+            kept = f"; {self.pruned.words}, {len(self.pruned.dropped)} pruned"
         return (
             f"CDTResult({len(names)} of {n} nodes: {shown}{kept}; {len(self.rounds)} rounds, "
             f"{self.forwards:.0f} forward passes in {self.passes} batches, {self.seconds:.1f} s)"

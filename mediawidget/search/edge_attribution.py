@@ -22,6 +22,7 @@ from ..chunks import half_of, in_halves
 from ..edits.base import Base, check_base
 from ..engine import Engine
 from ..errors import MediationError, is_one_of, require
+from ..evaluation.shares import no_divisor
 from ..groups import Group
 from ..memory import budget_bytes
 from ..metrics import KL, Metric
@@ -81,13 +82,14 @@ def eap(
     _check(steps, by, study)
     began = time.perf_counter()
     gradients = _Gradients(engine, metric, base, steps, by is not None, ablation)
-    total = float(study.total["TE"])
+    total = study.total
+    y11, y00 = total.scores(total.bases).T
     prove(engine, base)
     with counted(engine.lm) as cost:
         values = gradients.values()
     return EdgeScores(
         metric=metric.name,
-        total=total,
+        total=float(total["TE"]),
         method="EAP" if steps == 1 else f"EAP-IG ({steps} steps)",
         base=base,
         values=values if base == "clean" else -values,
@@ -100,6 +102,7 @@ def eap(
         rows=cost.rows,
         seconds=time.perf_counter() - began,
         options={"steps": steps},
+        refused=no_divisor(y11, y00, total.clusters, "TE", metric.unit),
     )
 
 

@@ -50,6 +50,7 @@ class EdgeScores:
         seconds: wall time.
         backward: backward passes.
         options: what else it was asked with.
+        refused: why nothing is said as a share of TE, where TE may be 0; else empty.
     """
 
     method: str
@@ -67,6 +68,7 @@ class EdgeScores:
     rows: int = 0
     seconds: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
+    refused: str = ""
 
     @property
     def mean(self) -> Array:
@@ -87,6 +89,8 @@ class EdgeScores:
     def completeness(self) -> float:
         """What the embedding's edges sum to, as a share of TE; NaN of all but EAP between prompts.
 
+        NaN too where ``effect.normalized`` refuses: TE is near 0, or its 95% interval holds 0.
+
         Everything that tells the prompts apart goes through them, so with a gradient averaged
         over enough inputs it is 1 (integrated gradients over the inputs, of which EAP-IG is a sum
         of ``steps`` terms). Far from 1 the scores hang on where the steps happen to fall: in an
@@ -94,7 +98,7 @@ class EdgeScores:
         one of greater-than 0.97 with 5 and 1.00 with 30. It says nothing of any single edge.
         """
         averaged = "steps" in self.options and not self.exact
-        if not averaged or self.ablation != "resample" or self.total == 0.0:
+        if not averaged or self.ablation != "resample" or self.refused or not self.total:
             return float("nan")
         return float(np.nansum(self.mean[0]) / self.total)
 

@@ -73,6 +73,10 @@ class Integrated(Method):
     def facts(self) -> Mapping[str, Any]:
         return {"steps": self.steps}
 
+    @property
+    def at_base(self) -> bool:
+        return False
+
     def refuse(self, question: Question, metric: Metric) -> None:
         refuse_apart(question, metric, "ig")
         n = len(question.sites) * self.steps
@@ -159,6 +163,10 @@ class IntegratedInputs(Method):
     @property
     def facts(self) -> Mapping[str, Any]:
         return {"steps": self.steps}
+
+    @property
+    def at_base(self) -> bool:
+        return self.steps == 1
 
     def refuse(self, question: Question, metric: Metric) -> None:
         refuse_apart(question, metric, "ig-inputs")

@@ -5,19 +5,29 @@ Source: the check that Kramar et al. 2024 ask for, of a sample of what an estima
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..asking import Asked
+from ..edits import Edit
 from ..effects import Effect, Status
 from ..errors import MediationError, require
+from ..estimated import ESTIMATE_COLUMNS, Estimated
+from ..metrics import Metric
+from ..own_metric import SavedFunction
+from ..precision import tolerance
 from ..questions import Question
+from ..readouts import ANSWER, WRONG
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..study import Study
 
 Ints = NDArray[np.int64]
 
@@ -144,6 +154,88 @@ def refuse_no_check(k: object, sample: object, seed: object) -> None:
             expected=f"{name} an int, at least {least}",
             fix="study.check_estimate('head', k=10, sample=10, seed=0)",
         )
+
+
+def refuse_another_study(study: Study, estimate: Effect, edit: Edit, fix: str) -> None:
+    """Raise unless an estimate that was kept is of a study as it is now.
+
+    Its metric, pairs and edit are compared. Other weights show in what the prompts come to, which
+    are run.
+
+    Args:
+        study: that is to run what was estimated.
+        estimate: of ``Estimated``.
+        edit: what the runs set sites to.
+        fix: a call that estimates anew.
+
+    Raises:
+        MediationError: names what is another.
+    """
+    metric = estimate.metric
+    of = metric.of if isinstance(metric, Estimated) else metric
+    for what, same, was, now in (
+        ("metric", _same_metric(of, study.metric), of, study.metric),
+        ("edit", _json(estimate.edit) == _json(edit), estimate.edit, edit),
+    ):
+        if not same:
+            told = f"an estimate of {was!r}, to be held against runs of {now!r}"
+            raise _of_another(f"another {what}", told, fix)
+    pair = _other_pair(study, estimate)
+    if pair is not None:
+        told = f"an estimate of {estimate.n_pairs} pairs, to be held against {pair}"
+        raise _of_another("other pairs", told, fix)
+    apart, allowed = _apart(study, estimate)
+    if not apart <= allowed:
+        told = (
+            f"an estimate of {estimate.facts.get('model')}, whose prompts now come to numbers that "
+            f"are up to {apart:.3g} from its own (at most {allowed:.3g} is rounding)"
+        )
+        raise _of_another("another model, or of other weights", told, fix)
+
+
+def _of_another(what: str, told: str, fix: str) -> MediationError:
+    return MediationError(
+        f"This estimate is of {what}.",
+        value=told if len(told) <= 300 else told[:300] + "...",
+        expected="an estimate of the study as it is now: runs of another are no check of it",
+        fix=fix,
+    )
+
+
+def _other_pair(study: Study, estimate: Effect) -> str | None:
+    """The first pair of a study that is not an estimate's, in words; None where there is none."""
+    kept = estimate.facts.get("contrast")
+    was = kept.get("pairs", []) if isinstance(kept, dict) else []
+    now = study.contrast.to_json()["pairs"]
+    for one, other in zip_longest(was, now):
+        if _plain(one) != _plain(other):
+            return f"{len(now)}, of which one is {other}" if other else f"{len(now)}"
+    return None
+
+
+def _same_metric(one: Metric, other: Metric) -> bool:
+    # Of a function a file keeps the name alone.
+    return one == other or (isinstance(one, SavedFunction) and _json(one) == _json(other))
+
+
+def _json(what: Metric | Edit) -> Any:
+    return _plain(what.to_json())
+
+
+def _plain(data: Any) -> str:
+    """Data as a file has it, in which a tuple is a list."""
+    return json.dumps(data, sort_keys=True, default=str)
+
+
+def _apart(study: Study, estimate: Effect) -> tuple[float, float]:
+    """How far the prompts' numbers are from those of an estimate, and how far they may be."""
+    outcomes = study.engine.evaluate([])
+    y = study.metric.read(outcomes.bases, outcomes.columns)
+    now = np.stack([outcomes.bases[..., ANSWER], outcomes.bases[..., WRONG], y], axis=-1)
+    allowed = tolerance(study.lm, now)
+    if estimate.columns != ESTIMATE_COLUMNS or estimate.bases.shape != now.shape:
+        return float("inf"), allowed
+    return float(np.abs(estimate.bases - now).max()), allowed
 
 
 def chosen(estimate: Effect, k: int, sample: int, seed: int, quantity: str | None) -> Chosen:

@@ -8,8 +8,11 @@ masks over a network's parts by Cao et al. 2021 and, over edges, by Bhaskar et a
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 TEMPERATURE = 2 / 3
@@ -34,6 +37,15 @@ def opened(logits: Tensor, draws: Tensor) -> Tensor:
 def expected_open(logits: Tensor) -> Tensor:
     """(gate,) the probability that a gate is not shut: its expected L0 norm."""
     return (logits - _SHIFT).sigmoid()
+
+
+def openness(logits: Iterable[float]) -> NDArray[np.float64]:
+    """(gate,) minus the logarithm of the probability that a gate is shut: 0 and up.
+
+    It is 0 of a gate that is shut for sure. The probability that a gate is not shut rises with it,
+    but is soon the same double for all gates that are open; this goes on as the logits do.
+    """
+    return np.asarray(np.logaddexp(0.0, np.fromiter(logits, np.float64) - _SHIFT))
 
 
 def settled(logits: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from ..evaluation.stable import jaccard
 from ..sites import Site
 from ..wiring import Edge, Wiring
 from .edge_scores import EdgeScores
+from .mask_gates import openness
 from .mask_passes import Element
 from .pair_splits import Numbers
 
@@ -35,7 +36,7 @@ class Masked:
 
     Attributes:
         shares: per element what is kept of it, 0 to 1. It ranks nothing: most are 0 or 1.
-        scores: per element the gate's logit, which does.
+        logits: per element the gate's logit, below 0 where it is mostly shut: what was trained.
         faithfulness: of the circuit of all shares from 0.5 up, run exactly, without any mask, on
             the pairs of ``report_on``.
         history: a row per step: ``loss`` (1 for the empty circuit), ``kept`` (the expected part of
@@ -55,7 +56,7 @@ class Masked:
     """
 
     shares: Mapping[Element, float]
-    scores: Mapping[Element, float]
+    logits: Mapping[Element, float]
     faithfulness: Faithfulness
     history: pd.DataFrame
     ended: Ended
@@ -70,6 +71,15 @@ class Masked:
     backward: int = 0
     rows: int = 0
     seconds: float = 0.0
+
+    @property
+    def scores(self) -> dict[Element, float]:
+        """Per element how open its gate is, from 0: -ln of the probability that it is shut.
+
+        It orders elements as the logits do and is never negative, so that "absolute" and "signed"
+        ranks are the same, the most open gate first.
+        """
+        return dict(zip(self.logits, openness(self.logits.values()).tolist(), strict=True))
 
     @property
     def held_out(self) -> bool:
@@ -110,7 +120,7 @@ class Masked:
         return Circuit(nodes, name="mask", source=source)
 
     def edge_scores(self) -> EdgeScores:
-        """The gates' logits as scores of edges, to draw curves and to take the largest from.
+        """``scores`` as scores of edges, to draw curves and to take the most open from.
 
         Raises:
             MediationError: the mask is over nodes.
@@ -131,7 +141,8 @@ class Masked:
             base=self.base,
             values=values,
             wiring=self.wiring,
-            unit="logit of the gate",
+            unit="openness (nats)",
+            metric=self.faithfulness.terms.metric,
             ablation=self.ablation,
             passes=self.passes,
             backward=self.backward,
@@ -161,8 +172,9 @@ class Masked:
         return jaccard(self.kept(threshold), other.kept(threshold))
 
     def to_dataframe(self) -> pd.DataFrame:
-        """A row per element: its name, share and logit, the largest logit first."""
-        rows = [(one.label(), share, self.scores[one]) for one, share in self.shares.items()]
+        """A row per element: its name, share and score, the most open first."""
+        scores = self.scores
+        rows = [(one.label(), share, scores[one]) for one, share in self.shares.items()]
         table = pd.DataFrame(rows, columns=["element", "share", "score"])
         return table.sort_values("score", ascending=False, ignore_index=True, kind="stable")
 

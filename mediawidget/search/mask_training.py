@@ -216,10 +216,10 @@ class _Training:
     def result(self) -> Masked:
         """The gates without noise, and their rounded circuit run exactly."""
         elements, goal = self.masking.elements, self.goal
-        shares, scores = settled(self.gates).tolist(), self.gates.tolist()
+        shares, logits = settled(self.gates).tolist(), self.gates.tolist()
         masked = Masked(
             shares=dict(zip(elements, shares, strict=True)),
-            scores=dict(zip(elements, scores, strict=True)),
+            logits=dict(zip(elements, logits, strict=True)),
             faithfulness=self._faithfulness(Circuit([]), shares),
             history=pd.DataFrame(self.history, columns=["loss", "kept", "size"]),
             ended=self.ended,

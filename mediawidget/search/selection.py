@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ..circuit import Circuit
 from ..errors import MediationError, is_one_of, require
+from ..evaluation.shares import no_divisor
 from ..sites import Site
 from ..statistics import mean_interval
-from ..validity import too_near_zero
 
 Array = NDArray[np.float64]
 Direction = Literal["restore", "break"]
@@ -89,10 +89,18 @@ class Selection:
 
     @property
     def shares(self) -> Array:
-        """(site,) the joint effect as a share of TE, a ratio of means; NaN for a TE near 0."""
-        total = float(self.total[list(self.report_on)].mean())
-        known = not too_near_zero(total, 0.0)
-        return self.joint_mean / (total if known else np.nan)
+        """(site,) the joint effect as a share of TE, a ratio of means over ``report_on``.
+
+        NaN where ``effect.normalized`` refuses: TE is near 0, or its 95% interval holds 0.
+        """
+        total = self.total[list(self.report_on)]
+        none = no_divisor(total, np.zeros_like(total), self._reported, "TE", self.unit)
+        return self.joint_mean / (np.nan if none else float(total.mean()))
+
+    @property
+    def _reported(self) -> tuple[str, ...]:
+        """The clusters of the pairs that are reported on."""
+        return tuple(self.clusters[i] for i in self.report_on) if self.clusters else ()
 
     def joint_ci(self, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Array:
         """(2, site) interval of ``joint_mean``; NaN for fewer than three clusters.
@@ -107,8 +115,7 @@ class Selection:
                 counts.
         """
         some = list(self.report_on)
-        clusters = [self.clusters[i] for i in some] if self.clusters else ()
-        return mean_interval(self.joint[:, some].T, clusters, level, resamples, seed)
+        return mean_interval(self.joint[:, some].T, self._reported, level, resamples, seed)
 
     def circuit(self, n: int | None = None) -> Circuit:
         """The first ``n`` sites, default all, as a circuit of nodes.

@@ -13,7 +13,15 @@ from .means import mean_interval
 from .permutation import CORRECTIONS, q_values, refuse_no_correction
 from .power import pairs_needed
 from .ranks import overlap, rank_correlations
-from .resampling import FEWEST, bootstrap_ratio, refuse_few, refuse_no_seed, resample_weights
+from .resampling import (
+    FEWEST,
+    bootstrap_ratio,
+    refuse_few,
+    refuse_no_seed,
+    resample_weights,
+    resampled_ratio,
+    unbounded_ends,
+)
 
 __all__ = [
     "CORRECTIONS",
@@ -34,5 +42,7 @@ __all__ = [
     "refuse_no_names",
     "refuse_no_seed",
     "resample_weights",
+    "resampled_ratio",
     "same_sign",
+    "unbounded_ends",
 ]

@@ -20,6 +20,9 @@ _AT_ONCE = 250
 _NUMBERS_AT_ONCE = 2_000_000
 """Resampled numbers held in memory at a time, of as many columns as they are enough for."""
 
+_UNBOUNDED = 1e150
+"""In place of infinity, between which and a number there is no percentile."""
+
 _NO_SPREAD = 1e-12
 """Units that differ by a smaller share of the largest are the same: it is rounding."""
 
@@ -31,6 +34,11 @@ def bootstrap_ratio(top: Array, bottom: Array, level: float, resamples: int, see
     ``scipy.stats.bootstrap``). A mean over pairs is the ratio of the clusters' sums to their
     sizes, a share of the total effect the ratio of two sums. What is the same in every unit has an
     interval of no width; NaN stays NaN.
+
+    A resample whose total, the sum of ``bottom``, is 0 or has turned its sign bounds its ratio to
+    neither side: it counts as below all others at the lower end and above all at the upper one.
+    Where so many do that an end lies among them, or where the total is 0 with one unit left out,
+    there is no finite interval, and both ends are NaN (as Fieller's is unbounded then).
 
     Args:
         top: (unit, *rest).
@@ -46,7 +54,11 @@ def bootstrap_ratio(top: Array, bottom: Array, level: float, resamples: int, see
     refuse_no_interval(level, resamples, seed)
     flat = top.reshape(len(top), -1)
     below = np.broadcast_to(bottom, top.shape).reshape(flat.shape)
-    ratio = flat.sum(axis=0) / below.sum(axis=0)
+    whole = below.sum(axis=0)
+    # A sign that top and bottom share makes every total positive, and changes no ratio.
+    sign = np.where(whole < 0, -1.0, 1.0)
+    flat, below = flat * sign, below * sign
+    ratio = _ratio(flat, below, np.nan, axis=0)
     ends = np.stack([ratio] * 2)
     # BCa divides by the spread of the sample, so what has none is left at its ratio.
     rest = flat - ratio * below
@@ -55,17 +67,51 @@ def bootstrap_ratio(top: Array, bottom: Array, level: float, resamples: int, see
     columns = max(1, _NUMBERS_AT_ONCE // (_AT_ONCE * len(top)))
     for start in range(0, len(spread), columns):
         some = spread[start : start + columns]
-        ends[:, some] = _bca(flat[:, some], below[:, some], level, resamples, seed)
+        ends[:, some] = _finite_or_none(flat[:, some], below[:, some], level, resamples, seed)
     return ends.reshape(2, *top.shape[1:])
 
 
-def _bca(top: Array, bottom: Array, level: float, resamples: int, seed: int) -> Array:
+def _finite_or_none(top: Array, bottom: Array, level: float, resamples: int, seed: int) -> Array:
+    """The interval of some columns, NaN where it is not finite: (2, cell)."""
+    if (bottom > 0).all():
+        return _bca(top, bottom, None, level, resamples, seed)
+    ends = np.full((2, top.shape[1]), np.nan)
+    size = np.abs(bottom)
+    # The acceleration is made of the ratios without one unit.
+    some = _positive(bottom.sum(axis=0) - bottom, size.sum(axis=0) - size).all(axis=0)
+    if some.any():
+        sides = (-_UNBOUNDED, _UNBOUNDED)
+        both = [_bca(top[:, some], bottom[:, some], s, level, resamples, seed) for s in sides]
+        ends[:, some] = np.stack([both[0][0], both[1][1]])
+    return _without_unbounded(ends)
+
+
+def _without_unbounded(ends: Array) -> Array:
+    """(2, *rest) intervals, both ends NaN where one lies among resamples without a bound."""
+    return np.where((np.abs(ends) < np.sqrt(_UNBOUNDED)).all(axis=0), ends, np.nan)
+
+
+def unbounded_ends(values: Array, level: float) -> Array:
+    """Percentile interval over axis 0, (2, *rest), of values that are NaN where unbounded.
+
+    Such a value counts as below all others at the lower end and above all at the upper one; where
+    an end lies among them both are NaN.
+    """
+    none = np.isnan(values)
+    low = np.quantile(np.where(none, -_UNBOUNDED, values), (1 - level) / 2, axis=0)
+    high = np.quantile(np.where(none, _UNBOUNDED, values), (1 + level) / 2, axis=0)
+    return _without_unbounded(np.stack([low, high]))
+
+
+def _bca(
+    top: Array, bottom: Array, unbounded: float | None, level: float, resamples: int, seed: int
+) -> Array:
     """The interval of some columns, each with the draws that it would have alone: (2, cell)."""
     from scipy.stats import bootstrap  # takes a second to import
 
     interval = bootstrap(
         (top, bottom),
-        lambda a, b, axis: a.sum(axis=axis) / b.sum(axis=axis),
+        lambda a, b, axis: _ratio(a, b, unbounded, axis),
         paired=True,
         confidence_level=level,
         n_resamples=resamples,
@@ -74,6 +120,39 @@ def _bca(top: Array, bottom: Array, level: float, resamples: int, seed: int) -> 
         method="BCa",
     ).confidence_interval
     return np.stack([interval.low, interval.high])
+
+
+def _ratio(top: Array, bottom: Array, unbounded: float | None, axis: int) -> Array:
+    """Ratio of two sums, ``unbounded`` where the lower one is not positive, if it is not None."""
+    above, below = top.sum(axis=axis), bottom.sum(axis=axis)
+    if unbounded is None:
+        return np.asarray(above / below)
+    positive = _positive(below, np.abs(bottom).sum(axis=axis))
+    out = np.full_like(above, unbounded)
+    return np.asarray(np.divide(above, below, out=out, where=positive))
+
+
+def _positive(total: Array, size: Array) -> NDArray[np.bool_]:
+    """Whether totals are above 0 by more than rounding, ``size`` the sum of their parts' sizes."""
+    return np.asarray(total > _NO_SPREAD * size)
+
+
+def resampled_ratio(weights: Array, top: Array, bottom: Array) -> Array:
+    """Ratios of the sums in each resample, NaN where the total is 0 or has turned its sign.
+
+    Args:
+        weights: (resample, unit) of ``resample_weights``.
+        top: (unit, *rest).
+        bottom: (unit,).
+
+    Returns:
+        (resample, *rest).
+    """
+    sign = -1.0 if bottom.sum() < 0 else 1.0
+    totals = weights @ (bottom * sign)
+    fit = _positive(totals, weights @ np.abs(bottom))
+    totals = np.where(fit, totals, np.nan).reshape(-1, *(1,) * (top.ndim - 1))
+    return np.asarray(np.tensordot(weights, top * sign, axes=1) / totals)
 
 
 def resample_weights(n_units: int, resamples: int, seed: int) -> Array:

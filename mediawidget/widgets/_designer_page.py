@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..abstraction.causal_model import CausalModel
 from ..abstraction.drawing import Counterfactual, Render
+from ..effect_files import writing
 from ..errors import MediationError, error_fields
 from ..mediators import mediator_named
 from ..sites import Site
@@ -184,10 +185,11 @@ class DesignerPage(Page):
             look: of the page, as ``theme``.
 
         Raises:
-            MediationError: another ending.
+            MediationError: another ending, or a place where nothing can be written.
         """
         if Path(path).suffix == ".csv":
-            self.to_dataframe().to_csv(path, index=False)
+            with writing(Path(path), "The table", "designer.export('runs.csv')"):
+                self.to_dataframe().to_csv(path, index=False)
             return Path(path)
         if Path(path).suffix != ".html":
             self.snapshot(path)

@@ -1,10 +1,14 @@
 """Causal models: what they compute, what they refuse."""
 
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 import mediawidget as mw
+from mediawidget import abstraction as ab
 from mediawidget.abstraction import CausalModel
 from tests.asking import raised
 
@@ -83,6 +87,54 @@ def test_a_default_is_no_variable() -> None:
 )
 def test_what_is_no_model_is_refused(make: Any, word: str) -> None:
     assert word in str(raised(make))
+
+
+def listed() -> CausalModel:
+    """Its pair is a list, which has no hash."""
+    variables: Any = {"pair": lambda x, y: [x, y], "out": lambda pair: pair[0]}
+    return CausalModel({"x": (0, 1), "y": (0, 1)}, variables, "out")
+
+
+def said(output: Any) -> CausalModel:
+    return CausalModel({"x": (0, 1)}, {"out": output}, "out")
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (lambda: listed().values_of("pair"), "{'pair': [0, 0]}"),
+        (lambda: ab.arbitrary(listed(), "pair"), "{'pair': [0, 0]}"),
+        (lambda: ab.arbitrary(listed(), "out").run({"x": 1, "y": 0}), "{'pair': [1, 0]}"),
+        (lambda: ab.counterfactuals(said(lambda x: np.array([x, 1])), "out", 1), "{'out': array("),
+        (lambda: ab.counterfactuals(said(lambda x: torch.tensor([x, 1])), "out", 1), "tensor("),
+        (lambda: ab.counterfactuals(said(lambda x: torch.tensor(x + 0)), "out", 1), "tensor("),
+        (lambda: CausalModel({"x": ([0], [1])}, {"out": lambda x: x}, "out"), "{'x': [0]}"),
+    ],
+)
+def test_values_that_cannot_be_told_apart_are_refused(make: Any, word: str) -> None:
+    error = raised(make)
+    assert word in str(error)
+    assert "tuple" in error.fix
+
+
+def test_what_is_only_handed_on_need_not_be_told_apart() -> None:
+    assert listed().run({"x": 1, "y": 0})["pair"] == [1, 0]
+    assert len(ab.counterfactuals(listed(), "pair", 4)) == 4
+    assert ab.counterfactuals(said(lambda x: np.int64(x + 0)), "out", 1)[0].telling
+
+
+def test_an_input_has_no_value_twice() -> None:
+    for values in ((0, 1, 0), (0, False), [1, 1.0]):
+        with pytest.raises(mw.MediationError, match=r"\{'x':"):
+            CausalModel({"x": values}, {"out": lambda x: x}, "out")
+
+
+@pytest.mark.parametrize(
+    "function", [lambda *, x: x, lambda **x: x, lambda *x: x, partial(lambda k, x: k + x, k=2)]
+)
+def test_what_is_not_given_by_position_is_refused(function: Any) -> None:
+    for make in (lambda: said(function), lambda: either(valid=function)):
+        assert "by position" in str(raised(make))
 
 
 def test_it_says_what_it_is() -> None:

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 import mediawidget as mw
+from mediawidget.alignment.methods import das_job
 from mediawidget.models._equality import HierarchicalEquality
 from tests.alignment.known import directions, equality, planted
+from tests.asking import raised
 from tests.engine.cases import lm_of, random_pair
 
 
@@ -255,3 +257,44 @@ def test_sets_of_answers_are_aligned() -> None:
     (y,) = mw.LogitDiff().read(done.kept, done.columns)
     assert found.iia == (y[list(found.report_on)] > 0).mean()
     assert found.train_iia == (y[list(found.train_on)] > 0).mean()
+
+
+SEARCHES: list[Any] = [mw.alignment.das, mw.alignment.boundless, mw.alignment.neuron_masks]
+SEARCHES += [mw.alignment.controls, mw.alignment.sizes]
+
+
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: search.__name__)
+@pytest.mark.parametrize("kind", ["pattern", "edge"])
+def test_attention_weights_are_refused(search: Any, kind: str) -> None:
+    study = mw.Study(lm_of("gpt2"), [random_pair("gpt2", seed) for seed in range(2)])
+    error = raised(lambda: search(study, mw.Site(kind, 1, head=0), progress=False))
+    assert "vector" in str(error)
+
+
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: search.__name__)
+def test_a_site_of_more_positions_on_one_prompt_is_refused(search: Any) -> None:
+    pairs = [
+        mw.PromptPair("ant bee cat dog eel", "ant dog eel", answer="fox", wrong="gnu"),
+        mw.PromptPair("ant owl cat dog eel", "owl dog eel", answer="fox", wrong="gnu"),
+    ]
+    study = mw.Study(lm_of("gpt2"), pairs)
+    error = raised(lambda: search(study, mw.Site("residual", 1), progress=False))
+    assert "5 positions on the clean prompt, 3 on the corrupt one" in str(error)
+
+
+@pytest.mark.parametrize("search", SEARCHES[:3], ids=lambda search: search.__name__)
+def test_inference_mode_changes_nothing(search: Any) -> None:
+    study, site = planted(n=32)
+    wanted = search(study, site, epochs=2, progress=False)
+    with torch.inference_mode():
+        found = search(study, site, epochs=2, progress=False)
+    np.testing.assert_array_equal(found.subspace.basis, wanted.subspace.basis)
+
+
+def test_a_job_of_inference_mode_goes_on_outside_of_it() -> None:
+    study, site = planted(n=32)
+    wanted = das_job(study, site, epochs=2, starts=1).result(progress=False)
+    job = das_job(study, site, epochs=2, starts=1)
+    with torch.inference_mode():
+        job.step()
+    np.testing.assert_array_equal(job.result(progress=False).subspace.basis, wanted.subspace.basis)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import mediawidget as mw
 from mediawidget.alignment.measuring import measured
@@ -24,13 +26,17 @@ SITES = [
 ]
 
 
+def whole(change: torch.Tensor) -> torch.Tensor:
+    """All of a change."""
+    return change
+
+
 def logits_of_alternatives(question: Question, part: mw.Subspace) -> np.ndarray:
     """(pair, 2), by the pass that is differentiated."""
     projection = torch.from_numpy(part.basis.T @ part.basis).to(question.change)
     found = np.full((len(question.labels), 2), np.nan)
     for pairs in question.together():
-        shift = question.change[pairs] @ projection
-        logits = question.logits(pairs, shift).detach()
+        logits = question.logits(pairs, lambda change: change @ projection).detach()
         found[pairs] = logits.gather(1, question.labels[pairs][..., 0])
     return found
 
@@ -49,9 +55,8 @@ def test_the_loss_of_sets_is_that_of_their_members_together(over: Any) -> None:
     """Against softmax, sums and counts written out, pair by pair."""
     study, site = sets(), SITES[0]
     question = question_of(study, site, over)
-    shift = 0.7 * question.change
-    loss, right = question.loss(np.arange(3), shift)
-    logits = question.logits(np.arange(3), shift).detach()
+    loss, right = question.loss(np.arange(3), lambda change: 0.7 * change)
+    logits = question.logits(np.arange(3), lambda change: 0.7 * change).detach()
     total, said = 0.0, 0
     for row, pair in zip(logits, study.token_pairs, strict=True):
         p = [float(one) for one in torch.softmax(row, 0)]
@@ -72,7 +77,7 @@ def test_between_two_sets_the_loss_is_that_of_the_studys_metric() -> None:
     run = mw.Run("corrupt", {site: mw.Patch("clean")})
     done = study.engine.evaluate([run])
     (y,) = mw.LogitDiff().read(done.kept, done.columns)
-    loss, right = question.loss(np.arange(3), question.change)
+    loss, right = question.loss(np.arange(3), whole)
     assert float(loss.detach()) == pytest.approx(np.logaddexp(0, -y).mean(), abs=1e-6)
     assert right == (y > 0).sum()
 
@@ -92,7 +97,7 @@ def test_what_is_measured_of_sets_is_read_off_the_runs() -> None:
     study, site = sets(), SITES[0]
     found = measured(study, site, [None])
     question = question_of(study, site, "vocabulary")
-    logits = question.logits(np.arange(3), question.change).detach()
+    logits = question.logits(np.arange(3), whole).detach()
     ids = [pair.answers for pair in study.token_pairs]
     likeliest = [int(row.argmax()) in both[0] for row, both in zip(logits, ids, strict=True)]
     odds = [
@@ -130,6 +135,75 @@ def test_a_shifted_pass_of_a_network_is_the_engines_run() -> None:
     np.testing.assert_allclose(logits_of_alternatives(question, part), expected, atol=1e-9)
 
 
+class Recurrent(nn.Module):
+    """The last state of a recurrent layer, and two classes of it."""
+
+    def __init__(self, kind: Any, layers: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.memory = kind(4, 6, layers, batch_first=True)
+        self.out = nn.Linear(6, 2)
+        for parameter in self.parameters():
+            parameter.data.mul_(3)  # so that states are far from one another
+
+    def forward(self, value: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.out(self.memory(value)[0][:, -1])
+        return found
+
+
+@cache
+def recurrent(kind: Any, layers: int = 1, n: int = 12) -> mw.Study:
+    """Sequences of five random steps, in double precision."""
+    network = mw.load(Recurrent(kind, layers).double(), points={"memory": "memory"})
+    draw = np.random.default_rng(0)
+    drawn = draw.standard_normal((n, 2, 5, 4))
+    pairs = [
+        mw.InputPair(clean=one, corrupt=other, answer=i % 2, wrong=1 - i % 2)
+        for i, (one, other) in enumerate(drawn)
+    ]
+    return mw.Study(network, pairs)
+
+
+STATES = [
+    (nn.LSTM, 1, mw.Site("cell", 0)),
+    (nn.LSTM, 1, mw.Site("cell", 0, position=(1, 3))),
+    (nn.LSTM, 1, mw.Site("cell", 0, position=4)),
+    (nn.LSTM, 2, mw.Site("hidden", 0, position=(0, 2))),
+    (nn.LSTM, 1, mw.Site("hidden_unit", 0, unit=2)),
+    (nn.LSTM, 1, mw.Site("cell_unit", 0, unit=2)),
+    (nn.GRU, 2, mw.Site("hidden", 1)),
+    (nn.RNN, 1, mw.Site("hidden", 0)),
+]
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: f"{state[0].__name__}{state[1:]}")
+def test_states_of_several_steps_are_moved_from_what_they_are_by_then(state: Any) -> None:
+    """An edited step changes those behind it, so that they are no more those of the base."""
+    kind, layers, site = state
+    study = recurrent(kind, layers)
+    question = question_of(study, site, "vocabulary")
+    part = mw.Subspace.random(min(2, question.width), question.width, seed=1)
+    run = mw.Run("corrupt", {site: mw.Within(part, mw.Patch("clean"))})
+    expected = study.engine.evaluate([run]).kept[0, :, :2]
+    np.testing.assert_allclose(logits_of_alternatives(question, part), expected, atol=1e-9)
+    assert np.abs(expected - study.engine.evaluate([]).bases[:, 1, :2]).max() > 1e-3
+
+
+def test_the_slope_of_the_loss_over_several_steps_is_that_of_small_steps() -> None:
+    question = question_of(recurrent(nn.LSTM), mw.Site("cell", 0), "vocabulary")
+    learner, pairs = Basis(6, 2, 0, question.change), np.arange(12)
+    slope = torch.autograd.grad(question.loss(pairs, learner.moved)[0], learner.parameters)[0]
+    turn, step = torch.linspace(-1.0, 1.0, 12).double().reshape(6, 2), 1e-6
+    found = []
+    for sign in (1, -1):
+        learner.parameters[0].data.add_(sign * step * turn)
+        found.append(float(question.loss(pairs, learner.moved)[0].detach()))
+        learner.parameters[0].data.sub_(sign * step * turn)
+    assert (found[0] - found[1]) / (2 * step) == pytest.approx(
+        float((slope * turn).sum()), abs=1e-6
+    )
+
+
 def learners(like: torch.Tensor) -> list[Learner]:
     return [Basis(8, 2, 0, like), Bounded(8, 0, like), Mask(8, like)]
 
@@ -147,7 +221,7 @@ def test_the_slope_of_the_loss_is_that_of_small_steps(which: int, over: str) -> 
     pairs = np.arange(20)
 
     def loss() -> torch.Tensor:
-        return question.loss(pairs, learner.moved(question.change[pairs]))[0]
+        return question.loss(pairs, learner.moved)[0]
 
     slope = torch.autograd.grad(loss(), learner.parameters)[0].flatten()
     parameter, step = learner.parameters[0].data.view(-1), 1e-6

@@ -179,3 +179,18 @@ def test_roles_add_up_their_positions() -> None:
         for values, pair in zip(found.values, study.contrast, strict=True)
     ]
     np.testing.assert_allclose(beside.pairs("relevance")[:, at], own)
+
+
+def test_inference_mode_changes_nothing() -> None:
+    """Whatever was made in it: a study's groups of prompts are kept from its first runs on."""
+    expected = mw.contrasting.relevance(study_of("gpt2"))
+    again = mw.Study(study_of("gpt2").lm, study_of("gpt2").contrast)
+    with torch.inference_mode():
+        again.sweep("head", progress=False)
+        found = [mw.contrasting.relevance(again), mw.contrasting.relevance(study_of("gpt2"))]
+        beside = mw.contrasting.beside_tie(again, progress=False)
+    found.append(mw.contrasting.relevance(again))
+    for one in found:
+        np.testing.assert_array_equal(np.stack(one.values), np.stack(expected.values))
+        np.testing.assert_array_equal(one.totals, expected.totals)
+    np.testing.assert_array_equal(beside.relevance, np.stack(expected.values))

@@ -102,6 +102,13 @@ def cases(lm: mw.LM) -> list[dict[mw.Site, mw.Edit]]:
         *parts(lm),
         {S("residual", 1): mw.Mean("corrupt")},
         {S("pattern", 1, head=1, position=4): patch},
+        {S("query", 1, head=1): patch, S("pattern", 1, head=0, position=4): patch},
+        {
+            S("key", 1, head=0): mw.Scale(0.5),
+            S("value", 1, head=0): mw.Zero(),
+            S("edge", 1, head=1, position=4, key=1): mw.Knockout(),
+            S("pattern", 2, head=1, position=4): mw.Zero(),
+        },
         {S("edge", 1, head=1, position=4, key=(1, 2)): mw.Knockout()},
         {S("edge", 2, position=(3, 4), key=1): mw.Knockout()},
         {

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import mediawidget as mw
 from mediawidget.effects import Effect
@@ -9,6 +10,8 @@ from mediawidget.errors import MediationError
 from mediawidget.plain import plain_run
 from mediawidget.statistics import mean_interval
 from tests.engine.judging import pairs_of
+from tests.engine.test_unequal import PAIR
+from tests.networks.oracle import asked
 from tests.small_models import random_model, tokenizer_of
 
 HEAD = mw.Site("head", 1, head=0)
@@ -126,3 +129,87 @@ def test_a_curve_says_what_was_run(study: mw.Study, curve: mw.DoseCurve) -> None
     assert curve.effect.labels[0] == "L1H0 moved by 0.25"
     joint = mw.dose_curve(study, [HEAD, mw.Site("head", 0, head=1)], [1.0], progress=False)
     assert joint.effect.labels == ("L1H0 + L0H1 moved by 1", "L1H0 + L0H1 moved by 0")
+
+
+# --- sites that read one another ------------------------------------------------------------------
+
+
+def mixed(study: mw.Study, sites: list[mw.Site], base: str, dose: float) -> NDArray[np.float64]:
+    """(pair,) a run that sets each site to a mixture of its values on the two prompts."""
+    read = {b: [study.activations(site, b) for site in sites] for b in ("clean", "corrupt")}
+    edits = {
+        site: mw.Patch(mw.Values(site, m1.array + dose * (m0.array - m1.array)))
+        for site, m1, m0 in zip(sites, read["clean"], read["corrupt"], strict=True)
+    }
+    run = mw.Run(base, edits)  # type: ignore[arg-type]
+    kept = np.stack([plain_run(study.engine, run, i) for i in range(len(study.contrast))])
+    return study.metric.read(kept, study.engine.columns)
+
+
+CHAINS = {
+    "head and MLP of a layer": [HEAD, mw.Site("mlp_out", 1)],
+    "three layers": [mw.Site("head", 0, head=1), mw.Site("mlp_out", 1), mw.Site("head", 2, head=0)],
+    "positions": [mw.Site("residual", 1, position=4), mw.Site("residual", 2, position=(5, 6))],
+    "the later one first": [mw.Site("mlp_out", 2), mw.Site("attn_out", 1)],
+    "one layer": [HEAD, mw.Site("head", 1, head=2)],
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_sites_that_read_one_another_get_one_value_on_both_bases(
+    study: mw.Study, chain: str
+) -> None:
+    sites = CHAINS[chain]
+    curve = mw.dose_curve(study, sites, [0.25, 0.5], progress=False)
+    assert not [check for check in curve.effect.checks if check.name in PROOFS and not check.ok]
+    y11, y01 = (mixed(study, sites, base, 0.0) for base in ("clean", "corrupt"))
+    y00 = mixed(study, sites, "corrupt", 1.0)
+    for column, dose in enumerate((0.25, 0.5, 1.0)):
+        on_clean, on_corrupt = (mixed(study, sites, base, dose) for base in ("clean", "corrupt"))
+        back = mixed(study, sites, "corrupt", 1 - dose)
+        wanted = {
+            "TIE": y11 - on_clean,
+            "PIE": back - y00,
+            "INT": y11 - on_clean - y01 + on_corrupt,
+        }
+        for key, value in wanted.items():
+            np.testing.assert_allclose(curve.pairs(key)[:, column], value, atol=1e-9, err_msg=key)
+
+
+PROOFS = ("self-patch", "full cut", "plain forward")
+
+
+def test_only_sites_behind_one_another_take_further_runs(study: mw.Study) -> None:
+    alone = mw.dose_curve(study, HEAD, [0.5], progress=False)
+    beside = mw.dose_curve(study, CHAINS["one layer"], [0.5], progress=False)
+    behind = mw.dose_curve(study, CHAINS["head and MLP of a layer"], [0.5], progress=False)
+    rows = [curve.effect.facts["rows"] for curve in (alone, beside, behind)]
+    assert rows[0] == rows[1] < rows[2]
+
+
+def test_prompts_of_unequal_length_have_joint_curves() -> None:
+    lm = mw.load(random_model("gpt2"), tokenizer=tokenizer_of("gpt2"))
+    study = mw.Study(lm, PAIR)
+    sites = [mw.Site("head", 0, head=1, position="end"), mw.Site("mlp_out", 1, position="end")]
+    curve = mw.dose_curve(study, sites, [0.25], progress=False)
+    for base, key, start in (("clean", "TIE", 0.0), ("corrupt", "PIE", 1.0)):
+        dose = abs(start - 0.25)
+        moved = mixed(study, sites, base, start) - mixed(study, sites, base, dose)
+        sign = 1 if key == "TIE" else -1
+        np.testing.assert_allclose(curve.pairs(key)[:, 0], sign * moved, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+def test_time_steps_of_a_state_read_one_another(kind: str) -> None:
+    study, oracle = asked(kind)
+    site = mw.Site("hidden", 0)
+    curve = mw.dose_curve(study, site, [0.25], progress=False)
+    values = [oracle.value(site, mw.Run(base), 0) for base in ("clean", "corrupt")]
+
+    def run(dose: float) -> float:
+        at = mw.Values(site, (values[0] + dose * (values[1] - values[0]))[None].numpy())
+        kept = plain_run(study.engine, mw.Run("clean", {site: mw.Patch(at)}), 0)
+        return float(study.metric.read(kept, study.engine.columns))
+
+    assert curve.pairs("TIE")[0, 0] == pytest.approx(run(0.0) - run(0.25), abs=1e-9)
+    assert curve.sites == (site,)

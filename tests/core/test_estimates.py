@@ -161,3 +161,74 @@ def test_a_cell_without_a_number_says_why(study: mw.Study) -> None:
     assert check.ok is False
     assert "the gradient or the new value overflows there" in check.words
     assert not any(c.name == "finite numbers" for c in study.estimate("residual").checks)
+
+
+METHODS = ("attribution", "relp", "ig", "atp*")
+
+
+def lonely(*, with_good: bool) -> mw.Study:
+    """A pair whose position 10 has no partner, by itself or beside one where all have one."""
+    lm = mw.load()
+    text = "When Mary and John went to the store, John gave a book to"
+    given = {"answer": "Mary", "wrong": "John", "roles": {"S2": 10}}
+    pairs = [mw.PromptPair(text, text.replace(", John", ", Mary and Mary"), **given)]  # type: ignore[arg-type]
+    if with_good:
+        pairs.insert(0, mw.PromptPair(text, text.replace(", John", ", Mary"), **given))  # type: ignore[arg-type]
+    return mw.Study(lm, pairs)
+
+
+@pytest.mark.parametrize("with_good", [False, True], ids=["alone", "beside a good pair"])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("kind", "by"), [("head", "role"), ("query", {"x": 10}), ("mlp_out", {"x": 10})]
+)
+def test_cells_without_a_partner_are_impossible(
+    kind: str, by: Any, method: str, with_good: bool
+) -> None:
+    study = lonely(with_good=with_good)
+    effect = study.estimate(kind, by, layers=[1, 2], method=method)
+    assert (effect.status == Status.IMPOSSIBLE).all()
+    assert effect.shape == study.sweep(kind, by, layers=[1, 2], progress=False).shape
+    assert np.isnan(effect["TIE"]).all()
+    assert not [check for check in effect.checks if check.ok is False]
+
+
+def test_nothing_that_can_be_run_is_nothing_to_check() -> None:
+    with pytest.raises(mw.MediationError, match="no estimate to check"):
+        lonely(with_good=False).check_estimate("head", "role", progress=False)
+
+
+def test_cells_that_have_partners_are_estimated_beside_others() -> None:
+    study = lonely(with_good=False)
+    effect = study.estimate("residual", {"x": 10, "end": 14}, method="ig", layers=[5])
+    assert effect.status.tolist() == [[Status.IMPOSSIBLE, Status.ESTIMATE]]
+    alone = study.estimate("residual", {"end": 14}, method="ig", layers=[5])
+    np.testing.assert_allclose(effect["TIE"][0, 1], alone["TIE"][0, 0])
+
+
+FLAT: list[tuple[str, dict[str, Any]]] = [
+    *((name, {}) for name in ("attribution", "relp", "relp-ah", "atp*")),
+    ("ig-inputs", {"steps": 1}),
+]
+
+
+@pytest.mark.parametrize("base", ["clean", "corrupt"])
+@pytest.mark.parametrize(("method", "options"), FLAT, ids=[name for name, _ in FLAT])
+def test_a_divergence_has_no_slope_at_its_own_base(
+    study: mw.Study, base: Any, method: str, options: dict[str, Any]
+) -> None:
+    study.metric = mw.KL(base)
+    with pytest.raises(mw.MediationError, match="no slope at that prompt") as caught:
+        study.estimate("head", method=method, **options)
+    assert "study.sweep('head')" in caught.value.fix
+    assert not study.estimates
+
+
+def test_a_divergence_has_slopes_on_the_way(study: mw.Study) -> None:
+    study.metric = mw.KL("clean")
+    exact = study.sweep("head", progress=False)
+    assert np.abs(exact["TIE"]).max() > 1e-3
+    for key in ("TIE", "PIE"):
+        found = study.estimate("head", method="ig", steps=40)[key]
+        np.testing.assert_allclose(found, exact[key], atol=0.02 * np.abs(exact[key]).max())
+    assert np.abs(study.estimate("head", method="ig-inputs", steps=2)["TIE"]).max() > 1e-4

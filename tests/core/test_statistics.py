@@ -22,6 +22,8 @@ from mediawidget.statistics import (
     q_values,
     rank_correlations,
     resample_weights,
+    resampled_ratio,
+    unbounded_ends,
 )
 from mediawidget.statistics.clusters import Codes
 
@@ -94,6 +96,90 @@ def test_resamples_draw_as_many_units_as_there_are() -> None:
     assert weights.shape == (50, 7)
     assert (weights.sum(axis=1) == 7).all()
     np.testing.assert_array_equal(weights, resample_weights(7, 50, 3))
+
+
+# --- totals that vanish --------------------------------------------------------------------------
+
+
+def fieller_bounded(bottom: Array, level: float) -> bool:
+    """Whether the mean of the lower numbers is clear of 0."""
+    t = bottom.mean() / (bottom.std(ddof=1) / np.sqrt(len(bottom)))
+    return bool(abs(t) > stats.norm.ppf((1 + level) / 2))
+
+
+def test_a_rare_resample_of_no_total_leaves_the_interval_finite() -> None:
+    """One pair in four has none: a resample in 256 is of that pair alone."""
+    bottom = np.array([15.0, 51, 22, 0])[:, None]
+    top = np.array([[15.0, 3], [48, 30], [20, 2], [0, 0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ends = bootstrap_ratio(top, bottom, 0.95, 2000, 0)
+        turned = bootstrap_ratio(-top, -bottom, 0.95, 2000, 0)
+    assert np.isfinite(ends).all()
+    assert (ends[0] <= top.sum(axis=0) / bottom.sum()).all()
+    assert (ends[1] >= top.sum(axis=0) / bottom.sum()).all()
+    np.testing.assert_array_equal(ends, turned)
+
+
+def test_where_too_many_resamples_have_no_total_there_is_no_interval() -> None:
+    top, bottom = np.array([[1.0], [2], [0.5], [0]]), np.array([[9.0], [1], [0], [0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # A sixteenth of the resamples is of the two pairs of no total.
+        assert np.isnan(bootstrap_ratio(top, bottom, 0.95, 2000, 0)).all()
+        assert np.isfinite(bootstrap_ratio(top, bottom, 0.5, 2000, 0)).all()
+        # Without the first pair nothing is left, or rounding.
+        for left in ([0.0, 0, 0], [0.1, 0.2, -0.30000000000000004]):
+            lone = np.array([9.0, *left])[:, None]
+            assert np.isnan(bootstrap_ratio(top, lone, 0.5, 2000, 0)).all()
+        # A share of a total of 0 is none.
+        none = np.array([[1.0], [-1], [2], [-2]])
+        assert np.isnan(bootstrap_ratio(top, none, 0.5, 2000, 0)).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds, st.floats(-2, 2), st.sampled_from([0.5, 0.8, 0.95, 0.99]))
+def test_an_interval_of_a_ratio_is_whole_or_none(seed: int, mean: float, level: float) -> None:
+    top, bottom = numbers(seed, 6, 2), np.round(mean + numbers(seed + 1, 6, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        low, high = bootstrap_ratio(top, bottom, level, 200, 0)
+    assert (np.isfinite(low) == np.isfinite(high)).all()
+    assert not np.isinf([low, high]).any()
+    assert not (low > high).any()
+
+
+def test_turned_signs_widen_the_interval_and_then_there_is_none() -> None:
+    """As Fieller's interval: finite where the total is clear of 0 at the same level."""
+    spread = numbers(1, 40, 1)
+    spread -= spread.mean()
+    top = 1 + numbers(2, 40, 1)
+    for shift in (0.1, 0.9):
+        for level in (0.5, 0.9, 0.99):
+            bottom = shift + spread
+            ends = bootstrap_ratio(top, bottom, level, 2000, 0)
+            assert np.isfinite(ends).all() == fieller_bounded(bottom, level), (shift, level)
+
+
+def test_percentile_ends_count_what_is_unbounded_to_both_sides() -> None:
+    values = np.arange(1.0, 101)
+    values[[3, 50]] = np.nan
+    low, high = unbounded_ends(values, 0.9)
+    known = values[np.isfinite(values)]
+    assert low == pytest.approx(np.quantile([-1e9, -1e9, *known], 0.05))
+    assert high == pytest.approx(np.quantile([1e9, 1e9, *known], 0.95))
+    assert np.isnan(unbounded_ends(values, 0.99)).all()
+    assert unbounded_ends(np.arange(5.0), 0.5).tolist() == [1, 3]
+
+
+def test_resampled_ratios_are_none_where_the_total_is() -> None:
+    weights = np.array([[1.0, 1, 1], [0, 0, 3], [0, 3, 0], [3, 0, 0]])
+    top, bottom = np.array([[1.0, 2], [3, 4], [5, 6]]), np.array([-4.0, 1, 0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = resampled_ratio(weights, top, bottom)
+    np.testing.assert_allclose(np.delete(found, [1, 2], axis=0), [[-3.0, -4.0], [-0.25, -0.5]])
+    assert np.isnan(found[1:3]).all()
 
 
 # --- clusters ------------------------------------------------------------------------------------

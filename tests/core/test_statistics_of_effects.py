@@ -1,5 +1,6 @@
 """What effects say of their pairs: tables, shares, halves, groups."""
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -324,3 +325,26 @@ def test_a_repr_begins_with_what_a_student_looks_for() -> None:
     assert said in repr(constant)
     assert "PIE" not in repr(grid().cell(1, 2)), "it was not run"
     assert "PIE" not in repr(grid())
+
+
+def test_shares_of_a_counted_metric_have_an_interval_or_none() -> None:
+    """A pair whose ranks do not move has no total, nor has a resample of it alone."""
+    lm = mw.load()
+    pairs = list(mw.tasks.ioi(lm, n=3, corruption="abc"))
+    one = pairs[0]
+    still = mw.PromptPair(one.clean, one.clean.replace("station", "park"), one.answer, one.wrong)
+    study = mw.Study(lm, [*pairs, still], metric=mw.Rank())
+    effect = study.sweep("head", progress=False)
+    assert effect.pairs("TE").reshape(4, -1)[3, 0] == 0
+    curve = mw.evaluation.curve(study, effect)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shares, areas, sizes = effect.normalized_ci("PIE"), curve.areas_ci(), curve.f_ci()
+        narrow = effect.normalized_ci("PIE", level=0.995)
+    for low, high in (shares, areas, sizes, narrow):
+        assert (np.isfinite(low) == np.isfinite(high)).all()
+    assert np.isfinite(shares).all()
+    assert (shares[0] <= effect.normalized("PIE") + 1e-12).all()
+    assert (effect.normalized("PIE") <= shares[1] + 1e-12).all()
+    assert areas[0, 0] <= curve.cpr <= areas[1, 0]
+    assert np.isnan(narrow[:, 3, 2]).all()

@@ -275,6 +275,33 @@ def test_prompts_of_other_lengths_are_traced_by_role(unequal: mw.Study, corrupti
     np.testing.assert_allclose(effect[-1, end], found.clean - slow(unequal, edits, base)[0])
 
 
+@pytest.mark.parametrize("by", ["position", "role"])
+@pytest.mark.parametrize("severed", [None, "mlp_out"])
+def test_under_noise_the_other_prompt_has_no_say(by: str, severed: str | None) -> None:
+    """Every run is of the clean prompt, so a subject without a partner is restored as well."""
+    text = "When Mary and John went to the store, John gave a book to"
+    found = []
+    for corrupt in (", Mary", ", Mary and Mary"):
+        other = text.replace(", John", corrupt)
+        pair = mw.PromptPair(text, other, "Mary", "John", roles={"S2": 10, "end": 14})
+        found.append(
+            mw.causal_tracing(
+                mw.Study(mw.load(), pair),
+                corruption=NOISE,
+                subject="S2",
+                by=by,
+                severed=severed,
+                kinds=("residual",),
+                progress=False,
+            )
+        )
+    equal, unequal = (one.indirect("residual") for one in found)
+    assert np.isfinite(unequal).all()
+    assert np.abs(unequal[:, found[1].subject[0]]).max() > 0.1
+    np.testing.assert_allclose(unequal, equal, atol=1e-4)
+    assert not [check for check in found[1].checks if check.ok is False]
+
+
 # --- checks --------------------------------------------------------------------------------------
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -185,3 +185,72 @@ def test_other_prompts_shapes_and_things_are_refused() -> None:
     raised(lambda: cross(to, giver, "residual", "place"))
     raised(lambda: cross(to, giver, "edge"))
     raised(lambda: cross(to, giver, "residual", fit="more"))  # type: ignore[arg-type]
+
+
+class Seeing(torch.nn.Module):
+    """Two convolutions and a layer on top."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = torch.nn.Conv2d(1, 3, 3, padding=1), torch.nn.Conv2d(3, 4, 2)
+        self.c, self.d = torch.nn.Linear(36, 5), torch.nn.Linear(5, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        maps = torch.relu(self.b(torch.tanh(self.a(x))))
+        out: torch.Tensor = self.d(torch.tanh(self.c(maps.flatten(1))))
+        return out
+
+
+def seeing(seed: int, pairs: Any) -> mw.Study:
+    torch.manual_seed(seed)
+    return mw.Study(mw.load(Seeing().double(), points=["a", "b", "c"]), pairs)
+
+
+def images(n: int, seed: int) -> list[mw.InputPair]:
+    draw = np.random.default_rng(seed)
+    return [
+        mw.InputPair(draw.standard_normal((1, 4, 4)), draw.standard_normal((1, 4, 4)), 0, 1)
+        for _ in range(n)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mediator", "by"), [("layer", None), ("channel", None), ("channel", "position")]
+)
+def test_a_network_of_images_patched_with_its_own_values_is_its_own_sweep(
+    mediator: str, by: Any
+) -> None:
+    study = seeing(0, images(4, 1))
+    result = mw.crossing.cross_patch(study, study, mediator, by, progress=False)
+    wanted = study.sweep(mediator, by=by, progress=False)
+    assert dict(result.axes).keys() == dict(wanted.axes).keys()
+    for donor in ("own", "raw"):
+        np.testing.assert_allclose(result.pairs(donor), wanted.pairs("PIE"), atol=1e-12)
+    there = ~np.isnan(wanted.pairs("PIE"))
+    assert np.abs(result.pairs("raw, corrupt")[there]).max() < 1e-12
+
+
+def test_another_network_of_images_gives_what_hooks_say_and_maps_are_fitted() -> None:
+    pairs, more = images(3, 1), images(20, 2)
+    to, giver = seeing(0, pairs), seeing(1, pairs)
+    fit = [*more, pairs[0]]
+    result = mw.crossing.cross_patch(to, giver, "layer", fit=fit, progress=False)
+    assert result.shared == 2
+    assert set(result.fits["map"]) == {"least squares", "procrustes"}
+    mine, theirs = (cast("Seeing", study.lm.hf) for study in (to, giver))
+    for index, pair in enumerate(pairs):
+        clean, corrupt = (torch.tensor(getattr(pair, base))[None] for base in ("clean", "corrupt"))
+        with torch.no_grad():
+            value = theirs.b(torch.tanh(theirs.a(clean)))
+            out = mine.d(torch.tanh(mine.c(torch.relu(value).flatten(1))))[0]
+            start = mine(corrupt)[0]
+        moved = float((out[0] - out[1]) - (start[0] - start[1]))
+        assert abs(result.pairs("raw")[index, 1] - moved) < 1e-9
+
+
+def test_other_images_are_refused() -> None:
+    pairs = images(3, 1)
+    to = seeing(0, pairs)
+    for other in (images(3, 2), pairs[:2], [pairs[0].swapped(), *pairs[1:]]):
+        told = raised(partial(mw.crossing.cross_patch, to, seeing(1, other), "layer"))
+        assert "the same inputs" in told.message

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers import LlamaConfig, LlamaForCausalLM
 
 import mediawidget as mw
 from mediawidget.effects import Status
 from mediawidget.engine import Engine
+from mediawidget.precision import tolerance
 from tests.engine.cases import BASES, OTHER, random_pair
 from tests.oracle import Oracle
 from tests.small_models import KINDS, random_model, tokenizer_of
@@ -316,3 +318,24 @@ def test_a_module_that_cannot_be_copied_says_so() -> None:
     with pytest.raises(mw.MediationError, match="cannot be copied") as raised:
         mw.load(mine, points={"first": "0"}, dtype=torch.float64)
     assert "module.to(dtype)" in raised.value.fix
+
+
+def test_double_precision_with_a_softmax_in_single_is_not_taken_for_other_weights() -> None:
+    """Chunks with other prefixes attend to other lengths, whose sums are rounded otherwise."""
+    tokenizer = mw.load().tokenizer
+    sizes = {"hidden_size": 32, "intermediate_size": 44, "num_hidden_layers": 3, "head_dim": 8}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.35}
+    torch.manual_seed(0)
+    config = LlamaConfig(vocab_size=len(tokenizer), attn_implementation="eager", **sizes, **heads)
+    lm = mw.load(LlamaForCausalLM(config).double().eval(), tokenizer=tokenizer)
+    before = "Anna and Adam went to the park and Mary gave a book to John and " * 3
+    ask = before + "When Mary and John went to the store, {} gave a book to"
+    pair = mw.PromptPair(ask.format("John"), ask.format("Mary"), "Mary", "John")
+    study = mw.Study(lm, pair)
+    swept = study.sweep("head", by="position", edit=mw.Zero(), progress=False)
+    assert {check.name for check in swept.checks if check.ok is False} <= {"clean answer"}
+    bases = study.total.bases
+    size = max(1.0, np.abs(bases).max() / 10)
+    assert tolerance(lm, bases) == 1e-5 * size
+    lm.hf.set_attn_implementation("sdpa")
+    assert tolerance(lm, bases) == 1e-9 * size

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import transformers
 from packaging.version import Version
+from torch import nn
+from transformers import MptConfig, MptForCausalLM
 
 import mediawidget as mw
 from mediawidget.architectures import ARCHITECTURES, ModulePaths, is_shipped, module_paths
@@ -263,3 +266,51 @@ def test_the_head_of_gpt_neox_under_its_older_name() -> None:
 def _older_head(model: Any) -> Any:
     """What the newer forward calls."""
     return model.embed_out
+
+
+def test_an_mlp_that_adds_the_stream_itself_is_refused_and_the_map_within_it_works() -> None:
+    tokenizer = tokenizer_of("gpt2")
+    torch.manual_seed(0)
+    sizes = {"d_model": 32, "n_heads": 4, "n_layers": 3, "max_seq_len": 64}
+    model = MptForCausalLM(MptConfig(vocab_size=len(tokenizer), **sizes)).double().eval()
+    paths = mw.ModulePaths(
+        blocks="transformer.blocks",
+        attn_proj="attn.out_proj",
+        mlp="ffn",
+        norm_before_mlp="norm_2",
+        final_norm="transformer.norm_f",
+        attention="attn",
+        tuple_output=True,
+    )
+    with pytest.raises(mw.MediationError, match=r"mlp='ffn' in block 0 makes what the block makes"):
+        mw.load(model, tokenizer=tokenizer, paths=paths)
+    lm = mw.load(model, tokenizer=tokenizer, paths=replace(paths, mlp="ffn.down_proj"))
+    swept = mw.Study(lm, random_pair("gpt2", 0)).sweep("mlp_out", progress=False)
+    assert {check.name for check in swept.checks if check.ok is False} <= {"clean answer"}
+
+
+def test_an_mlp_that_returns_a_tuple_is_refused() -> None:
+    module: Any = random_model("llama")
+
+    class Two(nn.Module):
+        def __init__(self, inner: nn.Module) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, hidden: Any) -> tuple[Any, None]:
+            return self.inner(hidden), None
+
+    class First(type(module.model.layers[0])):  # type: ignore[misc]
+        def forward(self, hidden_states: Any, **rest: Any) -> Any:
+            residual = hidden_states
+            normed = self.input_layernorm(hidden_states)
+            middle = residual + self.self_attn(hidden_states=normed, **rest)[0]
+            return middle + self.mlp(self.post_attention_layernorm(middle))[0]
+
+    for block in module.model.layers:
+        block.mlp = Two(block.mlp)
+        block.__class__ = First
+    known = ARCHITECTURES["llama"]
+    paths = replace(known, plain=False, neurons=None, activation=None)
+    with pytest.raises(mw.MediationError, match="An MLP makes one tensor"):
+        mw.load(module, tokenizer=tokenizer_of("llama"), paths=paths)

@@ -92,6 +92,19 @@ def test_what_a_search_scored_is_held_as_it_is() -> None:
     assert found.n == scores.wiring.n_edges
 
 
+def test_signed_scores_are_high_that_have_the_sign_of_the_total_effect() -> None:
+    lm = mw.load()
+    asked = mw.Study(lm, mw.tasks.ioi(lm, n=4), metric=mw.KL("clean"))
+    effect = asked.sweep("head", progress=False)
+    known = [mw.Site("head", *at[:1], head=at[1]) for at in ((0, 1), (3, 0), (3, 1))]
+    assert ev.agreement(effect, known, rank="signed", shuffles=10).auroc > 0.95
+    plain = ev.agreement(ev.as_scores(effect), known, rank="signed", shuffles=10)
+    assert plain.auroc < 0.05
+    scores = mw.search.eap(asked, base="corrupt", steps=5)
+    best = [edge for edge, _ in scores.edges("signed")[:9]]
+    assert ev.agreement(scores, best, rank="signed", shuffles=10).auroc == 1
+
+
 def test_how_many_were_found_by_class() -> None:
     known = ev.known("ioi")
     movers = [s for s, name in known.classes.items() if "mover" in name]

@@ -147,6 +147,24 @@ def test_an_order_is_by_size_or_by_sign() -> None:
     assert ev.ranked(scores, "signed") == (first, third, fourth, second)
 
 
+def test_a_signed_order_begins_with_what_supports_the_clean_behaviour() -> None:
+    """Under a metric that falls that is what is negative; plain numbers stay as they are."""
+    lm = mw.load()
+    asked = mw.Study(lm, mw.tasks.ioi(lm, n=4), metric=mw.KL("clean"))
+    effect = asked.sweep("head", progress=False)
+    assert (effect["TE"] < 0).all()
+    found = ev.curve(asked, effect, rank="signed")
+    numbers = ev.as_scores(effect)
+    assert found.order == ev.ranked({k: -v for k, v in numbers.items()}, "signed")
+    assert ev.curve(asked, numbers, rank="signed").order == ev.ranked(numbers, "signed")
+    assert found.cpr > ev.curve(asked, numbers, rank="signed").cpr + 0.3
+    assert ev.curve(asked, effect).order == ev.ranked(numbers, "absolute")
+    scores = mw.search.eap(asked, base="corrupt", steps=5)
+    assert scores.total < 0
+    found = ev.curve(asked, scores, rank="signed", sizes=(0.5, 1))
+    assert found.order == tuple(edge for edge, _ in scores.edges("signed"))
+
+
 def test_parts_of_all_candidates_are_counted_as_written() -> None:
     worth = {mw.Site("head", i, head=0): 1.0 for i in range(100)}
     values = Dictated(study(), worth)

@@ -146,10 +146,28 @@ def test_minimality_tells_every_node(ioi: mw.Study, found: mw.Circuit) -> None:
     table = result.to_dataframe()
     assert list(table["node"]) == [node.label() for node in found.ordered]
     assert (table["low"] <= table["high"]).all()
-    assert "below 1%" in repr(result)
+    assert "at most 1%" in repr(result)
     nothing = ev.minimality(ioi, mw.Circuit([]), over=("head",))
     assert nothing.nodes == ()
     assert "no nodes" in repr(nothing)
+
+
+def test_nodes_that_do_nothing_are_useless_where_the_whole_does_nothing() -> None:
+    """A rank that ablation leaves where it is: the whole is worth 0, and so is every node."""
+    lm, clean = mw.load(), "When Mary and John went to the store, John gave a book to"
+    pair = mw.PromptPair(clean, clean.replace("store", "park"), "Mary", "John")
+    circuit = mw.Circuit([mw.Site("head", 5, head=3), mw.Site("head", 5, head=2)])
+    result = ev.minimality(mw.Study(lm, pair, metric=mw.Rank()), circuit)
+    assert (result.model == result.empty).all()
+    assert (result.scores == 0).all()
+    assert result.useless() == result.useless(0) == result.nodes
+    assert "L5H2, L5H3" in repr(result)
+    above, below = result.with_node + 5 + 1e-14, result.without_node + 5
+    assert (above != below).all()
+    rounding = replace(result, with_node=above, without_node=below)
+    assert rounding.useless() == result.nodes
+    moved = replace(result, with_node=np.add(result.with_node, [[1.0], [0.0]]))
+    assert moved.useless() == result.nodes[1:]
 
 
 def test_random_circuits_match_what_they_are_held_against() -> None:
@@ -234,6 +252,22 @@ def test_stability_draws_clusters_and_takes_any_search(ioi: mw.Study) -> None:
     ]
     for call in calls:
         raised(call)
+
+
+def test_stability_takes_first_what_has_the_sign_of_the_total_effect(ioi: mw.Study) -> None:
+    risen, fallen = (
+        mw.Study(ioi.lm, ioi.contrast, metric=one).sweep("head", progress=False)
+        for one in (mw.LogitDiff(), mw.KL("clean"))
+    )
+    assert (fallen["TE"] < 0).all()
+    best = {HEADS[i] for i in np.argsort(fallen["PIE"].ravel())[:3]}
+    assert ev.stability(fallen, 3, rank="signed", resamples=20).found == best
+    best = {HEADS[i] for i in np.argsort(-risen["PIE"].ravel())[:3]}
+    assert ev.stability(risen, 3, rank="signed", resamples=20).found == best
+    # An array knows no total effect: it is ranked as it is.
+    plain = fallen.pairs("PIE").reshape(fallen.n_pairs, -1)
+    given = ev.stability(plain, 3, rank="signed", elements=HEADS, resamples=20)
+    assert given.found == {HEADS[i] for i in np.argsort(-fallen["PIE"].ravel())[:3]}
 
 
 def test_jaccard() -> None:

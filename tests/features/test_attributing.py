@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import mediawidget as mw
 from mediawidget import features
 from mediawidget.effects import Status
-from tests.engine.cases import Case, lm_of
+from tests.engine.cases import Case, lm_of, random_pair
 from tests.engine.judging import judge, pairs_of
 from tests.features.made import made
+from tests.small_models import random_model, tokenizer_of
 
 LENGTH, SMALL = 6, 1e-5
 SITES = (mw.Site("residual", 1), mw.Site("head", 2, head=1), mw.Site("mlp_out", 1))
@@ -167,6 +171,66 @@ def test_the_check_sets_what_was_estimated() -> None:
         features.check(study, made("relu", sae.width, seed=5), effect)
 
 
+def fresh(metric: mw.Metric | None = None, seed: int = 0) -> tuple[mw.Study, features.SAE]:
+    """A study of its own, whose metric and pairs a test may change."""
+    sae = of(0)[1]
+    pairs = [random_pair("gpt2", seed + i, LENGTH, first=2, changes=2) for i in range(3)]
+    return mw.Study(lm_of("gpt2"), pairs, metric), sae
+
+
+def checked(study: mw.Study, sae: features.SAE, effect: Any) -> Any:
+    return features.check(study, sae, effect, k=2, sample=0, progress=False)
+
+
+def test_an_estimate_is_held_against_its_own_metric_and_pairs_alone(tmp_path: Path) -> None:
+    study, sae = fresh()
+    effect = features.attribute(study, sae, by={"last": LENGTH - 1})
+    same = checked(study, sae, effect).table
+    kept = mw.Effect.load(effect.save(tmp_path / "estimate.json"))
+    for judged in (checked(fresh()[0], sae, effect), checked(study, sae, kept)):
+        assert judged.table.equals(same)
+    study.metric = mw.Prob()
+    with pytest.raises(mw.MediationError, match="of another metric") as error:
+        checked(study, sae, effect)
+    assert error.value.value == "an estimate of LogitDiff(), to be held against runs of Prob()"
+    study.metric = mw.LogitDiff()
+    assert checked(study, sae, effect).table.equals(same)
+    study.contrast = fresh(seed=7)[0].contrast
+    for other in (study, fresh(seed=7)[0], mw.Study(study.lm, fresh()[0].contrast[:2])):
+        with pytest.raises(mw.MediationError, match="of other pairs"):
+            checked(other, sae, effect)
+    with pytest.raises(mw.MediationError, match="of another edit"):
+        checked(fresh()[0], sae, replace(effect, edit=mw.Zero()))
+    swept = features.sweep(fresh()[0], sae, by={"last": 5}, features=[1], progress=False)
+    with pytest.raises(mw.MediationError, match="no attribution"):
+        checked(fresh()[0], sae, swept)
+
+
+def test_an_estimate_of_a_function_is_held_against_that_function(tmp_path: Path) -> None:
+    """A file keeps a function's name alone: what it comes to tells it from others of that name."""
+    study, sae = fresh(mw.Function(lambda kept: kept["answer"] - 2 * kept["wrong"], name="mine"))
+    effect = features.attribute(study, sae, by={"last": LENGTH - 1})
+    kept = mw.Effect.load(effect.save(tmp_path / "estimate.npz"))
+    assert checked(study, sae, kept).table.equals(checked(study, sae, effect).table)
+    study.metric = mw.Function(lambda kept: kept["answer"], name="mine")
+    with pytest.raises(mw.MediationError, match="of another metric"):
+        checked(study, sae, effect)
+    with pytest.raises(mw.MediationError, match="of another model, or of other weights"):
+        checked(study, sae, kept)
+
+
+def test_an_estimate_is_held_against_the_weights_it_is_of() -> None:
+    lm = mw.load(random_model("gpt2", torch.float64), tokenizer=tokenizer_of("gpt2"))
+    sae, pairs = of(0)[1], fresh()[0].contrast
+    effect = features.attribute(mw.Study(lm, pairs), sae, by={"last": LENGTH - 1})
+    checked(mw.Study(lm, pairs), sae, effect)
+    model: Any = lm.hf
+    with torch.no_grad():
+        model.transformer.h[0].mlp.c_fc.weight.mul_(1.5)
+    with pytest.raises(mw.MediationError, match="of another model, or of other weights"):
+        checked(mw.Study(lm, pairs), sae, effect)
+
+
 def test_what_is_refused() -> None:
     case, sae = of(0)
     for given, words in [
@@ -178,6 +242,8 @@ def test_what_is_refused() -> None:
         ({"method": "ig", "steps": 5, "tolerance": 0.1}, "Unknown method"),
         ({"tolerance": 0.1}, "Unknown method"),
         ({"by": "token"}, "by position, by role"),
+        ({"by": {"a": 99}}, "out of range"),
+        ({"by": {3: "END"}}, "over whole components"),
     ]:
         with pytest.raises(mw.MediationError, match=words):
             features.attribute(case.study, sae, **given)  # type: ignore[arg-type]

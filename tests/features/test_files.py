@@ -200,3 +200,17 @@ def test_an_activation_of_another_width_is_refused() -> None:
         sae.encode(np.zeros((2, 5)))
     with pytest.raises(mw.MediationError, match="another width"):
         sae.decode(torch.zeros(2, 5))
+
+
+def test_half_takes_half_the_room_and_loads(tmp_path: Path) -> None:
+    """By the name that users call: the module's own ``save``, which hands it on."""
+    sae = mw.features.teaching(4)
+    whole = mw.features.save(sae, tmp_path / "whole")
+    half = mw.features.save(sae, tmp_path / "half", half=True)
+    sizes = [(path / "sae_weights.safetensors").stat().st_size for path in (whole, half)]
+    assert sizes[1] == pytest.approx(sizes[0] / 2, rel=0.01)
+    again = mw.features.load(half)
+    np.testing.assert_allclose(again.w_dec, sae.w_dec, rtol=1e-3, atol=1e-6)
+    np.testing.assert_array_equal(again.w_dec, np.asarray(sae.w_dec, np.float16))
+    with pytest.raises(mw.MediationError, match="or in half of it"):
+        mw.features.save(sae, tmp_path / "half", half="yes")  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,6 +112,47 @@ def test_labels_begin_with_the_feature() -> None:
     assert effect.labels[0].startswith("L1F3 @ ")
     assert effect.labels[-1].startswith("L1 error @ ")
     assert features.codes(case.study, sae).shape == (2, LENGTH, 11)
+
+
+GROUPS: list[Any] = [
+    *({"late": [4, 5]}, {"late": range(4, 6)}, {"late": np.array([4, 5])}, (("late", (4, 5)),)),
+    *({"all": None}, {"last": np.int64(5)}),
+]
+NO_GROUPS: list[Any] = [
+    *({"late": 99}, {"late": -1}, {"late": (4, 99)}, {"late": 2.0}, {"late": True}, {3: 4}),
+    *({"late": []}, {"late": [4, 4]}, {"late": "NOPE"}, {}, (), [("late", 4)]),
+]
+
+
+@pytest.mark.parametrize("by", GROUPS, ids=str)
+def test_groups_are_those_of_a_sweep_of_the_site(by: Any) -> None:
+    case, _, sae = of()
+    swept = case.study.sweep("residual", by=by, layers=[1], progress=False)
+    at = next(iter(dict(by).values()))
+    plain = {"it": at if at is None or np.ndim(at) == 0 else tuple(int(one) for one in at)}
+    for ask in (features.sweep, features.attribute):
+        more: Any = {"features": [3], "progress": False} if ask is features.sweep else {}
+        effect = ask(case.study, sae, by=by, **more)
+        assert effect.axes["position"] == swept.axes["position"]
+        np.testing.assert_array_equal(effect.edited, ask(case.study, sae, by=plain, **more).edited)
+
+
+@pytest.mark.parametrize("by", NO_GROUPS, ids=str)
+def test_groups_that_a_sweep_refuses_are_refused(by: Any) -> None:
+    case, _, sae = of()
+    with pytest.raises(mw.MediationError):
+        case.study.sweep("residual", by=by, layers=[1], progress=False)
+    for ask in (features.sweep, features.job, features.attribute):
+        with pytest.raises(mw.MediationError):
+            ask(case.study, sae, by=by)
+    with pytest.raises(mw.MediationError):
+        features.job(case.study, sae, features=[3], by=by)
+
+
+def test_groups_of_one_name_are_refused() -> None:
+    case, _, sae = of()
+    with pytest.raises(mw.MediationError, match="told apart by their names"):
+        features.sweep(case.study, sae, by=(("a", 4), ("a", 5)))  # type: ignore[arg-type]
 
 
 def test_what_is_refused() -> None:

@@ -119,6 +119,16 @@ def test_an_untrained_lens_is_the_logit_lens_and_the_model_stays() -> None:
     assert not logits_of(lm, x).requires_grad
 
 
+def test_inference_mode_changes_nothing() -> None:
+    pairs = [random_pair("gpt2", seed, 6) for seed in range(2)]
+    wanted = mw.lenses.tuned_lens(lm_of("gpt2"), pairs, steps=3)
+    with torch.inference_mode():
+        found = mw.lenses.tuned_lens(lm_of("gpt2"), pairs, steps=3)
+    assert wanted.weight.abs().sum() > 0
+    assert torch.equal(found.weight, wanted.weight)
+    assert torch.equal(found.bias, wanted.bias)
+
+
 def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     study = study_of()
     other = mw.lenses.TunedLens(torch.zeros(1, 4, 4), torch.zeros(1, 4))

@@ -136,6 +136,21 @@ LOADS: dict[str, tuple[str, Callable[[], object]]] = {
     ),
 }
 
+
+class Raising(nn.Module):
+    """Its forward raises what it is told to, of some inputs."""
+
+    def __init__(self, error: BaseException, *, of: float) -> None:
+        super().__init__()
+        self.last, self.error, self.of = nn.Linear(4, 2), error, of
+
+    def forward(self, x: Tensor) -> Tensor:
+        if (x == self.of).any():
+            raise self.error
+        out: Tensor = self.last(x)
+        return out
+
+
 STUDIES: dict[str, tuple[str, Callable[[], object]]] = {
     "never called": (
         "A point's module is called once in a forward pass",
@@ -404,3 +419,112 @@ def test_training_mode_anywhere_is_refused_for_rows_would_depend_on_each_other()
         norm.load_state_dict(kept)
     with torch.no_grad():
         assert torch.equal(net(rows[:2])[0], net(rows)[0])
+
+
+UNREAD: dict[str, tuple[str, Callable[[], object]]] = {
+    "BatchNorm1d": (
+        "ValueError: expected 2D or 3D input (got 4D input)",
+        lambda: study(
+            nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 2)),
+            ["1"],
+            mw.InputPair(np.ones((2, 3, 4)), np.zeros((2, 3, 4)), 0, 1),
+        ),
+    ),
+    "BatchNorm2d": (
+        "ValueError: expected 4D input",
+        lambda: study(nn.Sequential(nn.BatchNorm2d(4), nn.Linear(4, 2)), ["1"]),
+    ),
+    "KeyError": ("KeyError: 'x'", lambda: study(Raising(KeyError("x"), of=0.0), ["last"])),
+    "no words": ("AssertionError: ", lambda: study(Raising(AssertionError(), of=0.0), ["last"])),
+    "corrupt": ("KeyError: 'x'", lambda: study(Raising(KeyError("x"), of=1.0), ["last"]).total),
+    "activations": (
+        "KeyError: 'x'",
+        lambda: study(Raising(KeyError("x"), of=1.0), ["last"]).activations(
+            mw.Site("layer", 0), "corrupt"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNREAD)
+def test_what_a_forward_raises_is_said_in_words(case: str) -> None:
+    own, refused = UNREAD[case]
+    told = raised(refused)
+    assert told.message == "The network cannot read these inputs."
+    assert own in str(told.value)
+
+
+def test_weights_that_have_no_numbers_yet() -> None:
+    net = nn.Sequential(nn.LazyBatchNorm1d(), nn.LazyLinear(3), nn.Linear(3, 2))
+    told = raised(lambda: mw.load(net, points=["1"]))
+    assert told.message == "The network has uninitialized weights."
+    assert told.value == "0: LazyBatchNorm1d, 1: LazyLinear"
+    net(torch.rand(3, 4))
+    assert np.isfinite(study(net, ["1"]).total["TE"])
+
+
+READ: dict[str, tuple[str, object]] = {
+    "channels": ("RuntimeError: Given groups=1", torch.zeros(1, 2, 4, 6)),
+    "axes": ("Error: ", torch.zeros(1, 4)),
+    "None": ("None: TypeError", None),
+    "text": ("'a text': TypeError", "a text"),
+    "a number": ("IndexError", 3),
+    "ragged": ("ValueError", [[1.0], [1.0, 2.0]]),
+}
+
+
+@pytest.mark.parametrize("case", READ)
+def test_what_a_network_is_given_and_cannot_read(case: str) -> None:
+    own, given = READ[case]
+    network = engine_of(asked("cnn")[0]).network
+    for ask in (
+        lambda: forward(network, given),
+        lambda: differentiated(network, given, ["first"], torch.sum).__enter__(),
+    ):
+        told = raised(ask)
+        assert told.message == "The network cannot read these inputs."
+        assert own in str(told.value)
+
+
+def test_a_function_that_sets_a_point_has_errors_of_its_own() -> None:
+    one, _ = asked("cnn")
+    network, rows = engine_of(one).network, engine_of(one).inputs[0]
+    told = raised(lambda: forward(network, rows, {"first": lambda value: value @ value}))
+    assert told.message == "What a point is set to could not be computed."
+    assert "'first'" in str(told.value)
+    told = raised(lambda: forward(network, rows, {"first": lambda _: None}))  # type: ignore[dict-item, return-value]
+    assert told.message == "What a point is set to is as large as the point."
+    assert "NoneType" in str(told.value)
+
+
+STAYS = (KeyboardInterrupt(), MemoryError(), torch.OutOfMemoryError("no room"))
+
+
+@pytest.mark.parametrize("error", STAYS, ids=lambda one: type(one).__name__)
+def test_an_interrupt_and_want_of_memory_stay_what_they_are(error: BaseException) -> None:
+    net = Raising(error, of=1.0)
+    with pytest.raises(type(error)):
+        study(net, ["last"], mw.InputPair(Y, X, 0, 1))
+    network = engine_of(study(net, ["last"])).network
+    with pytest.raises(type(error)):
+        forward(network, Y[None])
+
+
+def test_a_batch_that_does_not_fit_is_still_halved() -> None:
+    class Small(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.last, self.most = nn.Linear(4, 2), 99
+
+        def forward(self, x: Tensor) -> Tensor:
+            if len(x) > self.most:
+                raise torch.OutOfMemoryError
+            out: Tensor = self.last(x)
+            return out
+
+    net = Small().double()
+    pairs = [mw.InputPair(X + i, Y / 2, 0, 1) for i in range(4)]
+    wanted = study(net, ["last"], *pairs).sweep("unit", progress=False)
+    net.most = 5
+    found = study(net, ["last"], *pairs).sweep("unit", progress=False)
+    np.testing.assert_allclose(found.pairs("PIE"), wanted.pairs("PIE"), atol=1e-12)

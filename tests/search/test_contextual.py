@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import torch
 
 import mediawidget as mw
 from mediawidget.decomposition.grid import Decomposition
+from mediawidget.evaluation import NodeValues
+from mediawidget.search import contextual_pruning
 from mediawidget.statistics.ranks import overlap, rank_correlations
 from tests.engine.cases import lm_of, random_pair
 from tests.small_models import random_model, tokenizer_of
@@ -90,6 +93,36 @@ def test_a_circuit_that_is_no_better_than_none_is_left_as_it_was() -> None:
     assert found.pruned is not None
     assert found.pruned.faithfulness(found.pruned.before) < 0.05
     assert found.pruned.dropped == ()
+
+
+def test_there_is_no_share_of_a_way_that_may_be_none() -> None:
+    """Of every other pair the answers are exchanged, so that what is lost changes its sign."""
+    lm = mw.load()
+    pairs = list(mw.tasks.ioi(lm, n=8))
+    turned = [replace(one, answer=one.wrong, wrong=one.answer) for one in pairs]
+    less = mw.search.cdt(mw.Study(lm, [*pairs[::2], *turned[1::2]]), rounds=1)
+    assert less.pruned is not None
+    assert "95% interval" in less.pruned.refused
+    assert np.isnan(less.pruned.faithfulness(less.pruned.after))
+    assert "faithfulness" not in repr(less)
+    assert f"{less.pruned.after:+.3f} logits" in repr(less)
+    sure = mw.search.cdt(mw.Study(lm, pairs), rounds=1)
+    assert sure.pruned is not None
+    assert not sure.pruned.refused
+    assert "faithfulness" in repr(sure)
+
+
+def test_nothing_is_pruned_by_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the metric with and without what was searched differs in the last digits alone."""
+
+    class Idle(NodeValues):
+        def __call__(self, circuits: Any) -> np.ndarray:
+            found = 3 + 1e-9 * np.arange(len(circuits))
+            return np.repeat(found[:, None], len(self.study.contrast), axis=1)
+
+    monkeypatch.setattr(contextual_pruning, "NodeValues", Idle)
+    with pytest.raises(mw.MediationError, match="the same with and without"):
+        mw.search.cdt(induction())
 
 
 @pytest.mark.parametrize("pattern", ["split", "whole"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 import mediawidget as mw
 from mediawidget.rewiring import masks_of, rewire
-from mediawidget.search.edge_scores import joined
+from mediawidget.search.edge_scores import EdgeScores, joined
 from mediawidget.wiring import Edge, at
 from tests.engine.cases import lm_of, random_pair
 from tests.rewiring.by_hand import ByHand
@@ -116,13 +117,18 @@ def test_a_small_step_along_an_edge_is_its_score(kind: str) -> None:
 def test_the_embeddings_edges_add_up_to_the_total_effect(base: Any) -> None:
     """Integrated gradients over the inputs: the left rule's error falls as 1 / steps."""
     study = study_of()
-    gaps = [abs(mw.search.eap(study, base=base, steps=n).completeness - 1) for n in (1, 20, 200)]
+
+    def told(**asked: Any) -> EdgeScores:
+        """As if the total effect of these random pairs could not be 0, which hides the share."""
+        return replace(mw.search.eap(study, base=base, **asked), refused="")
+
+    gaps = [abs(told(steps=n).completeness - 1) for n in (1, 20, 200)]
     assert gaps[2] < 0.02
     assert gaps[1] / 20 < gaps[2] < gaps[1] / 5
-    scores = mw.search.eap(study, base=base, steps=20)
+    scores = told(steps=20)
     embedding = sum(value for edge, value in scores.edges() if edge.sender.mediator == "embedding")
     assert scores.completeness == pytest.approx(embedding / float(study.total["TE"]))
-    places = mw.search.eap(study, base=base, steps=20, by="position")
+    places = told(steps=20, by="position")
     assert places.completeness == pytest.approx(scores.completeness, abs=1e-9)
 
 
@@ -130,6 +136,17 @@ def test_of_other_scores_the_embeddings_edges_are_no_total() -> None:
     study = study_of()
     assert np.isnan(mw.search.eap(study, steps=3, ablation="mean").completeness)
     assert np.isnan(mw.search.exact_edges(study, progress=False).completeness)
+
+
+def test_there_is_no_share_of_a_total_effect_that_may_be_nothing() -> None:
+    lm = mw.load()
+    pairs = list(mw.tasks.ioi(lm, n=8))
+    turned = [replace(one, answer=one.wrong, wrong=one.answer) for one in pairs]
+    scores = mw.search.eap(mw.Study(lm, [*pairs[::2], *turned[1::2]]), steps=5)
+    assert abs(scores.total) > 1
+    assert "95% interval" in scores.refused
+    assert np.isnan(scores.completeness)
+    assert np.isfinite(mw.search.eap(mw.Study(lm, pairs), steps=5).completeness)
 
 
 def test_circuits_of_the_largest_edges_hang_together() -> None:

@@ -12,7 +12,7 @@ import mediawidget as mw
 from mediawidget.errors import MediationError
 from mediawidget.gradients import only_activations
 from mediawidget.rewiring import Pass, written
-from mediawidget.search.mask_gates import expected_open, noise, opened, settled
+from mediawidget.search.mask_gates import expected_open, noise, opened, openness, settled
 from mediawidget.search.mask_passes import Edges, Nodes
 from tests.engine.cases import lm_of, random_pair
 
@@ -40,6 +40,15 @@ def test_gates_are_shut_and_open_as_often_as_the_law_says() -> None:
     # Without noise: sigmoid stretched to -0.1 ... 1.1 and cut off.
     expected = np.clip(1.2 / (1 + np.exp(-logits.numpy())) - 0.1, 0, 1)
     np.testing.assert_allclose(settled(logits), expected, atol=1e-12)
+
+
+def test_openness_orders_as_logits_do_where_probabilities_are_all_one() -> None:
+    logits = [-40.0, -3.0, 0.0, 2.0, 30.0, 30.0 + 2e-6, 60.0, 200.0]
+    found = openness(logits)
+    assert (np.diff(found) > 0).all()
+    assert (found >= 0).all()
+    shut = 1 - expected_open(torch.tensor(logits[:4], dtype=torch.float64)).numpy()
+    np.testing.assert_allclose(np.exp(-found[:4]), shut, rtol=1e-12)
 
 
 # --- passes ---------------------------------------------------------------------------------
@@ -113,11 +122,18 @@ def test_the_three_edges_of_the_key_swap_are_kept(induction: mw.Study) -> None:
         "L1H0 -> logits",
     }
     assert found.faithfulness.normalized == pytest.approx(1, abs=0.05)
-    scores = found.edge_scores()
-    assert scores.circuit(3, "signed").edges == edges
-    values = mw.evaluation.EdgeValues(induction)
-    curve = mw.evaluation.curve(induction, found.scores, rank="signed", values=values)
-    assert curve.f[-1] == pytest.approx(1)
+    scores, values = found.edge_scores(), mw.evaluation.EdgeValues(induction)
+    assert scores.unit == "openness (nats)"
+    by_logit = sorted(found.logits, key=lambda one: -found.logits[one])
+    assert set(by_logit[:3]) == edges
+    for rank in ("absolute", "signed"):
+        assert scores.circuit(3, rank).edges == edges
+        assert [edge for edge, _ in scores.edges(rank)] == by_logit
+        for given in (scores, found.scores):
+            curve = mw.evaluation.curve(induction, given, rank=rank, sizes=(0.25, 1), values=values)
+            assert list(curve.order) == by_logit
+            np.testing.assert_allclose(curve.f, 1, atol=0.05)
+            assert mw.evaluation.agreement(given, edges, rank=rank, shuffles=10).auroc == 1
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -220,7 +236,7 @@ def test_cancelled_it_keeps_what_was_trained() -> None:
     assert found.ended == "cancelled"
     assert len(found.history) == 7
     assert seen[:2] == [(2, 100), (4, 100)]
-    assert any(score != 2.0 for score in found.scores.values())
+    assert any(logit != 2.0 for logit in found.logits.values())
     exact = mw.evaluation.faithfulness(study, found.circuit(), over=("head",))
     np.testing.assert_allclose(
         found.faithfulness.kept, exact.kept[list(found.report_on)], atol=1e-9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,9 @@ def test_joint_numbers_are_those_of_interventions(
         np.testing.assert_allclose(found.single[n - 1], alone, rtol=0, atol=1e-9)
     singles = np.reshape(list(found.singles.values()), grid.shape)
     np.testing.assert_allclose(singles, grid[key], rtol=0, atol=1e-9)
-    np.testing.assert_allclose(found.shares, found.joint.mean(1) / found.total.mean(), rtol=1e-9)
+    # Of two pairs TE has no interval that could hold 0; that of all four does.
+    shares = found.joint[:, :2].mean(1) / found.total[:2].mean()
+    np.testing.assert_allclose(replace(found, report_on=(0, 1)).shares, shares, rtol=1e-9)
 
 
 def test_every_step_adds_the_best_of_all_that_are_left(study: mw.Study) -> None:
@@ -165,3 +168,23 @@ def test_what_cannot_be_chosen_is_refused(study: mw.Study) -> None:
             mw.search.greedy(study, 1, select_on=pairs)  # type: ignore[arg-type]
     with pytest.raises(MediationError, match="first sites"):
         mw.search.top_k(study, 1, progress=False).circuit(2)
+
+
+def test_there_are_no_shares_of_a_total_effect_that_may_be_nothing() -> None:
+    """As for ``effect.normalized``: of every other pair the answers are exchanged."""
+    lm = mw.load()
+    pairs = list(mw.tasks.ioi(lm, n=8))
+    turned = [replace(one, answer=one.wrong, wrong=one.answer) for one in pairs]
+    study = mw.Study(lm, [*pairs[::2], *turned[1::2]])
+    found = mw.search.greedy(study, 2, progress=False)
+    assert abs(found.total.mean()) > 1
+    with pytest.raises(MediationError, match="too near 0"):
+        study.sweep("head", progress=False).normalized("PIE")
+    assert np.isnan(found.shares).all()
+    assert found.to_dataframe()["share"].isna().all()
+    assert "of TE" not in repr(found)
+    assert f"{found.joint_mean[0]:+.3f}" in repr(found)
+    # The pairs that are reported on decide, and fewer than three have no interval.
+    sure = mw.search.greedy(study, 1, report_on=[0, 1, 2], progress=False)
+    assert "of TE" in repr(sure)
+    assert np.isfinite(mw.search.greedy(study, 1, report_on=[0, 5], progress=False).shares).all()

@@ -33,7 +33,7 @@ class Leaving:
             palette: "rdbu" or "puor".
 
         Raises:
-            MediationError: another ending, or no extra "png".
+            MediationError: another ending, no extra "png", or a place that cannot be written to.
 
         Example:
             >>> view.snapshot("figure.svg")
@@ -60,7 +60,7 @@ class Leaving:
             palette: of the picture: "rdbu" or "puor".
 
         Raises:
-            MediationError: another ending, or no extra "png".
+            MediationError: another ending, no extra "png", or a place that cannot be written to.
 
         Example:
             >>> view.export("numbers.csv")

@@ -93,7 +93,8 @@ def export_html(path: str | Path, *views: Page, title: str = "") -> Path:
         The path.
 
     Raises:
-        MediationError: no view, something that is none, or another ending.
+        MediationError: no view, something that is none, another ending, or a place that cannot
+            be written to.
 
     Example:
         >>> mw.export_html("study.html", mw.Explorer(study), mw.MediationDiagram(study))

@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from ...effect_files import writing
 from ...errors import MediationError, require
 from ..drawing.sheet import describe
 from ..drawing.text import plain
@@ -67,7 +68,7 @@ class Snapshot:
         """Write it as .svg, .png or .html.
 
         Raises:
-            MediationError: another ending.
+            MediationError: another ending, or a place that cannot be written to.
         """
         writers: dict[str, Writer] = {
             ".svg": lambda: self.svg,
@@ -104,7 +105,7 @@ def write(path: object, writers: Mapping[str, Writer], fix: str) -> Path:
     """Write what belongs to a path's ending.
 
     Raises:
-        MediationError: no path, or another ending.
+        MediationError: no path, another ending, or a place that cannot be written to.
     """
     require(
         isinstance(path, str | Path) and bool(str(path)),
@@ -123,8 +124,9 @@ def write(path: object, writers: Mapping[str, Writer], fix: str) -> Path:
             fix=fix,
         )
     content = writer()
-    if isinstance(content, bytes):
-        target.write_bytes(content)
-    else:
-        target.write_text(content, encoding="utf-8", newline="")
+    with writing(target, "The export", fix):
+        if isinstance(content, bytes):
+            target.write_bytes(content)
+        else:
+            target.write_text(content, encoding="utf-8", newline="")
     return target

@@ -119,6 +119,9 @@ class Network:
     def output_of(self, rows: Tensor) -> Tensor:
         """What the module itself makes of inputs; it may write over them, for they are a copy.
 
+        Args:
+            rows: (row, ...) inputs.
+
         Raises:
             MediationError: whatever its forward raises, but for want of memory.
         """

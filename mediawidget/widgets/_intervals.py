@@ -17,7 +17,7 @@ from ..errors import MediationError
 from ..statistics import FEWEST, bootstrap_ratio, cluster_codes, cluster_sums, mean_interval
 from ._alone import alone
 from ._goals import edit_payload
-from .payload import intervals
+from .payload import intervals, told
 
 if TYPE_CHECKING:
     from ._base import View
@@ -69,15 +69,11 @@ def differences(one: Effect, two: Effect) -> dict[str, list[float]] | None:
     try:
         one.normalized(keys[0])
     except MediationError:
-        return _told(found)  # there is no total effect to take shares of
+        return told(found)  # there is no total effect to take shares of
     corners, codes = one.corners(), cluster_codes(one.clusters, one.n_pairs)
     totals = cluster_sums((corners["Y11"] - corners["Y00"])[:, None], codes)
     shares = bootstrap_ratio(cluster_sums(gaps, codes), totals, _LEVEL, _RESAMPLES, _SEED)
-    return _told(found | {f"{key}%": 100 * pair for key, pair in zip(keys, shares.T, strict=True)})
-
-
-def _told(found: Mapping[str, Any]) -> dict[str, list[float]]:
-    return {key: [float(f"{end:.6g}") for end in ends] for key, ends in found.items()}
+    return told(found | {f"{key}%": 100 * pair for key, pair in zip(keys, shares.T, strict=True)})
 
 
 def _effect_of(view: View, reading: Mapping[str, Any]) -> Effect | None:

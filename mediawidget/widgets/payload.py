@@ -6,7 +6,7 @@ no kernel. Numbers are in the metric's unit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -204,12 +204,21 @@ def intervals(effect: Effect) -> dict[str, list[float]] | None:
     if effect.n_clusters < FEWEST or not np.isfinite(effect.edited).all():
         return None
     keys = ("PIE", "TIE", "INT") if effect.edit.corners else ("clean", "corrupt", "difference")
-    found = {key: [float(f"{end:.6g}") for end in effect.ci(key)] for key in keys}
+    found = {key: effect.ci(key) for key in keys}
     try:
         shares = {f"{key}%": 100 * effect.normalized_ci(key) for key in keys}
     except MediationError:
-        return found  # there is no total effect to take shares of
-    return found | {key: [float(f"{end:.6g}") for end in ends] for key, ends in shares.items()}
+        return told(found)  # there is no total effect to take shares of
+    return told(found | shares)
+
+
+def told(found: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Intervals as a message has them: one without ends is none, and JSON has no word for those."""
+    return {
+        key: [float(f"{end:.6g}") for end in ends]
+        for key, ends in found.items()
+        if np.isfinite(ends).all()
+    }
 
 
 def top_tokens(found: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:

@@ -24,14 +24,18 @@ def saves() -> dict[str, Saved]:
     study = mw.Study(lm, mw.tasks.ioi(lm, n=2))
     view, effect = mw.HeadGrid(study), study.sweep("head", layers=[1], progress=False)
     lens = mw.lenses.TunedLens(torch.zeros(2, 3, 3), torch.zeros(2, 3))
+
+    def circuit(at: Path) -> Path:
+        mw.Circuit([mw.Site("head", 0, head=0)]).save(at / "circuit.json")
+        return at
+
     return {
         "The study": lambda at: study.save(at / "study.json"),
         "The effect": lambda at: effect.save(at / "effect.json"),
         "The effect ": lambda at: effect.save(at / "effect.npz"),
         "The lens": lambda at: lens.save(at / "lens.safetensors"),
         "The autoencoder": lambda at: mw.features.save(made("relu", 4), at / "sae"),
-        "The circuit": lambda at: (
-            mw.Circuit([mw.Site("head", 0, head=0)]).save(at / "c.json") or at
+        "The circuit": circuit,
         ),
         "The export": lambda at: mw.export_html(at / "view.html", view),
         "The export ": lambda at: view.export(at / "view.csv"),

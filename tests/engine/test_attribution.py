@@ -15,6 +15,7 @@ from transformers.models.gemma2.modeling_gemma2 import Gemma2RMSNorm
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
 import mediawidget as mw
+from mediawidget import attribution
 from mediawidget.effects import Status
 from mediawidget.mediators import mediator_named
 from tests.engine.cases import random_pair
@@ -60,6 +61,12 @@ def exact_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
     for norm in (LlamaRMSNorm, Gemma2RMSNorm):
         monkeypatch.setattr(norm, "forward", normed)
     monkeypatch.setattr(torch.nn.functional, "softmax", wide)
+
+
+@pytest.fixture
+def flat_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """KL is refused, for it has no slope on its own prompt; its slope of 0 there is right."""
+    monkeypatch.setattr(attribution, "_refuse_flat", lambda *_: None)
 
 
 class Everything(mw.Metric):
@@ -115,7 +122,7 @@ def agree(found: np.ndarray, wanted: np.ndarray, name: str = "") -> None:
 # --- the gradient ---------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("exact_arithmetic")
+@pytest.mark.usefixtures("exact_arithmetic", "flat_too")
 @pytest.mark.parametrize("mediator", MEDIATORS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_estimates_are_the_slope_of_real_interventions(kind: str, mediator: str) -> None:
@@ -168,6 +175,7 @@ QUESTIONS: dict[str, list[mw.PromptPair]] = {
 PRODUCT = mw.Function(lambda kept: kept["answer"] * kept["wrong"], name="product")
 
 
+@pytest.mark.usefixtures("flat_too")
 @pytest.mark.parametrize("metric", [mw.LogitDiff(), PRODUCT, mw.KL("corrupt")])
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_every_kind_of_answer_and_of_prompt(question: str, metric: mw.Metric) -> None:
@@ -315,6 +323,7 @@ def test_a_gate_is_off_or_counted_twice() -> None:
     assert "attn0 on corrupt +0, run +1" in check.words
 
 
+@pytest.mark.usefixtures("flat_too")
 def test_kl_has_no_slope_on_its_own_prompt() -> None:
     estimate = study_of("gpt2", metric=mw.KL("clean")).estimate("head")
     assert np.abs(estimate["TIE"]).max() < 1e-9

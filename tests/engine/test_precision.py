@@ -323,11 +323,18 @@ def test_a_module_that_cannot_be_copied_says_so() -> None:
 def test_double_precision_with_a_softmax_in_single_is_not_taken_for_other_weights() -> None:
     """Chunks with other prefixes attend to other lengths, whose sums are rounded otherwise."""
     tokenizer = mw.load().tokenizer
-    sizes = {"hidden_size": 32, "intermediate_size": 44, "num_hidden_layers": 3, "head_dim": 8}
-    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.35}
+    sizes: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 44, "num_hidden_layers": 3}
+    heads: dict[str, Any] = {
+        "head_dim": 8,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "initializer_range": 0.35,
+    }
     torch.manual_seed(0)
-    config = LlamaConfig(vocab_size=len(tokenizer), attn_implementation="eager", **sizes, **heads)
-    lm = mw.load(LlamaForCausalLM(config).double().eval(), tokenizer=tokenizer)
+    heads["attn_implementation"] = "eager"
+    config = LlamaConfig(vocab_size=len(tokenizer), **sizes, **heads)
+    model: Any = LlamaForCausalLM(config)
+    lm = mw.load(model.double().eval(), tokenizer=tokenizer)
     before = "Anna and Adam went to the park and Mary gave a book to John and " * 3
     ask = before + "When Mary and John went to the store, {} gave a book to"
     pair = mw.PromptPair(ask.format("John"), ask.format("Mary"), "Mary", "John")
@@ -337,5 +344,5 @@ def test_double_precision_with_a_softmax_in_single_is_not_taken_for_other_weight
     bases = study.total.bases
     size = max(1.0, np.abs(bases).max() / 10)
     assert tolerance(lm, bases) == 1e-5 * size
-    lm.hf.set_attn_implementation("sdpa")
+    model.set_attn_implementation("sdpa")
     assert tolerance(lm, bases) == 1e-9 * size

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -21,13 +23,25 @@ LAYER, HEAD, QUERY, KEY = 1, 1, 14, 2
 @pytest.fixture(scope="module")
 def lm() -> mw.LM:
     tokenizer = mw.load().tokenizer
-    sizes = {"hidden_size": 32, "intermediate_size": 44, "num_hidden_layers": 3, "head_dim": 8}
-    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.3}
-    experts = {"num_local_experts": 4, "num_experts_per_tok": 2, "experts_implementation": "eager"}
+    sizes: dict[str, Any] = {
+        "hidden_size": 32,
+        "intermediate_size": 44,
+        "num_hidden_layers": 3,
+        "head_dim": 8,
+    }
+    heads: dict[str, Any] = {
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "initializer_range": 0.3,
+    }
+    experts: dict[str, Any] = {
+        "num_local_experts": 4,
+        "num_experts_per_tok": 2,
+        "experts_implementation": "eager",
+    }
     torch.manual_seed(0)
-    config = GptOssConfig(
-        vocab_size=len(tokenizer), attn_implementation="eager", **sizes, **heads, **experts
-    )
+    experts["attn_implementation"] = "eager"
+    config = GptOssConfig(vocab_size=len(tokenizer), **sizes, **heads, **experts)
     paths = mw.ModulePaths(
         blocks="model.layers",
         attn_proj="self_attn.o_proj",
@@ -37,8 +51,8 @@ def lm() -> mw.LM:
         final_norm="model.norm",
         masks="types",
     )
-    model = GptOssForCausalLM(config).double().eval()
-    return mw.load(model, tokenizer=tokenizer, paths=paths)
+    model: Any = GptOssForCausalLM(config)
+    return mw.load(model.double().eval(), tokenizer=tokenizer, paths=paths)
 
 
 def _by_hand(lm: mw.LM, ids: Tensor, answers: list[int]) -> float:
@@ -49,10 +63,11 @@ def _by_hand(lm: mw.LM, ids: Tensor, answers: list[int]) -> float:
         mask[:, HEAD, QUERY, KEY] = -torch.inf
         return given, {**named, "attention_mask": mask}
 
-    attention = lm.hf.model.layers[LAYER].self_attn
+    model: Any = lm.hf
+    attention = model.model.layers[LAYER].self_attn
     handle = attention.register_forward_pre_hook(hide, with_kwargs=True)
     with torch.no_grad():
-        logits = lm.hf(ids).logits[0, -1]
+        logits = model(ids).logits[0, -1]
     handle.remove()
     return float(logits[answers[0]] - logits[answers[1]])
 

@@ -271,8 +271,9 @@ def _older_head(model: Any) -> Any:
 def test_an_mlp_that_adds_the_stream_itself_is_refused_and_the_map_within_it_works() -> None:
     tokenizer = tokenizer_of("gpt2")
     torch.manual_seed(0)
-    sizes = {"d_model": 32, "n_heads": 4, "n_layers": 3, "max_seq_len": 64}
-    model = MptForCausalLM(MptConfig(vocab_size=len(tokenizer), **sizes)).double().eval()
+    sizes: dict[str, Any] = {"d_model": 32, "n_heads": 4, "n_layers": 3, "max_seq_len": 64}
+    model: Any = MptForCausalLM(MptConfig(vocab_size=len(tokenizer), **sizes))
+    model = model.double().eval()
     paths = mw.ModulePaths(
         blocks="transformer.blocks",
         attn_proj="attn.out_proj",

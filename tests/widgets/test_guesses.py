@@ -122,10 +122,10 @@ def test_metrics_of_one_name_are_two_questions(
     monkeypatch.setattr(_guesses, "CHEAP", 1e9)
 
     async def scene() -> None:
-        several.metric = mw.KL("clean")
+        several.metric = mw.Function(lambda kept: 2 * kept["answer"], name="own")
         view = mw.Explorer(several)
         await idle(view)
-        several.metric = mw.KL("corrupt")
+        several.metric = mw.Function(lambda kept: -kept["wrong"], name="own")
         assert set(await idle(view)) == {"head", "mlp_out", "residual@position"}
         view.close()
 

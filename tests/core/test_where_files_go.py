@@ -36,7 +36,6 @@ def saves() -> dict[str, Saved]:
         "The lens": lambda at: lens.save(at / "lens.safetensors"),
         "The autoencoder": lambda at: mw.features.save(made("relu", 4), at / "sae"),
         "The circuit": circuit,
-        ),
         "The export": lambda at: mw.export_html(at / "view.html", view),
         "The export ": lambda at: view.export(at / "view.csv"),
         "The export  ": lambda at: view.snapshot(at / "view.svg"),

@@ -18,9 +18,10 @@ const READ = {
   ok: true,
 };
 
-function setUp() {
+const TRAIT = { revision: 1, draft: DRAFT, index: 0, n: 3, tasks: ["ioi", "greater_than"] };
+
+function setUp(trait: object = TRAIT) {
   vi.useFakeTimers();
-  const trait = { revision: 1, draft: DRAFT, index: 0, n: 3, tasks: ["ioi", "greater_than"] };
   const model = new FakeModel({ view: payload(), editor: trait });
   const store = new Store(model, readers(["editor"]));
   const end = new AbortController();
@@ -168,4 +169,21 @@ test("there is a way back where there were other prompts", () => {
   expect(undo.hidden).toBe(false);
   undo.click();
   expect(model.last).toMatchObject({ action: "back" });
+});
+
+test("what is typed stays when the same pair is told again, and goes with another", () => {
+  const { field, model, type } = setUp();
+  type("Clean prompt", "a d");
+  model.push("editor", { ...TRAIT, revision: 2 });
+  expect(field("Clean prompt").value).toBe("a d");
+  model.push("editor", { ...TRAIT, revision: 3, index: 1 });
+  expect(field("Clean prompt").value).toBe("a b");
+});
+
+test("nothing can be typed before there is a pair, which would take its place", () => {
+  const { field, model } = setUp({});
+  expect(field("Clean prompt").readOnly).toBe(true);
+  model.push("editor", TRAIT);
+  expect(field("Clean prompt").readOnly).toBe(false);
+  expect(field("Clean prompt").value).toBe("a b");
 });

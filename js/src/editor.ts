@@ -137,13 +137,21 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
     setText(state, kept ? "as it is in the study" : reading.ok ? "not applied yet" : "");
   };
   const revert = () => {
+    if (kept) type(kept);
+  };
+  /** The pair that is shown, told anew: what is typed stays unless it is another one. */
+  const told = () => {
     const fields = store.parts.get(editor.part)?.fields;
+    // What is typed before there is a pair would be lost to it.
+    for (const name of FIELDS) lines[name].input.readOnly = !fields;
     if (!fields) return;
+    const [before, at] = [kept, index];
     kept = draftOf(fields);
     const n = fields.count("n");
     index = fields.count("index");
     setText(apply, n > 1 ? `Apply to pair ${index + 1} of ${n}` : "Apply");
-    type(kept);
+    const other = at !== index || FIELDS.some((name) => before?.[name] !== kept?.[name]);
+    if (other) revert();
   };
   for (const name of FIELDS) {
     on(lines[name].input, "input", () => {
@@ -159,7 +167,7 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
     }) as EventListener);
   }
   on(signal, "abort", () => clearTimeout(later));
-  store.on(["part:editor"], revert, signal);
+  store.on(["part:editor"], told, signal);
   store.on(
     ["status"],
     () => {
@@ -167,7 +175,7 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
     },
     signal,
   );
-  revert();
+  told();
   return form;
 }
 

@@ -15,6 +15,7 @@ from .architectures import ModulePaths, is_shipped, module_paths, sizes
 from .calls import forward_arguments
 from .encoding import Encoder, Reads, TokenPair
 from .errors import MediationError, require
+from .failing import a_pass
 from .identity import Contents
 from .mediators import Point
 from .own_traces import refuser
@@ -275,7 +276,9 @@ class LM(Weights):
         if self.backend is not None:
             tokens, p = passed(self, ids, [at], likeliest, [n])
         else:
-            tokens, p = likeliest(self.logits_at(ids, [at]), [], n)
+            with a_pass(self.name):
+                logits = self.logits_at(ids, [at])
+            tokens, p = likeliest(logits, [], n)
         values = zip(tokens[0].tolist(), p[0].tolist(), strict=True)
         return [(self.encoder.token(i), p) for i, p in values]
 

@@ -11,6 +11,7 @@ from transformers import Cache
 
 from .calls import forward_arguments
 from .errors import MediationError
+from .failing import a_pass
 from .lm import LM
 from .products import products
 
@@ -134,7 +135,7 @@ def keys_values(lm: LM, ids: Tensor, most: int | None = None) -> KeysValues:
         most: positions that a pass may have; each has one row at least.
 
     Raises:
-        MediationError: a layer that takes nothing from a cache.
+        MediationError: a layer that takes nothing from a cache; the model's own code fails.
     """
     model: Any = lm.hf
     n_rows, n_positions = ids.shape
@@ -144,6 +145,7 @@ def keys_values(lm: LM, ids: Tensor, most: int | None = None) -> KeysValues:
         call = forward_arguments(lm, ids[first : first + at_once], 0, n_positions)
         recorder.begin(first)
         with (
+            a_pass(lm.name),
             lm.lock,
             torch.no_grad(),
             products(lm, call["input_ids"].numel()),

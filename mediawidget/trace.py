@@ -20,6 +20,7 @@ from . import attending
 from .applying import Confined, LateRows, apply_op, open_source
 from .architectures import follow
 from .calls import attention, forward_arguments
+from .failing import a_pass
 from .lm import LM
 from .mediators import POINTS
 from .ops import make_ops
@@ -90,8 +91,15 @@ class Call:
 
 
 def run_program(lm: LM, program: Program, call: Call) -> Kept:
-    """Evaluate a program in one forward pass."""
-    return answered(lambda: _run(lm, program, call))
+    """Evaluate a program in one forward pass.
+
+    Raises:
+        MediationError: in training mode; the model's own code fails, or a server does.
+    """
+    if lm.backend is not None:
+        return answered(lambda: _run(lm, program, call))
+    with a_pass(lm.name):
+        return _run(lm, program, call)
 
 
 def _run(lm: LM, program: Program, call: Call) -> Kept:

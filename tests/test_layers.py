@@ -42,6 +42,7 @@ LAYERS = (
             "sparing",
             "processor",
             "control_groups",
+            "failing",
             "text_parts",
         ),
         *("loading", "model_classes", "models"),

@@ -1,0 +1,116 @@
+"""What a model's own code raises in a pass is said in words, with what it raised as the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from transformers import (
+    AutoModelForCausalLM,
+    BloomConfig,
+    GPT2Config,
+    GPTBigCodeConfig,
+    MptConfig,
+    PretrainedConfig,
+)
+
+import mediawidget as mw
+from tests.engine.cases import random_pair
+from tests.small_models import random_model, tokenizer_of
+
+SIZES: dict[str, Any] = {"n_layer": 3, "n_head": 4}
+EDGE = mw.Site("edge", 1, head=1, position=3, key=1)
+FAILS = "The model's own code fails in a pass of runs"
+
+
+def _study(config: PretrainedConfig, **given: Any) -> mw.Study:
+    torch.manual_seed(0)
+    options: dict[str, Any] = {"dtype": torch.float64, "attn_implementation": "eager"}
+    kind: Any = AutoModelForCausalLM
+    lm = mw.load(
+        kind.from_config(config, **options).eval(), tokenizer=tokenizer_of("gpt2"), **given
+    )
+    return mw.Study(lm, random_pair("gpt2", 0))
+
+
+def _vocabulary() -> int:
+    return len(tokenizer_of("gpt2"))
+
+
+def _sliced() -> mw.Study:
+    """Maps of attention and MLP are taken apart, and their modules never run."""
+    own: dict[str, Any] = {"slow_but_exact": True, "pretraining_tp": 2, **SIZES}
+    return _study(BloomConfig(vocab_size=_vocabulary(), hidden_size=32, **own))
+
+
+def _upcast() -> mw.Study:
+    own: dict[str, Any] = {"reorder_and_upcast_attn": True, "n_embd": 32, **SIZES}
+    return _study(GPT2Config(vocab_size=_vocabulary(), **own))
+
+
+def _fixed_rows() -> mw.Study:
+    """The model's output has as many rows as its ids had."""
+    paths = mw.ModulePaths(
+        blocks="transformer.h",
+        attn_proj="attn.c_proj",
+        mlp="mlp",
+        norm_before_mlp="ln_2",
+        final_norm="transformer.ln_f",
+    )
+    config = GPTBigCodeConfig(vocab_size=_vocabulary(), n_embd=32, **SIZES)
+    return _study(config, paths=paths)
+
+
+def _masks_of_truths() -> mw.Study:
+    paths = mw.ModulePaths(
+        blocks="transformer.blocks",
+        attn_proj="attn.out_proj",
+        mlp="ffn.down_proj",
+        norm_before_mlp="norm_2",
+        final_norm="transformer.norm_f",
+        attention="attn",
+        tuple_output=True,
+    )
+    sizes: dict[str, Any] = {"d_model": 32, "n_heads": 4, "n_layers": 3}
+    return _study(MptConfig(vocab_size=_vocabulary(), **sizes), paths=paths)
+
+
+@pytest.mark.parametrize(
+    ("made", "asked", "words"),
+    [
+        (_sliced, lambda study: study.total, "ran past"),
+        (_sliced, lambda study: study.sweep("head", progress=False), "existing size"),
+        (_upcast, lambda study: study.total, "upcasting"),
+        (_upcast, lambda study: study.sweep("head", progress=False), "upcasting"),
+        (_fixed_rows, lambda study: study.sweep("head", progress=False), "invalid for input"),
+        (_masks_of_truths, lambda study: study.intervene({EDGE: mw.Knockout()}), "boolean masks"),
+    ],
+)
+def test_models_that_cannot_run_so_say_why(
+    made: Callable[[], mw.Study], asked: Callable[[mw.Study], object], words: str
+) -> None:
+    study = made()
+    with pytest.raises(mw.MediationError, match=rf"{FAILS}[\s\S]*{words}") as raised:
+        asked(study)
+    assert raised.value.__cause__ is not None
+
+
+def test_what_a_hook_raises_is_the_cause_and_the_study_goes_on() -> None:
+    module: Any = random_model("gpt2")
+    study = mw.Study(mw.load(module, tokenizer=tokenizer_of("gpt2")), random_pair("gpt2", 0))
+    expected = study.sweep("head", progress=False).edited
+
+    def refuse(_m: nn.Module, _given: object, _made: object) -> None:
+        raise LookupError("a hook of mine")
+
+    handle = module.transformer.h[1].register_forward_hook(refuse)
+    with pytest.raises(mw.MediationError, match=rf"{FAILS}[\s\S]*LookupError: a hook of mine"):
+        study.sweep("head", progress=False)
+    with pytest.raises(mw.MediationError, match=FAILS):
+        study.lm.next_tokens(study.contrast[0].clean)
+    handle.remove()
+    again = study.sweep("head", progress=False).edited
+    assert (again == expected).all()

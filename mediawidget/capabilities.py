@@ -92,8 +92,8 @@ class Capabilities:
     def runs_own_code(self) -> bool:
         """Whether hooks, functions in place of methods, or parts put into it run in its passes.
 
-        They see what the model computes, so nothing may be computed otherwise: every row is there
-        from the first block on, and every position up to the logits.
+        They see what the model computes, so no prefix is lent, every position goes up to the logits
+        and rows begin where a block does.
         """
         return self.backend is None and self._contents.others_code()
 

@@ -18,18 +18,18 @@ def own_words(error: BaseException) -> str:
 def a_pass(name: str) -> Iterator[None]:
     """Whatever fails inside says that the model does not run as a pass of runs has to.
 
-    Want of memory stays what it is, for smaller chunks may fit.
+    Want of memory stays what it is, for smaller chunks may fit, and so does what this package
+    raises itself, to say what is wrong or to end a pass.
 
     Args:
-        name: the model's, for the message.
+        name: what fails, for the message.
     """
     try:
         yield
-    except MediationError:
-        raise
     except Exception as error:
         # A forward is anybody's code, and so are its hooks.
-        if out_of_memory(error):
+        ours = type(error).__module__.partition(".")[0] == __package__
+        if ours or out_of_memory(error):
             raise
         raise MediationError(
             "The model's own code fails in a pass of runs.",

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import MediationError
+from .failing import a_pass
 from .lm import LM
 from .mediators import Point
 from .plain_hooks import at_input, module_at
@@ -56,9 +57,10 @@ class Pass:
             again: whether another backward pass is to come.
         """
         self.backward += 1
-        found: Sequence[Tensor | None] = torch.autograd.grad(
-            self.number, tensors, retain_graph=again, allow_unused=True
-        )
+        with a_pass("the backward pass"):
+            found: Sequence[Tensor | None] = torch.autograd.grad(
+                self.number, tensors, retain_graph=again, allow_unused=True
+            )
         return [
             torch.zeros_like(tensor) if gradient is None else gradient
             for tensor, gradient in zip(tensors, found, strict=True)

@@ -34,6 +34,8 @@ _KEPT_BY_TORCH = frozenset(vars(nn.Module())) - {"training"}
 _LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "torchao", "accelerate")
 """Whose modules compute every position alike, and take keys and values from a cache."""
 
+_MODELS = "transformers.models."
+
 
 class Contents:
     """The modules of a model, and what can be said of their state.
@@ -45,18 +47,21 @@ class Contents:
     def __init__(self, root: nn.Module) -> None:
         self._modules = list(root.modules())
         self._children = self._child_ids()
+        self._forwards = self._class_forwards()
+        self._classes = hash(tuple(self._forwards))
         self._config: Any = getattr(root, "config", None)
 
     def moved(self) -> bool:
-        """Whether a module was replaced since."""
-        return self._children != self._child_ids()
+        """Whether a module was replaced since, or its class, or the ``forward`` of that."""
+        same = self._children == self._child_ids()
+        return not same or self._forwards != self._class_forwards()
 
     def version(self) -> tuple[int, ...]:
         """Changes when a parameter or buffer is replaced, moved or written in place.
 
         Not with a buffer that every pass writes before it reads it.
         """
-        marks = list(self._children)
+        marks = [*self._children, self._classes]
         for t in self._tensors():
             address = t.data_ptr() if lies_plain(t) else 0
             marks += (id(t), address, 0 if t.is_inference() else t._version)  # noqa: SLF001
@@ -93,9 +98,7 @@ class Contents:
         if not all(map(_is_ours, hooks)) or any(map(_own_forward, self._modules)):
             return True
         kinds = {type(module) for module in self._modules}
-        # A model that is somebody's own throughout is as its paths say.
-        known = not _of_library(type(self._modules[0])) or all(map(_of_library, kinds))
-        return not (known and all(map(_as_written, kinds)))
+        return not all(map(_as_written, kinds)) or _mixed(type(self._modules[0]), kinds)
 
     def _rewritten(self) -> bool:
         """Whether anybody's code runs in a pass: hooks, or functions in place of methods."""
@@ -114,6 +117,9 @@ class Contents:
                 for name, tensor in tensors.items():
                     if tensor is not None and name not in left_out:
                         yield tensor
+
+    def _class_forwards(self) -> list[Any]:
+        return [type(module).forward for module in self._modules]
 
     def _child_ids(self) -> list[int]:
         return [id(child) for m in self._modules for child in m._modules.values()]  # noqa: SLF001
@@ -145,9 +151,32 @@ def untouched(module: nn.Module, kind: type[nn.Module]) -> bool:
     return own and not hooked
 
 
+def take_up_classes(root: nn.Module) -> None:
+    """Let every module run the ``forward`` that its class has now.
+
+    nnsight stands in the place of each module's, and calls the one that it found there, also when
+    the class was given another since, or the module another class.
+    """
+    for module in root.modules():
+        forward = vars(module).get("forward")
+        if not isinstance(forward, Controller):
+            continue
+        state, found, now = forward.state, forward.__wrapped__, type(module).forward
+        # What nnsight found on the module itself stays.
+        if state.original is found and now is not found:
+            state.original = state.body = now
+            state.sourced, state.compiled = False, None
+            vars(module)["forward"] = Controller(module, state)
+
+
+def _home(kind: type[nn.Module]) -> type:
+    """The class that the ``forward`` of a class is from."""
+    return next(one for one in kind.__mro__ if "forward" in vars(one))
+
+
 def _as_written(kind: type[nn.Module]) -> bool:
     """Whether the ``forward`` of a class, or of the one that it is from, was written with it."""
-    home = next(one for one in kind.__mro__ if "forward" in vars(one))
+    home = _home(kind)
     return getattr(vars(home)["forward"], "__module__", None) in (home.__module__, None)
 
 
@@ -165,7 +194,7 @@ def _hooks(module: nn.Module) -> Iterator[Any]:
 
 def _is_ours(hook: Any) -> bool:
     """Whether this package put a hook there, to look or to set what it was asked to."""
-    return getattr(hook, "__module__", "").partition(".")[0] == __package__
+    return (getattr(hook, "__module__", None) or "").partition(".")[0] == __package__
 
 
 def _hooked(module: nn.Module) -> bool:
@@ -213,7 +242,19 @@ def _own_forward(module: nn.Module) -> bool:
     return taken is None or taken.original is not type(module).forward
 
 
-def _of_library(kind: type[nn.Module]) -> bool:
+def _mixed(root: type[nn.Module], kinds: Collection[type[nn.Module]]) -> bool:
+    """Whether parts of somebody's own stand in a model of transformers', or around it.
+
+    A model that is somebody's own throughout is as its paths say, and a class of one's own that
+    leaves the ``forward`` to a library's is as that.
+    """
+    if not any(kind.__module__.startswith(_MODELS) for kind in kinds):
+        return False
+    around = {root} if _of_library(_home(root)) else set()
+    return not all(_of_library(kind) for kind in kinds if kind not in around)
+
+
+def _of_library(kind: type[Any]) -> bool:
     return kind.__module__.partition(".")[0] in _LIBRARIES
 
 

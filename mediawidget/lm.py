@@ -276,9 +276,7 @@ class LM(Weights):
         if self.backend is not None:
             tokens, p = passed(self, ids, [at], likeliest, [n])
         else:
-            with a_pass(self.name):
-                logits = self.logits_at(ids, [at])
-            tokens, p = likeliest(logits, [], n)
+            tokens, p = likeliest(self.logits_at(ids, [at]), [], n)
         values = zip(tokens[0].tolist(), p[0].tolist(), strict=True)
         return [(self.encoder.token(i), p) for i, p in values]
 
@@ -292,6 +290,9 @@ class LM(Weights):
             ids: (row, position) token ids.
             positions: those that are read, the same in each row.
             gradients: whether to keep what a backward pass needs.
+
+        Raises:
+            MediationError: the model's own code fails.
         """
         if self.backend is not None:
             return passed(self, ids, positions, only_logits)
@@ -300,7 +301,12 @@ class LM(Weights):
         if self.encodes:
             call = forward_arguments(self, ids, 0, n_positions(self, ids))
         fewer = self.unembeds_some and not self.runs_own_code
-        with self.lock, torch.set_grad_enabled(gradients), rows_classified(self):
+        with (
+            a_pass(self.name),
+            self.lock,
+            torch.set_grad_enabled(gradients),
+            rows_classified(self),
+        ):
             out: Any = self.hf(**call, **(some if fewer else {}))
         logits = out.logits.to(torch.promote_types(out.logits.dtype, self.dtype))
         if self.classifies:

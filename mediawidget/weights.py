@@ -9,7 +9,7 @@ from nnsight import NNsight
 from torch import nn
 
 from .capabilities import Capabilities
-from .identity import Contents, digest
+from .identity import Contents, digest, take_up_classes
 
 if TYPE_CHECKING:
     from .remote.connection import Remote
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def traced(module: nn.Module) -> NNsight:
     """The module as nnsight sees it; that it renames a module called "output" is no news here."""
+    take_up_classes(module)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Module .* has a submodule named")
         return NNsight(module)
@@ -38,7 +39,10 @@ class Weights(Capabilities):
     _loaded: int | None
 
     def version(self) -> tuple[int, ...]:
-        """Changes when a module, parameter or buffer is replaced, moved or written in place."""
+        """Changes when a module, parameter or buffer is replaced, moved or written in place.
+
+        So does it with a module's class, and with what its class computes.
+        """
         if self._contents.moved():
             self._contents = Contents(self.hf)
             if self.backend is None:

@@ -142,10 +142,10 @@ function nextTokens(view: View, result: Result | null): HTMLElement[] {
   const { cleanTop, corruptTop } = view.prompts;
   const after = result?.top;
   const { n, index } = view.pairs;
-  const whose = index === null ? "of pair 1 alone" : n > 1 ? `of pair ${index + 1} of ${n}` : "";
+  const whose = index === null ? " of pair 1 alone" : n > 1 ? ` of pair ${index + 1} of ${n}` : "";
   const apart = `Those of the pair whose prompts stand above; all other numbers are the mean of ${n}.`;
   return [
-    heading(`Next token ${whose}${result ? `: ${plain(result.label, 60)}` : ""}`.trim()),
+    heading(`Next token${whose}${result ? `: ${plain(result.label, 60)}` : ""}`),
     ...(index === null ? [h("p", { class: "mw-hint mw-whose", text: apart })] : []),
     div(
       "mw-nexts",

@@ -180,6 +180,22 @@ test("what is typed stays when the same pair is told again, and goes with anothe
   expect(field("Clean prompt").value).toBe("a b");
 });
 
+test("what is typed while an edit is applied stays, and is not applied yet", () => {
+  const { el, field, model, type, answer } = setUp();
+  answer(READ);
+  type("Clean prompt", "a d");
+  answer(READ);
+  el.querySelector<HTMLButtonElement>(".mw-apply")?.click();
+  expect(model.last).toMatchObject({ action: "commit", clean: "a d" });
+  type("Clean prompt", "a d and more");
+  type("Wrong answer", "zebra");
+  model.push("editor", { ...TRAIT, revision: 2, draft: { ...DRAFT, clean: "a d" } });
+  expect(field("Clean prompt").value).toBe("a d and more");
+  expect(field("Wrong answer").value).toBe("zebra");
+  answer(READ);
+  expect(el.querySelector("[role=status]")?.textContent).toBe("not applied yet");
+});
+
 test("nothing can be typed before there is a pair, which would take its place", () => {
   const { field, model } = setUp({});
   expect(field("Clean prompt").readOnly).toBe(true);

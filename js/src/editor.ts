@@ -39,9 +39,12 @@ interface Line {
 
 function draw(store: Store, signal: AbortSignal): HTMLElement {
   const lines = Object.fromEntries(FIELDS.map((name) => [name, line(name)])) as Record<Field, Line>;
-  const apply = button("Apply", () => store.ask("commit", { ...draft(), index }), {
-    class: "mw-button mw-apply",
-  });
+  let sent: Draft | null = null;
+  const commit = () => {
+    sent = draft();
+    store.ask("commit", { ...sent, index });
+  };
+  const apply = button("Apply", commit, { class: "mw-button mw-apply" });
   const state = h("span", { class: "mw-hint", role: "status" });
   const others = loads(store, signal, () => kept !== null && !same());
   const form = h(
@@ -61,10 +64,7 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
   const draft = () =>
     Object.fromEntries(FIELDS.map((name) => [name, lines[name].input.value])) as Draft;
   let kept: Draft | null = null;
-  const same = () => {
-    const now = draft();
-    return kept !== null && FIELDS.every((name) => kept?.[name] === now[name]);
-  };
+  const same = () => equal(kept, draft());
   let index = 0;
   let out = false;
   let again = false;
@@ -150,8 +150,9 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
     const n = fields.count("n");
     index = fields.count("index");
     setText(apply, n > 1 ? `Apply to pair ${index + 1} of ${n}` : "Apply");
-    const other = at !== index || FIELDS.some((name) => before?.[name] !== kept?.[name]);
-    if (other) revert();
+    if (at === index && (equal(before, kept) || equal(sent, kept))) typed();
+    else revert();
+    sent = null;
   };
   for (const name of FIELDS) {
     on(lines[name].input, "input", () => {
@@ -178,6 +179,9 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
   told();
   return form;
 }
+
+const equal = (a: Draft | null, b: Draft | null) =>
+  a !== null && FIELDS.every((name) => a[name] === b?.[name]);
 
 function swapped(draft: Draft): Draft {
   return {

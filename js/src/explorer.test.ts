@@ -148,6 +148,8 @@ test("next tokens beside a mean say that they are one pair's", () => {
   // They stay those of the last intervention while the table beside them follows the pointer.
   model.push("result", answer([1]));
   expect(title()).toBe("Next token of pair 3 of 8: L0H1");
+  model.push("view", payload({ pairs: { n: 1, index: 0, name: "t" } }));
+  expect(title()).toBe("Next token: L0H1");
 });
 
 // --- before ------------------------------------------------------------------------------------

@@ -17,7 +17,12 @@ def is_sequence(value: object) -> bool:
 
 
 def is_value(value: object) -> bool:
-    """Whether ``value`` can be told from others: it has a hash, and equals another or does not."""
+    """Whether ``value`` can be told from others: it has a hash, and equals another or does not.
+
+    So does all that is in it, if it is a tuple.
+    """
+    if isinstance(value, tuple):
+        return all(map(is_value, value))
     try:
         hash(value)
         # A tensor has the hash of an object, and is compared number by number.

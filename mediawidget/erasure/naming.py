@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..abstraction.given import is_value
 from ..errors import require
 
 
@@ -41,7 +41,7 @@ def refuse_no_labels(names: NDArray[Any]) -> None:
         expected="a label of every value, and neither None nor NaN",
         fix="leave those without a label out, or give them one: 'none'",
     )
-    unlike = next((one for one in listed if not isinstance(one, Hashable)), None)
+    unlike = next((one for one in listed if not is_value(one)), None)
     require(
         unlike is None,
         "A label is one thing, the same wherever it is.",

@@ -18,6 +18,7 @@ from ..own_traces import refuser
 from ..readouts import Readout
 from ..sites import Position, Site
 from ..turns import Lock
+from ..weights import traced
 from .anatomy import Anatomy, Spot
 from .classes import Classes
 from .failing import reading_inputs, refuse_lazy
@@ -99,7 +100,7 @@ class Network:
             fix="mw.load(module, points={...}, dtype=torch.float32)",
         )
         self._contents = Contents(self.hf)
-        self._traced = NNsight(self.hf)
+        self._traced = traced(self.hf)
         self._known: dict[tuple[Any, ...], Anatomy] = {}
         self._last: Anatomy | None = None
 
@@ -309,7 +310,7 @@ class Network:
         """Changes when a module, parameter or buffer is replaced, moved or written in place."""
         if self._contents.moved():
             self._contents = Contents(self.hf)
-            self._traced = NNsight(self.hf)
+            self._traced = traced(self.hf)
             self._known.clear()
         return self._contents.version()
 

@@ -114,3 +114,27 @@ def test_what_a_hook_raises_is_the_cause_and_the_study_goes_on() -> None:
     handle.remove()
     again = study.sweep("head", progress=False).edited
     assert (again == expected).all()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda study: study.estimate("head"),
+        mw.search.eap,
+        lambda study: mw.search.masks(study, steps=2),
+    ],
+    ids=["estimate", "edges", "masks"],
+)
+def test_a_hook_that_fails_with_gradients_alone_is_said_too(
+    asked: Callable[[mw.Study], object],
+) -> None:
+    module: Any = random_model("gpt2")
+    study = mw.Study(mw.load(module, tokenizer=tokenizer_of("gpt2")), random_pair("gpt2", 0))
+
+    def refuse(_m: nn.Module, _given: object, _made: object) -> None:
+        if torch.is_grad_enabled():
+            raise LookupError("a hook of mine")
+
+    module.transformer.h[1].register_forward_hook(refuse)
+    with pytest.raises(mw.MediationError, match=rf"{FAILS}[\s\S]*LookupError: a hook of mine"):
+        asked(study)

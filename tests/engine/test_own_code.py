@@ -35,23 +35,29 @@ def _half(value: Any) -> Any:
 @contextmanager
 def _hook(module: nn.Module) -> Iterator[None]:
     handle = module.register_forward_hook(lambda _m, _i, out: _half(out))
-    yield
-    handle.remove()
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @contextmanager
 def _pre_hook(module: nn.Module) -> Iterator[None]:
     handle = module.register_forward_pre_hook(lambda _m, given: (_half(given[0]), *given[1:]))
-    yield
-    handle.remove()
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @contextmanager
 def _own_forward(module: nn.Module) -> Iterator[None]:
     before = module.forward
     module.forward = lambda *given, **named: _half(before(*given, **named))
-    yield
-    module.forward = before
+    try:
+        yield
+    finally:
+        module.forward = before
 
 
 @contextmanager
@@ -59,8 +65,10 @@ def _own_class(module: nn.Module) -> Iterator[None]:
     kind = type(module)
     before = kind.forward
     kind.forward = lambda *given, **named: _half(before(*given, **named))
-    yield
-    kind.forward = before
+    try:
+        yield
+    finally:
+        kind.forward = before
 
 
 WAYS: dict[str, Callable[[nn.Module], Any]] = {
@@ -130,21 +138,23 @@ def test_every_cell_is_what_the_users_code_makes_it(
     kind: str, way: str, place: str, early: bool
 ) -> None:
     model = random_model(kind)
-    module = _module(model, kind, place)
-    if early and way != "own class":
+    module, plain = _module(model, kind, place), _logits(model)
+    if early:
         with WAYS[way](module):
-            _compare(mw.load(model, tokenizer=tokenizer_of(kind)), kind)
+            _compare(mw.load(model, tokenizer=tokenizer_of(kind)), kind, plain)
     else:
         lm = mw.load(model, tokenizer=tokenizer_of(kind))
         with WAYS[way](module):
-            _compare(lm, kind)
+            _compare(lm, kind, plain)
 
 
-def _compare(lm: mw.LM, kind: str) -> None:
+def _compare(lm: mw.LM, kind: str, plain: Tensor) -> None:
+    """``plain``: what the model gave without the user's code, for that must make a difference."""
     study, oracle = mw.Study(lm, PAIR), _Oracle(lm, kind)
     swept = study.sweep("head", progress=False)
     failed = {check.name for check in swept.checks if check.ok is False}
     assert failed <= {"clean answer"}
+    assert not torch.equal(_logits(lm.hf), plain)
     for layer in range(lm.n_layers):
         for head in range(lm.n_heads):
             wanted = oracle.restored(layer, head)
@@ -153,10 +163,18 @@ def _compare(lm: mw.LM, kind: str) -> None:
     assert float(clicked["Y01"]) == pytest.approx(oracle.restored(1, 1), abs=1e-9)
 
 
+def _logits(model: Any) -> Tensor:
+    with torch.no_grad():
+        found: Tensor = model(torch.arange(1, 9)[None]).logits
+    return found
+
+
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_a_block_of_another_class_may_add_what_it_likes(kind: str) -> None:
+@pytest.mark.parametrize("early", [False, True], ids=["after the load", "before it"])
+def test_a_block_of_another_class_may_add_what_it_likes(kind: str, early: bool) -> None:
     model = random_model(kind)
-    block = _module(model, kind, "block 1")
+    lm = None if early else mw.load(model, tokenizer=tokenizer_of(kind))
+    block, plain = _module(model, kind, "block 1"), _logits(model)
     before = type(block)
 
     class Own(before):  # type: ignore[misc, valid-type]
@@ -164,7 +182,56 @@ def test_a_block_of_another_class_may_add_what_it_likes(kind: str) -> None:
             return _half(super().forward(*given, **named))
 
     block.__class__ = Own
-    _compare(mw.load(model, tokenizer=tokenizer_of(kind)), kind)
+    _compare(lm or mw.load(model, tokenizer=tokenizer_of(kind)), kind, plain)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_what_a_class_no_longer_does_is_done_no_more(kind: str) -> None:
+    study, module = _study_of(random_model(kind)), _module(random_model(kind), kind, "mlp 1")
+    expected = study.sweep("head", progress=False).edited
+    patched = random_model(kind)
+    with _own_class(module):
+        other = _study_of(patched)
+        changed = other.sweep("head", progress=False).edited
+        assert (study.sweep("head", progress=False).edited == changed).all()
+    assert (changed != expected).any()
+    for one in (study, other, _study_of(patched)):
+        assert (one.sweep("head", progress=False).edited == expected).all()
+
+
+def _study_of(model: Any) -> mw.Study:
+    kind = model.config.model_type
+    return mw.Study(mw.load(model, tokenizer=tokenizer_of(kind)), PAIR)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("named", [False, True], ids=["its own class", "a class of one's own"])
+def test_parts_that_are_put_in_are_met_where_they_are(kind: str, named: bool) -> None:
+    """A part that counts positions, in a library's model, or in one that only has another name."""
+    model = random_model(kind)
+    plain, part = _logits(model), _module(model, kind, "mlp 1")
+    if named:
+        model.__class__ = type("Mine", (type(model),), {})
+    before = type(part).forward
+    part.__class__ = type("Part", (type(part),), {"forward": lambda *given: _half(before(*given))})
+    lm = mw.load(model, tokenizer=tokenizer_of(kind))
+    assert lm.runs_own_code
+    _compare(lm, kind, plain)
+
+
+def test_a_library_s_model_under_another_name_keeps_its_shortcuts() -> None:
+    model = random_model("llama")
+    model.__class__ = type("Mine", (type(model),), {})
+    assert mw.load(model, tokenizer=tokenizer_of("llama")).lends_prefix
+
+
+def test_a_hook_of_no_module_is_a_hook() -> None:
+    model = random_model("llama")
+    lm = mw.load(model, tokenizer=tokenizer_of("llama"))
+    seen: dict[Any, Any] = {}
+    _module(model, "llama", "mlp 1").register_forward_pre_hook(seen.setdefault)
+    assert not lm.lends_prefix
+    assert mw.Study(lm, PAIR).sweep("head", progress=False).status.size
 
 
 def test_nothing_is_left_out_while_the_users_code_runs_and_all_is_again_without_it() -> None:

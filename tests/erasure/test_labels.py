@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import mediawidget as mw
 from mediawidget.erasure.labelled import labelled, of_pairs
@@ -72,10 +74,20 @@ def test_a_label_may_be_of_any_kind(method: str, name: str) -> None:
     assert cross_validated(labelled(VALUES, KINDS[name]), "radial", 5, 0).accuracy > 0.95
 
 
-@pytest.mark.parametrize("labels", [of([1], [1, 2]), np.array(of([1], {}), dtype=object)])
+NO_LABELS: list[Any] = [
+    of([1], [1, 2]),
+    np.array(of([1], {}), dtype=object),
+    of(("a", [1]), ("b", [2])),
+    of(("a", np.zeros(2)), ("b", np.ones(2))),
+    [("a", torch.ones(1)) for _ in CODES],
+]
+
+
+@pytest.mark.parametrize("labels", NO_LABELS)
 def test_what_is_no_label_is_refused(labels: Any) -> None:
-    raised(lambda: mw.erasure.leace(VALUES, labels))
-    raised(lambda: mw.erasure.inlp(VALUES, labels))
+    for method in (mw.erasure.leace, mw.erasure.inlp):
+        error = raised(partial(method, VALUES, labels))
+        assert "label" in error.message
 
 
 def test_labels_are_numbered_in_order() -> None:

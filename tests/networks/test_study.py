@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 import mediawidget as mw
 from mediawidget.effects import Status
@@ -247,3 +248,38 @@ def test_a_gradient_goes_through_what_is_given() -> None:
     assert (
         abs(float((score(out_moved) - score(out)).detach()) / 1e-6 - float(gradient[2, 3])) < 1e-5
     )
+
+
+class Steps(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 8), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.b(torch.relu(self.a(x)))
+        return out
+
+
+def test_what_a_class_computes_is_what_it_computes_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    network = mw.load(Steps().double(), points={"a": "a"})
+    pair = mw.InputPair(np.zeros(4), np.ones(4), 0, 1)
+    study = mw.Study(network, pair)
+    before = study.sweep("unit", progress=False)["Y01"]
+
+    def squared(self: Steps, x: Tensor) -> Tensor:
+        out: Tensor = self.b(self.a(x) ** 2)
+        return out
+
+    monkeypatch.setattr(Steps, "forward", squared)
+    after = study.sweep("unit", progress=False)["Y01"]
+    again = mw.Study(mw.load(network.hf, points={"a": "a"}), pair)
+    assert (after != before).any()
+    assert np.array_equal(again.sweep("unit", progress=False)["Y01"], after)
+    net: Any = network.hf
+    with torch.no_grad():
+        clean, corrupt = (net.a(torch.tensor(x)[None]) for x in (pair.clean, pair.corrupt))
+        mixed = corrupt.repeat(8, 1)
+        mixed[range(8), range(8)] = clean[0]
+        scores = net.b(mixed**2)
+    assert np.allclose(after.flatten(), (scores[:, 0] - scores[:, 1]).numpy())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
@@ -240,3 +240,24 @@ def refuse_unequal(clean: Sequence[str], corrupt: Sequence[str]) -> None:
         expected="as many tokens in both, so that every position has a partner",
         fix="choose a replacement of as many tokens; lm.tokens(text) shows them",
     )
+
+
+def refuse_several_tokens(pairs: Iterable[object], what: str, fix: str) -> None:
+    """Raise where an answer of several tokens is fed to the model behind a prompt.
+
+    Args:
+        pairs: of a study; a network's have no answers that could be fed.
+        what: what is asked, and of what alone: a sentence.
+        fix: what to do instead.
+
+    Raises:
+        MediationError: names the answer.
+    """
+    for pair in pairs:
+        if isinstance(pair, TokenPair) and any(strand.forced for strand in pair.strands):
+            raise MediationError(
+                what,
+                value=f"an answer of several tokens: {pair.answer_token!r}",
+                expected="answers of one token, or sets of them",
+                fix=fix,
+            )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..edits import Patch
 from ..effects import Effect
 from ..errors import is_one_of, require
 from ..naming import spanned
@@ -128,7 +129,7 @@ def beside_tie(
         fix="mw.contrasting.beside_tie(study, by='role')",
     )
     found = relevance(study, start_layer)
-    effect = study.sweep("residual", by=by, layers=(start_layer,), progress=progress)
+    effect = study.sweep("residual", by, Patch(), layers=(start_layer,), progress=progress)
     names = study.position_names if by == "position" else study.roles
     return BesideTIE(names, _at(study, found, by), effect, start_layer)
 

@@ -20,6 +20,7 @@ from ..sites import Site
 from ..statistics import clusters_of
 from ..study import Study, refuse_no_study
 from ..sweeps import Sweep
+from ..token_pairs import refuse_several_tokens
 from .crossed import CONTROL, OWN, RAW, CrossPatch
 from .maps import AffineMap, Array, explained, least_squares, procrustes
 
@@ -76,7 +77,7 @@ def cross_patch(
 
     Raises:
         MediationError: other prompts, tokens or inputs, sites that the two do not share, pairs of
-            several lengths.
+            several lengths; all positions at once with answers of several tokens.
 
     Source: Prakash et al. 2024 (cross-model activation patching, of a model and its fine-tuned
     versions).
@@ -88,6 +89,12 @@ def cross_patch(
         >>> result.share("raw"), result.share("least squares")
     """
     _refuse_unlike(to, giver)
+    if by is None:
+        refuse_several_tokens(
+            to.token_pairs,
+            "All positions of a prompt are patched, and a fed answer has more.",
+            "mw.crossing.cross_patch(study, other, 'residual', 'position')",
+        )
     question = Question(Sweep(mediator, Patch("clean"), by, layers=layers), to.engine, to.roles)
     asked = question.asked(to.labels(question.named_sites))
     possible = np.ones(len(asked.labels), bool) if asked.possible is None else asked.possible
@@ -163,7 +170,7 @@ def _values(study: Study, sites: Sequence[Site], base: Base) -> list[Array]:
 def _both(study: Study, sites: Sequence[Site]) -> list[Array]:
     """Of each site (value, width) over pairs, both prompts and all positions."""
     halves = zip(*(_values(study, sites, base) for base in BASES), strict=True)
-    return [np.concatenate(both).reshape(-1, both[0].shape[-1]) for both in halves]
+    return [np.concatenate([one.reshape(-1, one.shape[-1]) for one in both]) for both in halves]
 
 
 def _fits(places: Any) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from ..sites import Site
 from ..statistics import clusters_of, groups_of, mean_interval, refuse_no_seed
 from ..statistics.resampling import whole
 from ..study import Study
+from ..token_pairs import refuse_several_tokens
 from .comparing import KEYS
 from .found import Array, Direction
 from .samples import Samples, refuse_no_subspace, samples
@@ -125,6 +126,12 @@ def placebo(
     refuse_no_subspace(given)
     here = samples(study, site)
     here.refuse_flat()
+    if site.position is None:
+        refuse_several_tokens(
+            study.token_pairs,
+            "All positions of a prompt are moved, and a fed answer has more.",
+            "a site at positions or at a role: mw.Site('residual', 3, position='END')",
+        )
     here.direction(given, TRUE, 0)  # of this width
     width = given.width
     drawn = np.random.default_rng(seed).integers(2**31, size=n)

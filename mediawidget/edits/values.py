@@ -20,7 +20,8 @@ class Values:
 
     Attributes:
         site: where they were read.
-        array: (pair, position, width), one entry per position of the site.
+        array: (pair, position, width), one entry per position of the site in the prompt. Where an
+            answer of several tokens is fed behind it, its positions stay as they are.
         origin: the run they come from, in words.
 
     Raises:

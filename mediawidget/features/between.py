@@ -28,6 +28,7 @@ from ..mediators.base import positions_of
 from ..pieces import wide
 from ..runs import Run, roles_named
 from ..study import Study, refuse_no_study
+from ..token_pairs import refuse_several_tokens
 from .cells import Cells, refuse_other_width
 from .nodes import Node, refuse_no_nodes
 
@@ -98,7 +99,8 @@ def edges(
         Both numbers of every edge and pair. The runs are the truth, the estimates a first order.
 
     Raises:
-        MediationError: nodes that are not earlier than the others, an error downstream.
+        MediationError: nodes that are not earlier than the others, an error downstream, answers
+            of several tokens.
 
     Source: Marks et al. 2024, whose edges are estimates.
 
@@ -119,6 +121,11 @@ def edges(
         fix="mw.features.edges(study, upstream, downstream, 'break')",
     )
     refuse_no_gradients(study.lm, "mw.features.circuit(study, nodes)")
+    refuse_several_tokens(
+        study.token_pairs,
+        "Codes are read in a prompt, and a fed answer has more positions.",
+        "mw.features.circuit(study, nodes), or a contrast of single words",
+    )
     base: Base = "corrupt" if direction == "restore" else "clean"
     pairs = {(up.sae, down.sae) for up in upstream for down in downstream}
     shape = (len(upstream), len(downstream), len(study.contrast))

@@ -8,7 +8,7 @@ completeness the same of all nodes but the circuit's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,10 +75,13 @@ def nodes_of(
     )
     found = []
     for sae, effect in zip(saes, effects, strict=True):
+        by = effect.facts.get("by")
         mean = np.where(np.isin(effect.status, SHOWN), np.abs(effect[quantity]), 0.0)
         for place in np.argwhere(mean > size):
             unit = effect.axes["feature"][place[0]]
-            at = effect.axes["position"][place[1]] if len(place) > 1 else None
+            at: Any = effect.axes["position"][place[1]] if len(place) > 1 else None
+            # A group goes by a name of its own, which may be that of a role elsewhere.
+            at = by[at] if isinstance(by, Mapping) else at
             found.append(Node(sae, None if unit == ERROR else int(unit), at))
     return found
 
@@ -189,11 +192,12 @@ def circuit(study: Study, nodes: Sequence[Node]) -> FeatureCircuit:
     Args:
         study: at least two pairs. Nodes at positions need pairs of one length, nodes at roles
             leave all other positions as they are, and nodes everywhere set all of them to one mean.
-        nodes: of one or more autoencoders; of each all at positions, all at roles, or all
-            everywhere.
+        nodes: of one or more autoencoders, each of a site of its own; of each all at positions,
+            all at roles, or all everywhere.
 
     Raises:
-        MediationError: nodes of several kinds of position, one pair.
+        MediationError: nodes of several kinds of position or of groups, two autoencoders of one
+            site, one pair.
 
     Source: Marks et al. 2024.
     """
@@ -207,6 +211,13 @@ def circuit(study: Study, nodes: Sequence[Node]) -> FeatureCircuit:
         fix="mw.Study(lm, mw.tasks.ioi(lm, n=16))",
     )
     saes = list(dict.fromkeys(node.sae for node in nodes))
+    require(
+        len({sae.site for sae in saes}) == len(saes),
+        "Two autoencoders of one site would each set all of it.",
+        value=saes,
+        expected="one autoencoder a site",
+        fix="a circuit for each: mw.features.circuit(study, nodes_of_one)",
+    )
     parts = [_Part(study, [node for node in nodes if node.sae == sae]) for sae in saes]
     kept = ["circuit", "empty", "complement"]
     cells = [{s: e for part in parts for s, e in part.ablated(which).items()} for which in kept]
@@ -245,8 +256,8 @@ class _Part:
             not strange,
             "These pairs do not have the node's position.",
             value=strange,
-            expected=", ".join(map(str, self.cells.spots)),
-            fix="nodes of the same study",
+            expected="one of " + ", ".join(map(str, self.cells.spots)),
+            fix="nodes of an attribution by position or role, of the same study",
         )
 
     @property

@@ -123,6 +123,7 @@ def _asked(
         "autoencoder": repr(sae),
         "site": sae.site.to_json(),
         "digest": sae.digest,
+        "by": cells.by if cells.by else "everywhere",
     }
     asked = Asked(
         axes,

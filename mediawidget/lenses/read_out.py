@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..edits.base import Base
-from ..errors import MediationError, is_one_of, require
+from ..errors import is_one_of, require
 from ..lens import AT_ONCE, logits_of, refuse_no_way_out
 from ..lens_remote import kept_there
 from ..reading import make_reading, read
@@ -23,6 +23,7 @@ from ..sites import Site
 from ..statistics import clusters_of, mean_interval
 from ..statistics.resampling import whole
 from ..study import Study, refuse_no_study
+from ..token_pairs import refuse_several_tokens
 from .tuned import TunedLens, refuse_no_lens
 
 Array = NDArray[np.float64]
@@ -108,7 +109,11 @@ def logit_lens(
     refuse_no_study(study)
     lm = study.lm
     refuse_no_way_out(lm)
-    _refuse_forced(study)
+    refuse_several_tokens(
+        study.token_pairs,
+        "A lens reads the next token.",
+        "a contrast of single words; lm.tokens(text) shows how a text is cut",
+    )
     if lens is not None:
         refuse_no_lens(lens)
         lens.refuse_other(lm)
@@ -204,14 +209,3 @@ def _read_position(study: Study) -> int:
         fix="mw.lenses.logit_lens(study, 'END')",
     )
     return found.pop()
-
-
-def _refuse_forced(study: Study) -> None:
-    for pair in study.token_pairs:
-        if pair.strands[0].forced:
-            raise MediationError(
-                "A lens reads the next token.",
-                value=f"an answer of several tokens: {pair.answer_token!r}",
-                expected="answers of one token, or sets of them",
-                fix="a contrast of single words; lm.tokens(text) shows how a text is cut",
-            )

@@ -194,3 +194,12 @@ def test_inference_mode_changes_nothing() -> None:
         np.testing.assert_array_equal(np.stack(one.values), np.stack(expected.values))
         np.testing.assert_array_equal(one.totals, expected.totals)
     np.testing.assert_array_equal(beside.relevance, np.stack(expected.values))
+
+
+def test_the_value_of_the_other_prompt_is_set_whatever_the_study_s_edit_is() -> None:
+    known = study_of("gpt2")
+    expected = mw.contrasting.beside_tie(known, progress=False)
+    study = mw.Study(known.lm, known.contrast, edit=mw.Zero())
+    found = mw.contrasting.beside_tie(study, progress=False)
+    np.testing.assert_array_equal(found.effect["TIE"], expected.effect["TIE"])
+    assert repr(found) == repr(expected)

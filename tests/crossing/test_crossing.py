@@ -187,6 +187,26 @@ def test_other_prompts_shapes_and_things_are_refused() -> None:
     raised(lambda: cross(to, giver, "residual", fit="more"))  # type: ignore[arg-type]
 
 
+def test_maps_are_fitted_on_prompts_of_two_lengths_as_on_others() -> None:
+    to, giver = studies()
+    fit = [
+        replace(one, corrupt=f"{one.corrupt} {one.corrupt.split()[0]}", roles={})
+        for one in others()
+    ]
+    found = mw.crossing.cross_patch(to, giver, "residual", "position", fit=fit, progress=False)
+    assert set(found.fits["n"]) == {sum(LENGTH + LENGTH + 1 for _ in fit)}
+
+
+def test_all_positions_of_answers_of_several_tokens_are_refused() -> None:
+    to, giver = studies()
+    first, second = (one.answer for one in to.contrast[:2])
+    fed = [replace(one, answer=f"{first} {second}") for one in to.contrast]
+    pair = mw.Study(to.lm, fed), mw.Study(giver.lm, fed)
+    error = raised(lambda: mw.crossing.cross_patch(*pair, "residual", progress=False))
+    assert "an answer of several tokens" in str(error)
+    mw.crossing.cross_patch(*pair, "residual", "position", progress=False)
+
+
 class Seeing(torch.nn.Module):
     """Two convolutions and a layer on top."""
 

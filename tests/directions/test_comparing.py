@@ -272,3 +272,14 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         lambda: mw.charts.placebos(held(), "TE"),
     ):
         raised(call)
+
+
+def test_all_positions_of_answers_of_several_tokens_are_refused() -> None:
+    """The positions of a fed answer are none of the prompt's, and no placebo would move them."""
+    study = small()
+    first, second = (one.answer for one in study.contrast[:2])
+    fed = mw.Study(study.lm, [replace(one, answer=f"{first} {second}") for one in study.contrast])
+    subspace = mw.Subspace(np.eye(study.lm.d_model)[:2])
+    error = raised(lambda: directions.placebo(fed, mw.Site("residual", 1), subspace, n=2))
+    assert "an answer of several tokens" in str(error)
+    directions.placebo(fed, mw.Site("residual", 1, position=3), subspace, n=2)

@@ -14,6 +14,7 @@ import mediawidget as mw
 from mediawidget import features
 from mediawidget.edits.base import BASES, Base, other
 from mediawidget.features import Node
+from tests.asking import raised
 from tests.engine.cases import Case, lm_of
 from tests.engine.judging import Judge, judge, pairs_of
 from tests.features.made import by_definition, made, set_by_hand
@@ -183,3 +184,35 @@ def test_what_is_refused() -> None:
     with pytest.raises(mw.MediationError, match="no such feature"):
         Node(low, 99)
     assert Node(low, None, 4).label() == "L1 error @ 4"
+
+
+def test_two_autoencoders_of_one_site_are_refused() -> None:
+    case, _, low, high = of()
+    again = made("relu", low.width, N, low.site, seed=7)
+    nodes = [Node(low, 3, 4), Node(again, 2, 4)]
+    error = raised(lambda: features.circuit(case.study, [*nodes, Node(high, 2, 5)]))
+    assert "Two autoencoders of one site" in str(error)
+
+
+def test_nodes_of_groups_are_at_their_positions_whatever_the_group_is_called() -> None:
+    case, _, low, _ = of()
+    pairs = [replace(pair, roles={"END": 3}) for pair in case.study.contrast]
+    study = mw.Study(case.study.lm, pairs)
+    groups: dict[str, Any] = {"END": 5, "both": (3, 4)}
+    for effect in (
+        features.attribute(study, low, by=groups),
+        features.sweep(study, low, by=groups, progress=False),
+    ):
+        nodes = features.nodes_of([low], [effect], 0.0)
+        assert {node.position for node in nodes} == {5, (3, 4)}
+    error = raised(lambda: features.circuit(study, [Node(low, 3, (3, 4))]))
+    assert "by position or role" in str(error)
+
+
+def test_edges_of_answers_of_several_tokens_are_refused() -> None:
+    case, _, low, high = of()
+    first, second = (one.answer for one in case.study.contrast[:2])
+    pair = replace(case.study.contrast[0], answer=f"{first} {second}")
+    study = mw.Study(case.study.lm, pair)
+    error = raised(lambda: features.edges(study, [Node(low, 3)], [Node(high, 2)]))
+    assert "an answer of several tokens" in str(error)

@@ -40,7 +40,7 @@ def is_one_of(value: object, names: Collection[str]) -> bool:
 
 
 def error_fields(error: BaseException) -> dict[str, str]:
-    """What a page shows of an error."""
+    """What a page shows of an error; of anybody else's the notes that were put beside it."""
     if isinstance(error, MediationError):
         return {
             "message": error.message,
@@ -49,7 +49,8 @@ def error_fields(error: BaseException) -> dict[str, str]:
             "fix": error.fix,
         }
     message = f"{type(error).__name__}: {error}"
-    return {"message": message, "value": "", "expected": "", "fix": "see the kernel's log"}
+    fix = " ".join(getattr(error, "__notes__", ())) or "see the kernel's log"
+    return {"message": message, "value": "", "expected": "", "fix": fix}
 
 
 @contextmanager

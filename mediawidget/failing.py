@@ -1,41 +1,31 @@
-"""What a model's own code raises in a pass, said in words."""
+"""What a model's own code raises in a pass, with words beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .errors import MediationError
 from .memory import out_of_memory
 
-
-def own_words(error: BaseException) -> str:
-    """An error's type and the first line of what it says."""
-    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+ASKED = (
+    "A pass of runs asks of a model: blocks that take more rows than there are prompts, and "
+    "modules that all run, each once and in the order in which they stand in the block. If "
+    "lm.hf(ids) runs as it is, look for a setting of the config that leaves modules out or fixes "
+    "the size of a batch, and at what was said in paths=."
+)
 
 
 @contextmanager
-def a_pass(name: str) -> Iterator[None]:
-    """Whatever fails inside says that the model does not run as a pass of runs has to.
+def a_pass() -> Iterator[None]:
+    """Whatever fails inside stays what it is, with a note of what a pass asks of a model.
 
-    Want of memory stays what it is, for smaller chunks may fit, and so does what this package
-    raises itself, to say what is wrong or to end a pass.
-
-    Args:
-        name: what fails, for the message.
+    None at want of memory, nor at what this package raises itself, which says what is wrong.
     """
     try:
         yield
     except Exception as error:
-        # A forward is anybody's code, and so are its hooks.
         ours = type(error).__module__.partition(".")[0] == __package__
-        if ours or out_of_memory(error):
-            raise
-        raise MediationError(
-            "The model's own code fails in a pass of runs.",
-            value=f"{name}: {own_words(error)}",
-            expected="blocks that take more rows than there are prompts, and modules that all run, "
-            "each once and in the order in which they stand in the block",
-            fix="lm.hf(ids): does it run as it is, without hooks? If so, look for a setting of the "
-            "config that leaves modules out or fixes the size of a batch, and at paths=",
-        ) from error
+        known = ASKED in getattr(error, "__notes__", ())
+        if not (ours or known or out_of_memory(error)):
+            error.add_note(ASKED)
+        raise

@@ -57,7 +57,7 @@ class Pass:
             again: whether another backward pass is to come.
         """
         self.backward += 1
-        with a_pass("the backward pass"):
+        with a_pass():
             found: Sequence[Tensor | None] = torch.autograd.grad(
                 self.number, tensors, retain_graph=again, allow_unused=True
             )

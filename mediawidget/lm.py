@@ -290,9 +290,6 @@ class LM(Weights):
             ids: (row, position) token ids.
             positions: those that are read, the same in each row.
             gradients: whether to keep what a backward pass needs.
-
-        Raises:
-            MediationError: the model's own code fails.
         """
         if self.backend is not None:
             return passed(self, ids, positions, only_logits)
@@ -302,7 +299,7 @@ class LM(Weights):
             call = forward_arguments(self, ids, 0, n_positions(self, ids))
         fewer = self.unembeds_some and not self.runs_own_code
         with (
-            a_pass(self.name),
+            a_pass(),
             self.lock,
             torch.set_grad_enabled(gradients),
             rows_classified(self),

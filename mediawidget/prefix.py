@@ -135,7 +135,7 @@ def keys_values(lm: LM, ids: Tensor, most: int | None = None) -> KeysValues:
         most: positions that a pass may have; each has one row at least.
 
     Raises:
-        MediationError: a layer that takes nothing from a cache; the model's own code fails.
+        MediationError: a layer that takes nothing from a cache.
     """
     model: Any = lm.hf
     n_rows, n_positions = ids.shape
@@ -145,7 +145,7 @@ def keys_values(lm: LM, ids: Tensor, most: int | None = None) -> KeysValues:
         call = forward_arguments(lm, ids[first : first + at_once], 0, n_positions)
         recorder.begin(first)
         with (
-            a_pass(lm.name),
+            a_pass(),
             lm.lock,
             torch.no_grad(),
             products(lm, call["input_ids"].numel()),

@@ -94,11 +94,11 @@ def run_program(lm: LM, program: Program, call: Call) -> Kept:
     """Evaluate a program in one forward pass.
 
     Raises:
-        MediationError: in training mode; the model's own code fails, or a server does.
+        MediationError: in training mode, or a server fails.
     """
     if lm.backend is not None:
         return answered(lambda: _run(lm, program, call))
-    with a_pass(lm.name):
+    with a_pass():
         return _run(lm, program, call)
 
 

@@ -1,6 +1,6 @@
 // Readings beside the present one: a pinned one to compare with, and what was there before, in the
-// cells too. None of them outlives the prompts and pair that it is of, or asks the kernel for more
-// than how sure it is (sure.ts).
+// cells too. None of them outlives the prompts, pair and metric that it is of, or asks the kernel for
+// more than how sure it is (sure.ts).
 import { APART, amount, effectOf } from "./amount.ts";
 import { button, setProps, span } from "./dom.ts";
 import type { Commands } from "./keys.ts";
@@ -37,9 +37,12 @@ export function beside(store: Store, signal: AbortSignal): Beside {
   return { keys: { p: pin, P: pin, b: blink, B: blink, Escape: unpin }, compare, tool };
 }
 
-/** Calls `run` when the view shows other prompts or another pair. */
+/** Calls `run` when the view shows other prompts or another pair, or in another metric. */
 function onOther(store: Store, run: () => void, signal: AbortSignal): void {
-  const now = () => `${store.view?.revision}/${store.view?.pairs.index}`;
+  const now = () => {
+    const { revision, pairs, metric } = store.view ?? {};
+    return `${revision}/${pairs?.index}/${metric?.label}`;
+  };
   let known = now();
   const check = () => {
     if (now() === known) return;

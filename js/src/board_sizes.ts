@@ -43,6 +43,9 @@ export function sizesPanel(board: Board, signal: AbortSignal) {
   let width = 0;
   /** Where the slider was moved to, until the circuit is another. */
   let moved: number | null = null;
+  /** How many sizes are asked for and not answered. */
+  let out = 0;
+  const here = () => sizeAt(Number(slider.value), board.curve?.n ?? 0);
   const say = () => {
     const { curve, network, graph } = board;
     if (!curve) return;
@@ -63,19 +66,23 @@ export function sizesPanel(board: Board, signal: AbortSignal) {
   const choose = (n: number) => {
     moved = n;
     say();
-    board.ask("size", { n });
+    out += 1;
+    board.ask("size", { n }, () => {
+      out -= 1;
+      anew();
+    });
   };
   on(slider, "input", () => {
-    moved = sizeAt(Number(slider.value), board.curve?.n ?? 0);
+    moved = here();
     say();
   });
-  on(slider, "change", () => choose(moved ?? 0));
+  on(slider, "change", () => choose(moved ?? here()));
   on(slider, "keydown", (event) => {
     const { curve } = board;
     const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
     if (!curve || by === undefined) return;
     // One more or one less, wherever on the logarithm.
-    const now = moved ?? curve.chosen ?? sizeAt(Number(slider.value), curve.n);
+    const now = moved ?? curve.chosen ?? here();
     const n = Math.min(curve.n, Math.max(0, now + by));
     slider.value = String(stepOf(n, curve.n));
     choose(n);
@@ -97,7 +104,8 @@ export function sizesPanel(board: Board, signal: AbortSignal) {
     say();
   };
   const anew = () => {
-    moved = null;
+    // A running curve says each of its sizes; who drags, or waits for a circuit, is not disturbed.
+    if (!out && !slider.matches(":active")) moved = null;
     follow();
   };
   const el = h(

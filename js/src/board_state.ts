@@ -180,9 +180,12 @@ export class Board {
   }
 
   /** Anything else: what waits to be sent is let go. */
-  ask(action: string, payload: Record<string, unknown> = {}): void {
+  ask(action: string, payload: Record<string, unknown> = {}, then = () => {}): void {
     this.#wanted.clear();
-    this.store.ask(action, payload, () => this.tell("point"));
+    this.store.ask(action, payload, () => {
+      then();
+      this.tell("point");
+    });
   }
 
   #send(): void {

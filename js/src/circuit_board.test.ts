@@ -234,3 +234,49 @@ test("what is announced is the change and what it came to", () => {
     "L2H0 added. Faithfulness 0.75. 3 nodes, 3 edges.",
   );
 });
+
+// --- the slider while the kernel is at work -------------------------------------------------------
+
+const bytes = (values: number[]) => unaligned(Float32Array.from(values));
+const curve = (change: Record<string, unknown> = {}) => ({
+  ...{ kind: "edges", name: "EAP", n: 8, counts: [1, 8], kept: [-10, null], chosen: 2 },
+  ...{ at: bytes([0, 1, 2, 3]), strengths: bytes([8, 4, 2, 1]) },
+  ...change,
+});
+const slider = () => el.querySelector(".mw-bslider") as HTMLInputElement;
+
+test("a running curve takes nothing from who drags the slider, and the circuit is not emptied", () => {
+  const model = open({ curve: curve() });
+  const active = vi.spyOn(slider(), "matches").mockReturnValue(true);
+  slider().value = String(stepOf(5, 8));
+  slider().dispatchEvent(new Event("input"));
+  model.push("curve", curve({ kept: [-10, 10] }));
+  expect(slider().value).toBe(String(stepOf(5, 8)));
+  active.mockReturnValue(false);
+  slider().dispatchEvent(new Event("change"));
+  expect(model.last).toMatchObject({ action: "size", n: 5 });
+});
+
+test("a slider that was not dragged sends where it stands", () => {
+  const model = open({ curve: curve() });
+  slider().dispatchEvent(new Event("change"));
+  expect(model.last).toMatchObject({ action: "size", n: 2 });
+});
+
+test("held arrow keys count on while a busy kernel says other sizes, and then its word is shown", () => {
+  const model = open({ curve: curve() });
+  press(slider(), "ArrowRight");
+  const first = model.last.id;
+  press(slider(), "ArrowRight");
+  expect(model.last).toMatchObject({ action: "size", n: 4 });
+  const second = model.last.id;
+  model.push("curve", curve({ chosen: 3 }));
+  reply(model, first);
+  press(slider(), "ArrowRight");
+  expect(model.last).toMatchObject({ action: "size", n: 5 });
+  reply(model, second);
+  model.push("curve", curve({ chosen: 7 }));
+  expect(el.querySelector(".mw-bsize")?.textContent).toContain("the 5 strongest of 8");
+  reply(model, model.last.id);
+  expect(el.querySelector(".mw-bsize")?.textContent).toContain("the 7 strongest of 8");
+});

@@ -44,11 +44,11 @@ class Designer {
   #where = span("mw-where");
   #kept = span("mw-hint");
   #kernel = h("span", { class: "mw-kernel", role: "status" });
-  #keep = button("Keep pair", () => this.#ask({ do: "keep" }));
+  #keep = button("Keep pair", () => this.#askOf({ do: "keep" }));
   #verdict = h("p", { class: "mw-dverdict", role: "status" });
   #fields = h("div", { class: "mw-dinputs", role: "table", "aria-label": "Inputs" });
   #sheet = h("div", { class: "mw-dsheet", role: "grid", "aria-label": "Sites: tokens by layers" });
-  #all = button("", () => this.#ask({ do: "run" }));
+  #all = button("", () => this.#askOf({ do: "run" }));
   #rivals = h("table", { class: "mw-drivals" });
   #said = h("p", { class: "mw-sentence", role: "status" });
   #alone = div("mw-dalone");
@@ -120,6 +120,12 @@ class Designer {
     this.#mark();
   }
 
+  /** Of the pair that is seen: Python may show another by the time that it hears of it. */
+  #askOf(content: Record<string, unknown>): void {
+    const { base, source } = this.#state;
+    this.#ask({ ...content, of: [base, source] });
+  }
+
   #say(words: string): void {
     setText(this.#error, plain(words, 400));
     this.#error.hidden = !words;
@@ -132,7 +138,7 @@ class Designer {
 
   #run(layer: number, position: number): void {
     this.#look(layer, position);
-    this.#ask({ do: "run", layer, position });
+    this.#askOf({ do: "run", layer, position });
   }
 
   #look(layer: number, position: number): void {

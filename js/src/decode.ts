@@ -42,7 +42,7 @@ export class Reader {
 
   /** Whether the field is there and not null. */
   has(name: string): boolean {
-    return this.raw(name) !== undefined && this.raw(name) !== null;
+    return (this.raw(name) ?? null) !== null;
   }
 
   fail(name: string, expected: string): never {
@@ -145,7 +145,11 @@ const tokens = (from: Reader, name: string): TokenInfo[] =>
   }));
 
 export const editInfo = (from: Reader): EditInfo =>
-  fields(from.at("edit"), { kind: "text", corners: "flag", goal: "text" });
+  fields(from.at("edit"), { kind: "text", corners: "flag", goal: "text", part: "text" });
+
+/** The four runs' values; NaN where one is not known. */
+export const cornersIn = (from: Reader) =>
+  fields(from, { y11: "maybe", y00: "maybe", y10: "maybe", y01: "maybe" });
 
 /** An error in the words of the kernel. */
 export const errorInfo = (from: Reader): RequestError =>
@@ -232,7 +236,7 @@ export function outcome(from: Reader): Result | null {
   const tops = from.at("top");
   const result: Result = {
     ...fields(from, { revision: "count", label: "text", n: "count" }),
-    ...fields(from, { y11: "maybe", y00: "maybe", y10: "maybe", y01: "maybe" }),
+    ...cornersIn(from),
     cells: from.list("cells", cellRef),
     edit: editInfo(from),
     status,
@@ -272,16 +276,17 @@ const STATES = ["running", "done", "cancelled", "failed"] as const;
 /** A custom message; null for kinds this version does not know. */
 export function decodeMessage(value: unknown): Message | null {
   const from = new Reader(value, "message");
-  if (from.raw("kind") === "reply") {
+  const kind = from.raw("kind");
+  if (kind === "reply") {
     const ok = from.flag("ok");
     const error = ok ? null : errorInfo(from);
-    return { kind: "reply", id: from.count("id"), ok, data: from.raw("data"), error };
+    return { kind, id: from.count("id"), ok, data: from.raw("data"), error };
   }
-  if (from.raw("kind") === "waiting") return { kind: "waiting", said: from.text("words") };
-  if (from.raw("kind") !== "progress") return null;
+  if (kind === "waiting") return { kind, said: from.text("words") };
+  if (kind !== "progress") return null;
   const state = STATES.find((name) => name === from.raw("state"));
   return {
-    kind: "progress",
+    kind,
     ...fields(from, { done: "count", total: "count" }),
     panels: from.values<string>("panels", "string"),
     secondsLeft: from.or("seconds_left", "number"),

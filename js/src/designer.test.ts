@@ -86,6 +86,11 @@ const cells = () => [...el.querySelectorAll<HTMLElement>(".mw-dsheet button")];
 const textOf = (selector: string) => el.querySelector(selector)?.textContent;
 /** What was asked, without what every request has. */
 const asked = (model: FakeModel) => model.sent.map(({ kind: _kind, id: _id, ...rest }) => rest);
+/** The pair that is seen. */
+const OF = [
+  [0, 0],
+  [0, 1],
+];
 const pressed = (name: string) =>
   [...el.querySelectorAll("button")].find((one) => one.textContent === name) as HTMLButtonElement;
 
@@ -131,7 +136,7 @@ test("what was run has its letter, what was not is marked as such", () => {
 test("a click asks for one run, and arrows move without a message", () => {
   const model = render();
   cells()[4]?.click();
-  expect(asked(model)).toEqual([{ do: "run", layer: 0, position: 2 }]);
+  expect(asked(model)).toEqual([{ do: "run", layer: 0, position: 2, of: OF }]);
   expect(cells()[4]?.hasAttribute("data-waiting")).toBe(true);
   const key = (name: string) =>
     el
@@ -172,9 +177,23 @@ test("inputs are edited, pairs are browsed and kept", () => {
   expect(asked(model)).toEqual([
     { do: "set", side: "source", input: "drink", value: 0 },
     { do: "go", to: 2 },
-    { do: "keep" },
-    { do: "run" },
+    { do: "keep", of: OF },
+    { do: "run", of: OF },
   ]);
+});
+
+test("until another pair came, what is asked is of the one that is seen", () => {
+  const model = render();
+  pressed("›").click();
+  pressed("Keep pair").click();
+  expect(model.last).toMatchObject({ do: "keep", of: OF });
+  model.push("state", state({ seq: 2, at: 1, base: [1, 1], source: [0, 0] }));
+  cells()[0]?.click();
+  const of = [
+    [1, 1],
+    [0, 0],
+  ];
+  expect(model.last).toMatchObject({ do: "run", layer: 0, position: 0, of });
 });
 
 test("a pair that tells nothing apart is marked in words and cannot be kept", () => {

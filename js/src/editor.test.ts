@@ -203,3 +203,24 @@ test("nothing can be typed before there is a pair, which would take its place", 
   expect(field("Clean prompt").readOnly).toBe(false);
   expect(field("Clean prompt").value).toBe("a b");
 });
+
+test("what is typed stays while a busy kernel answers two edits, one after the other", () => {
+  const { el, field, model, type, answer } = setUp();
+  answer(READ);
+  for (const text of ["a d", "a d e"]) {
+    type("Clean prompt", text);
+    answer(READ);
+    el.querySelector<HTMLButtonElement>(".mw-apply")?.click();
+  }
+  const applied = model.sent.filter(({ action }) => action === "commit");
+  expect(applied.map(({ clean }) => clean)).toEqual(["a d", "a d e"]);
+  type("Clean prompt", "a d e f");
+  // The same pair told anew in between takes nothing either.
+  for (const [i, clean] of ["a b", "a d", "a d e"].entries()) {
+    model.push("editor", { ...TRAIT, revision: 2 + i, draft: { ...DRAFT, clean } });
+    expect(field("Clean prompt").value).toBe("a d e f");
+  }
+  // An edit that came from elsewhere does.
+  model.push("editor", { ...TRAIT, revision: 5, draft: { ...DRAFT, clean: "a d" } });
+  expect(field("Clean prompt").value).toBe("a d");
+});

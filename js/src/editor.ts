@@ -39,10 +39,12 @@ interface Line {
 
 function draw(store: Store, signal: AbortSignal): HTMLElement {
   const lines = Object.fromEntries(FIELDS.map((name) => [name, line(name)])) as Record<Field, Line>;
-  let sent: Draft | null = null;
+  /** The pair as the study has it, and what was applied since, in order. */
+  let sent: Draft[] = [];
   const commit = () => {
-    sent = draft();
-    store.ask("commit", { ...sent, index });
+    const now = draft();
+    sent.push(now);
+    store.ask("commit", { ...now, index });
   };
   const apply = button("Apply", commit, { class: "mw-button mw-apply" });
   const state = h("span", { class: "mw-hint", role: "status" });
@@ -145,14 +147,20 @@ function draw(store: Store, signal: AbortSignal): HTMLElement {
     // What is typed before there is a pair would be lost to it.
     for (const name of FIELDS) lines[name].input.readOnly = !fields;
     if (!fields) return;
-    const [before, at] = [kept, index];
+    const at = index;
     kept = draftOf(fields);
     const n = fields.count("n");
     index = fields.count("index");
     setText(apply, n > 1 ? `Apply to pair ${index + 1} of ${n}` : "Apply");
-    if (at === index && (equal(before, kept) || equal(sent, kept))) typed();
-    else revert();
-    sent = null;
+    const found = at === index ? sent.findIndex((one) => equal(one, kept)) : -1;
+    if (found < 0) {
+      sent = [kept];
+      revert();
+    } else {
+      // What was applied after it is still to come.
+      sent.splice(0, found);
+      typed();
+    }
   };
   for (const name of FIELDS) {
     on(lines[name].input, "input", () => {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import explorer from "./explorer.ts";
 import { answer, FakeModel, PATCH, payload, unaligned, ZERO } from "./fake.ts";
 
-const KNOCKOUT = { kind: "source", corners: false, goal: "to no attention" };
+const KNOCKOUT = { kind: "source", corners: false, goal: "to no attention", part: "" };
 let model: FakeModel;
 let el: HTMLElement;
 let end: () => void;
@@ -254,4 +254,41 @@ test("with Add to set pressed every click adds or takes out", () => {
   add?.click();
   at(3).click();
   expect(indices()).toEqual([3]);
+});
+
+// --- readings beside, and other mediators ---------------------------------------------------------
+
+test("a pinned reading goes with its metric, though no number is run anew", () => {
+  draw();
+  model.push("result", answer([1]));
+  const pinned = () => find("[title*='(P)']").getAttribute("aria-pressed");
+  press("p");
+  expect(pinned()).toBe("true");
+  model.push("view", payload());
+  expect(pinned()).toBe("true");
+  model.push("view", payload({ metric: { unit: "nats", label: "log p(a)" } }));
+  expect(pinned()).toBe("false");
+});
+
+const KNOWN = ["residual", "attn_out", "mlp_out"];
+function tokenPanel(mediator: string, title: string) {
+  const [head] = payload().panels as Record<string, unknown>[];
+  return payload({ panels: [{ ...head, key: "tokens", mediator, title }] });
+}
+
+test("the token panel is headed by the mediator that it shows, whichever that is", () => {
+  draw(tokenPanel("mixer_out", "Mixer out"));
+  const select = () => find("select[aria-label='Token panel shows']") as HTMLSelectElement;
+  const shown = () => select().selectedOptions[0]?.textContent;
+  expect([select().value, shown()]).toEqual(["mixer_out", "Mixer out"]);
+  model.push("view", tokenPanel("attn_out", "Attention output"));
+  expect([select().value, shown()]).toEqual(["attn_out", "attention out"]);
+  expect([...select().options].map(({ value }) => value)).toEqual(KNOWN);
+  const error = { message: "No.", value: "", expected: "", fix: "" };
+  // Refused: the panel is still what it was.
+  select().value = "residual";
+  select().dispatchEvent(new Event("change"));
+  expect(model.last).toMatchObject({ action: "tokens", mediator: "residual" });
+  model.message({ kind: "reply", id: model.last.id, ok: false, error });
+  expect(select().value).toBe("attn_out");
 });

@@ -52,9 +52,14 @@ export function unaligned(data: Float32Array | Uint8Array): DataView {
 }
 
 /** What sites are set to, as Python describes it. */
-export const MIXED = { kind: "mixed", corners: false, goal: "as asked" };
-export const PATCH = { kind: "patch", corners: true, goal: "to its value on the other prompt" };
-export const ZERO = { kind: "zero", corners: false, goal: "to zero" };
+export const MIXED = { kind: "mixed", corners: false, goal: "as asked", part: "" };
+export const PATCH = {
+  kind: "patch",
+  corners: true,
+  goal: "to its value on the other prompt",
+  part: "",
+};
+export const ZERO = { kind: "zero", corners: false, goal: "to zero", part: "" };
 
 const ROWS = 3;
 const COLS = 2;

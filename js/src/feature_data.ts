@@ -84,7 +84,13 @@ export function decodeFeatures(value: unknown): Features {
     way: way as Way,
     amount: from.number("amount"),
     by: by === "effect" ? by : "activation",
-    edit: { kind: edit.text("kind"), corners: edit.flag("corners"), goal: edit.text("goal") },
+    edit: {
+      kind: edit.text("kind"),
+      corners: edit.flag("corners"),
+      goal: edit.text("goal"),
+      // A cell's own label says that it is a feature.
+      part: "",
+    },
     revision: from.number("revision"),
     pair: from.number("pair"),
   };

@@ -9,6 +9,7 @@ import { cellSize, type Face, type Matrix, matrix, type Place } from "./matrix.t
 import { announcer, errorLine } from "./notices.ts";
 import { raw, short } from "./numbers.ts";
 import {
+  basesOf,
   decodeGame,
   type Game,
   gameScale,
@@ -33,7 +34,7 @@ const VERB_WORDS: Record<Verb, string> = { restore: "Restore", break: "Break" };
 const SET_WORDS: Record<Verb, string> = { restore: "On corrupt", break: "On clean" };
 const HINT = "Point at a cell to read it; click it, or press Enter, to run the pair together.";
 const STALE =
-  "The study's prompts or weights have changed since this game was run: these are the old numbers. Run mw.interactions again.";
+  "The study's prompts, metric or weights have changed since this game was run: these are the old numbers. Run mw.interactions again.";
 
 class PairView {
   readonly parts: HTMLElement[];
@@ -87,8 +88,8 @@ class PairView {
     return this.store.direction === "break" ? "break" : "restore";
   }
   get #toward(): 1 | -1 {
-    const base = this.store.view?.base;
-    return base ? towardClean(base.y11, base.y00) : 1;
+    const base = basesOf(this.#game);
+    return towardClean(base.y11, base.y00);
   }
   /** The pair that is selected in the study; twice the same for one player. */
   get #chosen(): Place | null {
@@ -204,11 +205,11 @@ class PairView {
 
   #drawTable(): void {
     const at = this.#chosen;
-    const base = this.store.view?.base;
     const pair = at && at.row !== at.col ? pairOf(this.#game, this.#verb, at.row, at.col) : null;
-    const shown = at && base && pair && Number.isFinite(pair.int);
+    const shown = at && pair && Number.isFinite(pair.int);
     this.#table.replaceChildren();
     if (!shown) return;
+    const base = basesOf(this.#game);
     const bars = pairBars(this.#game, this.#verb, at, this.#toward);
     const place = railScale(
       base.y00,

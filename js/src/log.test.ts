@@ -314,3 +314,15 @@ test("a result alone changes no chip", () => {
   model.push("result", answer([1]));
   expect(texts()).toEqual(before);
 });
+
+test("a name is not given to the entry that took the place of the one it was written for", () => {
+  press(chip(2), "F2");
+  const field = el.querySelector("input") as HTMLInputElement;
+  field.value = "mover";
+  model.push("entries", log([START, entry(1), entry(2, { label: "L3H1" })], 2));
+  const before = model.sent.length;
+  press(field, "Enter");
+  expect(model.sent).toHaveLength(before);
+  expect(el.querySelector("input")).toBeNull();
+  expect(texts()[2]).toContain("L3H1");
+});

@@ -2,7 +2,7 @@
 // there, Shift-click compares with the present one.
 import "./log.css";
 import { APART, amount, effectOf } from "./amount.ts";
-import { editInfo, fields, type Reader } from "./decode.ts";
+import { cornersIn, editInfo, fields, type Reader } from "./decode.ts";
 import { button, div, h, on, setProps, setText, span, taken } from "./dom.ts";
 import type { Corners } from "./estimands.ts";
 import type { Commands } from "./keys.ts";
@@ -35,10 +35,10 @@ function entry(from: Reader): Entry {
     Array.isArray(marks) &&
     marks.every((mark) => Array.isArray(mark) && mark.every(Number.isFinite) && mark.length === 3);
   if (!fits) from.fail("marks", "a list of three numbers each");
-  const corners = fields(from, { y11: "maybe", y00: "maybe", y10: "maybe", y01: "maybe" });
   const edit = editInfo(from);
   const word = from.or("word", "text") ?? edit.kind;
-  return { ...head, marks, came: { edit, word, status: from.count("status"), corners } };
+  const came = { edit, word, status: from.count("status"), corners: cornersIn(from) };
+  return { ...head, marks, came };
 }
 
 /** The keys that walk: the entry before and the one after. */
@@ -119,8 +119,8 @@ class Log {
     setText(this.#rest, total > shown ? `${shown} of ${total}` : "");
     if (!this.#find(this.#at)) this.#at = this.#cursor;
     // A step aside puts other entries in the place of those that came after.
-    const stays = this.#find(this.#other) && sameEntry(this.#find(this.#other), other);
-    if (!stays || this.#other === this.#cursor) this.#other = null;
+    if (!sameEntry(this.#find(this.#other), other) || this.#other === this.#cursor)
+      this.#other = null;
     this.#draw();
   }
 
@@ -247,7 +247,9 @@ class Log {
       // Who leaves the field by a click or Tab has put the focus elsewhere.
       const back = field.matches(":focus");
       field.replaceWith(chip);
-      if (save && wanted !== name) this.store.ask("name", { index, name: wanted || null });
+      // Another entry may have taken its place meanwhile.
+      if (save && wanted !== name && sameEntry(now, this.#find(index)))
+        this.store.ask("name", { index, name: wanted || null });
       if (back) chip.focus();
     };
     on(field, "keydown", (event) => {

@@ -12,7 +12,7 @@ import { Store } from "./store.ts";
 
 const N = 3;
 const TOKENS = ["[BOS]", " a", " b"];
-const CUT = { kind: "source", corners: false, goal: "to no attention" };
+const CUT = { kind: "source", corners: false, goal: "to no attention", part: "" };
 const floats = (numbers: number[]) => unaligned(Float32Array.from(numbers));
 const ints = (numbers: number[]) => {
   const bytes = new Uint8Array(Int32Array.from(numbers).buffer);

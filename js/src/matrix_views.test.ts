@@ -40,9 +40,9 @@ function press(key: string): void {
 function pairs(change: Record<string, unknown> = {}): FakeModel {
   const numbers = (values: number[]) => unaligned(Float32Array.from(values));
   const none = numbers(Array(4).fill(Number.NaN));
-  const side = (title: string, joint: number) => ({
+  const side = (title: string, joint: number, base: number) => ({
     title,
-    base: 0,
+    base,
     alone: numbers([3, 4]),
     joint: numbers([Number.NaN, joint, joint, Number.NaN]),
     low: none,
@@ -55,7 +55,7 @@ function pairs(change: Record<string, unknown> = {}): FakeModel {
     edit: { kind: "patch", corners: true, goal: "" },
     n: 1,
     stale: false,
-    sides: { restore: side("Restoring sites.", 5), break: side("Breaking sites.", 8) },
+    sides: { restore: side("Restoring sites.", 5, -2), break: side("Breaking sites.", 8, 6) },
     ...change,
   };
   const model = new FakeModel({ view: payload({ panels: [] }), game });
@@ -111,9 +111,28 @@ test("the other direction has its own title and numbers on the same scale", () =
   expect(words()).toContain("Breaking L0H1 and L3H1 together costs +8.0");
 });
 
+test("signs, words and the axis are those of the game, whatever the study's metric is now", () => {
+  const model = pairs();
+  at(1).click();
+  model.push("result", { ...answer([3]), players: [0, 1] });
+  const signs = () => cells().map((cell) => cell.dataset.sign);
+  const table = () => el.querySelector(".mw-pairtable")?.textContent;
+  const legend = () => el.querySelector(".mw-pairlegend")?.textContent;
+  const before = [signs(), table(), words(), legend()];
+  expect(before[1]).toContain("corrupt −2.0");
+  expect(before[1]).toContain("clean +6.0");
+  expect(before[3]).toMatch(/^less than the sum/);
+  // Of this metric the clean run has less: what led towards it leads away.
+  const base = { y11: -7, y00: 3 };
+  model.push("view", payload({ panels: [], base }));
+  expect([signs(), table(), words(), legend()]).toEqual(before);
+});
+
 test("an older game is readable, and is not run", () => {
   const model = pairs({ stale: true });
-  expect(el.querySelector(".mw-gamestale")?.textContent).toContain("have changed since");
+  expect(el.querySelector(".mw-gamestale")?.textContent).toContain(
+    "The study's prompts, metric or weights have changed since",
+  );
   at(1).click();
   expect(model.sent).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { decoded, OfflineStudy, type PageData } from "./offline.ts";
 import type { Fields } from "./offline_cells.ts";
 
-const PATCH = { kind: "patch", corners: true, goal: "to its value on the other prompt" };
+const PATCH = { kind: "patch", corners: true, goal: "to its value on the other prompt", part: "" };
 
 function base64(bytes: ArrayBufferLike): { $bytes: string } {
   return { $bytes: btoa(String.fromCharCode(...new Uint8Array(bytes))) };
@@ -107,7 +107,7 @@ describe("a study without a kernel", () => {
       y10: bytes(new Float32Array([3, 4])),
       status: bytes(new Uint8Array([0, 1])),
     };
-    const edit = { kind: "zero", corners: false, goal: "to a code of 0" };
+    const edit = { kind: "zero", corners: false, goal: "to a code of 0", part: "" };
     const features = decoded({ labels, way: "zero", edit, ...cells });
     const known = { label: "L3F1 @ to", edit, feature: 1, way: "zero", top: "kept" };
     const study = new OfflineStudy({
@@ -157,7 +157,7 @@ describe("a study without a kernel", () => {
     for (const edit of [
       { ...PATCH, goal: `${PATCH.goal}, frozen (mlp_out)` },
       { kind: "source", corners: false, goal: `0.5 of the way ${PATCH.goal}` },
-      { kind: "mixed", corners: false, goal: "as asked" },
+      { kind: "mixed", corners: false, goal: "as asked", part: "" },
     ]) {
       const told = { 0: { label: "other", edit, cells: [] } };
       const one = { sites: ["head a"], told };
@@ -179,7 +179,7 @@ describe("a study without a kernel", () => {
   });
 
   it("takes one edit of two for no edit of both", async () => {
-    const zero = { kind: "zero", corners: false, goal: "to zero" };
+    const zero = { kind: "zero", corners: false, goal: "to zero", part: "" };
     const told = { 0: { label: "both", edit: PATCH, cells: [] } };
     const shown = { 0: { label: "a", edit: zero, cells: [{ panel: "site", label: "head a" }] } };
     const entries = [

@@ -1,7 +1,15 @@
 import { expect, test } from "vitest";
 import { unaligned, ZERO } from "./fake.ts";
 import { pairBars } from "./interaction_grid.ts";
-import { decodeGame, gameScale, metricAt, pairLabel, pairOf, pairSentence } from "./pairs.ts";
+import {
+  basesOf,
+  decodeGame,
+  gameScale,
+  metricAt,
+  pairLabel,
+  pairOf,
+  pairSentence,
+} from "./pairs.ts";
 
 const numbers = (values: number[]) => unaligned(Float32Array.from(values));
 const NO = Number.NaN;
@@ -37,6 +45,10 @@ test("together minus the sum, the same from either side of the diagonal", () => 
   expect(pairOf(game(), "restore", 1, 0)).toEqual(pair);
   expect(pairOf(game(), "restore", 1, 2).int).toBeNaN();
   expect(gameScale(game())).toBe(6);
+});
+
+test("the ends of the axis are the game's own", () => {
+  expect(basesOf(game())).toEqual({ y11: 11, y00: -5 });
 });
 
 test("restoring adds to the metric, breaking takes away", () => {

@@ -90,6 +90,12 @@ export function pairOf(game: Game, verb: Verb, i: number, j: number): Pair {
 export const metricAt = (game: Game, verb: Verb, worth: number): number =>
   game.sides[verb].base + (verb === "restore" ? worth : -worth);
 
+/** The metric of both prompts as the game had it; the study's may be another by now. */
+export const basesOf = ({ sides }: Game): { y11: number; y00: number } => ({
+  y11: sides.break.base,
+  y00: sides.restore.base,
+});
+
 /** One scale for both directions, so that a colour means one size. */
 export function gameScale(game: Game): number {
   let largest = 0;

@@ -67,8 +67,8 @@ export interface EditInfo {
   corners: boolean;
   /** What sites are set to, in words: "to zero". No two edits share them. */
   goal: string;
-  /** Before the site's name where a part of it alone is set: "1 direction of ". */
-  part?: string;
+  /** Before the site's name where a part of it alone is set: "1 direction of "; else empty. */
+  part: string;
 }
 export interface EditChoice {
   kind: string;

@@ -112,6 +112,9 @@ test("cells are picked in an empty grid; what was guessed is run, then all of it
     "Y01−5.0",
     "Y00−5.2",
   ]);
+  expect(all(".mw-qtried th").map((one) => one.textContent)).toEqual([
+    ...["value of L1H0", "input", "clean", "corrupt", "clean", "corrupt"],
+  ]);
   expect(cell("L1H0").dataset.pending).toBeUndefined();
   const cells = [
     [0, -0.25],
@@ -133,6 +136,19 @@ test("cells are picked in an empty grid; what was guessed is run, then all of it
   expect(find(".mw-qkey").textContent).toContain("away −40%+40% toward clean");
   cell("L0H1").dispatchEvent(new Event("pointerover", { bubbles: true }));
   expect(find(".mw-qpointed").textContent).toBe("L0H1: −25% of the total effect");
+});
+
+test("a run with a constant stands after the run as it is, and is no corner", () => {
+  const corners = { y11: 11, y10: 10.5, y01: -5, y00: -5.2 };
+  const tried = { label: "L1H0", sentence: "L1H0, clean: 3%.", corners, unit: "logits" };
+  const set = { ...tried, goal: "to zero <b>" };
+  open(card("pick", { status: "committed", guess: ["L1H0"], tried: set }));
+  expect(all(".mw-qtried th").map((one) => one.textContent)).toEqual([
+    ...["value of L1H0", "input", "as it is", "set to zero <b>", "clean", "corrupt"],
+  ]);
+  expect(all(".mw-qtried td").map((one) => one.textContent)).toEqual([
+    ...["", "+11.0", "+10.5", "−5.2", "−5.0"],
+  ]);
 });
 
 test("the legend says what the colours are of", () => {

@@ -34,9 +34,13 @@ function drawn<T>(el: HTMLElement, draw: (value: T) => HTMLElement[]): (value: T
 /** What happened when the guessed cells were run. */
 export function tried() {
   const el = h("section", { class: "mw-qtried", "aria-label": "Your guess, run", hidden: true });
-  const update = drawn<Tried>(el, ({ label, sentence, corners, unit }) => {
+  const update = drawn<Tried>(el, ({ label, sentence, corners, unit, goal }) => {
+    // A run with a constant is no corner: it has no name, and stands after the run as it is.
     const cell = (name: "y11" | "y10" | "y01" | "y00") =>
-      h("td", {}, span("mw-y", name.toUpperCase()), raw(corners[name]));
+      h("td", {}, span("mw-y", goal ? "" : name.toUpperCase()), raw(corners[name]));
+    const heads = goal ? ["as it is", `set ${plain(goal, 80)}`] : ["clean", "corrupt"];
+    const low = [cell("y01"), cell("y00")];
+    if (goal) low.reverse();
     const head = (text: string, scope = "col") => h("th", { scope, text });
     const over = h("th", { colspan: 2, scope: "colgroup", class: "mw-over" }, "value of ");
     over.append(h("bdi", { text: plain(label, 60) }));
@@ -51,9 +55,9 @@ export function tried() {
         h(
           "tbody",
           {},
-          h("tr", {}, head("input"), head("clean"), head("corrupt")),
+          h("tr", {}, head("input"), ...heads.map((text) => head(text))),
           h("tr", {}, head("clean", "row"), cell("y11"), cell("y10")),
-          h("tr", {}, head("corrupt", "row"), cell("y01"), cell("y00")),
+          h("tr", {}, head("corrupt", "row"), ...low),
         ),
       ),
     ];

@@ -30,6 +30,8 @@ export interface Tried {
   sentence: string;
   corners: Record<"y11" | "y10" | "y01" | "y00", number>;
   unit: string;
+  /** What a constant sets the cells to; empty where it is their value on the other prompt. */
+  goal: string;
 }
 export interface Truth {
   right: boolean | null;
@@ -134,6 +136,7 @@ function triedOf(tried: unknown): Tried {
     sentence: text(tried, "sentence"),
     corners: { y11: at("y11"), y10: at("y10"), y01: at("y01"), y00: at("y00") },
     unit: text(tried, "unit"),
+    goal: text(tried, "goal"),
   };
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { decodeView } from "./decode.ts";
-import { MIXED, PATCH, payload, ZERO } from "./fake.ts";
+import { decodeResult, decodeView } from "./decode.ts";
+import { answer, MIXED, PATCH, payload, ZERO } from "./fake.ts";
 import { type Direction, Status } from "./protocol.ts";
 import type { Reading } from "./reading.ts";
 import { cellName, sentence } from "./sentences.ts";
@@ -182,7 +182,7 @@ test("edits to a constant have their own words and never the corners' names", ()
   expect(say("difference", zero)).toBe(
     "Setting L3H1 to zero costs 56% on clean and −40% on corrupt: difference +96%.",
   );
-  const mean = { kind: "mean", corners: false, goal: "to its mean" };
+  const mean = { kind: "mean", corners: false, goal: "to its mean", part: "" };
   expect(say("break", { edit: mean })).toContain("to its mean in the");
 });
 
@@ -212,4 +212,13 @@ test("a part of a site's value is named before the site", () => {
     /^Patching 2 directions of L3H1 from clean into /,
   );
   expect(say("restore", { edit: PATCH })).toMatch(/^Patching L3H1 from clean into /);
+});
+
+test("the part that Python names is in the sentence of what it sent", () => {
+  const edit = { ...PATCH, kind: "source", part: "feature 343 of " };
+  const { result } = decodeResult(answer([1], { edit }));
+  expect(say("restore", { edit: result?.edit ?? PATCH })).toMatch(
+    /^Patching feature 343 of L3H1 from clean into /,
+  );
+  expect(() => decodeResult(answer([1], { edit: { ...PATCH, part: 1 } }))).toThrow("edit.part");
 });

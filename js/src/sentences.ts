@@ -33,14 +33,14 @@ export function sentence(
   panel: Panel | null = null,
 ): string {
   const label = plain(reading.label, LONG);
-  if (reading.status === Status.Failed)
+  const { corners, edit, status } = reading;
+  if (status === Status.Failed)
     return `${label} failed a check, so it has no number. Enter runs it again.`;
-  if (reading.status === Status.Impossible)
-    return `${label} ${reading.edit.corners ? "has no partner in the other prompt" : "cannot be set to this value"}.`;
-  if (!shown(reading.status)) return `${label} was not run. Enter runs it: ${oneCost(panel)}.`;
+  if (status === Status.Impossible)
+    return `${label} ${edit.corners ? "has no partner in the other prompt" : "cannot be set to this value"}.`;
+  if (!shown(status)) return `${label} was not run. Enter runs it: ${oneCost(panel)}.`;
   const unit = unitFor(view, "percent");
-  const { corners } = reading;
-  const patch = reading.edit.corners;
+  const patch = edit.corners;
   const share = percent(effect(direction, patch, corners), corners.y11, corners.y00);
   const loss = direction === "restore" && !patch;
   const away = (loss ? share : -share) >= STEP;
@@ -73,7 +73,7 @@ function moved({ view, reading, unit, share, loss, away }: Words, direction: Dir
   const [from, to] = restore ? [corners.y00, corners.y01] : [corners.y11, corners.y10];
   const run = restore ? "corrupt" : "clean";
   const done = patch
-    ? `Patching ${edit.part ?? ""}${label} from ${restore ? "clean" : "corrupt"} into ${run}`
+    ? `Patching ${edit.part}${label} from ${restore ? "clean" : "corrupt"} into ${run}`
     : `Setting ${label} ${plain(edit.goal, LONG)} in the ${run} run`;
   const start = `${done} moves ${plain(view.metric.label, LONG)} from ${raw(from)} to ${raw(to)}`;
   if (unit === "raw")
@@ -127,22 +127,23 @@ export function intervalKey(direction: Direction, patch: boolean, unit: Unit): s
 }
 
 function sureness({ reading, unit, loss, away }: Words, direction: Direction): string[] {
+  const { edit, status, n } = reading;
   const out: string[] = [];
-  if (reading.status === Status.ImpliedZero) {
+  if (status === Status.ImpliedZero) {
     // A constant is not what either prompt has here, so equal prompts are no reason.
-    const constant = reading.edit.kind === "zero" || reading.edit.kind === "mean";
+    const constant = ["zero", "mean"].includes(edit.kind);
     const equal = constant ? "" : "both prompts have the same value here, or ";
     out.push(
       `Zero by construction, so nothing was run: ${equal}nothing that is read comes after it.`,
     );
   }
-  if (reading.n > 1) out.push(`Mean of ${count(reading.n, "pair")}${interval()}.`);
-  if (reading.status === Status.Estimate) out.push("≈ estimate; click to run.");
+  if (n > 1) out.push(`Mean of ${count(n, "pair")}${interval()}.`);
+  if (status === Status.Estimate) out.push("≈ estimate; click to run.");
   if (reading.stale) out.push("Out of date: run again.");
   return out;
 
   function interval(): string {
-    const ci = reading.ci?.[intervalKey(direction, reading.edit.corners, unit)];
+    const ci = reading.ci?.[intervalKey(direction, edit.corners, unit)];
     if (!ci) return "";
     if (unit === "raw") return `, 95% CI ${raw(ci[0])} to ${raw(ci[1])}`;
     // A share is told by its size, in the direction of its words ("27% added"); so is its interval.

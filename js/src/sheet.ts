@@ -10,7 +10,11 @@ import type { Store } from "./store.ts";
 import { token } from "./text.ts";
 
 const NOUN: Record<string, string> = { head: "head", mlp_out: "MLP", tokens: "site" };
-const TOKEN_MEDIATORS = { residual: "residual", attn_out: "attention out", mlp_out: "MLP out" };
+const TOKEN_MEDIATORS: Record<string, string> = {
+  residual: "residual",
+  attn_out: "attention out",
+  mlp_out: "MLP out",
+};
 const CHARACTER = 7.4;
 const LONGEST_HEAD = 11;
 
@@ -94,19 +98,23 @@ export function sheet(
     const { key, title, mediator } = panel;
     const line = div("mw-paneltitle");
     if (key === "tokens") {
-      const options = Object.entries(TOKEN_MEDIATORS).map(([value, text]) =>
+      const names = { ...TOKEN_MEDIATORS, [mediator]: TOKEN_MEDIATORS[mediator] ?? title };
+      const options = Object.entries(names).map(([value, text]) =>
         h("option", { value, text, selected: value === mediator }),
       );
       const ask = (wanted: string) => store.ask("tokens", { mediator: wanted });
       const select = choice("Token panel shows", ask, ...options);
       line.append(select, span("", "× token"));
+      // A refused one leaves the panel as it was.
+      feet.push(() => {
+        select.value = mediator;
+      });
     } else line.append(span("", title));
     const note = span("mw-hint", "≈");
     feet.push(() => {
       note.hidden = !store.panel(key)?.status.includes(Status.Estimate);
     });
-    line.append(note);
-    line.append(...(more.title?.(panel, alone, show) ?? []));
+    line.append(note, ...(more.title?.(panel, alone, show) ?? []));
     return line;
   };
 
@@ -131,9 +139,13 @@ export function sheet(
       const words = stale
         ? `Out of date: run again · ${passes}`
         : `Run ${count(missing, noun)}${guessed ? " exactly" : ""} · ${passes} · ${seconds(cost.seconds)}`;
-      setText(run, cols === 1 ? "Run" : words);
-      setProps(run, { title: words, "aria-label": cols === 1 ? words : null });
-      run.disabled = !store.live || store.sweeping;
+      const short = cols === 1;
+      setProps(run, {
+        text: short ? "Run" : words,
+        title: words,
+        "aria-label": short && words,
+        disabled: !store.live || store.sweeping,
+      });
     });
     return div("mw-foot", run, done);
   };
@@ -209,7 +221,7 @@ function gridOptions(view: View, panel: Panel, size: Sizes): GridOptions {
 /** The number of a head; a panel of one column names it for those who hear the page. */
 function columnName(panel: Panel, col: number): Node {
   const text = panel.axes[1]?.[col] ?? "";
-  return text ? h("span", { text }) : span("mw-hidden", panel.title);
+  return text ? span("", text) : span("mw-hidden", panel.title);
 }
 
 const NAMES: Record<string, string> = {

@@ -64,14 +64,15 @@ function drawChecks(el: HTMLElement, view: View, store: Store): void {
   const checks = store.result?.checks.length ? store.result.checks : view.checks;
   const failed = checks.filter((check) => check.ok === false);
   const passed = checks.filter((check) => check.ok === true);
-  setProps(el, { "data-ok": String(failed.length === 0), hidden: checks.length === 0 });
-  setText(
-    el,
-    failed.length > 0
-      ? `✗ ${failed.length} of ${count(checks.length, "check")} failed`
-      : `✓ ${count(passed.length, "check")}`,
-  );
-  setProps(el, { title: checks.map(({ name, words }) => `${name}: ${words}`).join("\n") });
+  setProps(el, {
+    "data-ok": String(failed.length === 0),
+    hidden: checks.length === 0,
+    text:
+      failed.length > 0
+        ? `✗ ${failed.length} of ${count(checks.length, "check")} failed`
+        : `✓ ${count(passed.length, "check")}`,
+    title: checks.map(({ name, words }) => `${name}: ${words}`).join("\n"),
+  });
 }
 
 function pairStepper(store: Store, signal: AbortSignal): HTMLElement {
@@ -103,9 +104,9 @@ function pairStepper(store: Store, signal: AbortSignal): HTMLElement {
     for (const child of [back, next, segments]) child.hidden = !many;
     setText(where, many ? `${last + 1}/${pairs.n}` : "1 pair");
     setText(mean, `Mean of ${pairs.n}`);
-    setProps(one, { "aria-pressed": String(pairs.index !== null), disabled: !store.live });
-    setProps(mean, { "aria-pressed": String(pairs.index === null), disabled: !store.live });
-    back.disabled = next.disabled = !store.live;
+    setProps(one, { "aria-pressed": String(pairs.index !== null) });
+    setProps(mean, { "aria-pressed": String(pairs.index === null) });
+    for (const control of [back, next, one, mean]) control.disabled = !store.live;
   };
   store.on(["view", "status"], draw, signal);
   draw();

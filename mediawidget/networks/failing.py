@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ..errors import MediationError
-from ..failing import own_words
 from ..memory import out_of_memory
 
 
@@ -37,6 +36,11 @@ def reading_inputs(inputs: object) -> Iterator[None]:
             fix="InputPair(clean=batch[0], corrupt=batch[1], ...): one row of a batch each; or "
             "networks.forward(network, batch)",
         ) from error
+
+
+def own_words(error: BaseException) -> str:
+    """An error's type and the first line of what it says."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def refuse_lazy(module: nn.Module) -> None:

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from ..errors import MediationError
-from ..failing import own_words
 from ..gradients import Slope, only_activations
 from ..memory import out_of_memory
 from .anatomy import Spot, Tap
+from .failing import own_words
 from .hooks import looking
 from .network import Network
 from .points import from_columns, to_columns

@@ -85,7 +85,7 @@ class Pass:
         if lm.classifies:  # it takes its rows from the ids, so the batch cannot grow later
             ids = self._inputs.grown(ids)
         arguments = forward_arguments(lm, ids, 0, ids.shape[1])
-        with a_pass(lm.name), lm.lock, rows_classified(lm), ExitStack() as hooks:
+        with a_pass(), lm.lock, rows_classified(lm), ExitStack() as hooks:
             for handle in self._hooks():
                 hooks.callback(handle.remove)
             some = {"logits_to_keep": torch.tensor(list(reads), device=lm.device)}

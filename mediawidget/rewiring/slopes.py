@@ -43,7 +43,7 @@ def reader_slopes(
         passed = Pass(lm, whole, None, start=start.detach().requires_grad_(), probe=True)
         total = number(passed.logits(ids, reads))
         inputs = [stacked for _, stacked in passed.inputs]
-        with a_pass("the backward pass"):
+        with a_pass():
             gradients = torch.autograd.grad(total, inputs)
     found = torch.empty(len(wiring.receivers), *start.shape, device=lm.device, dtype=lm.dtype)
     for (receivers, _), gradient in zip(passed.inputs, gradients, strict=True):

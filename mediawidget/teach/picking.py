@@ -161,6 +161,8 @@ class Pick(Question):
 
     def try_out(self, guess: list[str]) -> dict[str, Any]:
         """Run what was guessed, on both bases; every view of the study shows it."""
+        from ..widgets._goals import goal_of  # with anywidget
+
         effect = self.asked_of.intervene(self.sites_of(guess))
         label = " + ".join(guess)
         return {
@@ -168,6 +170,8 @@ class Pick(Question):
             "sentence": sentence(effect, self.estimand, label),
             "corners": {name.lower(): _plain(y) for name, y in corners_of(effect).items()},
             "unit": effect.metric.unit,
+            # As views have it; empty where it is the value on the other prompt.
+            "goal": "" if effect.edit.corners else goal_of(effect.edit),
         }
 
     def verdict(self, guess: list[str]) -> Verdict:

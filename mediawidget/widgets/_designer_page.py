@@ -97,6 +97,7 @@ class DesignerPage(Page):
         }
         self._error = ""
         try:
+            self._same_pair(content)
             actions[content["do"]]()
         except Exception as error:  # noqa: BLE001 - the page must hear of it
             if not isinstance(error, MediationError):
@@ -104,6 +105,22 @@ class DesignerPage(Page):
             told = error_fields(error)
             self._error = f"{told['message']} Got {told['value']}; expected {told['expected']}."
             self._draw()
+
+    def _same_pair(self, content: Mapping[str, Any]) -> None:
+        """What was pointed at belongs to the pair that is shown, where the page says which."""
+        if content.get("of", self._shown) != self._shown:
+            raise MediationError(
+                "The pair changed while this was on its way.",
+                value="a click on another pair",
+                expected="one on the pair that is shown now",
+                fix="do it again on the new picture",
+            )
+
+    @property
+    def _shown(self) -> list[list[int]]:
+        """Which of their values the inputs have, of the base and of the source."""
+        inputs = self._model.inputs
+        return [[inputs[n].index(self._inputs[side][n]) for n in inputs] for side in SIDES]
 
     def _set(self, content: Mapping[str, Any]) -> None:
         name = str(content["input"])
@@ -126,7 +143,7 @@ class DesignerPage(Page):
                 {"name": name, "values": [str(v) for v in values[:MOST_VALUES]]}
                 for name, values in inputs.items()
             ],
-            **{side: [inputs[n].index(v) for n, v in self._inputs[side].items()] for side in SIDES},
+            **dict(zip(SIDES, self._shown, strict=True)),
             "at": self._at,
             "n": len(self.pairs),
             "kept": len(self.kept),

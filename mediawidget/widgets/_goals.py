@@ -33,7 +33,7 @@ def edit_payload(edits: Iterable[Edit], held: str = "") -> dict[str, Any]:
     """What sites are set to: ``kind``, whether there are corners, and ``goal`` in words.
 
     ``kind`` is "mixed" for several different edits, and "source" for one with settings of its own.
-    ``part`` is there where a part of the site's value alone is set: "1 direction of ".
+    ``part`` names the part of the site's value that alone is set, "1 direction of "; else it is "".
 
     Args:
         edits: of the sites.
@@ -43,12 +43,12 @@ def edit_payload(edits: Iterable[Edit], held: str = "") -> dict[str, Any]:
     rest = f", {held}" if held else ""
     if len(several) > 1:
         corners = all(edit.corners for edit in several)
-        found = {"kind": "mixed", "corners": corners, "goal": f"as asked{rest}"}
-        parted = any(isinstance(edit, Within) for edit in several)
-        return found | ({"part": "parts of "} if parted else {})
+        part = "parts of " if any(isinstance(edit, Within) for edit in several) else ""
+        return {"kind": "mixed", "corners": corners, "goal": f"as asked{rest}", "part": part}
     (edit,) = several
-    found = {"kind": kind_of(edit), "corners": edit.corners, "goal": goal_of(edit) + rest}
-    return found | ({"part": f"{edit.part.words} of "} if isinstance(edit, Within) else {})
+    part = f"{edit.part.words} of " if isinstance(edit, Within) else ""
+    goal = goal_of(edit) + rest
+    return {"kind": kind_of(edit), "corners": edit.corners, "goal": goal, "part": part}
 
 
 def kind_of(edit: Edit) -> str:

@@ -7,7 +7,6 @@ from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import traitlets as t
 
 from ..edits import Patch, Zero
 from ..edits.sparse import SAE
@@ -22,7 +21,7 @@ from ._base import View
 from ._desk import Desk
 from ._features import AMOUNT, WAYS, Rows
 from ._page import front_end
-from ._parts import Request, is_below
+from ._parts import Request, Written, is_below
 
 if TYPE_CHECKING:
     from ..history import Intervention
@@ -148,7 +147,7 @@ class FeatureGrid(View):
     PANELS: ClassVar[tuple[str, ...]] = ()
     DESK: ClassVar[type[Desk]] = FeatureDesk
 
-    features = t.Dict().tag(sync=True)
+    features = Written().tag(sync=True)
 
     def __init__(
         self,
@@ -215,11 +214,16 @@ class FeatureGrid(View):
         return job(study, rows.sae, units, rows.columns, edit).then(keep)
 
     def draw(self) -> None:
-        """Write the grid anew."""
-        self.drawn = self.rows.units
-        self.set_trait("features", self.rows.payload(self._pair) | self._of())
+        """Write the grid anew, and which of its cells the present intervention is now."""
+        self._draw_rows()
+        if "feature" in self.result:
+            self._refresh_result()
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _draw_rows(self) -> None:
+        self.drawn = self.rows.units
+        self.write("features", self.rows.payload(self._pair) | self._of())
 
     def _of(self) -> dict[str, Any]:
         return {"revision": self.study.revision, "pair": -1 if self._pair is None else self._pair}
@@ -235,7 +239,7 @@ class FeatureGrid(View):
             old, self._question = self.rows, question
             cells = Cells(self.study, old.sae)
             self.rows = Rows(cells, old.texts, old.most, old.way, old.amount, old.by, old.wanted)
-        self.draw()
+        self._draw_rows()  # whoever calls this writes the result too
 
     def told_beside(self, entry: Intervention) -> dict[str, Any]:
         """Which cell an intervention was, and Python's copy brought up to date with it."""
@@ -249,7 +253,7 @@ class FeatureGrid(View):
         self._quiet = True
         try:
             # The page puts the answer into its own copy, so the answer to a click stays small.
-            self.set_trait("features", {**self.features, **self._numbers()})
+            self.write("features", {**self.features, **self._numbers()})
         finally:
             self._quiet = False
         return {"feature": place[0] * len(self.rows.spots) + place[1], "way": self.rows.way}

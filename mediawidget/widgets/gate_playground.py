@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
-from ..errors import MediationError, require
+from ..errors import MediationError, is_one_of, require
 from ..estimands import estimand
 from ..pictures import signed
 from ._page import Page, front_end
@@ -24,6 +24,31 @@ GATES: dict[str, tuple[GateFunction, str]] = {
 }
 """Output of a mediator and a bypass that are 1 (clean) or 0 (corrupt), and in words."""
 
+CORNERS = ("y11", "y10", "y01", "y00")
+
+
+class Guesses(t.Dict):
+    """What was predicted; whatever else is set raises, also what a page sends.
+
+    It is not said with ``t.validate``: what a page sends is set before that is asked.
+    """
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Refuse what is no prediction of a gate that there is."""
+        given: Any = super().validate(obj, value)
+        names = [gate["name"] for gate in obj.gates]
+        require(
+            all(name in names and _is_guess(guess) for name, guess in given.items()),
+            "These are no predictions of the gates.",
+            value=given,
+            expected="{gate: {corner: number}}, gates of "
+            + ", ".join(names)
+            + "; corners of "
+            + ", ".join(CORNERS),
+            fix="playground.guesses = {'AND': {'y11': 1}}",
+        )
+        return given
+
 
 class GatePlayground(Page):
     """A mediator M and a bypass meet in a gate: what does each of the four runs put out?
@@ -36,7 +61,7 @@ class GatePlayground(Page):
         gates: further gates, name to function of (m, bypass), each 0 or 1, that gives a number.
 
     Attributes:
-        guesses: what was predicted, ``{gate: {"y11": number, ...}}``.
+        guesses: what was predicted, ``{gate: {"y11": number, ...}}``; anything else raises.
         score: (right, asked).
 
     Example:
@@ -48,7 +73,7 @@ class GatePlayground(Page):
 
     gate = t.Unicode().tag(sync=True)
     gates: t.List[dict[str, Any]] = t.List(read_only=True).tag(sync=True)
-    guesses = t.Dict().tag(sync=True)
+    guesses = Guesses().tag(sync=True)
 
     def __init__(self, gate: str = "AND", gates: Mapping[str, GateFunction] | None = None) -> None:
         functions = {name: function for name, (function, _) in GATES.items()} | dict(gates or {})
@@ -89,6 +114,17 @@ class GatePlayground(Page):
         return f"<table><tr>{head}</tr>{rows}</table>"
 
 
+def _is_guess(guess: object) -> bool:
+    """Whether it is a finite number for some of the four runs."""
+    return isinstance(guess, Mapping) and all(
+        is_one_of(corner, CORNERS)
+        and isinstance(number, int | float)
+        and not isinstance(number, bool)
+        and bool(np.isfinite(number))
+        for corner, number in guess.items()
+    )
+
+
 def corners_of(function: GateFunction) -> dict[str, float]:
     """The gate run on its four inputs: y11, y10, y01, y00, the bypass first, then M."""
     return {f"y{b}{m}": float(function(m, b)) for b in (1, 0) for m in (1, 0)}
@@ -118,6 +154,6 @@ def _payload(name: str, function: GateFunction) -> dict[str, Any]:
 def _row(gate: Mapping[str, Any]) -> str:
     corners = {key.upper(): np.array(value) for key, value in gate["corners"].items()}
     effects = [float(estimand(key, corners)) for key in ("PIE", "TIE", "INT")]
-    numbers = [f"{gate['corners'][key]:g}" for key in ("y11", "y10", "y01", "y00")]
+    numbers = [f"{gate['corners'][key]:g}" for key in CORNERS]
     cells = [escape(gate["name"]), *numbers, *(signed(effect) for effect in effects)]
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

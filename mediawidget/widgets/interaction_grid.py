@@ -21,7 +21,7 @@ from ._base import View
 from ._desk import Desk
 from ._goals import edit_payload
 from ._page import front_end
-from ._parts import Request
+from ._parts import Request, Written
 from .payload import with_failures
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class InteractionGrid(View):
     PANELS: ClassVar[tuple[str, ...]] = ()
     DESK: ClassVar[type[Desk]] = PairDesk
 
-    game = t.Dict().tag(sync=True)
+    game = Written().tag(sync=True)
     direction = t.Enum(list(DIRECTIONS), "restore").tag(sync=True)
 
     def __init__(
@@ -97,15 +97,15 @@ class InteractionGrid(View):
         """Set these players together, as the game does, and let every view show it.
 
         Raises:
-            MediationError: no players, or the study has other prompts or weights by now than the
-                game.
+            MediationError: no players, or the study has other prompts, another metric or other
+                weights by now than the game.
         """
         game, chosen = self.interactions, list(dict.fromkeys(players))
         require(
             bool(chosen) and not self.stale,
             "This pair cannot be run.",
             value="an older game" if self.stale else "no players",
-            expected="players, and the prompts and weights that the game was run on",
+            expected="players, and the prompts, metric and weights that the game was run on",
             fix="mw.InteractionGrid(mw.interactions(study, sites))",
         )
         others = [i for i in range(len(game.players)) if i not in chosen]
@@ -114,8 +114,10 @@ class InteractionGrid(View):
 
     @property
     def stale(self) -> bool:
-        """Whether the study's prompts or weights are no longer those of the game."""
+        """Whether the study's prompts, metric or weights are no longer those of the game."""
         mine, now = self.interactions.effect, self.study.known_total
+        if mine.metric != self.study.metric:
+            return True
         if mine.bases.shape != now.bases.shape or mine.columns != now.columns:
             return True
         # One run's rounding is not another's.
@@ -131,7 +133,7 @@ class InteractionGrid(View):
         super()._refresh_view()
         if not self._sent:
             self._sent = game_payload(self.interactions)
-        self.set_trait("game", {**self._sent, "stale": self.stale})
+        self.write("game", {**self._sent, "stale": self.stale})
 
     def told_beside(self, entry: Intervention) -> dict[str, Any]:
         return {"players": self._players_of(entry.edits)}

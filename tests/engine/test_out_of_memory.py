@@ -204,14 +204,10 @@ def test_memory_that_runs_out_midway_loses_only_the_sweep_that_runs() -> None:
     same(study.sweep("head", progress=False), grid)
 
 
-def test_other_errors_of_a_model_are_said_as_what_they_are() -> None:
+def test_other_errors_of_a_model_are_its_own() -> None:
     study = new_study()
     mine = RuntimeError("expected scalar type Half but found Float")
     assert not out_of_memory(mine)
     for name in ("sweep", "click", "recall", "activations"):
-        with (
-            room_for(study, 0, mine),
-            pytest.raises(mw.MediationError, match="scalar type") as said,
-        ):
+        with room_for(study, 0, mine), pytest.raises(RuntimeError, match="scalar type"):
             ASKED[name](study)
-        assert isinstance(said.value.__cause__, RuntimeError)

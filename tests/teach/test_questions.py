@@ -217,6 +217,7 @@ def test_what_was_guessed_is_really_run(study: mw.Study) -> None:
     assert [site.label() for site in study.selection] == ["L3H1"]
     share = round(100 * float(effect.normalized("PIE")))
     assert f"{share:+d}% of the total effect" in tried["sentence"]
+    assert tried["goal"] == ""
 
 
 @pytest.mark.parametrize(
@@ -233,7 +234,9 @@ def test_under_an_edit_to_a_constant_the_effects_have_its_names(study: mw.Study)
     question = Pick(id="p", prompt="?", study=zeroed, estimand="clean")
     values = np.asarray(zeroed.sweep("head", progress=False)["clean"])
     assert question.verdict([question.labels[int(values.argmax())]]).right
-    assert "clean" in question.try_out(["L3H1"])["sentence"]
+    tried = question.try_out(["L3H1"])
+    assert "clean" in tried["sentence"]
+    assert tried["goal"] == "to zero"
 
 
 def test_what_is_set_in_a_view_before_the_answer_changes_nothing(study: mw.Study) -> None:

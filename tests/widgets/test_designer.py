@@ -118,6 +118,34 @@ def test_an_edit_that_confuses_two_is_marked_and_not_kept(designer: Any) -> None
     assert found["pointer"].iia[2, 7] == 1
 
 
+def _of(designer: Any) -> list[list[int]]:
+    """The pair that the page shows, as it says it."""
+    return [designer.state["base"], designer.state["source"]]
+
+
+@pytest.mark.parametrize("content", [{"do": "keep"}, {"do": "run", "layer": 2, "position": 7}])
+def test_what_is_asked_of_a_pair_that_went_is_refused(designer: Any, content: Any) -> None:
+    seen = _of(designer)
+    ask(designer, do="go", to=1)
+    for other in (seen, [], None, "x"):
+        ask(designer, **content, of=other)
+        assert "The pair changed while this was on its way" in designer.state["error"]
+    assert designer.kept == []
+    assert designer.to_dataframe().empty
+    ask(designer, **content, of=_of(designer))
+    assert designer.state["error"] == ""
+    assert len(designer.kept) + len(designer.to_dataframe()) == 1
+
+
+def test_a_pair_tells_its_inputs_in_the_order_of_their_names() -> None:
+    turned = [dict(reversed(side.items())) for side in (BASE, SOURCE)]
+    pairs = [ab.counterfactual(RIVALS, *turned)]
+    designer = mw.CounterfactualDesigner(LM, RIVALS, RENDER, pairs=pairs)
+    names = [one["name"] for one in designer.state["inputs"]]
+    assert designer.state["base"] == [_index(name, BASE[name]) for name in names]
+    designer.close()
+
+
 def test_inputs_without_a_prompt_are_said_to_be_none(designer: Any) -> None:
     ask(designer, do="set", side="base", input="second", value=_index("second", "Ann"))
     assert designer.counterfactual is None

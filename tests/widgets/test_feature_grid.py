@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import traitlets
 
 import mediawidget as mw
 from mediawidget.effects import Status
@@ -115,6 +116,53 @@ def test_a_feature_of_ones_own_comes_first(grid: mw.FeatureGrid, page: Page) -> 
     hidden = next(unit for unit in range(N) if unit not in grid.drawn)
     assert page.ask("features_show", unit=hidden)["ok"]
     assert grid.features["rows"][0]["label"] == f"L2F{hidden}"
+
+
+def test_the_result_follows_its_feature_when_the_grid_is_drawn_anew(
+    grid: mw.FeatureGrid, page: Page
+) -> None:
+    unit = grid.drawn[1]
+    assert unit is not None
+    label = grid.rows.label(unit, None)
+    assert page.ask("intervene", cells=[{"index": cell(grid, label), "label": label}])["ok"]
+    value = grid.result["y01"]
+    places = [grid.result["feature"]]
+    hidden = next(unit for unit in range(N) if unit not in grid.drawn)
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("features_show", {"unit": hidden}),
+        ("features_order", {"by": "effect"}),
+        ("pair", {"index": 1}),
+        ("pair", {"index": None}),
+    ]
+    for action, fields in asked:
+        page.states.clear()
+        assert page.ask(action, **fields)["ok"]
+        assert len(page.sent("result")) == 1, action
+        index = grid.result["feature"]
+        assert grid.features["labels"][index] == label, action
+        assert page.sent("result")[0]["feature"] == index
+        places.append(index)
+        shown = numbers(grid.features, "y01").reshape(-1)[index]
+        assert shown == pytest.approx(grid.result["y01"], abs=1e-5)
+    assert grid.result["y01"] == pytest.approx(value)
+    assert places[1] == places[0] + 8  # a row further down
+
+
+def test_the_result_of_another_amount_is_of_no_cell(grid: mw.FeatureGrid, page: Page) -> None:
+    assert page.ask("features_way", way="steer", amount=2.0)["ok"]
+    label = grid.features["labels"][0]
+    assert page.ask("intervene", cells=[{"index": 0, "label": label, "way": "steer"}])["ok"]
+    assert grid.result["feature"] == 0
+    assert page.ask("features_way", way="steer", amount=3.0)["ok"]
+    assert grid.result["feature"] is None
+    assert page.ask("features_way", way="steer", amount=2.0)["ok"]
+    assert grid.result["feature"] == 0
+
+
+def test_features_are_written_by_the_view_alone(grid: mw.FeatureGrid) -> None:
+    with pytest.raises(traitlets.TraitError, match="written by the view"):
+        grid.features = {}
+    assert grid.features["rows"]
 
 
 def test_what_is_refused_changes_nothing(grid: mw.FeatureGrid, page: Page) -> None:

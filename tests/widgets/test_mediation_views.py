@@ -118,9 +118,44 @@ def test_the_bypass_goes_with_the_input() -> None:
 def test_predictions_are_scored() -> None:
     playground = mw.GatePlayground("OR")
     assert playground.score == (0, 0)
-    playground.guesses = {"OR": {"y11": 1, "y10": 0}, "XOR": {"y11": 0}, "GONE": {"y11": 1}}
+    playground.guesses = {"OR": {"y11": 1, "y10": 0}, "XOR": {"y11": 0}}
     assert playground.score == (2, 3)
     assert [gate["name"] for gate in playground.gates] == ["ADD", "AND", "OR", "XOR"]
+
+
+@pytest.mark.parametrize(
+    "guesses",
+    [
+        {"AND": 3},
+        {"AND": None},
+        {"AND": {"y99": 1}},
+        {"AND": {11: 1}},
+        {"AND": {"y11": None}},
+        {"AND": {"y11": "1"}},
+        {"AND": {"y11": True}},
+        {"AND": {"y11": float("nan")}},
+        {"GONE": {"y11": 1}},
+        {("AND",): {"y11": 1}},
+    ],
+)
+def test_what_is_no_prediction_is_refused(guesses: Any) -> None:
+    playground = mw.GatePlayground()
+    playground.guesses = {"AND": {"y11": 1}}
+    with pytest.raises(mw.MediationError, match="no predictions"):
+        playground.guesses = guesses
+    # What a page sends is held back meanwhile, and is refused all the same.
+    with pytest.raises(mw.MediationError, match="no predictions"):
+        playground.set_state({"guesses": guesses})
+    assert playground.guesses == {"AND": {"y11": 1}}
+    assert playground.score == (1, 1)
+
+
+def test_what_the_page_sends_of_predictions_is_kept() -> None:
+    playground = mw.GatePlayground(gates={"<MINE>": lambda m, b: m - 0.5 * b})
+    sent: list[dict[str, Any]] = [{"<MINE>": {"y11": 0.5, "y00": 0}}, {"AND": {}}, {}]
+    for guesses in sent:
+        playground.set_state({"guesses": guesses})
+        assert playground.guesses == guesses
 
 
 def test_a_gate_of_ones_own() -> None:
@@ -240,6 +275,37 @@ def test_a_game_of_other_prompts_is_old(several: mw.Study, monkeypatch: pytest.M
     several.swap()
     seen.append(grid.game["stale"])
     assert seen == [False, True, False]
+
+
+def test_a_game_of_another_metric_is_old(
+    several: mw.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = mw.InteractionGrid(several, HEADS)
+    page = Page(grid, monkeypatch)
+    before = dict(grid.game)
+    several.metric = mw.Logit()
+    assert grid.game == {**before, "stale": True}
+    reply = page.ask("intervene", cells=[{"panel": "players", "index": 0}])
+    assert "metric" in reply["error"]["expected"]
+    several.metric = mw.LogitDiff()
+    assert grid.game == before
+
+
+def test_a_game_whose_bases_are_alike_under_another_metric_is_old(several: mw.Study) -> None:
+    """Metrics of the same columns: only the metric itself tells them apart."""
+    several.metric = mw.Logit()
+    grid = mw.InteractionGrid(several, HEADS)
+    total = several.known_total
+    several.metric = mw.LogitDiff()
+    assert several.known_total.columns == total.columns
+    assert grid.stale
+
+
+def test_the_game_is_written_by_the_view_alone(study: mw.Study) -> None:
+    grid = mw.InteractionGrid(study, HEADS)
+    with pytest.raises(traitlets.TraitError, match="written by the view"):
+        grid.game = {}
+    assert grid.game["labels"]
 
 
 def test_a_study_alone_gives_its_strongest_heads(study: mw.Study) -> None:

@@ -126,7 +126,8 @@ def test_edits_are_set_from_the_page(several: mw.Study, monkeypatch: pytest.Monk
     page = Page(view, monkeypatch)
     assert page.ask("edit", edit="mean")["ok"]
     assert several.edit == mw.Mean()
-    assert view.view["edit"] == {"kind": "mean", "corners": False, "goal": "to its mean"}
+    told = {"kind": "mean", "corners": False, "goal": "to its mean", "part": ""}
+    assert view.view["edit"] == told
     assert page.ask("intervene", cells=[CELL])["ok"]
     assert set(view.result["ci"]) == {"clean", "corrupt", "difference"}
 

@@ -72,18 +72,18 @@ class _Told:
 
     def patched(self) -> str:
         """A patch between the two prompts."""
-        c = self.c
+        c, what = self.c, f"Patching {plain(self.reading.edit['part'], _LONG)}{self.label}"
         pie, tie = (float(c.effect(d, patch=True)) for d in ("restore", "break"))
         if self.direction == "restore":
             moved = f"from clean into corrupt moves {self.metric} from {raw(c.y00)} to {raw(c.y01)}"
-            start = f"Patching {self.label} {moved}"
+            start = f"{what} {moved}"
             if self.near:
                 return f"{start}: {self.bare(pie)}."
             end = "further from the clean answer" if self.opposes(pie) else "of the total effect"
             return f"{start}: {self.told(pie)}% {end}."
         if self.direction == "break":
             moved = f"from corrupt into clean moves {self.metric} from {raw(c.y11)} to {raw(c.y10)}"
-            start = f"Patching {self.label} {moved}"
+            start = f"{what} {moved}"
             if self.near:
                 return f"{start}: {self.bare(-tie)}."
             return f"{start}: {self._lost(tie)}."

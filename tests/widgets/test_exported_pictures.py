@@ -271,6 +271,14 @@ def test_blue_is_toward_clean_whichever_way_the_metric_runs(lm: mw.LM) -> None:
         assert ((blue > 0) == toward).all()
 
 
+def test_a_part_of_a_value_is_named_in_the_sentence(lm: mw.LM) -> None:
+    study = mw.Study(lm, PAIRS[0], edit=mw.Within(mw.Subspace.random(1, lm.d_head, 0)))
+    view = mw.HeadGrid(study)
+    study.intervene(mw.Site("head", 1, head=1))
+    said = " ".join(texts(view.snapshot().svg))
+    assert "Patching 1 direction of L1H1 from clean into corrupt" in said
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_text(text: str) -> None:
     view: dict[str, Any] = {

@@ -1,5 +1,5 @@
 // The features of a site as Python sends them, and what setting one comes to in words.
-import { Reader } from "./decode.ts";
+import { editInfo, Reader } from "./decode.ts";
 import { percentText, raw, short } from "./numbers.ts";
 import { type EditInfo, Status, type View } from "./protocol.ts";
 import type { Reading } from "./reading.ts";
@@ -66,7 +66,6 @@ export function decodeFeatures(value: unknown): Features {
   const [codes, cells] = [rows.length * (columns.length - 1), rows.length * columns.length];
   const names = from.values<string>("labels", "string");
   if (names.length !== cells) from.fail("labels", `${cells} names`);
-  const edit = from.at("edit");
   const [way, by] = [from.text("way"), from.text("by")];
   if (!(way in WAYS)) from.fail("way", "a way to set features");
   return {
@@ -84,13 +83,7 @@ export function decodeFeatures(value: unknown): Features {
     way: way as Way,
     amount: from.number("amount"),
     by: by === "effect" ? by : "activation",
-    edit: {
-      kind: edit.text("kind"),
-      corners: edit.flag("corners"),
-      goal: edit.text("goal"),
-      // A cell's own label says that it is a feature.
-      part: "",
-    },
+    edit: editInfo(from),
     revision: from.number("revision"),
     pair: from.number("pair"),
   };

@@ -50,7 +50,7 @@ function features(change: Record<string, unknown> = {}): Record<string, unknown>
     way: "patch",
     amount: 5,
     by: "activation",
-    edit: { kind: "patch", corners: true, goal: "to its value on the other prompt" },
+    edit: { kind: "patch", corners: true, goal: "to its value on the other prompt", part: "" },
     revision: 1,
     pair: 0,
     ...change,
@@ -168,7 +168,7 @@ test("ways, order and a feature of one's own are asked for", () => {
 test("a constant has other directions, and no whole grid is steered", () => {
   shown({
     way: "steer",
-    edit: { kind: "steer", corners: false, goal: "+5 in code" },
+    edit: { kind: "steer", corners: false, goal: "+5 in code", part: "" },
   });
   const names = [...el.querySelectorAll("[aria-label=Direction] button")].map((b) => b.textContent);
   expect(names).toEqual(["On corrupt", "On clean", "Difference"]);

@@ -153,7 +153,8 @@ class Rows:
             "way": self.way,
             "amount": self.amount,
             "by": self.by,
-            "edit": {"kind": self.way, "corners": patch, "goal": goal},
+            # A cell's own label says that it is a feature.
+            "edit": {"kind": self.way, "corners": patch, "goal": goal, "part": ""},
         }
 
     def label(self, unit: Unit, spot: Position) -> str:

@@ -11,6 +11,7 @@ import traitlets
 import mediawidget as mw
 from mediawidget.effects import Status
 from mediawidget.features import Features, clamp, steer
+from mediawidget.widgets._goals import edit_payload
 from mediawidget.widgets.drawing.text import in_cell
 from tests.features.made import made
 from tests.widgets.conftest import Page, texts
@@ -280,3 +281,14 @@ def test_a_picture_shows_the_features(grid: mw.FeatureGrid, page: Page, way: str
     # The ring of the cell that was clicked, which the rail tells.
     assert taken.svg.count('stroke-width="2.5"') == 1
     assert label in " ".join(shown)
+
+
+@pytest.mark.parametrize("way", ["patch", "zero"])
+def test_what_its_cells_are_set_to_is_told_as_of_any_other_cells(
+    grid: mw.FeatureGrid, way: Any
+) -> None:
+    """An exported page answers a click on a feature with these fields, to every linked view."""
+    grid.rows.way = way
+    grid.draw()
+    assert set(grid.features["edit"]) == set(edit_payload([mw.Patch()]))
+    assert grid.snapshot().svg

@@ -16,7 +16,7 @@ ASKED = (
 
 
 @contextmanager
-def a_pass() -> Iterator[None]:
+def noting_what_a_pass_asks() -> Iterator[None]:
     """Whatever fails inside stays what it is, with a note of what a pass asks of a model.
 
     None at want of memory, nor at what this package raises itself, which says what is wrong.

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import MediationError
-from .failing import a_pass
+from .failing import noting_what_a_pass_asks
 from .lm import LM
 from .mediators import Point
 from .plain_hooks import at_input, module_at
@@ -57,7 +57,7 @@ class Pass:
             again: whether another backward pass is to come.
         """
         self.backward += 1
-        with a_pass():
+        with noting_what_a_pass_asks():
             found: Sequence[Tensor | None] = torch.autograd.grad(
                 self.number, tensors, retain_graph=again, allow_unused=True
             )

@@ -15,7 +15,7 @@ from .architectures import ModulePaths, is_shipped, module_paths, sizes
 from .calls import forward_arguments
 from .encoding import Encoder, Reads, TokenPair
 from .errors import MediationError, require
-from .failing import a_pass
+from .failing import noting_what_a_pass_asks
 from .identity import Contents
 from .mediators import Point
 from .own_traces import refuser
@@ -299,7 +299,7 @@ class LM(Weights):
             call = forward_arguments(self, ids, 0, n_positions(self, ids))
         fewer = self.unembeds_some and not self.runs_own_code
         with (
-            a_pass(),
+            noting_what_a_pass_asks(),
             self.lock,
             torch.set_grad_enabled(gradients),
             rows_classified(self),

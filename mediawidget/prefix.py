@@ -11,7 +11,7 @@ from transformers import Cache
 
 from .calls import forward_arguments
 from .errors import MediationError
-from .failing import a_pass
+from .failing import noting_what_a_pass_asks
 from .lm import LM
 from .products import products
 
@@ -145,7 +145,7 @@ def keys_values(lm: LM, ids: Tensor, most: int | None = None) -> KeysValues:
         call = forward_arguments(lm, ids[first : first + at_once], 0, n_positions)
         recorder.begin(first)
         with (
-            a_pass(),
+            noting_what_a_pass_asks(),
             lm.lock,
             torch.no_grad(),
             products(lm, call["input_ids"].numel()),

@@ -41,7 +41,7 @@ class Weights(Capabilities):
     def version(self) -> tuple[int, ...]:
         """Changes when a module, parameter or buffer is replaced, moved or written in place.
 
-        So does it with a module's class, and with what its class computes.
+        Also when a module is given another class, or a class another ``forward``.
         """
         if self._contents.moved():
             self._contents = Contents(self.hf)

@@ -24,7 +24,19 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+import mediawidget as mw
 from tests.small_configs import CONFIGS, OTHER_CONFIGS, ROTATED_CONFIGS
+
+MPT = mw.ModulePaths(
+    blocks="transformer.blocks",
+    attn_proj="attn.out_proj",
+    mlp="ffn.down_proj",
+    norm_before_mlp="norm_2",
+    final_norm="transformer.norm_f",
+    attention="attn",
+    tuple_output=True,
+)
+"""Where MPT, which the package does not know, keeps what is intervened on."""
 
 _WORDS = """
 ant bee cat dog eel fox gnu hen ibis jay kite lark mole newt owl pig quail rat seal toad

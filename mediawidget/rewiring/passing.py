@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..architectures import follow
 from ..calls import fit_arguments, forward_arguments
-from ..failing import a_pass
+from ..failing import noting_what_a_pass_asks
 from ..lm import LM
 from ..mediators import Point, mediator_named
 from ..plain_hooks import module_at
@@ -85,7 +85,7 @@ class Pass:
         if lm.classifies:  # it takes its rows from the ids, so the batch cannot grow later
             ids = self._inputs.grown(ids)
         arguments = forward_arguments(lm, ids, 0, ids.shape[1])
-        with a_pass(), lm.lock, rows_classified(lm), ExitStack() as hooks:
+        with noting_what_a_pass_asks(), lm.lock, rows_classified(lm), ExitStack() as hooks:
             for handle in self._hooks():
                 hooks.callback(handle.remove)
             some = {"logits_to_keep": torch.tensor(list(reads), device=lm.device)}

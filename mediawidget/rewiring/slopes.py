@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from ..failing import a_pass
+from ..failing import noting_what_a_pass_asks
 from ..gradients import only_activations
 from ..lm import LM
 from ..plain_hooks import module_at
@@ -43,7 +43,7 @@ def reader_slopes(
         passed = Pass(lm, whole, None, start=start.detach().requires_grad_(), probe=True)
         total = number(passed.logits(ids, reads))
         inputs = [stacked for _, stacked in passed.inputs]
-        with a_pass():
+        with noting_what_a_pass_asks():
             gradients = torch.autograd.grad(total, inputs)
     found = torch.empty(len(wiring.receivers), *start.shape, device=lm.device, dtype=lm.dtype)
     for (receivers, _), gradient in zip(passed.inputs, gradients, strict=True):

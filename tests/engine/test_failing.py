@@ -21,7 +21,7 @@ import mediawidget as mw
 from mediawidget.errors import error_fields
 from mediawidget.failing import ASKED
 from tests.engine.cases import random_pair
-from tests.small_models import random_model, tokenizer_of
+from tests.small_models import MPT, random_model, tokenizer_of
 
 SIZES: dict[str, Any] = {"n_layer": 3, "n_head": 4}
 EDGE = mw.Site("edge", 1, head=1, position=3, key=1)
@@ -66,17 +66,8 @@ def _fixed_rows() -> mw.Study:
 
 
 def _masks_of_truths() -> mw.Study:
-    paths = mw.ModulePaths(
-        blocks="transformer.blocks",
-        attn_proj="attn.out_proj",
-        mlp="ffn.down_proj",
-        norm_before_mlp="norm_2",
-        final_norm="transformer.norm_f",
-        attention="attn",
-        tuple_output=True,
-    )
     sizes: dict[str, Any] = {"d_model": 32, "n_heads": 4, "n_layers": 3}
-    return _study(MptConfig(vocab_size=_vocabulary(), **sizes), paths=paths)
+    return _study(MptConfig(vocab_size=_vocabulary(), **sizes), paths=MPT)
 
 
 @pytest.mark.parametrize(

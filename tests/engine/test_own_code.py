@@ -51,24 +51,18 @@ def _pre_hook(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _own_forward(module: nn.Module) -> Iterator[None]:
-    before = module.forward
-    module.forward = lambda *given, **named: _half(before(*given, **named))
+def _own_forward(owner: Any) -> Iterator[None]:
+    """Of a module, or of a class and so of every module of it."""
+    before = owner.forward
+    owner.forward = lambda *given, **named: _half(before(*given, **named))
     try:
         yield
     finally:
-        module.forward = before
+        owner.forward = before
 
 
-@contextmanager
-def _own_class(module: nn.Module) -> Iterator[None]:
-    kind = type(module)
-    before = kind.forward
-    kind.forward = lambda *given, **named: _half(before(*given, **named))
-    try:
-        yield
-    finally:
-        kind.forward = before
+def _own_class(module: nn.Module) -> Any:
+    return _own_forward(type(module))
 
 
 WAYS: dict[str, Callable[[nn.Module], Any]] = {

@@ -17,7 +17,7 @@ from transformers import MptConfig, MptForCausalLM
 import mediawidget as mw
 from mediawidget.architectures import ARCHITECTURES, ModulePaths, is_shipped, module_paths
 from tests.engine.cases import random_pair
-from tests.small_models import ALL_KINDS, KINDS, OTHER_KINDS, random_model, tokenizer_of
+from tests.small_models import ALL_KINDS, KINDS, MPT, OTHER_KINDS, random_model, tokenizer_of
 
 #: All that the installed transformers has: in 5.4 the config of OLMo 2 refuses its own default.
 ALL = [
@@ -274,18 +274,9 @@ def test_an_mlp_that_adds_the_stream_itself_is_refused_and_the_map_within_it_wor
     sizes: dict[str, Any] = {"d_model": 32, "n_heads": 4, "n_layers": 3, "max_seq_len": 64}
     model: Any = MptForCausalLM(MptConfig(vocab_size=len(tokenizer), **sizes))
     model = model.double().eval()
-    paths = mw.ModulePaths(
-        blocks="transformer.blocks",
-        attn_proj="attn.out_proj",
-        mlp="ffn",
-        norm_before_mlp="norm_2",
-        final_norm="transformer.norm_f",
-        attention="attn",
-        tuple_output=True,
-    )
     with pytest.raises(mw.MediationError, match=r"mlp='ffn' in block 0 makes what the block makes"):
-        mw.load(model, tokenizer=tokenizer, paths=paths)
-    lm = mw.load(model, tokenizer=tokenizer, paths=replace(paths, mlp="ffn.down_proj"))
+        mw.load(model, tokenizer=tokenizer, paths=replace(MPT, mlp="ffn"))
+    lm = mw.load(model, tokenizer=tokenizer, paths=MPT)
     swept = mw.Study(lm, random_pair("gpt2", 0)).sweep("mlp_out", progress=False)
     assert {check.name for check in swept.checks if check.ok is False} <= {"clean answer"}
 
